@@ -1,0 +1,35 @@
+//! A real Kubernetes control plane on loopback, for tests, the demo and benchmarks.
+//!
+//! [`ControlPlane::start`] runs the programs that a cluster runs, etcd and kube-apiserver, and on request
+//! kube-controller-manager, with their own certificates and RBAC, and is ready in about two seconds.
+//! There are no nodes and no scheduler: objects live, pods do not run.
+//!
+//! A fake API server was rejected: what the operator relies on (preconditions, admission by CEL, pruning, watch
+//! semantics, RBAC) is the very thing that a fake gets subtly wrong.
+//!
+//! Reading order:
+//!
+//! 1. [`tools`]: where the programs come from: a folder of the user's, a cache, or Go.
+//! 2. `certificates` and `kubeconfig`: the authority, the keys, and who may log in with them.
+//! 3. `supervisor`: why nothing stays behind, not even after a SIGKILL.
+//! 4. [`plane`]: the flags of the programs, their order, and when they count as ready.
+//! 5. `requests`: what a test does with a running control plane.
+//!
+//! Everything is synchronous: tests with and without an async runtime use the same calls.
+//! Unix only: the supervisors are `sh` scripts.
+
+mod certificates;
+mod error;
+mod home;
+mod kubeconfig;
+pub mod plane;
+mod progress;
+mod readiness;
+mod requests;
+mod supervisor;
+pub mod tools;
+
+pub use error::Error;
+pub use kubeconfig::MARK as KUBECONFIG_MARK;
+pub use plane::{ControlPlane, Options, shared};
+pub use tools::{Program, Tools, ToolsError};

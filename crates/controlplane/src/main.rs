@@ -1,0 +1,117 @@
+//! `controlplane`: a real Kubernetes API server on this machine, for as long as the command runs.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use clap::{Args, Parser, Subcommand};
+use controlplane::{ControlPlane, Options, Program, Tools};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+/// How often `up` looks for a signal, and whether its programs still run.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// A real Kubernetes control plane (etcd, kube-apiserver) on loopback, without nodes.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "Environment:
+  KUBEBUILDER_ASSETS       a folder with etcd, kube-apiserver and kubectl; what it lacks is built with Go
+  TWINCONSENT_TOOLS_CACHE  where built programs are kept (default: ~/.cache/twinconsent/tools)"
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start a control plane, print the path of its kubeconfig, and run until SIGINT, SIGTERM or SIGHUP.
+    Up(Up),
+    /// Find or build the programs and print a line NAME<TAB>PATH for each.
+    Tools {
+        /// Which programs; all of them when none is named.
+        programs: Vec<Program>,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Up {
+    /// Keep keys, data and logs in this folder; a later run with it has the same objects [default: a temporary folder]
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    /// Write the administrator's kubeconfig to this file too; a file that is not from here is never overwritten
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// Write an audit log, audit.log in the folder: metadata of each request
+    #[arg(long)]
+    audit_log: bool,
+    /// Run kube-controller-manager too: default ServiceAccounts, garbage collection, namespace deletion
+    #[arg(long)]
+    controller_manager: bool,
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().command {
+        Command::Up(arguments) => up(arguments),
+        Command::Tools { programs } => tools(&programs),
+    }
+}
+
+fn up(arguments: Up) -> anyhow::Result<()> {
+    let Up { dir, kubeconfig, audit_log, controller_manager } = arguments;
+    if let Some(file) = &kubeconfig {
+        refuse_foreign(file)?;
+    }
+    let plane = ControlPlane::start(Options { dir, audit_log, controller_manager })?;
+
+    // Only now: until here a signal ends this process at once, and with it the programs.
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        signal_hook::flag::register(signal, Arc::clone(&stop)).context("cannot handle signals")?;
+    }
+    let kubeconfig = match kubeconfig {
+        None => plane.kubeconfig().to_path_buf(),
+        Some(file) => {
+            refuse_foreign(&file)?;
+            fs::copy(plane.kubeconfig(), &file).with_context(|| format!("cannot write {}", file.display()))?;
+            std::path::absolute(file)?
+        }
+    };
+    print_line(&kubeconfig.display().to_string())?;
+    while !stop.load(Ordering::Relaxed) {
+        plane.check()?;
+        thread::sleep(LOOK);
+    }
+    Ok(())
+}
+
+fn tools(programs: &[Program]) -> anyhow::Result<()> {
+    let programs = if programs.is_empty() { &Program::ALL } else { programs };
+    let tools = Tools::ensure(programs)?;
+    for &program in programs {
+        print_line(&format!("{program}\t{}", tools.path(program).display()))?;
+    }
+    Ok(())
+}
+
+/// Fails when `file` is a kubeconfig of someone else: it may be the only one that they have.
+fn refuse_foreign(file: &Path) -> anyhow::Result<()> {
+    match fs::read_to_string(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", file.display())),
+        Ok(text) if text.is_empty() || text.starts_with(controlplane::KUBECONFIG_MARK) => Ok(()),
+        Ok(_) => bail!("{} exists and was not written by this command; remove it, or choose another file", file.display()),
+    }
+}
+
+fn print_line(line: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "{line}")?;
+    stdout.flush()
+}

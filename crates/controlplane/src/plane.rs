@@ -1,0 +1,332 @@
+//! Starting, stopping and restarting the programs.
+//!
+//! etcd listens on a Unix socket in the control plane's folder: no port to collide on, and nobody but the owner of the
+//! folder can reach the data behind the API server's back.
+//! The API server needs a port of its own, chosen anew while another program is faster.
+
+use std::collections::hash_map::RandomState;
+use std::fs;
+use std::hash::{BuildHasher as _, Hasher as _};
+use std::io;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use crate::certificates::{self, Certificates};
+use crate::home::Home;
+use crate::kubeconfig::{self, Login};
+use crate::supervisor::Supervised;
+use crate::tools::{Program, Tools};
+use crate::{Error, readiness};
+
+/// How often the API server is started when its port was taken in the meantime.
+const PORT_TRIES: usize = 3;
+
+/// etcd's listener and the API server's view of it: a socket in their working folder.
+/// Relative, because the path of a Unix socket is limited to about 100 bytes; etcd wants a port, which only names the file.
+const ETCD_URL: &str = "unix://etcd.sock:0";
+
+const AUDIT_POLICY: &str = "apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules: [{level: Metadata}]
+";
+
+/// What a control plane is started with; the default is what most tests want.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The folder for keys, data and logs, kept at the end; objects of an earlier run in it are there again.
+    /// Absent: a temporary folder, removed at the end.
+    pub dir: Option<PathBuf>,
+    /// Write who asked for what to [`ControlPlane::audit_log`]: metadata, no bodies.
+    pub audit_log: bool,
+    /// Run kube-controller-manager too: ServiceAccounts named `default`, garbage collection, deletion of namespaces,
+    /// Deployments that make Pods (which then stay pending).
+    /// Without it a deleted namespace stays `Terminating`, and the ClusterRoles `view`, `edit` and `admin`, which it
+    /// aggregates, are empty.
+    pub controller_manager: bool,
+}
+
+/// A running control plane. Dropping it ends its programs and removes its temporary folder, and waits for both.
+///
+/// They end as well when this process ends without dropping it, however it ends.
+pub struct ControlPlane {
+    // Dropped in this order: the programs before their folder.
+    programs: Mutex<Programs>,
+    home: Home,
+    pub(crate) authority: String,
+    pub(crate) kubectl: PathBuf,
+    pub(crate) kubeconfig: PathBuf,
+    pub(crate) server_url: String,
+    api_server_binary: PathBuf,
+    api_server_arguments: Vec<String>,
+    audit_log: Option<PathBuf>,
+}
+
+/// In the order in which they are stopped: nobody loses what it depends on.
+struct Programs {
+    controller_manager: Option<Supervised>,
+    api_server: Option<Supervised>,
+    etcd: Supervised,
+}
+
+/// The control plane that the tests of one process share, started by the first that asks, with the default [`Options`].
+///
+/// It ends with the process. Tests keep apart by namespaces.
+///
+/// # Errors
+/// The error of the one start, for everyone who asks.
+pub fn shared() -> Result<&'static ControlPlane, &'static Error> {
+    static SHARED: OnceLock<Result<ControlPlane, Error>> = OnceLock::new();
+    SHARED.get_or_init(|| ControlPlane::start(Options::default())).as_ref()
+}
+
+impl ControlPlane {
+    /// Starts a control plane and waits until it is ready: about 3 s, minutes when the programs must be built first.
+    ///
+    /// # Errors
+    /// When a program is missing and cannot be built, ends by itself, or is not ready within 60 s.
+    /// Nothing is left running then.
+    pub fn start(options: Options) -> Result<ControlPlane, Error> {
+        ControlPlane::start_on(options, free_port)
+    }
+
+    fn start_on(options: Options, mut choose_port: impl FnMut() -> io::Result<u16>) -> Result<ControlPlane, Error> {
+        let Options { dir, audit_log, controller_manager } = options;
+        let mut needed = vec![Program::Etcd, Program::KubeApiserver, Program::Kubectl];
+        if controller_manager {
+            needed.push(Program::KubeControllerManager);
+        }
+        let tools = Tools::ensure(&needed)?;
+
+        let home = Home::open(dir.as_deref())?;
+        let certificates = certificates::make()?;
+        write_keys(&home, &certificates)?;
+        let audit_log = audit_log.then(|| home.path().join("audit.log"));
+
+        let start = |program: Program, arguments: &[String]| {
+            Supervised::start(program.name(), tools.path(program), arguments, home.path(), home.lifeline())
+        };
+        let mut etcd = start(Program::Etcd, &etcd_arguments())?;
+        let mut tries = 0;
+        let (api_server, api_server_arguments, server_url, kubeconfig) = loop {
+            tries += 1;
+            let port = choose_port().map_err(Error::io("find a free port on", Path::new("127.0.0.1")))?;
+            let server_url = format!("https://127.0.0.1:{port}");
+            let login = Login::Certificate(&certificates.administrator);
+            let kubeconfig = home.write("kubeconfig", &kubeconfig::render(&server_url, &certificates.authority, &login))?;
+            let kubectl = || crate::requests::kubectl(tools.path(Program::Kubectl), &kubeconfig, home.path());
+            let arguments = api_server_arguments(port, audit_log.is_some(), controller_manager);
+            let mut api_server = start(Program::KubeApiserver, &arguments)?;
+            match readiness::of_api_server(&mut api_server, &mut etcd, kubectl) {
+                Ok(()) => break (api_server, arguments, server_url, kubeconfig),
+                Err(Error::Ended { log_tail, .. }) if tries < PORT_TRIES && log_tail.contains("address already in use") => {}
+                Err(error) => return Err(error),
+            }
+        };
+
+        let controller_manager = if controller_manager {
+            let mut controller_manager = start(Program::KubeControllerManager, &controller_manager_arguments())?;
+            let kubectl = || crate::requests::kubectl(tools.path(Program::Kubectl), &kubeconfig, home.path());
+            readiness::of_controller_manager(&mut controller_manager, kubectl)?;
+            Some(controller_manager)
+        } else {
+            None
+        };
+
+        Ok(ControlPlane {
+            programs: Mutex::new(Programs { controller_manager, api_server: Some(api_server), etcd }),
+            authority: certificates.authority,
+            kubectl: tools.path(Program::Kubectl).to_path_buf(),
+            kubeconfig,
+            server_url,
+            api_server_binary: tools.path(Program::KubeApiserver).to_path_buf(),
+            api_server_arguments,
+            audit_log,
+            home,
+        })
+    }
+
+    /// Ends the API server, as in an outage; etcd keeps the data. Without effect when it is stopped already.
+    pub fn stop_api_server(&self) {
+        drop(self.programs().api_server.take());
+    }
+
+    /// Starts the API server again, at the same URL, and waits until it is ready.
+    /// Without effect when it runs.
+    ///
+    /// # Errors
+    /// When it ends by itself, also because its port was taken meanwhile, or is not ready within 60 s.
+    pub fn start_api_server(&self) -> Result<(), Error> {
+        let mut programs = self.programs();
+        if programs.api_server.is_some() {
+            return Ok(());
+        }
+        let mut api_server = Supervised::start(
+            Program::KubeApiserver.name(),
+            &self.api_server_binary,
+            &self.api_server_arguments,
+            self.home.path(),
+            self.home.lifeline(),
+        )?;
+        readiness::of_api_server(&mut api_server, &mut programs.etcd, || self.kubectl())?;
+        programs.api_server = Some(api_server);
+        Ok(())
+    }
+
+    /// Whether every program that should run does.
+    ///
+    /// # Errors
+    /// [`Error::Ended`] for the first that ended by itself.
+    pub fn check(&self) -> Result<(), Error> {
+        let mut programs = self.programs();
+        let Programs { controller_manager, api_server, etcd } = &mut *programs;
+        etcd.check()?;
+        for program in [api_server, controller_manager].into_iter().flatten() {
+            program.check()?;
+        }
+        Ok(())
+    }
+
+    /// The process ids of the running programs, etcd first.
+    pub fn pids(&self) -> Vec<u32> {
+        let programs = self.programs();
+        [Some(&programs.etcd), programs.api_server.as_ref(), programs.controller_manager.as_ref()]
+            .into_iter()
+            .flatten()
+            .filter_map(Supervised::pid)
+            .collect()
+    }
+
+    /// The folder with the programs' keys, data and logs (`PROGRAM.log`).
+    pub fn dir(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// Where the API server writes its audit log, one JSON object a line; absent unless asked for in [`Options`].
+    pub fn audit_log(&self) -> Option<&Path> {
+        self.audit_log.as_deref()
+    }
+
+    pub(crate) fn home(&self) -> &Home {
+        &self.home
+    }
+
+    fn programs(&self) -> MutexGuard<'_, Programs> {
+        // A test that panicked while it held the lock leaves nothing half done.
+        self.programs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn write_keys(home: &Home, certificates: &Certificates) -> Result<(), Error> {
+    let Certificates {
+        authority,
+        server,
+        administrator: _, // only in the kubeconfig
+        service_account_key,
+        service_account_public_key,
+    } = certificates;
+    home.write("ca.crt", authority)?;
+    home.write("server.crt", &server.certificate)?;
+    home.write("server.key", &server.key)?;
+    home.write("service-account.key", service_account_key)?;
+    home.write("service-account.pub", service_account_public_key)?;
+    home.write("audit-policy.yaml", AUDIT_POLICY)?;
+    // A socket left by a killed etcd would make the API server's first attempts fail.
+    match fs::remove_file(home.path().join("etcd.sock:0")) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("remove the old socket in", home.path())(error)),
+        _ => Ok(()),
+    }
+}
+
+/// File names in all arguments are relative: each program runs in the control plane's folder.
+fn etcd_arguments() -> Vec<String> {
+    owned(&[
+        "--name=controlplane",
+        "--data-dir=etcd",
+        "--unsafe-no-fsync",
+        // A benchmark writes 100,000 objects many times over; the default of 2 GiB fills.
+        "--quota-backend-bytes=8000000000",
+        &format!("--listen-client-urls={ETCD_URL}"),
+        &format!("--advertise-client-urls={ETCD_URL}"),
+        // Nobody calls a single member's peer port, but etcd insists on one.
+        "--listen-peer-urls=http://127.0.0.1:0",
+        "--initial-advertise-peer-urls=http://127.0.0.1:2380",
+        "--initial-cluster=controlplane=http://127.0.0.1:2380",
+    ])
+}
+
+fn api_server_arguments(port: u16, audit_log: bool, controller_manager: bool) -> Vec<String> {
+    let mut arguments = owned(&[
+        &format!("--etcd-servers={ETCD_URL}"),
+        "--bind-address=127.0.0.1",
+        &format!("--secure-port={port}"),
+        // Without these two it looks for a network interface to advertise, and does not start on a machine without one.
+        "--advertise-address=127.0.0.1",
+        "--endpoint-reconciler-type=none",
+        "--tls-cert-file=server.crt",
+        "--tls-private-key-file=server.key",
+        "--client-ca-file=ca.crt",
+        "--authorization-mode=RBAC",
+        "--service-account-issuer=https://kubernetes.default.svc",
+        "--service-account-key-file=service-account.pub",
+        "--service-account-signing-key-file=service-account.key",
+        "--service-cluster-ip-range=10.0.0.0/24",
+        "--allow-privileged",
+        // Tests ask more at once than the users of a small cluster.
+        "--max-requests-inflight=3000",
+        "--max-mutating-requests-inflight=1000",
+    ]);
+    if !controller_manager {
+        // It refuses Pods of a ServiceAccount `default`, which only the controller-manager makes.
+        arguments.push("--disable-admission-plugins=ServiceAccount".to_owned());
+    }
+    if audit_log {
+        arguments.extend(owned(&[
+            "--audit-policy-file=audit-policy.yaml",
+            "--audit-log-path=audit.log",
+            // No rotation: tests read the whole of it.
+            "--audit-log-maxsize=0",
+        ]));
+    }
+    arguments
+}
+
+fn controller_manager_arguments() -> Vec<String> {
+    owned(&[
+        "--kubeconfig=kubeconfig",
+        "--service-account-private-key-file=service-account.key",
+        "--root-ca-file=ca.crt",
+        "--use-service-account-credentials",
+        "--leader-elect=false",
+        // Nobody asks for its metrics.
+        "--secure-port=0",
+    ])
+}
+
+fn owned(arguments: &[&str]) -> Vec<String> {
+    arguments.iter().map(|&argument| argument.to_owned()).collect()
+}
+
+/// A port that is free right now.
+///
+/// Below the range from which kernels take ports for outgoing connections: such a connection could take the port while
+/// the API server is stopped.
+fn free_port() -> io::Result<u16> {
+    const FIRST: u16 = 15_000;
+    const COUNT: u64 = 15_000;
+    let mut last_error = io::Error::other("no attempt");
+    for _ in 0..100 {
+        // A RandomState is the standard library's only source of randomness.
+        let offset = RandomState::new().build_hasher().finish() % COUNT;
+        let port = FIRST + u16::try_from(offset).unwrap_or_default();
+        match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            Ok(_) => return Ok(port),
+            Err(error) => last_error = error,
+        }
+    }
+    Err(last_error)
+}
+
+#[cfg(test)]
+mod tests;

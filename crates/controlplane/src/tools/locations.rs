@@ -1,0 +1,123 @@
+//! The folders in which programs are looked for.
+
+use std::env;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use super::pinned;
+use super::{Program, ToolsError};
+use crate::progress::say;
+
+/// The two folders: the user's, and the cache.
+#[derive(Debug)]
+pub(super) struct Locations {
+    assets: Option<PathBuf>,
+    cache: PathBuf,
+}
+
+impl Locations {
+    /// As the environment variables say.
+    ///
+    /// # Errors
+    /// When none of those that tell a place for the cache is set, or the working folder is gone.
+    pub(super) fn from_environment() -> Result<Locations, ToolsError> {
+        Locations::from_variables(|name| {
+            let value = env::var_os(name).filter(|value| !value.is_empty())?;
+            Some(PathBuf::from(value))
+        })
+    }
+
+    fn from_variables(variable: impl Fn(&str) -> Option<PathBuf>) -> Result<Locations, ToolsError> {
+        let below = |name: &str, rest: &str| Some(variable(name)?.join(rest));
+        let cache = variable("TWINCONSENT_TOOLS_CACHE")
+            .or_else(|| below("XDG_CACHE_HOME", "twinconsent/tools"))
+            .or_else(|| below("HOME", ".cache/twinconsent/tools"))
+            .ok_or(ToolsError::NoCache)?;
+        Ok(Locations { assets: variable("KUBEBUILDER_ASSETS").map(|assets| absolute(&assets)).transpose()?, cache: absolute(&cache)? })
+    }
+
+    /// The program, if it need not be built.
+    ///
+    /// Says so when the user's folder lacks one that such a folder should hold: a build for minutes would surprise.
+    pub(super) fn find(&self, program: Program) -> Option<PathBuf> {
+        if let Some(assets) = &self.assets {
+            let path = assets.join(program.name());
+            if is_executable(&path) {
+                return Some(path);
+            }
+            if program.is_usual_asset() {
+                say(&format!("KUBEBUILDER_ASSETS={} holds no {program}: it is taken from the cache, or built", assets.display()));
+            }
+        }
+        self.find_built(program)
+    }
+
+    /// The program in the cache, if it is there.
+    pub(super) fn find_built(&self, program: Program) -> Option<PathBuf> {
+        let path = self.cache_folder(program).join("bin").join(program.name());
+        is_executable(&path).then_some(path)
+    }
+
+    /// The folder for the program's module in the cache; it may not exist yet.
+    pub(super) fn cache_folder(&self, program: Program) -> PathBuf {
+        self.cache.join(pinned::module(program).cache_folder())
+    }
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, ToolsError> {
+    std::path::absolute(path).map_err(ToolsError::io("resolve", path))
+}
+
+fn is_executable(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::*;
+
+    fn put(path: &Path, mode: u32) {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "").unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn the_users_folder_is_preferred_to_the_cache_and_the_cache_to_a_build() {
+        let root = tempfile::tempdir().unwrap();
+        let locations = Locations { assets: Some(root.path().join("assets")), cache: root.path().join("cache") };
+        assert_eq!(locations.find(Program::Kubectl), None);
+
+        let cached = locations.cache_folder(Program::Kubectl).join("bin/kubectl");
+        put(&cached, 0o755);
+        assert_eq!(locations.find(Program::Kubectl), Some(cached));
+
+        let asset = root.path().join("assets/kubectl");
+        put(&asset, 0o755);
+        assert_eq!(locations.find(Program::Kubectl), Some(asset));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_run_is_not_the_program() {
+        let root = tempfile::tempdir().unwrap();
+        let locations = Locations { assets: Some(root.path().to_path_buf()), cache: root.path().join("cache") };
+        put(&root.path().join("etcd"), 0o644);
+        assert_eq!(locations.find(Program::Etcd), None);
+    }
+
+    #[test]
+    fn the_cache_is_where_the_most_specific_variable_says() {
+        let cache = |set: &[&str]| {
+            let locations = Locations::from_variables(|name| set.contains(&name).then(|| PathBuf::from("/").join(name)));
+            locations.map(|locations| locations.cache.to_str().unwrap().to_owned())
+        };
+        let (own, xdg, home) = ("TWINCONSENT_TOOLS_CACHE", "XDG_CACHE_HOME", "HOME");
+        assert_eq!(cache(&[own, xdg, home]).unwrap(), "/TWINCONSENT_TOOLS_CACHE");
+        assert_eq!(cache(&[xdg, home]).unwrap(), "/XDG_CACHE_HOME/twinconsent/tools");
+        assert_eq!(cache(&[home]).unwrap(), "/HOME/.cache/twinconsent/tools");
+        assert!(matches!(cache(&[]), Err(ToolsError::NoCache)));
+    }
+}

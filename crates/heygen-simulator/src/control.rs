@@ -1,0 +1,307 @@
+//! The switches, as plain functions; each is also an HTTP call under `/_sim/`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::StatusCode;
+use hyper::header::{HeaderName, HeaderValue};
+
+use crate::account::{AccountDefinition, AccountPatch, AccountView};
+use crate::clock::ClockView;
+use crate::fault::{FaultAction, FaultRule, FaultView};
+use crate::group::{BulkGroups, GroupDefinition, GroupPatch, GroupView};
+use crate::record::{GroupSummary, RecordedRequest, Summary};
+use crate::settings::{Behaviour, BehaviourPatch};
+use crate::simulator::Shared;
+
+/// Why a switch could not be set.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ControlError {
+    /// No account of this name.
+    #[error("account: there is none called {0:?}")]
+    UnknownAccount(String),
+    /// No group with this id.
+    #[error("group: there is none with the id {0:?}")]
+    UnknownGroup(String),
+    /// No fault rule with this id.
+    #[error("fault: there is no rule {0}")]
+    UnknownFault(u64),
+    /// There is an account of this name already.
+    #[error("name: the account {0:?} exists already")]
+    AccountExists(String),
+    /// There is a group with this id already.
+    #[error("id: the group {0:?} exists already")]
+    GroupExists(String),
+    /// A value that cannot be used.
+    #[error("{field}: {reason}")]
+    Invalid {
+        /// The field it was given in.
+        field: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl ControlError {
+    pub(crate) fn invalid(field: &str, reason: impl Into<String>) -> Self {
+        Self::Invalid { field: field.to_owned(), reason: reason.into() }
+    }
+}
+
+/// A handle on a running simulator; clones are cheap and all speak to the same one.
+///
+/// It stays usable after the simulator has stopped, so that a test can read the record at the end.
+#[derive(Debug, Clone)]
+pub struct Control {
+    shared: Arc<Shared>,
+}
+
+impl Control {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// Creates a group. HTTP: `POST /_sim/groups` with `{"groups": […]}`.
+    ///
+    /// # Errors
+    ///
+    /// When the id is taken or empty, or the account unknown.
+    pub fn create_group(&self, definition: GroupDefinition) -> Result<(), ControlError> {
+        self.shared.state().create_group(definition)
+    }
+
+    /// Creates many alike digital twins and returns their number. HTTP: `POST /_sim/groups` with
+    /// `{"account": …, "prefix": …, "count": …}`.
+    ///
+    /// # Errors
+    ///
+    /// When an id is taken or the account unknown; groups created before that stay.
+    pub fn create_groups(&self, bulk: &BulkGroups) -> Result<usize, ControlError> {
+        self.shared.state().create_bulk(bulk)
+    }
+
+    /// Changes a group. HTTP: `PATCH /_sim/groups/{id}`.
+    ///
+    /// # Errors
+    ///
+    /// When the group is unknown.
+    pub fn patch_group(&self, id: &str, patch: GroupPatch) -> Result<(), ControlError> {
+        self.shared.state().patch_group(id, patch)
+    }
+
+    /// Sets the consent status to any word, or to none. HTTP: a `PATCH /_sim/groups/{id}` with one field.
+    ///
+    /// # Errors
+    ///
+    /// When the group is unknown.
+    pub fn set_consent_status(&self, id: &str, word: Option<&str>) -> Result<(), ControlError> {
+        let patch = GroupPatch { consent_status: Some(word.map(str::to_owned)), ..GroupPatch::default() };
+        self.patch_group(id, patch)
+    }
+
+    /// Deletes a group with its links and idempotency keys: HeyGen answers 404 from now on. HTTP:
+    /// `DELETE /_sim/groups/{id}`.
+    ///
+    /// # Errors
+    ///
+    /// When the group is unknown.
+    pub fn delete_group(&self, id: &str) -> Result<(), ControlError> {
+        self.shared.state().delete_group(id)
+    }
+
+    /// Grants at once, in the word of [`Behaviour::approved_word`]. HTTP: `POST /_sim/groups/{id}/approve`.
+    ///
+    /// # Errors
+    ///
+    /// When the group is unknown.
+    pub fn approve(&self, id: &str) -> Result<(), ControlError> {
+        let word = self.behaviour().approved_word;
+        self.set_consent_status(id, Some(&word))
+    }
+
+    /// Refuses at once, in the word of [`Behaviour::rejected_word`]. HTTP: `POST /_sim/groups/{id}/reject`.
+    ///
+    /// # Errors
+    ///
+    /// When the group is unknown.
+    pub fn reject(&self, id: &str) -> Result<(), ControlError> {
+        let word = self.behaviour().rejected_word;
+        self.set_consent_status(id, Some(&word))
+    }
+
+    /// A group with its links, oldest first. HTTP: `GET /_sim/groups/{id}`.
+    ///
+    /// # Errors
+    ///
+    /// When the group is unknown.
+    pub fn group(&self, id: &str) -> Result<GroupView, ControlError> {
+        self.shared.state().view_group(id)
+    }
+
+    /// Adds a rule behind the others and returns its id. HTTP: `POST /_sim/faults`.
+    ///
+    /// # Errors
+    ///
+    /// When a made-up answer has a status or a header that HTTP does not allow, or a drip of no bytes.
+    pub fn add_fault(&self, rule: FaultRule) -> Result<u64, ControlError> {
+        check_action(&rule.action)?;
+        Ok(self.shared.state().faults.add(rule))
+    }
+
+    /// The rules, oldest first, used-up ones included. HTTP: `GET /_sim/faults`.
+    pub fn faults(&self) -> Vec<FaultView> {
+        self.shared.state().faults.list()
+    }
+
+    /// Removes one rule. HTTP: `DELETE /_sim/faults/{id}`.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such rule.
+    pub fn remove_fault(&self, id: u64) -> Result<(), ControlError> {
+        match self.shared.state().faults.remove(id) {
+            true => Ok(()),
+            false => Err(ControlError::UnknownFault(id)),
+        }
+    }
+
+    /// Removes all rules. HTTP: `DELETE /_sim/faults`.
+    pub fn clear_faults(&self) {
+        self.shared.state().faults.clear();
+    }
+
+    /// Moves the simulated time ahead. HTTP: `POST /_sim/clock` with `{"advance_seconds": …}`.
+    pub fn advance(&self, by: Duration) -> ClockView {
+        let mut state = self.shared.state();
+        state.clock.advance(by);
+        state.clock.view()
+    }
+
+    /// What the clock says. HTTP: `GET /_sim/clock`.
+    pub fn clock(&self) -> ClockView {
+        self.shared.state().clock.view()
+    }
+
+    /// How the simulator behaves. HTTP: `GET /_sim/settings`.
+    pub fn behaviour(&self) -> Behaviour {
+        self.shared.state().behaviour.clone()
+    }
+
+    /// Changes how the simulator behaves, from the next request on. HTTP: `PATCH /_sim/settings`.
+    ///
+    /// # Errors
+    ///
+    /// When the status of `already_bound` is not one of an answer.
+    pub fn change_behaviour(&self, patch: BehaviourPatch) -> Result<Behaviour, ControlError> {
+        if let Some(Some(bound)) = &patch.already_bound {
+            check_status("already_bound.status", bound.status)?;
+        }
+        let mut state = self.shared.state();
+        state.behaviour.apply(patch);
+        Ok(state.behaviour.clone())
+    }
+
+    /// Adds an account. HTTP: `POST /_sim/accounts`.
+    ///
+    /// # Errors
+    ///
+    /// When the name or the key is empty or taken.
+    pub fn create_account(&self, definition: AccountDefinition) -> Result<(), ControlError> {
+        self.shared.state().create_account(definition)
+    }
+
+    /// Changes an account: its key, whether the key is refused, its entitlement. HTTP: `PATCH /_sim/accounts/{name}`.
+    ///
+    /// # Errors
+    ///
+    /// When the account is unknown, or the key is empty or another account's.
+    pub fn patch_account(&self, name: &str, patch: AccountPatch) -> Result<(), ControlError> {
+        self.shared.state().patch_account(name, patch)
+    }
+
+    /// Gives the account another key; the old one is dead at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`Control::patch_account`].
+    pub fn set_key(&self, account: &str, key: impl Into<String>) -> Result<(), ControlError> {
+        let patch = AccountPatch { api_key: Some(key.into()), ..AccountPatch::default() };
+        self.patch_account(account, patch)
+    }
+
+    /// Answers 401 to the account's key until it is switched back.
+    ///
+    /// # Errors
+    ///
+    /// When the account is unknown.
+    pub fn set_key_refused(&self, account: &str, refused: bool) -> Result<(), ControlError> {
+        let patch = AccountPatch { key_refused: Some(refused), ..AccountPatch::default() };
+        self.patch_account(account, patch)
+    }
+
+    /// The accounts, without their keys. HTTP: `GET /_sim/accounts`.
+    pub fn accounts(&self) -> Vec<AccountView> {
+        self.shared.state().accounts()
+    }
+
+    /// Totals since the start or the last reset. HTTP: `GET /_sim/summary`.
+    pub fn summary(&self) -> Summary {
+        self.shared.state().record.totals()
+    }
+
+    /// What happened to one group; zeros for a group that nobody named. HTTP: `GET /_sim/summary/{id}`.
+    pub fn group_summary(&self, id: &str) -> GroupSummary {
+        self.shared.state().group_summary(id)
+    }
+
+    /// What happened to every group that exists or was named, by id. HTTP: `GET /_sim/summary?groups=true`.
+    pub fn group_summaries(&self) -> Vec<GroupSummary> {
+        self.shared.state().group_summaries()
+    }
+
+    /// The recorded requests from this sequence number on. HTTP: `GET /_sim/requests?since=…`.
+    pub fn requests_since(&self, sequence: u64) -> Vec<RecordedRequest> {
+        self.shared.state().record.since(sequence)
+    }
+
+    /// The recorded requests that arrived at or after `from` and before `to`, real time since the simulator started. HTTP:
+    /// `GET /_sim/requests?from_ms=…&to_ms=…`.
+    pub fn requests_between(&self, from: Duration, to: Duration) -> Vec<RecordedRequest> {
+        self.shared.state().record.between(from, to)
+    }
+
+    /// The largest number of recorded requests of one account within any stretch of real time of this length, to the
+    /// millisecond and with both ends counted.
+    pub fn most_requests_within(&self, window: Duration, account: &str) -> usize {
+        self.shared.state().record.most_within(window, account)
+    }
+
+    /// Forgets the requests and the counters; state, links and sequence numbers stay. HTTP: `POST /_sim/reset-record`.
+    pub fn reset_record(&self) {
+        self.shared.state().record.reset();
+    }
+}
+
+fn check_action(action: &FaultAction) -> Result<(), ControlError> {
+    match action {
+        FaultAction::Respond(respond) => {
+            check_status("action.respond.status", respond.status)?;
+            for (name, value) in &respond.headers {
+                let valid = HeaderName::try_from(name).is_ok() && HeaderValue::from_str(value).is_ok();
+                if !valid {
+                    return Err(ControlError::invalid("action.respond.headers", format!("{name:?} is no valid HTTP header")));
+                }
+            }
+            Ok(())
+        }
+        FaultAction::SlowBody { chunk_bytes: 0, .. } => Err(ControlError::invalid("action.slow_body.chunk_bytes", "must be at least 1")),
+        _ => Ok(()),
+    }
+}
+
+fn check_status(field: &str, status: u16) -> Result<(), ControlError> {
+    match StatusCode::from_u16(status) {
+        Ok(_) if (200..600).contains(&status) => Ok(()),
+        _ => Err(ControlError::invalid(field, "must be from 200 to 599")),
+    }
+}

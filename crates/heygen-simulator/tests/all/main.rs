@@ -1,0 +1,12 @@
+//! The simulator over real HTTP, one file a subject, one behaviour a test.
+
+mod accounts;
+mod consent;
+mod control_api;
+mod faults;
+mod idempotency;
+mod page;
+mod program;
+mod reads;
+mod recording;
+mod support;

@@ -1,0 +1,172 @@
+//! Account and Secret → credentials, limiter, gate.
+//!
+//! An account object says whose key asks, how fast and on what terms; its Secret holds the key. This module keeps, for each account
+//! that exists, whether it can be used right now, and tells the consents' reconciler. Trouble with a key (401, 402, 429, no answer)
+//! is learned here, once, from whichever request met it first: it changes the account's one condition and not its consents.
+//!
+//! Vocabulary: *settings* are the spec with the defaults filled in, the *gate* is the limiter and the pause of one key,
+//! the *terms* are what the pure core needs to know.
+
+pub mod gate;
+pub mod limiter;
+pub mod reconcile;
+pub mod settings;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::api::account::AllowedNamespaces;
+use crate::decide::AccountFact;
+use crate::heygen::Credentials;
+use crate::outcome::{Class, Outcome};
+use crate::terms::Terms;
+use gate::Gate;
+use settings::{AccountKey, Settings};
+
+/// What is known of every account.
+#[derive(Debug, Default)]
+pub struct Accounts(Mutex<Registry>);
+
+#[derive(Debug, Default)]
+struct Registry {
+    accounts: HashMap<AccountKey, Account>,
+    gates: HashMap<[u8; 32], Weak<Gate>>,
+}
+
+/// What is known of one account between two reconciles.
+#[derive(Debug)]
+struct Account {
+    state: State,
+    course: reconcile::Course,
+}
+
+/// Whether an account can be used.
+#[derive(Debug, Clone)]
+pub enum State {
+    /// It is being read for the first time.
+    Resolving,
+    /// It cannot be used: why, for the consents that wait for it.
+    Unusable(String),
+    /// It can.
+    Usable(Arc<Usable>),
+}
+
+/// What a call needs of an account.
+#[derive(Debug)]
+pub struct Usable {
+    /// Where and how to ask.
+    pub credentials: Credentials,
+    /// How fast.
+    pub gate: Arc<Gate>,
+    /// On what terms.
+    pub terms: Arc<Terms>,
+    /// Whom it serves; `None`: everybody.
+    pub allowed: Option<AllowedNamespaces>,
+}
+
+impl Accounts {
+    /// What `key` allows, as a fact for the pure core, and what a call needs.
+    ///
+    /// Whether the account serves the consent's namespace is asked separately, because that may need the namespace's labels.
+    #[must_use]
+    pub fn fact(&self, key: &AccountKey) -> (AccountFact, Option<Arc<Usable>>) {
+        match self.registry().accounts.get(key).map(|account| &account.state) {
+            None => (AccountFact::NotReady(format!("{key} does not exist.")), None),
+            Some(State::Resolving) => (AccountFact::Resolving, None),
+            Some(State::Unusable(why)) => (AccountFact::NotReady(why.clone()), None),
+            Some(State::Usable(usable)) => (AccountFact::Usable(usable.terms.clone()), Some(usable.clone())),
+        }
+    }
+
+    /// Notes that an account object exists, before anything is known of it.
+    pub fn announce(&self, key: AccountKey) {
+        self.registry().accounts.entry(key).or_insert_with(|| Account { state: State::Resolving, course: reconcile::Course::default() });
+    }
+
+    /// Forgets an account whose object is gone.
+    pub fn forget(&self, key: &AccountKey) {
+        self.registry().accounts.remove(key);
+    }
+
+    /// Forgets the accounts of a kind, and of `namespace` if given, that a complete list did not show. Returns them.
+    pub fn forget_others(&self, kind: &str, namespace: Option<&str>, shown: &HashSet<AccountKey>) -> Vec<AccountKey> {
+        let mut registry = self.registry();
+        let gone = |key: &&AccountKey| {
+            format!("{:?}", key.kind) == kind && namespace.is_none_or(|namespace| key.namespace.as_deref() == Some(namespace)) && !shown.contains(*key)
+        };
+        let gone: Vec<AccountKey> = registry.accounts.keys().filter(gone).cloned().collect();
+        for key in &gone {
+            registry.accounts.remove(key);
+        }
+        gone
+    }
+
+    /// Learns from what came of a call with `usable`. Returns whether the account has to be reconciled at once.
+    ///
+    /// A refused key makes the account unusable here and now, so that not one more consent takes it up before the probe has confirmed it.
+    pub fn learn(&self, key: &AccountKey, usable: &Usable, outcome: &Outcome, now: Duration) -> bool {
+        let changed = usable.gate.learn(outcome, now).is_some();
+        let Outcome::Trouble(trouble) = outcome else { return changed };
+        if !matches!(trouble.class, Class::CredentialsRejected | Class::BillingRequired | Class::Forbidden) {
+            return changed;
+        }
+        if let Some(account) = self.registry().accounts.get_mut(key) {
+            if !matches!(account.state, State::Usable(_)) {
+                return false;
+            }
+            account.course.hurry();
+            if trouble.class != Class::Forbidden {
+                account.state = State::Unusable(format!("{key}: {}", reconcile::reading(trouble.class).1));
+            }
+        }
+        true
+    }
+
+    /// The gate of a key at a base URL, shared by all accounts that use both; the lower rate of two accounts counts.
+    fn gate(&self, credentials: &Credentials, settings: &Settings, now: Duration) -> Arc<Gate> {
+        let mut registry = self.registry();
+        registry.gates.retain(|_, gate| gate.strong_count() > 0);
+        let fingerprint = fingerprint(credentials);
+        let known = registry.gates.get(&fingerprint).and_then(Weak::upgrade);
+        let gate = known.unwrap_or_else(|| Arc::new(Gate::new(settings.per_minute, settings.burst, now)));
+        registry.gates.insert(fingerprint, Arc::downgrade(&gate));
+        let others = registry.accounts.iter().filter(|(key, account)| **key != settings.key && account.state.uses(&gate));
+        let (per_minute, burst) = others
+            .map(|(_, account)| account.course.rate())
+            .fold((settings.per_minute, settings.burst), |(rate, burst), (other_rate, other_burst)| (rate.min(other_rate), burst.min(other_burst)));
+        gate.set_rate(per_minute, burst, now);
+        gate
+    }
+
+    fn registry(&self) -> MutexGuard<'_, Registry> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn uses(&self, gate: &Arc<Gate>) -> bool {
+        matches!(self, Self::Usable(usable) if Arc::ptr_eq(&usable.gate, gate))
+    }
+
+    /// Whether consents that wait for the account have to hear of the change from `self` to `other`.
+    fn differs(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Resolving, Self::Resolving) => false,
+            (Self::Unusable(before), Self::Unusable(after)) => before != after,
+            (Self::Usable(before), Self::Usable(after)) => before.terms != after.terms || before.allowed != after.allowed,
+            _ => true,
+        }
+    }
+}
+
+fn fingerprint(credentials: &Credentials) -> [u8; 32] {
+    use secrecy::ExposeSecret as _;
+    let mut hash = Sha256::new();
+    hash.update(credentials.base_url.as_str());
+    hash.update([0]);
+    hash.update(credentials.key.expose_secret());
+    hash.finalize().into()
+}

@@ -1,0 +1,324 @@
+//! The shell of the accounts: reads the Secret, probes the key, keeps the account's one condition.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use secrecy::{ExposeSecret as _, SecretString};
+use url::Url;
+
+use super::gate::Closure;
+use super::settings::Settings;
+use super::{Account, Accounts, State, Usable};
+use crate::api::account::{AccountStatus, Auth};
+use crate::api::conditions::{account as reasons, types};
+use crate::clock;
+use crate::cluster::events::Report;
+use crate::cluster::{Cluster, SecretKey};
+use crate::heygen::{AuthScheme, Credentials, HeyGen};
+use crate::outcome::{Class, Outcome};
+
+/// How often the key is read again, so that a rotation is noticed.
+const REREAD: Duration = Duration::from_secs(60);
+
+/// How soon a Secret that is missing is looked for again.
+const LOOK_FOR_SECRET: Duration = Duration::from_secs(10);
+
+/// How soon a key that was refused is probed again; doubles up to [`LONGEST_PROBE`].
+const FIRST_PROBE: Duration = Duration::from_secs(60);
+
+/// The longest pause between two probes.
+const LONGEST_PROBE: Duration = Duration::from_secs(600);
+
+/// A pause shorter than this does not change the account's condition.
+const WORTH_TELLING: Duration = Duration::from_secs(30);
+
+/// What the account's reconciler needs.
+#[derive(Debug)]
+pub struct Deps<'a> {
+    /// The accounts.
+    pub accounts: &'a Accounts,
+    /// Kubernetes.
+    pub cluster: &'a Cluster,
+    /// HeyGen.
+    pub heygen: &'a HeyGen,
+    /// Where keys are sent that name no base URL.
+    pub default_base_url: &'a Url,
+    /// Whether http is allowed.
+    pub allow_insecure: bool,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Reconciled {
+    /// Whether the consents of this account have to hear of it.
+    pub changed: bool,
+    /// When to come back.
+    pub again: Duration,
+    /// The new status, if it differs from the old.
+    pub status: Option<AccountStatus>,
+}
+
+/// What is remembered of an account between two reconciles.
+#[derive(Debug, Default)]
+pub struct Course {
+    /// What the last reconcile resolved; it keeps the gate of a key that is refused for now.
+    last: Option<Arc<Usable>>,
+    rate: (u32, u32),
+    probe: Probe,
+    probes_refused: u32,
+    probe_at: Option<Duration>,
+}
+
+/// What is known from asking HeyGen whether it accepts the key.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Probe {
+    /// Nothing yet.
+    #[default]
+    Due,
+    /// It does.
+    Accepted,
+    /// It does not, or could not be asked.
+    Failed(Class),
+}
+
+impl Course {
+    /// Lets the next reconcile read the key and probe it at once.
+    pub(super) fn hurry(&mut self) {
+        self.probe = Probe::Due;
+        self.probe_at = None;
+    }
+
+    /// Requests a minute and at once, as the account's spec says.
+    pub(super) fn rate(&self) -> (u32, u32) {
+        self.rate
+    }
+}
+
+/// Brings what is known of an account up to date.
+pub async fn reconcile(settings: &Settings, deps: &Deps<'_>) -> Reconciled {
+    let usable = match resolve(settings, deps).await {
+        Ok(usable) => Arc::new(usable),
+        Err(obstacle) => return deps.accounts.conclude(settings, State::Unusable(obstacle.for_consents), obstacle.ready, obstacle.again),
+    };
+    let now = clock::monotonic();
+    if deps.accounts.probe_is_due(settings, &usable, now) {
+        if let Err(wait) = usable.gate.admit_probe(now) {
+            return deps.accounts.proceed(settings, &usable, wait);
+        }
+        let outcome = deps.heygen.probe(&usable.credentials).await;
+        let now = clock::monotonic();
+        usable.gate.learn(&outcome, now);
+        deps.accounts.note_probe(settings, &usable, &outcome, now);
+    }
+    deps.accounts.proceed(settings, &usable, REREAD)
+}
+
+struct Obstacle {
+    ready: Ready,
+    for_consents: String,
+    again: Duration,
+}
+
+/// What the account's `Ready` condition is to say.
+struct Ready {
+    reason: &'static str,
+    message: String,
+}
+
+impl Ready {
+    fn is_true(&self) -> bool {
+        self.reason == reasons::CREDENTIALS_ACCEPTED
+    }
+}
+
+async fn resolve(settings: &Settings, deps: &Deps<'_>) -> Result<Usable, Obstacle> {
+    let key = &settings.key;
+    let obstacle = |reason, message: String, again| Obstacle { for_consents: format!("{key}: {message}"), ready: Ready { reason, message }, again };
+    if settings.suspend {
+        return Err(obstacle(reasons::SUSPENDED, "The account is suspended by spec.suspend.".to_owned(), LONGEST_PROBE));
+    }
+    let base_url = match &settings.base_url {
+        None => deps.default_base_url.clone(),
+        Some(url) => match Url::parse(url) {
+            Ok(url) if url.scheme() == "https" || deps.allow_insecure => url,
+            Ok(_) => {
+                let message = "spec.baseURL is http, which would send the key in the clear; use https, or run the operator with --allow-insecure-base-url.";
+                return Err(obstacle(reasons::INSECURE_BASE_URL, message.to_owned(), LONGEST_PROBE));
+            }
+            Err(_) => return Err(obstacle(reasons::INSECURE_BASE_URL, "spec.baseURL is not a URL.".to_owned(), LONGEST_PROBE)),
+        },
+    };
+    let (namespace, secret) = (&settings.secret_namespace, &settings.secret);
+    let key = match deps.cluster.secret_key(namespace, &secret.name, &secret.key).await {
+        Ok(SecretKey::Found(key)) => key,
+        Ok(SecretKey::NoSecret) => {
+            return Err(obstacle(reasons::SECRET_NOT_FOUND, format!("Secret \"{namespace}/{}\" does not exist.", secret.name), LOOK_FOR_SECRET));
+        }
+        Ok(SecretKey::NoKey) => {
+            let message = format!("Secret \"{namespace}/{}\" has no usable key \"{}\".", secret.name, secret.key);
+            return Err(obstacle(reasons::SECRET_NOT_FOUND, message, LOOK_FOR_SECRET));
+        }
+        Err(error) => {
+            tracing::warn!(account = %settings.key, %error, "the Secret could not be read");
+            let message = format!("Secret \"{namespace}/{}\" could not be read; see the operator's log.", secret.name);
+            return Err(obstacle(reasons::SECRET_NOT_FOUND, message, LOOK_FOR_SECRET));
+        }
+    };
+    let auth = match settings.auth {
+        Auth::Bearer => AuthScheme::Bearer,
+        Auth::ApiKey | Auth::Unrecognized => AuthScheme::ApiKey,
+    };
+    let credentials = Credentials { base_url, auth, key };
+    let gate = deps.accounts.gate(&credentials, settings, clock::monotonic());
+    Ok(Usable { credentials, gate, terms: settings.terms.clone(), allowed: settings.allowed.clone() })
+}
+
+impl Accounts {
+    fn probe_is_due(&self, settings: &Settings, usable: &Arc<Usable>, now: Duration) -> bool {
+        let mut registry = self.registry();
+        let course = &mut registry.accounts.entry(settings.key.clone()).or_insert_with(Account::new).course;
+        course.rate = (settings.per_minute, settings.burst);
+        if course.last.as_ref().is_none_or(|last| !same_key(last, usable)) {
+            course.hurry();
+            course.probes_refused = 0;
+        }
+        course.last = Some(usable.clone());
+        let closed_for_good = usable.gate.closure().is_some_and(|closure| closure.until.is_none());
+        (course.probe != Probe::Accepted || closed_for_good) && course.probe_at.is_none_or(|at| at <= now)
+    }
+
+    fn note_probe(&self, settings: &Settings, usable: &Usable, outcome: &Outcome, now: Duration) {
+        let mut registry = self.registry();
+        let Some(account) = registry.accounts.get_mut(&settings.key) else { return };
+        let course = &mut account.course;
+        let Outcome::Trouble(trouble) = outcome else {
+            course.probe = Probe::Accepted;
+            course.probes_refused = 0;
+            course.probe_at = None;
+            return;
+        };
+        if matches!(trouble.class, Class::Forbidden | Class::AccessDenied) {
+            // A key that may not even ask who it is may do nothing; any other 403 belongs to one object.
+            usable.gate.shut(Class::CredentialsRejected);
+        }
+        course.probe = Probe::Failed(trouble.class);
+        course.probes_refused = course.probes_refused.saturating_add(1);
+        let pause = FIRST_PROBE.saturating_mul(1 << (course.probes_refused - 1).min(10)).min(LONGEST_PROBE);
+        course.probe_at = Some(now + pause.max(trouble.retry_after.unwrap_or_default()));
+    }
+
+    /// Concludes a reconcile of an account that has a key.
+    fn proceed(&self, settings: &Settings, usable: &Arc<Usable>, again: Duration) -> Reconciled {
+        let now = clock::monotonic();
+        let probe = self.registry().accounts.get(&settings.key).map_or(Probe::Due, |account| account.course.probe);
+        let closure = usable.gate.closure();
+        if let Some((closure, (reason, message))) = closure.filter(|closure| is_worth_telling(closure, now)).map(|closure| (closure, reading(closure.class))) {
+            let state = match closure.until {
+                None => State::Unusable(format!("{}: {message}", settings.key)),
+                Some(_) => State::Usable(usable.clone()),
+            };
+            let wake = closure.until.map_or(again, |until| again.min(until.saturating_sub(now) + Duration::from_millis(100)));
+            return self.conclude(settings, state, Ready { reason, message: message.to_owned() }, wake);
+        }
+        let ready = match probe {
+            Probe::Accepted => Some(Ready { reason: reasons::CREDENTIALS_ACCEPTED, message: "HeyGen accepts the key.".to_owned() }),
+            Probe::Failed(class) => {
+                let (reason, message) = reading(class);
+                Some(Ready { reason, message: message.to_owned() })
+            }
+            Probe::Due => None,
+        };
+        self.conclude_if(settings, State::Usable(usable.clone()), ready, again)
+    }
+
+    fn conclude(&self, settings: &Settings, state: State, ready: Ready, again: Duration) -> Reconciled {
+        self.conclude_if(settings, state, Some(ready), again)
+    }
+
+    fn conclude_if(&self, settings: &Settings, state: State, ready: Option<Ready>, again: Duration) -> Reconciled {
+        let mut registry = self.registry();
+        let account = registry.accounts.entry(settings.key.clone()).or_insert_with(Account::new);
+        account.course.rate = (settings.per_minute, settings.burst);
+        let changed = account.state.differs(&state);
+        account.state = state;
+        drop(registry);
+        let status = ready.and_then(|ready| new_status(settings, &ready, clock::now()));
+        Reconciled { changed, again, status }
+    }
+}
+
+impl Account {
+    fn new() -> Self {
+        Self { state: State::Resolving, course: Course::default() }
+    }
+}
+
+fn same_key(known: &Usable, now: &Usable) -> bool {
+    known.credentials.key.expose_secret() == now.credentials.key.expose_secret() && known.credentials.base_url == now.credentials.base_url
+}
+
+/// A short pause changes nothing in the account's condition.
+fn is_worth_telling(closure: &Closure, now: Duration) -> bool {
+    closure.until.is_none_or(|until| until.saturating_sub(now) >= WORTH_TELLING)
+}
+
+/// How a trouble reads in the account's condition.
+pub(super) fn reading(class: Class) -> (&'static str, &'static str) {
+    match class {
+        Class::CredentialsRejected | Class::Forbidden | Class::AccessDenied => {
+            (reasons::CREDENTIALS_REJECTED, "HeyGen refuses the key. Put a valid one into the Secret.")
+        }
+        Class::BillingRequired => (reasons::BILLING_REQUIRED, "HeyGen wants a payment or another plan before it answers."),
+        Class::QuotaExceeded => (reasons::THROTTLED, "The account's quota at HeyGen is used up; asking again from time to time."),
+        Class::Throttled => (reasons::THROTTLED, "HeyGen asks to be called less often; waiting as long as it says."),
+        Class::Unreachable
+        | Class::Unavailable
+        | Class::Busy
+        | Class::Unreadable
+        | Class::NotFound
+        | Class::Invalid
+        | Class::AlreadyBound => (reasons::UNREACHABLE, "HeyGen does not answer as it should; trying again with growing pauses."),
+    }
+}
+
+fn new_status(settings: &Settings, ready: &Ready, now: Timestamp) -> Option<AccountStatus> {
+    let status = if ready.is_true() { "True" } else { "False" };
+    let old = settings.status.conditions.iter().find(|condition| condition.type_ == types::READY);
+    let since = old.filter(|old| old.status == status).map(|old| old.last_transition_time.clone());
+    let condition = Condition {
+        type_: types::READY.to_owned(),
+        status: status.to_owned(),
+        reason: ready.reason.to_owned(),
+        message: ready.message.clone(),
+        last_transition_time: since.unwrap_or_else(|| Time(Timestamp::from_second(now.as_second()).unwrap_or(now))),
+        observed_generation: settings.generation,
+    };
+    let new = AccountStatus { observed_generation: settings.generation, conditions: vec![condition] };
+    (new != settings.status).then_some(new)
+}
+
+/// The event for a change of the account's condition; the first acceptance of a key is told, a repeated message is not.
+#[must_use]
+pub fn report(old: &AccountStatus, new: &AccountStatus) -> Option<Report> {
+    let reason = |status: &AccountStatus| status.conditions.first().map(|condition| condition.reason.clone());
+    let (before, after) = (reason(old), reason(new)?);
+    let told = |reason, warning, note| (after == reason && before.as_deref() != Some(reason)).then_some(Report { warning, reason, note });
+    told(reasons::CREDENTIALS_ACCEPTED, false, "HeyGen accepts the key.")
+        .or_else(|| told(reasons::CREDENTIALS_REJECTED, true, "HeyGen refuses the key."))
+        .or_else(|| told(reasons::SECRET_NOT_FOUND, true, "The Secret with the key, or the key in it, is missing."))
+        .or_else(|| told(reasons::INSECURE_BASE_URL, true, "The base URL is not an https URL."))
+        .or_else(|| told(reasons::THROTTLED, true, "HeyGen asks the account to stay away for a while."))
+        .or_else(|| told(reasons::UNREACHABLE, true, "HeyGen does not answer as it should."))
+        .or_else(|| told(reasons::BILLING_REQUIRED, true, "HeyGen wants a payment or another plan."))
+        .or_else(|| told(reasons::SUSPENDED, false, "The account is suspended by its spec."))
+}
+
+/// Takes a key out of a Secret's data: text without surrounding blanks, which a `echo` into a Secret easily adds.
+#[must_use]
+pub fn key_from(bytes: &[u8]) -> Option<SecretString> {
+    let text = std::str::from_utf8(bytes).ok()?.trim();
+    let sendable = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+    sendable.then(|| SecretString::from(text.to_owned()))
+}

@@ -1,0 +1,61 @@
+//! The three kinds of group `twinconsent.io`: data, validation rules, columns, condition and reason names; no logic.
+//!
+//! The Rust types are the source: `twinconsent-operator crds` prints the definitions, `crds/` holds them, a test compares.
+//! No field of a `spec` has a server-side default (defaults live in code, so that GitOps diffs stay empty), and no field of a
+//! `status` that holds HeyGen's text has a bound or a pattern: one word too long would make the whole patch fail and lose a link.
+
+pub mod account;
+pub mod conditions;
+pub mod consent;
+pub mod duration;
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceDefinition, JSON, JSONSchemaProps};
+use kube::CustomResourceExt as _;
+
+use account::{ClusterHeyGenAccount, HeyGenAccount};
+use consent::DigitalTwinConsent;
+
+/// The API group.
+pub const GROUP: &str = "twinconsent.io";
+
+/// The field manager of every write, and the name under which events are reported.
+pub const FIELD_MANAGER: &str = "twinconsent-operator";
+
+/// Any new value of this annotation forces a look at once; it is echoed in `status.lastHandledReconcileAt`.
+pub const REQUESTED_AT: &str = "reconcile.twinconsent.io/requestedAt";
+
+/// The label of a link Secret that carries the uid of the consent which owns it; a Secret without it is never touched.
+pub const OWNER_UID_LABEL: &str = "twinconsent.io/owner-uid";
+
+/// The definitions of the three kinds, as applied to a cluster.
+#[must_use]
+pub fn crds() -> Vec<CustomResourceDefinition> {
+    [DigitalTwinConsent::crd(), HeyGenAccount::crd(), ClusterHeyGenAccount::crd()].map(with_unobserved_status).into()
+}
+
+/// Gives `status` the default `{observedGeneration: -1}`.
+///
+/// It is a safety feature: without it kstatus calls an object that nobody has looked at "Current".
+fn with_unobserved_status(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
+    for version in &mut crd.spec.versions {
+        if let Some(status) = status_schema(version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut())) {
+            status.default = Some(JSON(serde_json::json!({ "observedGeneration": -1 })));
+        }
+    }
+    crd
+}
+
+fn status_schema(root: Option<&mut JSONSchemaProps>) -> Option<&mut JSONSchemaProps> {
+    root?.properties.as_mut()?.get_mut("status")
+}
+
+/// The definitions as YAML files: the file name in `crds/` and its content.
+///
+/// # Errors
+/// When a definition cannot be written as YAML, which a test rules out.
+pub fn crd_files() -> Result<Vec<(String, String)>, serde_saphyr::ser::Error> {
+    crds()
+        .iter()
+        .map(|crd| Ok((format!("{}_{}.yaml", GROUP, crd.spec.names.plural), serde_saphyr::to_string(crd)?)))
+        .collect()
+}

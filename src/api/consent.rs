@@ -1,0 +1,303 @@
+//! `DigitalTwinConsent`: the request for one person's consent.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What to ask of whom, and what `Ready` means.
+#[derive(CustomResource, KubeSchema, Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[kube(
+    group = "twinconsent.io",
+    version = "v1alpha1",
+    kind = "DigitalTwinConsent",
+    plural = "digitaltwinconsents",
+    shortname = "dtc",
+    category = "twinconsent",
+    namespaced,
+    status = "DigitalTwinConsentStatus",
+    selectable = ".spec.groupID",
+    derive = "PartialEq",
+    doc = "DigitalTwinConsent asks the person whom a HeyGen digital twin depicts for consent, once, and follows the answer. The link for the person appears in status.url (or in the Secret named by spec.linkSecretRef); the Ready condition is what a pipeline waits for. Deleting the object deletes nothing at HeyGen.",
+    printcolumn(name = "Group", type_ = "string", json_path = ".spec.groupID", description = "The HeyGen avatar group."),
+    printcolumn(name = "Consent", type_ = "string", json_path = ".status.consentStatus", description = "HeyGen's word about consent, verbatim."),
+    printcolumn(name = "Ready", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#, description = "Whether what this object waits for has come."),
+    printcolumn(name = "Reason", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].reason"#, description = "Why Ready is as it is."),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp", description = "How long the object has existed."),
+    printcolumn(name = "Approved", type_ = "string", json_path = r#".status.conditions[?(@.type=="Approved")].status"#, priority = 1, description = "Whether HeyGen says that consent was given or waived."),
+    printcolumn(name = "Expires", type_ = "string", json_path = ".status.linkExpirationTime", priority = 1, description = "When the link presumably stops working.")
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("has(self.accountRef) == has(oldSelf.accountRef) && (!has(self.accountRef) || self.accountRef == oldSelf.accountRef)")
+        .message("accountRef is immutable: create another object for another account").field_path(".accountRef").reason(Reason::FieldValueForbidden),
+    // `format`, because `'…' + string(n)` costs too much: the API server takes the text of a number for a string without end.
+    validation = Rule::new("self.?requestEpoch.orValue(0) >= oldSelf.?requestEpoch.orValue(0)")
+        .message(Message::Expression("'requestEpoch may only grow; roll forward: use %d'.format([oldSelf.?requestEpoch.orValue(0) + 1])".into()))
+        .field_path(".requestEpoch").reason(Reason::FieldValueForbidden),
+    validation = Rule::new("self.?requestEpoch.orValue(0) > oldSelf.?requestEpoch.orValue(0) || ((has(self.rerouteURL) == has(oldSelf.rerouteURL) && (!has(self.rerouteURL) || self.rerouteURL == oldSelf.rerouteURL)) && (has(self.consentText) == has(oldSelf.consentText) && (!has(self.consentText) || self.consentText == oldSelf.consentText)) && (has(self.consentVideo) == has(oldSelf.consentVideo) && (!has(self.consentVideo) || self.consentVideo == oldSelf.consentVideo)) && (has(self.linkSecretRef) == has(oldSelf.linkSecretRef) && (!has(self.linkSecretRef) || self.linkSecretRef == oldSelf.linkSecretRef)))")
+        .message(Message::Expression("'rerouteURL, consentText, consentVideo and linkSecretRef may change only together with a higher requestEpoch: this is a new request, use %d'.format([oldSelf.?requestEpoch.orValue(0) + 1])".into()))
+        .field_path(".requestEpoch").reason(Reason::FieldValueForbidden),
+    validation = Rule::new("!has(self.consentVideo) || !(has(self.rerouteURL) || has(self.consentText))")
+        .message("consentVideo goes straight to review: it cannot be combined with rerouteURL or consentText").field_path(".consentVideo").reason(Reason::FieldValueForbidden),
+    validation = Rule::new("!has(self.consentVideo) || !has(self.linkSecretRef)")
+        .message("consentVideo yields no link: it cannot be combined with linkSecretRef").field_path(".consentVideo").reason(Reason::FieldValueForbidden),
+)]
+pub struct DigitalTwinConsentSpec {
+    /// The HeyGen avatar group whose person is asked: the id of the group, not of one of its looks.
+    /// 1 to 128 letters, digits, `_` and `-`. Immutable.
+    #[serde(rename = "groupID")]
+    #[schemars(length(min = 1, max = 128), regex(pattern = "^[A-Za-z0-9_-]+$"))]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("groupID is immutable: create another object for another group").reason(Reason::FieldValueForbidden))]
+    pub group_id: String,
+
+    /// Where the person's browser lands after finishing: an https URL of at most 2048 printable ASCII characters, without user info
+    /// (http is accepted for localhost, 127.0.0.1 and ::1). Absent: HeyGen's own end page.
+    /// The redirect is no proof of consent. May change only together with a higher requestEpoch.
+    #[serde(rename = "rerouteURL", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 2048))]
+    #[x_kube(
+        validation = Rule::new("isURL(self) && url(self).getHostname() != '' && (url(self).getScheme() == 'https' || (url(self).getScheme() == 'http' && url(self).getHostname() in ['localhost', '127.0.0.1', '::1']))").message("rerouteURL must be an https URL (http only for localhost, 127.0.0.1 and ::1)"),
+        validation = Rule::new("!self.matches('^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*@')").message("rerouteURL must not contain user info"),
+        validation = Rule::new("self.matches('^[!-~]+$')").message("rerouteURL must be printable ASCII without spaces: percent-encode the rest"),
+    )]
+    pub reroute_url: Option<String>,
+
+    /// Wording that replaces HeyGen's on the hosted page, 1 to 1000 characters, without `<` and `>`.
+    /// An extra of chosen Enterprise accounts. May change only together with a higher requestEpoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 1000), regex(pattern = "^[^<>]*$"))]
+    pub consent_text: Option<String>,
+
+    /// A recorded consent clip instead of the hosted page; enterprise accounts only. It goes straight to review and yields no link.
+    /// Excludes rerouteURL, consentText and linkSecretRef. May change only together with a higher requestEpoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent_video: Option<ConsentVideo>,
+
+    /// The account that asks. Absent: the ClusterHeyGenAccount named `default`. Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account_ref: Option<AccountRef>,
+
+    /// When Ready becomes True: `Approved` (the default) once the person has consented, `Initiated` as soon as the person was asked,
+    /// for pipelines that must not wait for a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready_when: Option<ReadyWhen>,
+
+    /// How long the person may take, counted from the request, as in `72h`. After it the condition Overdue is True;
+    /// it is never an error and never ends the looking. At least `1s`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32), regex(pattern = r"^([0-9]{1,5}(\.[0-9]{1,3})?(ms|s|m|h)){1,4}$"))]
+    #[x_kube(validation = Rule::new("duration(self) >= duration('1s')").message("approvalDeadline must be at least 1s"))]
+    pub approval_deadline: Option<String>,
+
+    /// How often at least to look while consent is pending, as in `5m`. At least `1s`; never more often than the account's
+    /// `polling.minimum`. Absent: the account's `polling.interval`, more seldom the longer the person waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32), regex(pattern = r"^([0-9]{1,5}(\.[0-9]{1,3})?(ms|s|m|h)){1,4}$"))]
+    #[x_kube(validation = Rule::new("duration(self) >= duration('1s')").message("pollInterval must be at least 1s"))]
+    pub poll_interval: Option<String>,
+
+    /// What to do when a link has died unused (about a day after it was issued): `Manual` (the default) shows LinkExpired and waits
+    /// for a higher requestEpoch, `Automatic` asks HeyGen again, at most 14 times and never after approvalDeadline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link_renewal: Option<LinkRenewal>,
+
+    /// "Give me a new link": every higher number is a new request. 0 to 2147483647, absent counts as 0; it may only grow,
+    /// so after a `git revert` roll forward to the next number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 2_147_483_647))]
+    pub request_epoch: Option<i64>,
+
+    /// True stops every new call to HeyGen for this object. An answer that is already under way is still recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspend: Option<bool>,
+
+    /// Put the link into this Secret, under the key `url`, and not into status. The Secret is created and owned by this object;
+    /// one that exists already is never touched. May change only together with a higher requestEpoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link_secret_ref: Option<LinkSecretRef>,
+}
+
+/// A recorded consent clip: exactly one of `url` and `assetID`.
+#[derive(KubeSchema, Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[x_kube(validation = Rule::new("has(self.url) != has(self.assetID)").message("consentVideo needs exactly one of url and assetID"))]
+pub struct ConsentVideo {
+    /// A public https URL of the clip, at most 2048 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 2048))]
+    #[x_kube(validation = Rule::new("isURL(self) && url(self).getScheme() == 'https' && url(self).getHostname() != ''").message("consentVideo.url must be an https URL"))]
+    pub url: Option<String>,
+
+    /// The id of a clip that was uploaded to HeyGen as an asset.
+    #[serde(rename = "assetID", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128), regex(pattern = "^[A-Za-z0-9_-]+$"))]
+    pub asset_id: Option<String>,
+}
+
+/// Which account asks.
+#[derive(KubeSchema, Clone, Debug, Deserialize, Serialize, PartialEq, Eq, Hash)]
+pub struct AccountRef {
+    /// `HeyGenAccount` (in the object's own namespace) or `ClusterHeyGenAccount`.
+    pub kind: AccountKind,
+
+    /// The account's name.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+}
+
+/// `HeyGenAccount` (in the object's own namespace) or `ClusterHeyGenAccount`.
+#[derive(JsonSchema, Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum AccountKind {
+    /// A namespaced account.
+    HeyGenAccount,
+    /// An account for the whole cluster.
+    ClusterHeyGenAccount,
+    /// A word of a later version: decoded, so that one object cannot stop the watch, and never resolved.
+    #[serde(other)]
+    #[schemars(skip)]
+    Unrecognized,
+}
+
+/// When Ready becomes True: `Approved` (the default) once the person has consented, `Initiated` as soon as the person was asked,
+/// for pipelines that must not wait for a person.
+#[derive(JsonSchema, Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
+pub enum ReadyWhen {
+    /// The person has consented.
+    #[default]
+    Approved,
+    /// The person was asked.
+    Initiated,
+    /// A word of a later version: means what `Approved` means.
+    #[serde(other)]
+    #[schemars(skip)]
+    Unrecognized,
+}
+
+/// What to do when a link has died unused (about a day after it was issued): `Manual` (the default) shows LinkExpired and waits
+/// for a higher requestEpoch, `Automatic` asks HeyGen again, at most 14 times and never after approvalDeadline.
+#[derive(JsonSchema, Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
+pub enum LinkRenewal {
+    /// It is shown; the user raises `requestEpoch`.
+    #[default]
+    Manual,
+    /// HeyGen is asked again.
+    Automatic,
+    /// A word of a later version: means what `Manual` means.
+    #[serde(other)]
+    #[schemars(skip)]
+    Unrecognized,
+}
+
+/// The Secret that takes the link.
+#[derive(KubeSchema, Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+pub struct LinkSecretRef {
+    /// The name of the Secret, in the object's own namespace.
+    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"))]
+    pub name: String,
+}
+
+/// What was asked, what HeyGen says, and since when.
+#[derive(KubeSchema, Clone, Debug, Default, Deserialize, Serialize, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct DigitalTwinConsentStatus {
+    /// The generation of the spec that this status speaks of; -1 until somebody has looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+
+    /// The last value of the annotation `reconcile.twinconsent.io/requestedAt` that was acted on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_handled_reconcile_at: Option<String>,
+
+    /// The link for the person. A bearer secret: whoever holds it can act as the person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+
+    /// When the link presumably stops working: the time of the request plus the account's `linkLifetime`.
+    /// HeyGen gives no expiry; for an object that was re-created it is an upper bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link_expiration_time: Option<Time>,
+
+    /// HeyGen's word about consent, verbatim.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent_status: Option<String>,
+
+    /// The avatar group as HeyGen describes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<GroupStatus>,
+
+    /// The request that was made; absent when consent was found given ("seen, not initiated here").
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initiation: Option<Initiation>,
+
+    /// When the request was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initiation_time: Option<Time>,
+
+    /// When the approval was learned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval_time: Option<Time>,
+
+    /// The last 10 changes of `consentStatus`, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<HistoryEntry>,
+
+    /// The conditions: Ready, Initiated, Approved; while True also Reconciling or Stalled, Overdue, LinkExpired, Suspended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".to_owned()]))]
+    pub conditions: Vec<Condition>,
+}
+
+/// An avatar group as HeyGen describes it.
+#[derive(KubeSchema, Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct GroupStatus {
+    /// Its display name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+
+    /// Its training state, verbatim; `completed` says nothing about consent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+
+    /// How many looks it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looks_count: Option<i64>,
+
+    /// When it was created at HeyGen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Time>,
+}
+
+/// A request that was made at HeyGen.
+#[derive(KubeSchema, Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Initiation {
+    /// The `requestEpoch` that it answered.
+    pub epoch: i64,
+
+    /// The idempotency key it was sent with; a function of the spec.
+    pub idempotency_key: String,
+
+    /// HeyGen's id of the HTTP request, for their support.
+    #[serde(rename = "requestID", default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+
+    /// How often the link was renewed automatically.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renewals: Option<i64>,
+}
+
+/// One change of HeyGen's word.
+#[derive(KubeSchema, Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct HistoryEntry {
+    /// When the change was seen.
+    pub observation_time: Time,
+
+    /// The word; absent when HeyGen had none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent_status: Option<String>,
+
+    /// The `requestEpoch` under which it was seen.
+    pub request_epoch: i64,
+}

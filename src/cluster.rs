@@ -1,0 +1,246 @@
+//! The only writer to Kubernetes: status under a precondition, events, the link Secret.
+//!
+//! Every call has a deadline, because a client library may retry for minutes inside one.
+//! A status patch always carries `resourceVersion`: the API server does not check `metadata.uid` in a status patch, so without it a
+//! patch would land on a re-created object of the same name.
+
+pub mod events;
+mod link_secret;
+mod patch;
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{Namespace, Secret};
+use kube::api::{Patch, PatchParams};
+use kube::core::NamespaceResourceScope;
+use kube::{Api, Client, Resource, ResourceExt as _};
+use secrecy::SecretString;
+use serde::de::DeserializeOwned;
+
+use crate::account::reconcile::key_from;
+use crate::account::settings::Settings;
+use crate::api::FIELD_MANAGER;
+use crate::api::account::{AccountStatus, ClusterHeyGenAccount, HeyGenAccount};
+use crate::api::consent::{AccountKind, DigitalTwinConsent};
+use crate::metrics::{Kind, Metrics, WriteResult};
+use crate::request::Request;
+use crate::settle::Settled;
+
+/// How long one call to the API server may take.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// How often an outcome is settled again on a newer copy of its object.
+const TRIES: u32 = 5;
+
+/// Kubernetes, as the operator writes to it.
+#[derive(Clone)]
+pub struct Cluster {
+    client: Client,
+    metrics: Arc<Metrics>,
+}
+
+/// Why Kubernetes did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The API server answered with an error, or could not be reached.
+    #[error("could not {action}: {source}")]
+    Api {
+        /// What was attempted.
+        action: &'static str,
+        /// What came of it.
+        #[source]
+        source: Box<kube::Error>,
+    },
+    /// The API server did not answer in time.
+    #[error("could not {action}: no answer within {} s", DEADLINE.as_secs())]
+    Deadline {
+        /// What was attempted.
+        action: &'static str,
+    },
+    /// The object changed faster than its status could be written.
+    #[error("the object changed while its status was written")]
+    Conflict,
+}
+
+/// What became of a status that was to be written.
+#[derive(Debug)]
+pub enum Recorded {
+    /// The object as it is now, and what was settled.
+    Written(Arc<DigitalTwinConsent>, Settled),
+    /// There was nothing to write.
+    Unchanged(Settled),
+    /// The object is gone, or no longer asks what was answered: the outcome is dropped.
+    Dropped,
+}
+
+/// What a Secret holds under a key.
+#[derive(Debug)]
+pub enum SecretKey {
+    /// A key.
+    Found(SecretString),
+    /// There is no such Secret.
+    NoSecret,
+    /// The Secret has no such key, or it is empty or not text.
+    NoKey,
+}
+
+/// Whether an outcome may be settled again on a newer copy of its object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnConflict {
+    /// It came from outside and stays true as long as the object asks the same.
+    SettleAgain,
+    /// It was found in the old copy: decide anew.
+    GiveUp,
+}
+
+impl Debug for Cluster {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Cluster")
+    }
+}
+
+impl Cluster {
+    /// A writer through `client`.
+    #[must_use]
+    pub fn new(client: Client, metrics: Arc<Metrics>) -> Self {
+        Self { client, metrics }
+    }
+
+    /// Writes what `settle` makes of the object, and of its newer copy if it has changed meanwhile.
+    ///
+    /// # Errors
+    /// When the API server could not be asked, or the object kept changing.
+    pub async fn record(
+        &self,
+        consent: &Arc<DigitalTwinConsent>,
+        on_conflict: OnConflict,
+        settle: impl Fn(&DigitalTwinConsent) -> Settled,
+    ) -> Result<Recorded, Error> {
+        let api = self.consents(consent);
+        let mut current = consent.clone();
+        for _ in 0..TRIES {
+            let settled = settle(&current);
+            let Some(patch) = patch::of_consent(&current, &settled.status) else { return Ok(Recorded::Unchanged(settled)) };
+            let written = within("write the status", api.patch_status(&current.name_any(), &params(), &Patch::Merge(&patch))).await;
+            self.metrics.status_write(Kind::DigitalTwinConsent, label(&written));
+            match written {
+                Ok(written) => return Ok(Recorded::Written(Arc::new(written), settled)),
+                Err(error) if error.is(404) => return Ok(Recorded::Dropped),
+                Err(error) if error.is(409) => {}
+                Err(error) => return Err(error),
+            }
+            if on_conflict == OnConflict::GiveUp {
+                return Err(Error::Conflict);
+            }
+            let Some(newer) = within("read the object again", api.get_opt(&current.name_any())).await? else { return Ok(Recorded::Dropped) };
+            if !asks_the_same(consent, &newer) {
+                return Ok(Recorded::Dropped);
+            }
+            current = Arc::new(newer);
+        }
+        Err(Error::Conflict)
+    }
+
+    /// Writes an account's status.
+    ///
+    /// # Errors
+    /// When the API server could not be asked. A conflict is not an error: the newer copy is reconciled anyway.
+    pub async fn record_account(&self, settings: &Settings, status: &AccountStatus) -> Result<(), Error> {
+        let patch = patch::of_account(settings, status);
+        let name = &settings.key.name;
+        let written = match (&settings.key.kind, &settings.key.namespace) {
+            (AccountKind::HeyGenAccount, Some(namespace)) => {
+                let api: Api<HeyGenAccount> = Api::namespaced(self.client.clone(), namespace);
+                within("write the account's status", api.patch_status(name, &params(), &Patch::Merge(&patch))).await.map(|_| ())
+            }
+            _ => {
+                let api: Api<ClusterHeyGenAccount> = Api::all(self.client.clone());
+                within("write the account's status", api.patch_status(name, &params(), &Patch::Merge(&patch))).await.map(|_| ())
+            }
+        };
+        self.metrics.status_write(Kind::of(settings.key.kind), label(&written));
+        match written {
+            Err(error) if error.is(404) || error.is(409) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Reads one key of a Secret; Secrets are read by name and never listed or watched.
+    ///
+    /// # Errors
+    /// When the API server could not be asked.
+    pub async fn secret_key(&self, namespace: &str, name: &str, key: &str) -> Result<SecretKey, Error> {
+        let api: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
+        let Some(secret) = within("read the Secret of the account", api.get_opt(name)).await? else { return Ok(SecretKey::NoSecret) };
+        let bytes = secret.data.as_ref().and_then(|data| data.get(key));
+        Ok(bytes.and_then(|bytes| key_from(&bytes.0)).map_or(SecretKey::NoKey, SecretKey::Found))
+    }
+
+    /// The labels of a namespace.
+    ///
+    /// # Errors
+    /// When the API server could not be asked.
+    pub async fn namespace_labels(&self, name: &str) -> Result<std::collections::BTreeMap<String, String>, Error> {
+        let api: Api<Namespace> = Api::all(self.client.clone());
+        let namespace = within("read the namespace", api.get_opt(name)).await?;
+        Ok(namespace.and_then(|namespace| namespace.metadata.labels).unwrap_or_default())
+    }
+
+    fn consents(&self, consent: &DigitalTwinConsent) -> Api<DigitalTwinConsent> {
+        self.namespaced(consent)
+    }
+
+    fn namespaced<K>(&self, consent: &DigitalTwinConsent) -> Api<K>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug,
+    {
+        Api::namespaced(self.client.clone(), &consent.namespace().unwrap_or_default())
+    }
+}
+
+impl Error {
+    /// Whether the API server answered with this HTTP status.
+    fn is(&self, code: u16) -> bool {
+        matches!(self, Self::Api { source, .. } if matches!(source.as_ref(), kube::Error::Api(status) if status.code == code))
+    }
+}
+
+/// Whether an outcome for `before` is an outcome for `after`: the same object, which asks the same.
+///
+/// `suspend` may differ: an answer in hand is recorded.
+fn asks_the_same(before: &DigitalTwinConsent, after: &DigitalTwinConsent) -> bool {
+    before.metadata.uid == after.metadata.uid
+        && before.spec.group_id == after.spec.group_id
+        && before.spec.account_ref == after.spec.account_ref
+        && before.spec.link_secret_ref == after.spec.link_secret_ref
+        && Request::of(&before.spec) == Request::of(&after.spec)
+}
+
+fn params() -> PatchParams {
+    PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() }
+}
+
+fn label<T>(result: &Result<T, Error>) -> WriteResult {
+    match result {
+        Ok(_) => WriteResult::Written,
+        Err(error) if error.is(409) => WriteResult::Conflict,
+        Err(error) if error.is(404) => WriteResult::Dropped,
+        Err(_) => WriteResult::Failed,
+    }
+}
+
+async fn within<T>(action: &'static str, call: impl Future<Output = kube::Result<T>>) -> Result<T, Error> {
+    match tokio::time::timeout(DEADLINE, call).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(source)) => Err(Error::Api { action, source: Box::new(source) }),
+        Err(_) => Err(Error::Deadline { action }),
+    }
+}
+
+/// The time as an event wants it.
+fn micro_time(now: Timestamp) -> k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime {
+    k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime(now)
+}

@@ -1,0 +1,237 @@
+//! The command line: raw arguments, and the checked configuration that they become in one conversion.
+//!
+//! [`RunArgs`] holds what was written, nearly all of it as text; [`Config::from_args`] checks everything at once and is pure, so the
+//! rest of the operator never meets an impossible setting. Every flag is also an environment variable `TWINCONSENT_…`; a flag wins
+//! over its variable. Whatever is wrong is said in one line that names the flag, because that line is what `kubectl logs` shows of a
+//! pod that will not start.
+
+mod check;
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use clap::error::ErrorKind;
+use clap::{ArgAction, Args, Parser, Subcommand};
+use thiserror::Error;
+use url::Url;
+
+use crate::telemetry::LogFormat;
+
+/// HeyGen's own API (HeyGen API notes, section 1).
+pub const DEFAULT_BASE_URL: &str = "https://api.heygen.com";
+
+/// The operator's namespace when nothing tells.
+pub const DEFAULT_NAMESPACE: &str = "twinconsent-system";
+
+/// How many objects may be worked on at once, at most.
+pub const MOST_CONCURRENCY: u16 = 1024;
+
+/// Where Kubernetes tells a pod its namespace.
+const NAMESPACE_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
+
+/// Obtains, follows and keeps proving a person's consent to their HeyGen digital twin.
+///
+/// The cluster is found as kubectl finds it: KUBECONFIG, ~/.kube/config, or the service account inside a pod.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "twinconsent-operator", version)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the operator's binary can do.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Run the operator until SIGTERM or SIGINT.
+    // Boxed for its size next to the other.
+    Run(Box<RunArgs>),
+    /// Print the custom resource definitions as YAML.
+    Crds,
+}
+
+/// The arguments of `run` as they were written.
+#[derive(Debug, Clone, Args)]
+pub struct RunArgs {
+    /// Base URL of HeyGen's API, for accounts that name none themselves; https, no query, no user info.
+    #[arg(long, value_name = "URL", env = "TWINCONSENT_HEYGEN_BASE_URL", default_value = DEFAULT_BASE_URL)]
+    pub heygen_base_url: String,
+
+    /// Accept http base URLs, here and in ClusterHeyGenAccounts: keys and links then travel in the clear. For simulators.
+    #[arg(
+        long, value_name = "BOOL", env = "TWINCONSENT_ALLOW_INSECURE_BASE_URL",
+        action = ArgAction::Set, num_args = 0..=1, default_value = "false", default_missing_value = "true"
+    )]
+    pub allow_insecure_base_url: bool,
+
+    /// Namespace of the operator itself: Secrets of ClusterHeyGenAccounts are read here.
+    /// [default: the namespace of the pod, else twinconsent-system]
+    #[arg(long, value_name = "NAMESPACE", env = "TWINCONSENT_OPERATOR_NAMESPACE")]
+    pub operator_namespace: Option<String>,
+
+    /// Namespaces to serve, separated by commas. [default: all]
+    #[arg(long, value_name = "NAMESPACES", env = "TWINCONSENT_WATCH_NAMESPACES")]
+    pub watch_namespaces: Option<String>,
+
+    /// Serve only DigitalTwinConsents with these labels, in kubectl's syntax, such as `tier=gold,env!=dev`. [default: all]
+    #[arg(long, value_name = "SELECTOR", env = "TWINCONSENT_WATCH_LABEL_SELECTOR")]
+    pub watch_label_selector: Option<String>,
+
+    /// Objects worked on at once, 1 to 1024. Requests to HeyGen are limited per account, not by this.
+    #[arg(long, value_name = "COUNT", env = "TWINCONSENT_CONCURRENCY", default_value = "64")]
+    pub concurrency: String,
+
+    /// Elect a leader among replicas. Not available in this version: leave it false and run one replica.
+    #[arg(
+        long, value_name = "BOOL", env = "TWINCONSENT_LEADER_ELECT",
+        action = ArgAction::Set, num_args = 0..=1, default_value = "false", default_missing_value = "true"
+    )]
+    pub leader_elect: bool,
+
+    /// Address and port of /livez, /readyz and /metrics, such as `0.0.0.0:8080` or `[::]:8080`.
+    #[arg(long, value_name = "ADDRESS", env = "TWINCONSENT_LISTEN", default_value = "127.0.0.1:8080")]
+    pub listen: String,
+
+    /// How long work in hand may take after the first SIGTERM, as 25s or 1m30s; keep it below the pod's
+    /// terminationGracePeriodSeconds. A second signal ends it at once.
+    #[arg(long, value_name = "DURATION", env = "TWINCONSENT_SHUTDOWN_GRACE", default_value = "25s")]
+    pub shutdown_grace: String,
+
+    /// How log lines look. They go to stderr, with times in UTC.
+    #[arg(long, value_name = "FORMAT", env = "TWINCONSENT_LOG_FORMAT", value_enum, default_value = "text")]
+    pub log_format: LogFormat,
+
+    /// What to log: a level (error, warn, info, debug, trace), or levels per module such as `info,twinconsent::heygen=debug`.
+    #[arg(long, value_name = "FILTER", env = "TWINCONSENT_LOG_FILTER", default_value = "info")]
+    pub log_filter: String,
+}
+
+/// Checked configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Base URL for accounts that name none: https, or http when [`allow_insecure_base_url`](Self::allow_insecure_base_url).
+    pub heygen_base_url: Url,
+    /// Whether base URLs of accounts may be http.
+    pub allow_insecure_base_url: bool,
+    /// The operator's own namespace.
+    pub operator_namespace: String,
+    /// The namespaces to serve; empty means all.
+    pub watch_namespaces: BTreeSet<String>,
+    /// A label selector for DigitalTwinConsents, in the API server's syntax; not blank.
+    pub watch_label_selector: Option<String>,
+    /// Objects worked on at once, 1 to [`MOST_CONCURRENCY`].
+    pub concurrency: u16,
+    /// Where the server for health and metrics listens.
+    pub listen: SocketAddr,
+    /// How long stopping may take.
+    pub shutdown_grace: Duration,
+    /// How log lines look.
+    pub log_format: LogFormat,
+    /// A filter in `EnvFilter` syntax.
+    pub log_filter: String,
+}
+
+/// An argument that cannot be accepted, in one line that names the flag.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("--{flag}: {problem}")]
+pub struct ConfigError {
+    flag: &'static str,
+    problem: String,
+}
+
+impl Cli {
+    /// The arguments of this process.
+    ///
+    /// Exits with 0 for `--help` and `--version`, and with 2 and one line on stderr for arguments that make no sense.
+    #[must_use]
+    pub fn parse_or_exit() -> Self {
+        let error = match Self::try_parse() {
+            Ok(cli) => return cli,
+            Err(error) => error,
+        };
+        if !error.use_stderr() {
+            // Nothing is left to do when stdout is closed.
+            let _ = error.print();
+            std::process::exit(0);
+        }
+        complain(&one_line(&error));
+        std::process::exit(2);
+    }
+}
+
+impl Config {
+    /// Checks the arguments. `in_cluster_namespace` is where the operator runs, if known: see [`in_cluster_namespace`].
+    ///
+    /// # Errors
+    ///
+    /// The first argument that cannot be accepted.
+    pub fn from_args(args: RunArgs, in_cluster_namespace: Option<String>) -> Result<Self, ConfigError> {
+        // Named one by one, so that a new flag cannot be forgotten here.
+        let RunArgs {
+            heygen_base_url,
+            allow_insecure_base_url,
+            operator_namespace,
+            watch_namespaces,
+            watch_label_selector,
+            concurrency,
+            leader_elect,
+            listen,
+            shutdown_grace,
+            log_format,
+            log_filter,
+        } = args;
+        check::leader_elect(leader_elect).map_err(of("leader-elect"))?;
+        Ok(Self {
+            heygen_base_url: check::base_url(&heygen_base_url, allow_insecure_base_url).map_err(of("heygen-base-url"))?,
+            allow_insecure_base_url,
+            operator_namespace: operator_namespace
+                .or(in_cluster_namespace)
+                .map_or_else(|| Ok(DEFAULT_NAMESPACE.to_owned()), check::namespace)
+                .map_err(of("operator-namespace"))?,
+            watch_namespaces: watch_namespaces
+                .as_deref()
+                .map_or_else(|| Ok(BTreeSet::new()), check::namespaces)
+                .map_err(of("watch-namespaces"))?,
+            watch_label_selector: watch_label_selector.map(check::label_selector).transpose().map_err(of("watch-label-selector"))?,
+            concurrency: check::concurrency(&concurrency).map_err(of("concurrency"))?,
+            listen: check::listen(&listen).map_err(of("listen"))?,
+            shutdown_grace: check::shutdown_grace(&shutdown_grace).map_err(of("shutdown-grace"))?,
+            log_format,
+            log_filter: check::log_filter(log_filter).map_err(of("log-filter"))?,
+        })
+    }
+}
+
+/// The namespace that this process runs in: the variable `POD_NAMESPACE`, else the file that Kubernetes mounts into a pod.
+#[must_use]
+pub fn in_cluster_namespace() -> Option<String> {
+    let told = std::env::var("POD_NAMESPACE").ok().or_else(|| std::fs::read_to_string(Path::new(NAMESPACE_FILE)).ok())?;
+    let told = told.trim();
+    (!told.is_empty()).then(|| told.to_owned())
+}
+
+fn of(flag: &'static str) -> impl Fn(String) -> ConfigError {
+    move |problem| ConfigError { flag, problem }
+}
+
+/// Clap explains over several lines; what matters is its first paragraph and the tip, if it has one.
+fn one_line(error: &clap::Error) -> String {
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return "error: say what to do: `run` or `crds`; see --help".to_owned();
+    }
+    let text = error.render().to_string();
+    let lines = || text.lines().map(str::trim);
+    let first = lines().take_while(|line| !line.is_empty());
+    let tip = lines().skip_while(|line| !line.is_empty()).filter(|line| line.starts_with("tip:"));
+    first.chain(tip).collect::<Vec<_>>().join(" ")
+}
+
+#[expect(clippy::print_stderr, reason = "there is no log yet: how to log is among the arguments")]
+fn complain(line: &str) {
+    eprintln!("{line}");
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,203 @@
+use super::*;
+
+fn args(flags: &[&str]) -> Result<RunArgs, clap::Error> {
+    let cli = Cli::try_parse_from(["twinconsent-operator", "run"].iter().chain(flags))?;
+    match cli.command {
+        Command::Run(args) => Ok(*args),
+        Command::Crds => panic!("`run` was parsed as `crds`"),
+    }
+}
+
+fn config(flags: &[&str]) -> Result<Config, ConfigError> {
+    Config::from_args(args(flags).unwrap(), None)
+}
+
+fn refusal(flags: &[&str]) -> String {
+    let line = config(flags).unwrap_err().to_string();
+    assert_eq!(line.lines().count(), 1, "{line}");
+    line
+}
+
+#[test]
+fn the_defaults_are_those_of_the_documentation() {
+    let expected = Config {
+        heygen_base_url: "https://api.heygen.com".parse().unwrap(),
+        allow_insecure_base_url: false,
+        operator_namespace: "twinconsent-system".to_owned(),
+        watch_namespaces: BTreeSet::new(),
+        watch_label_selector: None,
+        concurrency: 64,
+        listen: "127.0.0.1:8080".parse().unwrap(),
+        shutdown_grace: Duration::from_secs(25),
+        log_format: LogFormat::Text,
+        log_filter: "info".to_owned(),
+    };
+    assert_eq!(config(&[]), Ok(expected));
+}
+
+#[test]
+fn every_flag_reaches_the_configuration() {
+    let flags = [
+        "--heygen-base-url=http://127.0.0.1:9000/heygen",
+        "--allow-insecure-base-url",
+        "--operator-namespace=ops",
+        "--watch-namespaces=b, a,b",
+        "--watch-label-selector=tier=gold",
+        "--concurrency=1024",
+        "--leader-elect=false",
+        "--listen=[::]:9090",
+        "--shutdown-grace=1m30s",
+        "--log-format=json",
+        "--log-filter=warn,twinconsent=trace",
+    ];
+    let expected = Config {
+        heygen_base_url: "http://127.0.0.1:9000/heygen".parse().unwrap(),
+        allow_insecure_base_url: true,
+        operator_namespace: "ops".to_owned(),
+        watch_namespaces: ["a", "b"].map(str::to_owned).into(),
+        watch_label_selector: Some("tier=gold".to_owned()),
+        concurrency: 1024,
+        listen: "[::]:9090".parse().unwrap(),
+        shutdown_grace: Duration::from_secs(90),
+        log_format: LogFormat::Json,
+        log_filter: "warn,twinconsent=trace".to_owned(),
+    };
+    assert_eq!(config(&flags), Ok(expected));
+}
+
+#[test]
+fn every_flag_is_also_an_environment_variable() {
+    use clap::CommandFactory as _;
+    let cli = Cli::command();
+    let run = cli.find_subcommand("run").unwrap();
+    for argument in run.get_arguments().filter(|argument| argument.get_id() != "help") {
+        let expected = format!("TWINCONSENT_{}", argument.get_long().unwrap().replace('-', "_").to_uppercase());
+        assert_eq!(argument.get_env().and_then(|name| name.to_str()), Some(expected.as_str()));
+        assert!(argument.get_help().is_some());
+    }
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn switches_are_read_bare_with_equals_and_with_a_space() {
+    for flags in [&["--allow-insecure-base-url"][..], &["--allow-insecure-base-url=true"], &["--allow-insecure-base-url", "true"]] {
+        assert!(args(flags).unwrap().allow_insecure_base_url, "{flags:?}");
+    }
+    assert!(!args(&["--allow-insecure-base-url=false"]).unwrap().allow_insecure_base_url);
+    assert!(!args(&["--leader-elect", "false", "--concurrency", "1"]).unwrap().leader_elect);
+}
+
+#[test]
+fn the_operators_namespace_is_told_by_the_flag_then_by_the_cluster() {
+    let told = |flags: &[&str], cluster: Option<&str>| {
+        Config::from_args(args(flags).unwrap(), cluster.map(str::to_owned)).unwrap().operator_namespace
+    };
+    assert_eq!(told(&["--operator-namespace=flag"], Some("cluster")), "flag");
+    assert_eq!(told(&[], Some("cluster")), "cluster");
+    assert_eq!(told(&[], None), DEFAULT_NAMESPACE);
+}
+
+#[test]
+fn a_base_url_must_be_safe_to_send_a_key_to() {
+    let secure = "--heygen-base-url: must begin with https://";
+    assert_eq!(refusal(&["--heygen-base-url=ftp://heygen.example"]), secure);
+    assert_eq!(refusal(&["--heygen-base-url=mailto:a@heygen.example"]), secure);
+    assert_eq!(refusal(&["--heygen-base-url=api.heygen.com"]), "--heygen-base-url: not a URL: relative URL without a base");
+    assert_eq!(refusal(&["--heygen-base-url="]), "--heygen-base-url: not a URL: relative URL without a base");
+    assert_eq!(refusal(&["--heygen-base-url=https://"]), "--heygen-base-url: not a URL: empty host");
+    assert_eq!(
+        refusal(&["--heygen-base-url=http://127.0.0.1:9000"]),
+        "--heygen-base-url: http would send keys in the clear; use https, or add --allow-insecure-base-url for a simulator"
+    );
+    for url in ["https://me:hunter2@heygen.example", "https://hunter2@heygen.example"] {
+        assert_eq!(refusal(&["--heygen-base-url", url]), "--heygen-base-url: must not hold a user name or password");
+    }
+    for url in ["https://heygen.example/?a=b", "https://heygen.example?", "https://heygen.example/#a"] {
+        assert_eq!(refusal(&["--heygen-base-url", url]), "--heygen-base-url: must not have a query or a fragment");
+    }
+}
+
+#[test]
+fn leader_election_is_refused() {
+    let line = "--leader-elect: leader election is not available in this version; run one replica with --leader-elect=false";
+    for flags in [&["--leader-elect"][..], &["--leader-elect", "true"], &["--leader-elect=true"]] {
+        assert_eq!(refusal(flags), line);
+    }
+}
+
+#[test]
+fn namespaces_must_be_namespaces() {
+    let rule = "(1 to 63 of a-z, 0-9 and -, no - at either end)";
+    assert_eq!(refusal(&["--operator-namespace=A"]), format!("--operator-namespace: not a namespace: \"A\" {rule}"));
+    assert_eq!(refusal(&["--operator-namespace="]), format!("--operator-namespace: not a namespace: \"\" {rule}"));
+    assert_eq!(refusal(&["--watch-namespaces=a,b_c"]), format!("--watch-namespaces: not a namespace: \"b_c\" {rule}"));
+    assert_eq!(refusal(&["--watch-namespaces=a,,b"]), format!("--watch-namespaces: not a namespace: \"\" {rule}"));
+    assert_eq!(refusal(&["--watch-namespaces=-a"]), format!("--watch-namespaces: not a namespace: \"-a\" {rule}"));
+    assert_eq!(refusal(&["--watch-namespaces=a\nb"]), format!("--watch-namespaces: not a namespace: \"a\\nb\" {rule}"));
+    assert!(refusal(&["--watch-namespaces", &"a".repeat(64)]).starts_with("--watch-namespaces: not a namespace: "));
+    assert_eq!(refusal(&["--watch-namespaces="]), "--watch-namespaces: names no namespace; leave it out to serve all");
+}
+
+#[test]
+fn a_label_selector_must_select() {
+    assert_eq!(refusal(&["--watch-label-selector= "]), "--watch-label-selector: selects nothing; leave it out to serve all");
+}
+
+#[test]
+fn concurrency_has_bounds() {
+    for (text, shown) in
+        [("0", "\"0\""), ("1025", "\"1025\""), ("many", "\"many\""), ("-1", "\"-1\""), ("", "\"\""), ("70000", "\"70000\"")]
+    {
+        let flag = format!("--concurrency={text}");
+        assert_eq!(refusal(&[&flag]), format!("--concurrency: must be a number from 1 to 1024, not {shown}"));
+    }
+}
+
+#[test]
+fn listen_must_be_an_address_with_a_port() {
+    for text in ["8080", ":8080", "localhost:8080", "127.0.0.1", "127.0.0.1:99999"] {
+        assert_eq!(
+            refusal(&["--listen", text]),
+            format!("--listen: must be an IP address and a port, such as 127.0.0.1:8080 or [::]:8080, not \"{text}\"")
+        );
+    }
+}
+
+#[test]
+fn the_shutdown_grace_must_be_a_duration() {
+    for text in ["soon", "25", "", "3 days"] {
+        let flag = format!("--shutdown-grace={text}");
+        assert_eq!(refusal(&[&flag]), format!("--shutdown-grace: must be a duration such as 25s or 1m30s, not \"{text}\""));
+    }
+}
+
+#[test]
+fn the_log_filter_must_be_one() {
+    assert!(refusal(&["--log-filter=twinconsent=loud"]).starts_with("--log-filter: \"twinconsent=loud\" is not a filter such as "));
+    assert!(refusal(&["--log-filter="]).starts_with("--log-filter: must not be empty"));
+}
+
+#[test]
+fn claps_own_complaints_become_one_line_that_names_the_flag() {
+    for (arguments, expected) in [
+        (&["run", "--lissten=x"][..], "error: unexpected argument '--lissten' found tip: a similar argument exists: '--listen'"),
+        (&["run", "--log-format=xml"], "error: invalid value 'xml' for '--log-format <FORMAT>' [possible values: json, text]"),
+        (&["run", "--leader-elect=maybe"], "error: invalid value 'maybe' for '--leader-elect [<BOOL>]' [possible values: true, false]"),
+        (&["run", "--listen"], "error: a value is required for '--listen <ADDRESS>' but none was supplied"),
+        (&["walk"], "error: unrecognized subcommand 'walk'"),
+        (&["run", "fast"], "error: unexpected argument 'fast' found"),
+        (&[], "error: say what to do: `run` or `crds`; see --help"),
+    ] {
+        let error = Cli::try_parse_from(["twinconsent-operator"].iter().chain(arguments)).unwrap_err();
+        assert!(error.use_stderr());
+        assert_eq!(one_line(&error), expected);
+    }
+}
+
+#[test]
+fn help_and_version_are_no_errors() {
+    for arguments in [&["--help"][..], &["--version"], &["run", "--help"], &["help", "run"]] {
+        let error = Cli::try_parse_from(["twinconsent-operator"].iter().chain(arguments)).unwrap_err();
+        assert!(!error.use_stderr(), "{arguments:?}");
+    }
+}

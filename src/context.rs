@@ -1,0 +1,184 @@
+//! What the reconcilers share.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::ResourceExt as _;
+use kube::runtime::reflector::{ObjectRef, Store};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::account::settings::{self, AccountKey};
+use crate::account::{Accounts, Usable};
+use crate::api::account::{ClusterHeyGenAccount, HeyGenAccount};
+use crate::api::consent::{AccountKind, DigitalTwinConsent};
+use crate::clock;
+use crate::cluster::events::Events;
+use crate::cluster::{self, Cluster};
+use crate::heygen::HeyGen;
+use crate::metrics::Metrics;
+use crate::roster::Roster;
+
+/// How long a namespace's labels are believed.
+const LABELS_STAY_FRESH: Duration = Duration::from_secs(60);
+
+/// How many wake-ups may wait in a queue.
+pub(crate) const WAKE_QUEUE: usize = 1024;
+
+/// What the reconcilers share.
+pub struct Context {
+    /// HeyGen.
+    pub heygen: HeyGen,
+    /// Kubernetes.
+    pub cluster: Cluster,
+    /// Where events are handed in.
+    pub events: Events,
+    /// The accounts.
+    pub accounts: Accounts,
+    /// The consents.
+    pub roster: Roster,
+    /// The metrics.
+    pub metrics: Arc<Metrics>,
+    /// When this process began.
+    pub started: Timestamp,
+    /// The namespace of the cluster accounts' Secrets.
+    pub operator_namespace: String,
+    /// Where keys are sent that name no base URL.
+    pub default_base_url: Url,
+    /// Whether http is allowed as a base URL.
+    pub allow_insecure_base_url: bool,
+    /// Where wake-ups go.
+    pub wakers: Wakers,
+    /// Whether every watch has shown its first complete list.
+    pub synced: watch::Receiver<bool>,
+    /// Cancelled when the process is to end.
+    pub stopping: CancellationToken,
+    /// The labels of namespaces, as far as they were asked for.
+    pub labels: NamespaceLabels,
+}
+
+/// Where wake-ups go.
+pub struct Wakers {
+    /// One watch of consents each: the namespace it watches (`None`: all), its store, its queue.
+    pub consents: Vec<ConsentWaker>,
+    /// The queue of each watch of namespaced accounts, with the namespace it watches (`None`: all).
+    pub accounts: Vec<(Option<String>, mpsc::Sender<ObjectRef<HeyGenAccount>>)>,
+    /// The queue of the cluster accounts.
+    pub cluster_accounts: mpsc::Sender<ObjectRef<ClusterHeyGenAccount>>,
+}
+
+/// Where the wake-ups of one watch of consents go.
+#[derive(Clone)]
+pub struct ConsentWaker {
+    /// The namespace; `None`: all.
+    pub namespace: Option<String>,
+    /// What the watch shows.
+    pub store: Store<DigitalTwinConsent>,
+    /// Its queue.
+    pub queue: mpsc::Sender<ObjectRef<DigitalTwinConsent>>,
+}
+
+/// The labels of namespaces, each with the time it was read.
+#[derive(Default)]
+pub struct NamespaceLabels(Mutex<HashMap<String, (Duration, Arc<BTreeMap<String, String>>)>>);
+
+impl Context {
+    /// Waits until every watch has shown its first complete list, or the process is to end.
+    ///
+    /// Before that nobody knows who owns a group, nor which accounts exist.
+    pub async fn wait_until_synced(&self) {
+        let mut synced = self.synced.clone();
+        tokio::select! {
+            _ = synced.wait_for(|synced| *synced) => {}
+            () = self.stopping.cancelled() => {}
+        }
+    }
+
+    /// Whether the process is to end.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.is_cancelled()
+    }
+
+    /// Whether the account serves the consent's namespace.
+    ///
+    /// # Errors
+    /// When the namespace's labels are needed and cannot be read.
+    pub async fn serves(&self, usable: &Usable, consent: &DigitalTwinConsent) -> Result<bool, cluster::Error> {
+        let Some(allowed) = &usable.allowed else { return Ok(true) };
+        let namespace = consent.namespace().unwrap_or_default();
+        if allowed.names.as_ref().is_some_and(|names| names.contains(&namespace)) {
+            return Ok(true);
+        }
+        let Some(selector) = &allowed.selector else { return Ok(false) };
+        Ok(settings::selects(selector, &*self.labels_of(namespace).await?))
+    }
+
+    async fn labels_of(&self, namespace: String) -> Result<Arc<BTreeMap<String, String>>, cluster::Error> {
+        let now = clock::monotonic();
+        let known = self.labels.0.lock().unwrap_or_else(PoisonError::into_inner).get(&namespace).cloned();
+        if let Some((read_at, labels)) = known
+            && now.saturating_sub(read_at) < LABELS_STAY_FRESH
+        {
+            return Ok(labels);
+        }
+        let labels = Arc::new(self.cluster.namespace_labels(&namespace).await?);
+        let mut all = self.labels.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|_, (read_at, _)| now.saturating_sub(*read_at) < LABELS_STAY_FRESH);
+        all.insert(namespace, (now, labels.clone()));
+        Ok(labels)
+    }
+
+    /// Lets an account be reconciled at once. A full queue may drop the wake-up: the account comes round by itself.
+    pub fn wake_account(&self, key: &AccountKey) {
+        let Some(namespace) = key.namespace.as_deref().filter(|_| key.kind == AccountKind::HeyGenAccount) else {
+            let _ = self.wakers.cluster_accounts.try_send(ObjectRef::new(&key.name));
+            return;
+        };
+        for (watched, queue) in &self.wakers.accounts {
+            if watched.as_deref().is_none_or(|watched| watched == namespace) {
+                let _ = queue.try_send(ObjectRef::new(&key.name).within(namespace));
+            }
+        }
+    }
+
+    /// Lets every consent of an account be decided anew.
+    pub fn wake_consents_of(&self, key: &AccountKey) {
+        for waker in &self.wakers.consents {
+            let of_account = |consent: &Arc<DigitalTwinConsent>| AccountKey::of(consent) == *key;
+            let woken = waker.store.state().iter().filter(|consent| of_account(consent)).map(|consent| ObjectRef::from_obj(consent.as_ref())).collect();
+            waker.wake(woken);
+        }
+    }
+
+    /// Lets these consents be decided anew.
+    pub fn wake_consents(&self, consents: Vec<ObjectRef<DigitalTwinConsent>>) {
+        for waker in &self.wakers.consents {
+            waker.wake(consents.iter().filter(|consent| waker.watches(consent)).cloned().collect());
+        }
+    }
+}
+
+impl ConsentWaker {
+    fn watches(&self, consent: &ObjectRef<DigitalTwinConsent>) -> bool {
+        self.namespace.is_none() || self.namespace == consent.namespace
+    }
+
+    /// Hands wake-ups to the queue from a task of their own: the queue is bounded and whoever wakes must not wait.
+    fn wake(&self, consents: Vec<ObjectRef<DigitalTwinConsent>>) {
+        if consents.is_empty() {
+            return;
+        }
+        let queue = self.queue.clone();
+        tokio::spawn(async move {
+            for consent in consents {
+                if queue.send(consent).await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+}

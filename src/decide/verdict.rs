@@ -1,0 +1,87 @@
+//! What the last look calls for: the table "look before calling".
+
+use jiff::Timestamp;
+
+use super::{Call, Finding, Step, Then, View, Wait};
+use crate::api::consent::LinkRenewal;
+use crate::memory::Looks;
+use crate::outcome::{Group, LookType};
+use crate::pace;
+use crate::settle::situation::{self, Situation};
+use crate::terms::{Meaning, Terms};
+
+/// HeyGen repeats its first answer to a key for 24 hours; a renewal sooner would get the dead link again.
+const REPLAY_WINDOW: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+
+/// How much later than HeyGen's window a renewal starts, for clocks that differ.
+const RENEWAL_MARGIN: std::time::Duration = std::time::Duration::from_secs(600);
+
+/// How many links are asked for by ourselves for one request.
+const MOST_RENEWALS: i64 = 14;
+
+/// What the fresh look in memory calls for; the next look is due at `due`.
+pub(super) fn of(view: &View<'_>, terms: &Terms, due: Timestamp) -> Step {
+    let Some(seen) = view.memory().seen.as_deref() else { return Step::Rest(Some(due)) };
+    let Some(group) = &seen.group else { return Step::Tell(Finding::GroupMissing, Then::Decide) };
+    let meaning = terms.policy.read(group.consent_status.as_deref());
+    if situation::is_approved(&view.status) && situation::takes_back(meaning) {
+        return Step::Tell(Finding::Revoked, Then::Decide);
+    }
+    let refused_before = matches!(view.remembered, Some(Situation::Revoked)) || meaning == Meaning::Refused;
+    match meaning {
+        Meaning::Granted | Meaning::Waived => Step::Tell(Finding::Seen, Then::Decide),
+        _ if training_failed(group) && !refused_before => Step::Tell(Finding::Seen, Then::Decide),
+        Meaning::Refused | Meaning::Pending | Meaning::Expired if refused_before => {
+            if view.is_initiated() || !view.asks_anew() { Step::Tell(Finding::Seen, Then::Decide) } else { request(view) }
+        }
+        Meaning::Pending | Meaning::Expired if view.is_initiated() => {
+            if renewal_is_due(view, terms) { request(view) } else { Step::Tell(Finding::Seen, Then::Decide) }
+        }
+        Meaning::Pending | Meaning::Expired => request(view),
+        Meaning::Absent if view.is_initiated() || situation::is_approved(&view.status) => Step::Tell(Finding::Seen, Then::Decide),
+        Meaning::Absent => by_looks(view, terms),
+        Meaning::Refused | Meaning::Unknown => Step::Tell(Finding::Seen, Then::Decide),
+    }
+}
+
+/// A group without any word: its looks tell whether it depicts a person at all.
+fn by_looks(view: &View<'_>, terms: &Terms) -> Step {
+    let Some(looks) = view.memory().looks.as_deref() else { return Step::Call(Call::ReadLooks(None)) };
+    let Looks { types, pages: _ } = looks;
+    if let Some(cursor) = &types.next {
+        return Step::Call(Call::ReadLooks(Some(cursor.clone())));
+    }
+    if types.types.contains(&LookType::DigitalTwin) {
+        return if terms.policy.absent_means_waived { Step::Tell(Finding::WaivedByAbsence, Then::Decide) } else { request(view) };
+    }
+    let only_photos = !types.types.is_empty() && types.types.iter().all(|look| *look == LookType::PhotoAvatar);
+    Step::Tell(if only_photos { Finding::NotRequired } else { Finding::Waiting(Wait::Looks) }, Then::Decide)
+}
+
+/// A consent request, unless it was refused a short while ago.
+fn request(view: &View<'_>) -> Step {
+    if let Some(not_before) = view.memory().request_not_before
+        && not_before > view.now
+    {
+        return view.refresh_or_rest(Some(not_before));
+    }
+    if view.consent.spec.link_secret_ref.is_some() && !view.memory().link_secret_free {
+        return Step::Call(Call::CheckLinkSecret);
+    }
+    Step::Call(Call::Initiate(view.request.clone()))
+}
+
+fn renewal_is_due(view: &View<'_>, terms: &Terms) -> bool {
+    let spec = &view.consent.spec;
+    let Some(expiry) = view.status.link_expiration_time.as_ref() else { return false };
+    let renewals = view.status.initiation.as_ref().and_then(|initiation| initiation.renewals).unwrap_or(0);
+    let overdue = situation::deadline(spec, &view.status).is_some_and(|deadline| deadline <= view.now);
+    let not_before = view.memory().request_not_before.is_some_and(|not_before| not_before > view.now);
+    let from = pace::add(expiry.0, REPLAY_WINDOW.saturating_sub(terms.link_lifetime) + RENEWAL_MARGIN);
+    spec.link_renewal == Some(LinkRenewal::Automatic) && renewals < MOST_RENEWALS && !overdue && !not_before && from <= view.now
+}
+
+/// HeyGen's training state `failed`.
+pub(crate) fn training_failed(group: &Group) -> bool {
+    group.status.as_deref().is_some_and(|status| status.eq_ignore_ascii_case("failed"))
+}

@@ -1,0 +1,341 @@
+//! The client of HeyGen's API: one request in, one [`Outcome`] out.
+//!
+//! Four requests are all that is ever sent: read a group, read its avatar looks, start a consent, probe the credentials.
+//! Each goes the same way: address → send under a deadline → read the body under a cap → understand.
+//! What came of it is a value, whatever happened: a lost answer is [`Class::Unreachable`], HTML from a gateway goes by its status,
+//! a success that cannot be believed is [`Class::Unreadable`]. Nothing here retries, waits, or knows of limits and objects:
+//! whether and when to ask again is decided where the object is known.
+//!
+//! - `address` makes the URL.
+//! - `exchange` sends the request and reads what comes back.
+//! - `classify` says what an error answer asks for: the table of codes.
+//! - `wire` reads the shapes of the good answers.
+//! - `retry_after` reads the header of that name.
+//!
+//! One call sends one request: redirects are not followed (the key would travel with them) and no layer below retries.
+//!
+//! Nothing leaks: keys are sent as sensitive headers, links leave as [`Link`](crate::link::Link), and neither prose, URL nor body of
+//! an answer reaches a log, a metric or an [`Outcome`].
+//!
+//! Certificates are checked against the root certificates of the system (`SSL_CERT_FILE` and `SSL_CERT_DIR` override where they are
+//! read). Proxies are taken from the environment, except for a base URL on loopback, as Go programs do it: a simulator on
+//! `127.0.0.1` must not be looked for on the proxy's machine.
+
+mod address;
+mod classify;
+mod exchange;
+mod retry_after;
+mod wire;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Client, RequestBuilder};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+use thiserror::Error;
+use url::Url;
+
+use crate::metrics::Metrics;
+use crate::outcome::{Class, Outcome, Trouble};
+use crate::request::Content;
+
+pub use exchange::BODY_CAP;
+pub use retry_after::{LONGEST_RETRY_AFTER, parse_retry_after};
+
+/// How long connecting may take, name resolution and TLS included.
+pub const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
+
+/// How long a read may take in all, body included (HeyGen's own CLI allows 30 s: HeyGen API notes, section 8).
+pub const READ_DEADLINE: Duration = Duration::from_secs(30);
+
+/// How long a consent request may take in all. Longer than a read, for giving up early costs a replay that may answer
+/// `request_in_progress`; HeyGen's own CLI allows 120 s.
+pub const INITIATE_DEADLINE: Duration = Duration::from_secs(60);
+
+/// Looks asked for per page, HeyGen's maximum for lists (HeyGen API notes, section 6).
+const LOOKS_PER_PAGE: &str = "50";
+
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// How a key is presented to HeyGen (HeyGen API notes, section 1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AuthScheme {
+    /// `X-Api-Key: <key>`.
+    ApiKey,
+    /// `Authorization: Bearer <token>`.
+    Bearer,
+}
+
+/// Where to send requests and with which key. `Debug` shows no key.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// The root below which `v3/…` lies; may have a path of its own. Checked where it was configured.
+    pub base_url: Url,
+    /// How the key is presented.
+    pub auth: AuthScheme,
+    /// The API key or OAuth token. White space around it is not part of it: a Secret made with `echo` ends in a newline.
+    pub key: SecretString,
+}
+
+/// The time that requests are given; only tests need others than the default.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadlines {
+    /// See [`CONNECT_DEADLINE`].
+    pub connect: Duration,
+    /// See [`READ_DEADLINE`].
+    pub read: Duration,
+    /// See [`INITIATE_DEADLINE`].
+    pub initiate: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self { connect: CONNECT_DEADLINE, read: READ_DEADLINE, initiate: INITIATE_DEADLINE }
+    }
+}
+
+/// The client could not be set up.
+#[derive(Debug, Error)]
+#[error(
+    "cannot set up the HTTPS client for HeyGen: {reason}; are root certificates installed (package ca-certificates, or SSL_CERT_FILE)?"
+)]
+pub struct BuildError {
+    reason: String,
+}
+
+/// The client. Clones share connections and are cheap.
+#[derive(Debug, Clone)]
+pub struct HeyGen {
+    client: Client,
+    /// For base URLs on loopback: the same, but past any proxy.
+    loopback_client: Client,
+    deadlines: Deadlines,
+    metrics: Arc<Metrics>,
+}
+
+impl HeyGen {
+    /// A client with the default deadlines.
+    ///
+    /// # Errors
+    ///
+    /// When the system has no root certificates.
+    pub fn new(metrics: Arc<Metrics>) -> Result<Self, BuildError> {
+        Self::with_deadlines(metrics, Deadlines::default())
+    }
+
+    /// A client with deadlines of one's own.
+    ///
+    /// # Errors
+    ///
+    /// When the system has no root certificates.
+    pub fn with_deadlines(metrics: Arc<Metrics>, deadlines: Deadlines) -> Result<Self, BuildError> {
+        // `main` has done so already; an `Err` says just that.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = client_builder(deadlines).build().map_err(build_error)?;
+        let loopback_client = client_builder(deadlines).no_proxy().build().map_err(build_error)?;
+        Ok(Self { client, loopback_client, deadlines, metrics })
+    }
+
+    /// Reads one avatar group: `GET /v3/avatars/{group_id}` (HeyGen API notes, section 5).
+    ///
+    /// Answers [`Outcome::Looked`] or [`Outcome::Trouble`].
+    pub async fn group(&self, credentials: &Credentials, group_id: &str) -> Outcome {
+        let url = match address::of(&credentials.base_url, &["v3", "avatars", group_id]) {
+            Ok(url) => url,
+            Err(trouble) => return Outcome::Trouble(trouble),
+        };
+        let request = self.client_for(&url).get(url);
+        self.exchange(Operation::Group, credentials, request, |json| wire::group(json, group_id).map(Outcome::Looked)).await
+    }
+
+    /// Reads one page of a group's avatar looks: `GET /v3/avatars/looks` (HeyGen API notes, sections 2 and 6). `page` is the cursor that
+    /// the page before gave, `None` for the first.
+    ///
+    /// Answers [`Outcome::LooksRead`] or [`Outcome::Trouble`].
+    pub async fn looks(&self, credentials: &Credentials, group_id: &str, page: Option<&str>) -> Outcome {
+        let mut url = match address::of(&credentials.base_url, &["v3", "avatars", "looks"]) {
+            Ok(url) => url,
+            Err(trouble) => return Outcome::Trouble(trouble),
+        };
+        url.query_pairs_mut()
+            .append_pair("group_id", group_id)
+            .append_pair("limit", LOOKS_PER_PAGE)
+            .extend_pairs(page.map(|token| ("token", token)));
+        let request = self.client_for(&url).get(url);
+        self.exchange(Operation::Looks, credentials, request, |json| wire::looks(json, group_id).map(Outcome::LooksRead)).await
+    }
+
+    /// Starts a consent: `POST /v3/avatars/{group_id}/consent` (HeyGen API notes, section 3). `idempotency_key` matches
+    /// `^[A-Za-z0-9_\-:.]{1,255}$`; the same one within 24 hours replays the first answer.
+    ///
+    /// Answers [`Outcome::Initiated`] or [`Outcome::Trouble`].
+    pub async fn initiate(&self, credentials: &Credentials, group_id: &str, content: &Content, idempotency_key: &str) -> Outcome {
+        debug_assert!(is_idempotency_key(idempotency_key), "not an idempotency key: {idempotency_key:?}");
+        let url = match address::of(&credentials.base_url, &["v3", "avatars", group_id, "consent"]) {
+            Ok(url) => url,
+            Err(trouble) => return Outcome::Trouble(trouble),
+        };
+        let request = self.client_for(&url).post(url).header(IDEMPOTENCY_KEY, idempotency_key).json(content);
+        self.exchange(Operation::Initiate, credentials, request, |json| wire::started(json, group_id).map(Outcome::Initiated)).await
+    }
+
+    /// Asks whether the credentials are accepted: `GET /v3/users/me` (HeyGen API notes, section 1).
+    ///
+    /// Answers [`Outcome::Probed`] or [`Outcome::Trouble`].
+    pub async fn probe(&self, credentials: &Credentials) -> Outcome {
+        let url = match address::of(&credentials.base_url, &["v3", "users", "me"]) {
+            Ok(url) => url,
+            Err(trouble) => return Outcome::Trouble(trouble),
+        };
+        let request = self.client_for(&url).get(url);
+        self.exchange(Operation::Probe, credentials, request, |json| json.is_object().then_some(Outcome::Probed)).await
+    }
+
+    fn client_for(&self, url: &Url) -> &Client {
+        if address::is_loopback(url) { &self.loopback_client } else { &self.client }
+    }
+
+    /// One request and its answer, counted and logged.
+    async fn exchange(
+        &self,
+        operation: Operation,
+        credentials: &Credentials,
+        request: RequestBuilder,
+        read: impl FnOnce(&Value) -> Option<Outcome>,
+    ) -> Outcome {
+        let Some((name, value)) = authorization(credentials) else {
+            // A key that no header can carry is one that HeyGen cannot accept.
+            return Outcome::Trouble(Trouble::of(Class::CredentialsRejected));
+        };
+        let deadline = if operation == Operation::Initiate { self.deadlines.initiate } else { self.deadlines.read };
+        let request = request.header(name, value).timeout(deadline);
+
+        let began = Instant::now();
+        let (outcome, fault) = exchange::attempt(operation, request, read).await;
+        let elapsed = began.elapsed();
+
+        let label = label(&outcome);
+        self.metrics.heygen_request(operation.name(), label, elapsed.as_secs_f64());
+        log(operation, label, &outcome, fault, elapsed);
+        outcome
+    }
+}
+
+/// The four things asked of HeyGen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Operation {
+    Group,
+    Looks,
+    Initiate,
+    Probe,
+}
+
+impl Operation {
+    /// The value of the metrics' label and of the log's field.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Group => "group",
+            Self::Looks => "looks",
+            Self::Initiate => "initiate",
+            Self::Probe => "probe",
+        }
+    }
+}
+
+fn client_builder(deadlines: Deadlines) -> reqwest::ClientBuilder {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+    Client::builder()
+        .user_agent(concat!("twinconsent-operator/", env!("CARGO_PKG_VERSION")))
+        .default_headers(headers)
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .connect_timeout(deadlines.connect)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the signature that map_err wants")]
+fn build_error(error: reqwest::Error) -> BuildError {
+    // The cause sits at the bottom of the chain ("No CA certificates were loaded from the system").
+    let mut cause: &dyn std::error::Error = &error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    BuildError { reason: cause.to_string() }
+}
+
+fn authorization(credentials: &Credentials) -> Option<(HeaderName, HeaderValue)> {
+    let key = credentials.key.expose_secret().trim();
+    if key.is_empty() {
+        return None;
+    }
+    let (name, value) = match credentials.auth {
+        AuthScheme::ApiKey => (API_KEY, HeaderValue::from_str(key)),
+        AuthScheme::Bearer => (header::AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {key}"))),
+    };
+    let mut value = value.ok()?;
+    value.set_sensitive(true);
+    Some((name, value))
+}
+
+/// HeyGen API notes, section 3, headers.
+fn is_idempotency_key(key: &str) -> bool {
+    (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-:.".contains(&byte))
+}
+
+/// The value of the metrics' label `outcome`.
+const fn label(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Looked(_) | Outcome::LooksRead(_) | Outcome::Initiated(_) | Outcome::Probed => "ok",
+        Outcome::Trouble(trouble) => match trouble.class {
+            Class::Unreachable => "unreachable",
+            Class::Unavailable => "unavailable",
+            Class::Busy => "busy",
+            Class::Unreadable => "unreadable",
+            Class::Throttled => "throttled",
+            Class::QuotaExceeded => "quota_exceeded",
+            Class::CredentialsRejected => "credentials_rejected",
+            Class::BillingRequired => "billing_required",
+            Class::Forbidden => "forbidden",
+            Class::AccessDenied => "access_denied",
+            Class::NotFound => "not_found",
+            Class::Invalid => "invalid",
+            Class::AlreadyBound => "already_bound",
+        },
+    }
+}
+
+/// Which object it was about stands in the enclosing span.
+fn log(operation: Operation, label: &str, outcome: &Outcome, fault: Option<&str>, elapsed: Duration) {
+    let operation = operation.name();
+    let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+    match outcome {
+        Outcome::Trouble(Trouble { status, code, param, request_id, .. }) => {
+            tracing::debug!(operation, status, outcome = label, code, param, request_id, fault, elapsed_ms, "HeyGen request in trouble");
+        }
+        Outcome::Initiated(started) => {
+            tracing::debug!(operation, outcome = label, request_id = started.request_id, elapsed_ms, "HeyGen request answered");
+        }
+        Outcome::Looked(_) | Outcome::LooksRead(_) | Outcome::Probed => {
+            tracing::debug!(operation, outcome = label, elapsed_ms, "HeyGen request answered");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idempotency_key_has_the_characters_and_the_length_that_heygen_takes() {
+        for good in ["v1:0123456789abcdef:0", "A-z_9.:", &"a".repeat(255)] {
+            assert!(is_idempotency_key(good), "{good}");
+        }
+        for bad in ["", "a b", "a/b", "é", "a\n", &"a".repeat(256)] {
+            assert!(!is_idempotency_key(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! One request on the wire, and what came back.
+//!
+//! The answer is read under the request's deadline and a cap; whatever breaks on the way is an outcome like any other.
+
+use std::time::Duration;
+
+use reqwest::header::{HeaderMap, HeaderName, RETRY_AFTER};
+use reqwest::{RequestBuilder, Response};
+use serde_json::Value;
+
+use super::{Operation, classify, parse_retry_after, wire};
+use crate::clock;
+use crate::outcome::{Class, Outcome, Started, Trouble};
+
+/// The largest body that is read, in bytes: a page of 50 looks takes some 100 KiB.
+pub const BODY_CAP: usize = 1 << 20;
+
+/// How long HeyGen's request id may get, in characters; it goes into the status.
+const REQUEST_ID_CAP: usize = 128;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Sends and understands; the second half of the answer is the kind of network fault, for the log.
+pub(super) async fn attempt(
+    operation: Operation,
+    request: RequestBuilder,
+    read: impl FnOnce(&Value) -> Option<Outcome>,
+) -> (Outcome, Option<&'static str>) {
+    let mut response = match request.send().await {
+        Ok(response) => response,
+        Err(error) => return (Outcome::Trouble(Trouble::of(Class::Unreachable)), Some(fault_of(&error))),
+    };
+    let status = response.status().as_u16();
+    let request_id = request_id(response.headers());
+    let retry_after = retry_after(response.headers());
+    let body = read_body(&mut response).await;
+
+    let (outcome, fault) = match body {
+        Body::Whole(body) => (understand(operation, status, &body, read), None),
+        Body::TooLarge => (Outcome::Trouble(without_body(status, Class::Unreadable)), Some("body too large")),
+        Body::Lost(fault) => (Outcome::Trouble(without_body(status, Class::Unreachable)), Some(fault)),
+    };
+    let outcome = match outcome {
+        Outcome::Trouble(trouble) => Outcome::Trouble(Trouble { retry_after, request_id, ..trouble }),
+        Outcome::Initiated(started) => Outcome::Initiated(Started { request_id, ..started }),
+        good => good,
+    };
+    (outcome, fault)
+}
+
+/// How much of a body came.
+enum Body {
+    Whole(Vec<u8>),
+    TooLarge,
+    /// The connection broke or the deadline passed; why, for the log.
+    Lost(&'static str),
+}
+
+fn understand(operation: Operation, status: u16, body: &[u8], read: impl FnOnce(&Value) -> Option<Outcome>) -> Outcome {
+    let good = (200..300).contains(&status).then(|| serde_json::from_slice::<Value>(body).ok()).flatten();
+    good.filter(|json| !wire::carries_error(json))
+        .and_then(|json| read(&json))
+        .unwrap_or_else(|| Outcome::Trouble(classify::trouble(operation, status, body)))
+}
+
+/// What a status says when its body did not come whole. A status that is final for the object could mean something else with the
+/// body in hand, so it does not count; one that concerns the account, or asks for patience, does.
+fn without_body(status: u16, otherwise: Class) -> Trouble {
+    let class = match classify::by_status(status) {
+        class @ (Class::CredentialsRejected | Class::BillingRequired | Class::Throttled | Class::Unavailable | Class::Busy) => class,
+        _ => otherwise,
+    };
+    Trouble { status: Some(status), ..Trouble::of(class) }
+}
+
+async fn read_body(response: &mut Response) -> Body {
+    let mut body = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if body.len() + chunk.len() > BODY_CAP => return Body::TooLarge,
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Ok(None) => return Body::Whole(body),
+            Err(error) => return Body::Lost(fault_of(&error)),
+        }
+    }
+}
+
+fn request_id(headers: &HeaderMap) -> Option<String> {
+    let bytes = headers.get(REQUEST_ID)?.as_bytes();
+    let id: String = bytes.iter().filter(|byte| byte.is_ascii_graphic()).take(REQUEST_ID_CAP).map(|byte| char::from(*byte)).collect();
+    (!id.is_empty()).then_some(id)
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    parse_retry_after(headers.get(RETRY_AFTER)?.to_str().ok()?, clock::now())
+}
+
+/// The kind of a network fault. The error itself stays here: it may hold the URL.
+fn fault_of(error: &reqwest::Error) -> &'static str {
+    if error.is_timeout() {
+        "deadline passed"
+    } else if error.is_dns() {
+        "name not resolved"
+    } else if error.is_connect() {
+        "cannot connect"
+    } else {
+        "connection lost"
+    }
+}

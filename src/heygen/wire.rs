@@ -1,0 +1,222 @@
+//! PURE. The shapes of HeyGen's answers, read leniently and by hand.
+//!
+//! Extra fields are ignored, absent means null, and the group may stand flat or under `avatar_group`
+//! (HeyGen API notes, sections 3 to 6: optional fields come and go, and both nestings were seen).
+//! A display field of the wrong type counts as absent. Strict is only what decides about a person:
+//! the word of consent, the link, and whose group an answer is about. `None` means "cannot be believed".
+//! Rejected: derived types, with which one odd `looks_count` makes the whole answer unreadable, link included.
+
+use serde_json::{Map, Value};
+
+use crate::link::Link;
+use crate::outcome::{Group, LookType, LooksPage, Started};
+
+/// Whether the answer carries an `error`, which a success may do as well (section 8).
+pub(super) fn carries_error(json: &Value) -> bool {
+    !json["error"].is_null()
+}
+
+/// The answer of `GET /v3/avatars/{group_id}` (section 5).
+pub(super) fn group(json: &Value, group_id: &str) -> Option<Group> {
+    let data = json["data"].as_object()?;
+    let object = data.get("avatar_group").and_then(Value::as_object).unwrap_or(data);
+    is_about(object.get("id"), group_id).then(|| described(object))?
+}
+
+/// The answer of `GET /v3/avatars/looks` (paging as in section 6).
+///
+/// Looks of another group make it unbelievable: they would decide whether this person needs to be asked.
+pub(super) fn looks(json: &Value, group_id: &str) -> Option<LooksPage> {
+    let looks = json["data"].as_array()?;
+    if !looks.iter().all(|look| is_about(look.get("group_id"), group_id)) {
+        return None;
+    }
+    let more = json["has_more"].as_bool().unwrap_or(true);
+    let next = json["next_token"].as_str().filter(|token| more && !token.is_empty()).map(str::to_owned);
+    Some(LooksPage { types: looks.iter().map(look_type).collect(), next })
+}
+
+/// The answer of `POST /v3/avatars/{group_id}/consent` (section 3); the request id is a header and stays `None` here.
+///
+/// A group that cannot be read costs the group, not the link: the next look reads it again, but the link may never come twice.
+/// A group with another id costs everything, for the link is then another person's.
+pub(super) fn started(json: &Value, group_id: &str) -> Option<Started> {
+    let data = json["data"].as_object()?;
+    let link = match data.get("url") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(url)) => (!url.is_empty()).then(|| Link::new(url.as_str())),
+        Some(_) => return None,
+    };
+    let group = data.get("avatar_group").and_then(Value::as_object);
+    if !group.is_none_or(|group| is_about(group.get("id"), group_id)) {
+        return None;
+    }
+    Some(Started { link, group: group.and_then(described), request_id: None })
+}
+
+fn is_about(id: Option<&Value>, group_id: &str) -> bool {
+    match id {
+        None | Some(Value::Null) => true,
+        Some(id) => id.as_str() == Some(group_id),
+    }
+}
+
+fn described(object: &Map<String, Value>) -> Option<Group> {
+    let consent_status = match object.get("consent_status") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(word)) => Some(word.clone()),
+        Some(_) => return None,
+    };
+    let text = |field: &str| object.get(field).and_then(Value::as_str).map(str::to_owned);
+    let number = |field: &str| object.get(field).and_then(Value::as_i64);
+    Some(Group {
+        name: text("name"),
+        status: text("status"),
+        looks_count: number("looks_count"),
+        created_at: number("created_at"),
+        consent_status,
+    })
+}
+
+fn look_type(look: &Value) -> LookType {
+    match look["avatar_type"].as_str() {
+        Some("digital_twin") => LookType::DigitalTwin,
+        Some("photo_avatar") => LookType::PhotoAvatar,
+        _ => LookType::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_group_is_read_flat_and_nested() {
+        let object = json!({
+            "id": "g", "name": "Ada", "created_at": 1_780_000_000, "looks_count": 2, "consent_status": "Pending",
+            "status": "processing", "gender": null, "error": {"code": "x", "message": "y"}, "brand_new": [1]
+        });
+        let expected = Group {
+            name: Some("Ada".to_owned()),
+            status: Some("processing".to_owned()),
+            looks_count: Some(2),
+            created_at: Some(1_780_000_000),
+            consent_status: Some("Pending".to_owned()),
+        };
+        assert_eq!(group(&json!({"data": object}), "g"), Some(expected.clone()));
+        assert_eq!(group(&json!({"data": {"avatar_group": object}}), "g"), Some(expected));
+    }
+
+    #[test]
+    fn absent_and_null_are_the_same() {
+        let absent = group(&json!({"data": {"id": "g"}}), "g");
+        let null = group(&json!({"data": {"id": "g", "name": null, "status": null, "consent_status": null, "looks_count": null}}), "g");
+        assert_eq!(absent, Some(Group::default()));
+        assert_eq!(null, absent);
+    }
+
+    #[test]
+    fn display_fields_of_the_wrong_type_count_as_absent() {
+        let read = group(
+            &json!({"data": {"id": "g", "name": 7, "status": [], "looks_count": "2", "created_at": "2026", "consent_status": "x"}}),
+            "g",
+        );
+        assert_eq!(read, Some(Group { consent_status: Some("x".to_owned()), ..Group::default() }));
+    }
+
+    #[test]
+    fn a_word_of_consent_that_is_not_text_makes_the_answer_unreadable() {
+        for word in [json!(true), json!(1), json!({"value": "approved"}), json!(["approved"])] {
+            assert_eq!(group(&json!({"data": {"id": "g", "consent_status": word}}), "g"), None, "{word}");
+            assert_eq!(group(&json!({"data": {"avatar_group": {"consent_status": word}}}), "g"), None, "{word}");
+        }
+    }
+
+    #[test]
+    fn an_answer_about_another_group_is_never_believed() {
+        for id in [json!("other"), json!("G"), json!(1), json!({})] {
+            let object = json!({"id": id, "consent_status": "approved"});
+            assert_eq!(group(&json!({"data": object}), "g"), None, "{id}");
+            assert_eq!(group(&json!({"data": {"avatar_group": object}}), "g"), None, "{id}");
+            assert!(started(&json!({"data": {"avatar_group": object, "url": "https://x.example"}}), "g").is_none(), "{id}");
+            assert_eq!(looks(&json!({"data": [{"avatar_type": "photo_avatar", "group_id": id}]}), "g"), None, "{id}");
+        }
+    }
+
+    #[test]
+    fn data_that_is_not_an_object_makes_a_group_unreadable() {
+        for answer in [json!({}), json!(null), json!([]), json!("x"), json!({"data": null}), json!({"data": []}), json!({"id": "g"})] {
+            assert_eq!(group(&answer, "g"), None, "{answer}");
+        }
+    }
+
+    #[test]
+    fn looks_are_read_with_their_types_known_or_not() {
+        let answer = json!({"data": [
+            {"avatar_type": "digital_twin", "group_id": "g"}, {"avatar_type": "photo_avatar", "group_id": null},
+            {"avatar_type": "studio_avatar"}, {"avatar_type": "hologram"}, {"avatar_type": 7}, {}, 5
+        ]});
+        let page = looks(&answer, "g").unwrap();
+        let mut expected = vec![LookType::DigitalTwin, LookType::PhotoAvatar];
+        expected.resize(7, LookType::Other);
+        assert_eq!(page, LooksPage { types: expected, next: None });
+    }
+
+    #[test]
+    fn looks_that_are_not_a_list_are_unreadable() {
+        for answer in [json!({}), json!({"data": {}}), json!({"data": null}), json!({"data": {"looks": []}}), json!([])] {
+            assert_eq!(looks(&answer, "g"), None, "{answer}");
+        }
+    }
+
+    #[test]
+    fn a_page_of_looks_has_a_next_one_unless_heygen_says_no() {
+        let next = |paging: Value| {
+            let mut answer = json!({"data": []});
+            answer.as_object_mut().unwrap().extend(paging.as_object().unwrap().clone());
+            looks(&answer, "g").unwrap().next
+        };
+        assert_eq!(next(json!({"has_more": true, "next_token": "t"})), Some("t".to_owned()));
+        assert_eq!(next(json!({"next_token": "t"})), Some("t".to_owned()));
+        assert_eq!(next(json!({"has_more": null, "next_token": "t"})), Some("t".to_owned()));
+        assert_eq!(next(json!({"has_more": false, "next_token": "t"})), None);
+        assert_eq!(next(json!({"has_more": true, "next_token": ""})), None);
+        assert_eq!(next(json!({"has_more": true, "next_token": null})), None);
+        assert_eq!(next(json!({})), None);
+    }
+
+    #[test]
+    fn a_started_consent_has_its_link_and_group() {
+        let answer = json!({"data": {"avatar_group": {"id": "g", "consent_status": "pending"}, "url": "https://heygen.example/consent/1"}});
+        let started = started(&answer, "g").unwrap();
+        assert_eq!(started.link, Some(Link::new("https://heygen.example/consent/1")));
+        assert_eq!(started.group.unwrap().consent_status.as_deref(), Some("pending"));
+    }
+
+    #[test]
+    fn a_started_consent_without_a_link_is_one_with_a_video() {
+        for data in [json!({}), json!({"url": null}), json!({"url": ""}), json!({"avatar_group": null}), json!({"avatar_group": "g"})] {
+            let started = started(&json!({"data": data}), "g").unwrap();
+            assert_eq!((started.link, started.group), (None, None), "{data}");
+        }
+    }
+
+    #[test]
+    fn a_link_survives_a_group_that_cannot_be_read() {
+        let answer = json!({"data": {"avatar_group": {"id": "g", "consent_status": 7}, "url": "https://x.example"}});
+        let started = started(&answer, "g").unwrap();
+        assert_eq!((started.link, started.group), (Some(Link::new("https://x.example")), None));
+    }
+
+    #[test]
+    fn a_link_that_is_not_text_or_an_answer_without_data_is_unreadable() {
+        for answer in [json!({}), json!({"data": null}), json!({"data": []}), json!({"url": "https://x.example"})] {
+            assert!(started(&answer, "g").is_none(), "{answer}");
+        }
+        for url in [json!(1), json!(true), json!({}), json!([])] {
+            assert!(started(&json!({"data": {"url": url}}), "g").is_none(), "{url}");
+        }
+    }
+}

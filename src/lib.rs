@@ -1,0 +1,23 @@
+//! TwinConsent.
+pub mod account;
+pub mod api;
+pub mod clock;
+pub mod cluster;
+pub mod config;
+pub mod context;
+pub mod controller;
+pub mod decide;
+pub mod heygen;
+pub mod link;
+pub mod memory;
+pub mod metrics;
+pub mod outcome;
+pub mod pace;
+pub mod reconcile;
+pub mod request;
+pub mod roster;
+pub mod server;
+pub mod settle;
+pub mod shutdown;
+pub mod telemetry;
+pub mod terms;

@@ -1,0 +1,60 @@
+//! The operator's binary: parse the arguments, dispatch `run` or `crds`.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use twinconsent::config::{Cli, Command, Config, in_cluster_namespace};
+use twinconsent::heygen::HeyGen;
+use twinconsent::metrics::Metrics;
+use twinconsent::server::{self, Readiness};
+use twinconsent::shutdown::Shutdown;
+use twinconsent::{api, controller, telemetry};
+
+fn main() -> std::process::ExitCode {
+    let done = match Cli::parse_or_exit().command {
+        Command::Crds => print_crds(),
+        Command::Run(arguments) => match Config::from_args(*arguments, in_cluster_namespace()) {
+            Ok(config) => run(config),
+            Err(error) => return complain(&error.to_string(), 2),
+        },
+    };
+    done.map_or_else(|error| complain(&format!("{error:#}"), 1), |()| std::process::ExitCode::SUCCESS)
+}
+
+#[expect(clippy::print_stderr, reason = "a process that cannot start says so on stderr")]
+fn complain(problem: &str, code: u8) -> std::process::ExitCode {
+    eprintln!("error: {problem}");
+    code.into()
+}
+
+#[expect(clippy::print_stdout, reason = "the definitions are what was asked for")]
+fn print_crds() -> anyhow::Result<()> {
+    for (_, yaml) in api::crd_files()? {
+        println!("---\n{yaml}");
+    }
+    Ok(())
+}
+
+#[tokio::main]
+async fn run(config: Config) -> anyhow::Result<()> {
+    telemetry::init(config.log_format, &config.log_filter)?;
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let shutdown = Shutdown::on_signals(config.shutdown_grace).context("cannot listen to signals")?;
+    let metrics = Arc::new(Metrics::new());
+    let readiness = Readiness::default();
+    let listener = server::bind(config.listen).await?;
+    let server = tokio::spawn(server::serve(listener, readiness.clone(), metrics.clone(), shutdown.stopping().clone()));
+
+    let kubeconfig = kube::Config::infer().await.context("cannot find a cluster: set KUBECONFIG, or run inside one")?;
+    let client = kube::Client::try_from(kubeconfig).context("cannot talk to the cluster")?;
+    let heygen = HeyGen::new(metrics.clone()).context("cannot set up the HeyGen client")?;
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "started");
+    tokio::select! {
+        () = controller::run(client, &config, heygen, metrics, &readiness, shutdown.stopping().clone()) => {}
+        // Also for a controller that never reached its API server, which would not end by itself.
+        () = shutdown.over().cancelled() => {}
+    }
+    server.await.context("the server for health and metrics did not end")??;
+    tracing::info!("stopped");
+    Ok(())
+}

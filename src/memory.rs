@@ -1,0 +1,88 @@
+//! PURE. What this process remembers of one object between two reconciles.
+//!
+//! Everything that must survive a restart stands in the status; what is here may be lost at any time and costs at most a few
+//! requests more. That is why it is never written down: an idle object costs no write.
+
+use jiff::Timestamp;
+
+use crate::outcome::{Class, Group, LooksPage, Started};
+
+/// What this process remembers of one object.
+#[derive(Debug, Clone, Default)]
+pub struct Memory {
+    /// The generation of the spec that `looked_at` served; a look made for another one does not count.
+    pub generation: i64,
+    /// When HeyGen was last asked about the group with success.
+    pub looked_at: Option<Timestamp>,
+    /// What that look found, as long as something is still to be done or told about it.
+    pub seen: Option<Box<Seen>>,
+    /// The group's looks, as far as they were read for what was `seen`.
+    pub looks: Option<Box<Looks>>,
+    /// Not before this time, because of trouble or to confirm what was seen.
+    pub retry_at: Option<Timestamp>,
+    /// Troubles in a row.
+    pub failures: u32,
+    /// The last trouble, while it lasts.
+    pub trouble: Option<Class>,
+    /// Since when HeyGen answers 404 for the group.
+    pub missing_since: Option<Timestamp>,
+    /// Since when HeyGen's word takes an approval back.
+    pub withdrawn_since: Option<Timestamp>,
+    /// Since when the consent request is without a definite answer.
+    pub unanswered_since: Option<Timestamp>,
+    /// Whether that was told.
+    pub unanswered_told: bool,
+    /// No consent request before this time: it was refused or answered with the same link.
+    pub request_not_before: Option<Timestamp>,
+    /// An accepted consent request whose link has yet to reach its Secret.
+    pub answer: Option<Box<Answer>>,
+    /// Whether the link Secret was found to be ours to write, for what was `seen`.
+    pub link_secret_free: bool,
+    /// When the limiter promised the object its turn.
+    pub turn: Option<Timestamp>,
+}
+
+/// What a look found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// When.
+    pub at: Timestamp,
+    /// The group; `None` when HeyGen answered 404.
+    pub group: Option<Group>,
+}
+
+/// The looks of a group, page by page.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Looks {
+    /// What the pages read so far say.
+    pub types: LooksPage,
+    /// How many pages were read.
+    pub pages: u32,
+}
+
+/// An accepted consent request.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// When it was accepted.
+    pub at: Timestamp,
+    /// The key it was sent with.
+    pub idempotency_key: String,
+    /// What HeyGen answered.
+    pub started: Started,
+}
+
+impl Memory {
+    /// Forgets what belongs to the last look, after it was acted on.
+    pub fn forget_seen(&mut self) {
+        self.seen = None;
+        self.looks = None;
+        self.link_secret_free = false;
+    }
+
+    /// Forgets trouble, after something went well.
+    pub fn forget_trouble(&mut self) {
+        self.retry_at = None;
+        self.failures = 0;
+        self.trouble = None;
+    }
+}

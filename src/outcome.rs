@@ -1,0 +1,126 @@
+//! What HeyGen answered, as values: the vocabulary between the client and the pure core.
+//!
+//! The client (`heygen`) turns every answer, also a lost or an unreadable one, into an [`Outcome`].
+//! `settle` says what an outcome means for the status, `account` what it means for the account.
+//! An answer is never an `Err`: errors are for trouble with Kubernetes.
+
+use std::time::Duration;
+
+use crate::link::Link;
+
+/// What came of one request to HeyGen.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// The avatar group was read.
+    Looked(Group),
+    /// One page of the group's avatar looks was read.
+    LooksRead(LooksPage),
+    /// The consent endpoint accepted the request, or replayed its first answer.
+    Initiated(Started),
+    /// The credentials were accepted by the probe.
+    Probed,
+    /// Anything else.
+    Trouble(Trouble),
+}
+
+/// An avatar group as HeyGen describes it; what it does not say is `None`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Group {
+    /// HeyGen's display name.
+    pub name: Option<String>,
+    /// The training state, verbatim: says nothing about consent.
+    pub status: Option<String>,
+    /// The number of avatar looks.
+    pub looks_count: Option<i64>,
+    /// When the group was created, in unix seconds.
+    pub created_at: Option<i64>,
+    /// HeyGen's word about consent, verbatim; `None` when null or absent.
+    pub consent_status: Option<String>,
+}
+
+/// The kind of one avatar look (HeyGen's word `avatar_type`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LookType {
+    /// `digital_twin`: depicts a person, whose consent is needed.
+    DigitalTwin,
+    /// `photo_avatar`: needs no consent.
+    PhotoAvatar,
+    /// Any other word, also one that is documented but says nothing about consent.
+    Other,
+}
+
+/// One page of a group's avatar looks.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LooksPage {
+    /// The types of the looks of this page.
+    pub types: Vec<LookType>,
+    /// The cursor of the next page; `None` on the last one.
+    pub next: Option<String>,
+}
+
+/// A consent request that HeyGen accepted.
+#[derive(Debug, Clone)]
+pub struct Started {
+    /// The link for the person; absent for a consent video.
+    pub link: Option<Link>,
+    /// The group as the answer shows it, if it does.
+    pub group: Option<Group>,
+    /// HeyGen's `X-Request-Id`, if it sent one.
+    pub request_id: Option<String>,
+}
+
+/// An answer that is not the one asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// What to do about it.
+    pub class: Class,
+    /// The HTTP status, if there was an answer.
+    pub status: Option<u16>,
+    /// HeyGen's `code` when it is one of the documented ones, lower case; never free text.
+    pub code: Option<&'static str>,
+    /// The request field that HeyGen's `param` names, when it is one of those we send.
+    pub param: Option<&'static str>,
+    /// How long HeyGen asks us to stay away (`Retry-After`), at most an hour.
+    pub retry_after: Option<Duration>,
+    /// HeyGen's `X-Request-Id`, if it sent one.
+    pub request_id: Option<String>,
+}
+
+/// What a trouble asks for, and of whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// No answer: not reachable, connection lost, deadline passed.
+    Unreachable,
+    /// HeyGen failed (5xx, 408, 425) and may do better on the next try.
+    Unavailable,
+    /// The same key is being worked on (409), or HeyGen says that the state is in motion.
+    Busy,
+    /// The answer could not be read: not JSON, too large, wrong types, an `error` in a 200.
+    Unreadable,
+    /// Too many requests (429): wait for the account.
+    Throttled,
+    /// The quota of the account is used up (429 `quota_exceeded`): waiting a little will not help.
+    QuotaExceeded,
+    /// The key is wrong, missing or expired (401).
+    CredentialsRejected,
+    /// The account must pay or upgrade (402).
+    BillingRequired,
+    /// 403 `forbidden`: the key may lack the permission altogether; the probe tells.
+    Forbidden,
+    /// Any other 403: this object's group or feature is out of the key's reach.
+    AccessDenied,
+    /// 404: the group id is wrong, or the group was deleted.
+    NotFound,
+    /// The request is wrong as it stands (400, 413, other 4xx).
+    Invalid,
+    /// "security code already binded": consent was begun before; the group tells more.
+    AlreadyBound,
+}
+
+impl Trouble {
+    /// A trouble of `class` with nothing else known.
+    #[must_use]
+    pub const fn of(class: Class) -> Self {
+        Self { class, status: None, code: None, param: None, retry_after: None, request_id: None }
+    }
+}

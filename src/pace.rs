@@ -1,0 +1,137 @@
+//! PURE. When to look again: intervals, growth, jitter, backoff.
+//!
+//! Jitter comes from a hash of the object's uid, not from random numbers: the times are the same after a restart.
+//! Looks stand on a grid that is anchored at a time from the status, shifted by the hash. A restart therefore neither moves the
+//! looks nor bunches them, and a process that keeps crashing still looks whenever a grid point passes.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::terms::Cadence;
+
+/// The slowest that a pending consent is looked at, however long the person has waited.
+pub const SLOWEST_PENDING: Duration = Duration::from_secs(600);
+
+/// The longest pause after troubles in a row.
+pub const LONGEST_BACKOFF: Duration = Duration::from_secs(300);
+
+/// How often to look at a consent whose person has waited for `waited`.
+///
+/// At first the account's interval; from `60 × interval` on a sixtieth of the time waited, at most [`SLOWEST_PENDING`].
+/// The object's own interval caps it, but never below the account's minimum.
+#[must_use]
+pub fn pending_interval(cadence: &Cadence, own: Option<Duration>, waited: Duration) -> Duration {
+    let grown = cadence.interval.max((waited / 60).min(SLOWEST_PENDING));
+    own.map_or(grown, |own| grown.min(own)).max(cadence.minimum)
+}
+
+/// The first point after `after` of the grid `anchor + share + k × interval`, where `share` is the uid's share of the interval.
+#[must_use]
+pub fn next_on_grid(anchor: Timestamp, interval: Duration, uid: &str, after: Timestamp) -> Timestamp {
+    let interval = interval.max(Duration::from_millis(1));
+    let first = add(anchor, interval.mul_f64(share(uid, 0)));
+    let behind = after.duration_since(first);
+    if behind.is_negative() {
+        return if first.duration_since(after).unsigned_abs() > interval { add(after, interval) } else { first };
+    }
+    let passed = behind.unsigned_abs().as_nanos() / interval.as_nanos();
+    let ahead = interval.as_nanos() - (behind.unsigned_abs().as_nanos() - passed * interval.as_nanos());
+    add(after, Duration::from_nanos(u64::try_from(ahead).unwrap_or(u64::MAX)))
+}
+
+/// The pause after the `failures`-th trouble in a row: 1 s doubling to [`LONGEST_BACKOFF`], times 0.75 to 1.25 by the uid.
+#[must_use]
+pub fn backoff(failures: u32, uid: &str) -> Duration {
+    let doubled = Duration::from_secs(1).saturating_mul(1 << failures.saturating_sub(1).min(16));
+    doubled.min(LONGEST_BACKOFF).mul_f64(0.75 + share(uid, failures) / 2.0)
+}
+
+/// A number in `[0, 1)` that depends on nothing but the uid and `salt`.
+#[must_use]
+pub fn share(uid: &str, salt: u32) -> f64 {
+    // FNV-1a with a final mix: spreads uids well and, unlike the standard hasher, is the same in every process and version.
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64 ^ u64::from(salt);
+    for byte in uid.bytes() {
+        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    }
+    hash ^= hash >> 33;
+    hash = hash.wrapping_mul(0xff51_afd7_ed55_8ccd);
+    hash ^= hash >> 33;
+    f64::from((hash >> 32) as u32) / 4_294_967_296.0
+}
+
+/// `time + pause`, or the end of time.
+#[must_use]
+pub fn add(time: Timestamp, pause: Duration) -> Timestamp {
+    time.checked_add(pause).unwrap_or(Timestamp::MAX)
+}
+
+/// How long from `from` to `to`; zero when `to` is earlier.
+#[must_use]
+pub fn since(from: Timestamp, to: Timestamp) -> Duration {
+    Duration::try_from(to.duration_since(from)).unwrap_or(Duration::ZERO)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::terms::Terms;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(seconds).unwrap()
+    }
+
+    #[test]
+    fn a_person_who_was_just_asked_is_looked_at_soon_and_one_who_waits_for_a_week_seldom() {
+        let cadence = Terms::default().cadence;
+        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+        assert_eq!(pending_interval(&cadence, None, Duration::ZERO), minutes(1));
+        assert_eq!(pending_interval(&cadence, None, minutes(60)), minutes(1));
+        assert_eq!(pending_interval(&cadence, None, minutes(300)), minutes(5));
+        assert_eq!(pending_interval(&cadence, None, minutes(7 * 24 * 60)), minutes(10));
+    }
+
+    #[test]
+    fn an_object_may_ask_for_more_looks_but_not_for_more_than_the_account_allows() {
+        let cadence = Terms::default().cadence;
+        let week = Duration::from_secs(7 * 24 * 3600);
+        assert_eq!(pending_interval(&cadence, Some(Duration::from_secs(120)), week), Duration::from_secs(120));
+        assert_eq!(pending_interval(&cadence, Some(Duration::from_secs(1)), week), Duration::from_secs(10));
+    }
+
+    proptest! {
+        #[test]
+        fn the_next_look_lies_ahead_and_at_most_one_interval_away(anchor in 0i64..2_000_000, interval in 1u64..100_000, after in 0i64..4_000_000, uid in "[a-f0-9-]{36}") {
+            let next = next_on_grid(at(anchor), Duration::from_secs(interval), &uid, at(after));
+            prop_assert!(next > at(after));
+            prop_assert!(since(at(after), next) <= Duration::from_secs(interval));
+        }
+
+        #[test]
+        fn a_restart_does_not_move_the_looks(anchor in 0i64..1_000_000, interval in 1u64..100_000, after in 1_200_000i64..2_000_000, uid in "[a-f0-9-]{36}") {
+            let interval = Duration::from_secs(interval);
+            let next = next_on_grid(at(anchor), interval, &uid, at(after));
+            let halfway = add(at(after), since(at(after), next) / 2);
+            prop_assert_eq!(next_on_grid(at(anchor), interval, &uid, halfway), next);
+        }
+
+        #[test]
+        fn backoff_stays_within_its_bounds(failures in 0u32..1000, uid in "[a-f0-9-]{36}") {
+            let pause = backoff(failures, &uid);
+            prop_assert!(pause >= Duration::from_millis(750) && pause <= LONGEST_BACKOFF.mul_f64(1.25));
+        }
+    }
+
+    #[test]
+    fn looks_of_many_objects_spread_over_the_interval() {
+        let mut tenths = [0; 10];
+        for object in 0..10_000 {
+            let uid = format!("{object:08x}-0000-4000-8000-000000000000");
+            tenths[(share(&uid, 0) * 10.0) as usize] += 1;
+        }
+        assert!(tenths.iter().all(|&count| (800..1200).contains(&count)), "{tenths:?}");
+    }
+}

@@ -1,0 +1,221 @@
+//! The operator's own HTTP server: `/livez`, `/readyz` and `/metrics`.
+//!
+//! Alive means that the process answers. Ready means that every named check was passed once, such as a synced cache; a check is not
+//! taken back, since trouble with HeyGen or the API server is not mended by taking the operator out of service.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::metrics::Metrics;
+
+/// How long open connections may keep the server up once it is to stop.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// OpenMetrics text, as [`Metrics::encode`] writes it.
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The server could not start, or broke.
+#[derive(Debug, Error)]
+pub enum ServerError {
+    /// The address is taken or not ours.
+    #[error("--listen: cannot listen on {address}: {source}")]
+    Bind {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The listener broke while serving.
+    #[error("the server for health and metrics broke: {0}")]
+    Serve(std::io::Error),
+}
+
+/// What must have happened before the operator is ready: named checks, each passed once. Clones are the same list.
+#[derive(Debug, Clone, Default)]
+pub struct Readiness {
+    checks: Arc<watch::Sender<BTreeMap<&'static str, bool>>>,
+}
+
+/// One check of a [`Readiness`], not passed until it is [`set`](Check::set).
+#[derive(Debug, Clone)]
+pub struct Check {
+    name: &'static str,
+    readiness: Readiness,
+}
+
+impl Readiness {
+    /// Adds a check that is yet to pass. Register all of them before serving: without any, the operator is ready.
+    #[must_use = "a check that nobody sets keeps the operator unready"]
+    pub fn register(&self, name: &'static str) -> Check {
+        self.checks.send_modify(|checks| {
+            checks.insert(name, false);
+        });
+        Check { name, readiness: self.clone() }
+    }
+
+    /// Whether every check has passed.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.checks.borrow().values().all(|passed| *passed)
+    }
+
+    /// The names of the checks that have not passed, in alphabetical order.
+    #[must_use]
+    pub fn waiting_for(&self) -> Vec<&'static str> {
+        self.checks.borrow().iter().filter(|(_, passed)| !**passed).map(|(name, _)| *name).collect()
+    }
+
+    /// Comes back once every check has passed.
+    pub async fn ready(&self) {
+        // The sender lives in `self`, so the channel cannot close meanwhile.
+        let _ = self.checks.subscribe().wait_for(|checks| checks.values().all(|passed| *passed)).await;
+    }
+}
+
+impl Check {
+    /// Marks the check as passed, for good.
+    pub fn set(&self) {
+        self.readiness.checks.send_modify(|checks| {
+            checks.insert(self.name, true);
+        });
+    }
+}
+
+/// Takes the address, so that one that is taken is an error before anything else starts.
+///
+/// # Errors
+///
+/// [`ServerError::Bind`] when the address is taken or does not belong to this machine.
+pub async fn bind(address: SocketAddr) -> Result<TcpListener, ServerError> {
+    TcpListener::bind(address).await.map_err(|source| ServerError::Bind { address, source })
+}
+
+/// Serves until `stop` is cancelled, and then as long as open requests take, 2 s at most.
+///
+/// # Errors
+///
+/// [`ServerError::Serve`] when the listener breaks.
+pub async fn serve(listener: TcpListener, readiness: Readiness, metrics: Arc<Metrics>, stop: CancellationToken) -> Result<(), ServerError> {
+    let router = Router::new()
+        .route("/livez", get("ok"))
+        .route("/readyz", get(readyz).with_state(readiness))
+        .route("/metrics", get(metrics_page).with_state(metrics));
+    let drained = {
+        let stop = stop.clone();
+        async move {
+            stop.cancelled().await;
+            tokio::time::sleep(DRAIN).await;
+        }
+    };
+    tokio::select! {
+        served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()) => served.map_err(ServerError::Serve),
+        () = drained => Ok(()),
+    }
+}
+
+async fn readyz(State(readiness): State<Readiness>) -> impl IntoResponse {
+    let waiting_for = readiness.waiting_for();
+    if waiting_for.is_empty() {
+        return (StatusCode::OK, "ok".to_owned());
+    }
+    let lines: String = waiting_for.iter().map(|name| format!("not yet: {name}\n")).collect();
+    (StatusCode::SERVICE_UNAVAILABLE, lines)
+}
+
+async fn metrics_page(State(metrics): State<Arc<Metrics>>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, OPENMETRICS)], metrics.encode())
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::task::JoinHandle;
+
+    use super::*;
+
+    struct Served {
+        base: String,
+        readiness: Readiness,
+        stop: CancellationToken,
+        task: JoinHandle<Result<(), ServerError>>,
+    }
+
+    async fn served() -> Served {
+        let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let (readiness, stop) = (Readiness::default(), CancellationToken::new());
+        let task = tokio::spawn(serve(listener, readiness.clone(), Arc::new(Metrics::new()), stop.clone()));
+        Served { base, readiness, stop, task }
+    }
+
+    async fn page(served: &Served, path: &str) -> (u16, String, String) {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let response = client.get(format!("{}{path}", served.base)).send().await.unwrap();
+        let content_type = response.headers()["content-type"].to_str().unwrap().to_owned();
+        (response.status().as_u16(), content_type, response.text().await.unwrap())
+    }
+
+    #[tokio::test]
+    async fn livez_is_ok_whether_ready_or_not() {
+        let served = served().await;
+        let _check = served.readiness.register("consents");
+        let (status, _, text) = page(&served, "/livez").await;
+        assert_eq!((status, text.as_str()), (200, "ok"));
+    }
+
+    #[tokio::test]
+    async fn readyz_names_what_is_missing_until_all_checks_have_passed() {
+        let served = served().await;
+        let (accounts, consents) = (served.readiness.register("accounts"), served.readiness.register("consents"));
+        let (status, _, text) = page(&served, "/readyz").await;
+        assert_eq!((status, text.as_str()), (503, "not yet: accounts\nnot yet: consents\n"));
+        accounts.set();
+        let (status, _, text) = page(&served, "/readyz").await;
+        assert_eq!((status, text.as_str()), (503, "not yet: consents\n"));
+        assert!(!served.readiness.is_ready());
+        consents.set();
+        served.readiness.ready().await;
+        let (status, _, text) = page(&served, "/readyz").await;
+        assert_eq!((status, text.as_str()), (200, "ok"));
+        assert!(served.readiness.is_ready());
+    }
+
+    #[tokio::test]
+    async fn metrics_are_openmetrics_text() {
+        let (status, content_type, text) = page(&served().await, "/metrics").await;
+        assert_eq!((status, content_type.as_str()), (200, OPENMETRICS));
+        assert!(text.contains("twinconsent_build_info{") && text.ends_with("# EOF\n"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn a_taken_port_is_one_clear_line() {
+        let first = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let address = first.local_addr().unwrap();
+        let error = bind(address).await.unwrap_err().to_string();
+        assert!(error.starts_with(&format!("--listen: cannot listen on {address}: ")), "{error}");
+        assert_eq!(error.lines().count(), 1);
+    }
+
+    #[tokio::test]
+    async fn serving_ends_when_told_also_with_a_request_that_never_ends() {
+        let served = served().await;
+        let mut slow = tokio::net::TcpStream::connect(served.base.trim_start_matches("http://")).await.unwrap();
+        slow.write_all(b"GET /livez HTTP/1.1\r\nHost: ").await.unwrap();
+        let _ = page(&served, "/livez").await;
+        served.stop.cancel();
+        tokio::time::timeout(DRAIN * 5, served.task).await.unwrap().unwrap().unwrap();
+    }
+}

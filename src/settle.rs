@@ -1,0 +1,298 @@
+//! PURE. What a finding or an outcome means for the status and for what this process remembers.
+//!
+//! `decide` says what to do, the shell does it, and `settle` says what that means: the new status as a whole, the new memory, and
+//! what is to be reported. It is asked again with a fresh copy of the object when the write met a conflict, so it must give the same
+//! meaning to the same outcome, whatever else has changed on the object.
+//!
+//! An outcome that only prepares the next call (a look before a request, a page of looks) changes the memory and not the status:
+//! that is how one consent costs two writes.
+
+pub mod situation;
+
+mod news;
+mod render;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::ResourceExt as _;
+
+use crate::api::REQUESTED_AT;
+use crate::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus, GroupStatus, HistoryEntry};
+use crate::decide::{AccountFact, Call, Facts, Finding, Wait, verdict};
+use crate::memory::Memory;
+use crate::outcome::{Group, Outcome};
+use crate::terms::{Meaning, Terms};
+use situation::Situation;
+
+/// How many changes of HeyGen's word are kept.
+const HISTORY: usize = 10;
+
+/// What there is to settle.
+#[derive(Debug, Clone)]
+pub enum News {
+    /// `decide` found something to tell.
+    Found(Finding),
+    /// HeyGen answered a call, or failed to.
+    Answered(Call, Outcome),
+    /// The link Secret was looked at, or written.
+    Secret(SecretNews),
+}
+
+/// What came of an effect on the link Secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecretNews {
+    /// It does not exist, or is ours.
+    Free,
+    /// The link stands in it; `changed` tells whether it did not before.
+    Written {
+        /// Whether another link, or none, stood there.
+        changed: bool,
+    },
+    /// It belongs to somebody else.
+    Conflict,
+    /// It could not be read or written.
+    NotWritable,
+}
+
+/// What the news mean.
+#[derive(Debug, Clone)]
+pub struct Settled {
+    /// The whole new status; equal to the old one when nothing is to be written.
+    pub status: DigitalTwinConsentStatus,
+    /// What this process remembers from now on.
+    pub memory: Memory,
+    /// What is to be reported once the status is written.
+    pub notices: Vec<Notice>,
+}
+
+/// Something to be reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notice {
+    /// A Kubernetes event.
+    Event {
+        /// A Warning, else Normal.
+        warning: bool,
+        /// CamelCase.
+        reason: &'static str,
+        /// Fixed text.
+        note: &'static str,
+    },
+    /// An approval was withdrawn (a metric).
+    Revoked,
+    /// HeyGen said nothing about a group that was approved (a metric).
+    NullAfterGrant,
+    /// A request has gone unanswered for long (a metric).
+    Unanswered,
+}
+
+/// What `news` mean for `consent`.
+#[must_use]
+pub fn settle(consent: &DigitalTwinConsent, facts: &Facts, news: &News, now: Timestamp) -> Settled {
+    let now = whole_seconds(now, news);
+    let mut draft = Draft::new(consent, facts, now);
+    match news {
+        News::Found(finding) => draft.found(finding),
+        News::Answered(call, outcome) => draft.answered(call, outcome),
+        News::Secret(secret) => draft.secret(*secret),
+    }
+    draft.finish()
+}
+
+/// Times in a status have whole seconds, as everywhere in Kubernetes; what is only remembered keeps the fraction.
+fn whole_seconds(now: Timestamp, news: &News) -> Timestamp {
+    match news {
+        News::Answered(Call::Look | Call::ReadLooks(_), _) => now,
+        _ => Timestamp::from_second(now.as_second()).unwrap_or(now),
+    }
+}
+
+/// The new status and memory while they are being made.
+struct Draft<'a> {
+    consent: &'a DigitalTwinConsent,
+    facts: &'a Facts,
+    now: Timestamp,
+    old: DigitalTwinConsentStatus,
+    status: DigitalTwinConsentStatus,
+    memory: Memory,
+    notices: Vec<Notice>,
+}
+
+impl<'a> Draft<'a> {
+    fn new(consent: &'a DigitalTwinConsent, facts: &'a Facts, now: Timestamp) -> Self {
+        let old = consent.status.clone().unwrap_or_default();
+        Self { consent, facts, now, status: old.clone(), old, memory: facts.memory.clone(), notices: Vec::new() }
+    }
+
+    fn terms(&self) -> std::sync::Arc<Terms> {
+        match &self.facts.account {
+            AccountFact::Usable(terms) => terms.clone(),
+            _ => std::sync::Arc::new(Terms::default()),
+        }
+    }
+
+    fn uid(&self) -> &str {
+        self.consent.metadata.uid.as_deref().unwrap_or_default()
+    }
+
+    fn found(&mut self, finding: &Finding) {
+        let remembered = situation::remembered(&self.old);
+        match finding {
+            Finding::Suspended => {
+                let told = remembered.filter(|situation| !situation.is_before_any_look());
+                self.render(told.unwrap_or(Situation::Suspended), None);
+            }
+            Finding::Duplicate => self.render(Situation::Duplicate, None),
+            Finding::AccountNotReady(why) => self.render(Situation::AccountNotReady, Some(why)),
+            Finding::AccountNotAllowed(why) => self.render(Situation::AccountNotAllowed, Some(why)),
+            Finding::InvalidSpec(field) => {
+                let message = format!("spec.{field} cannot be sent as it is. Correct it together with a higher requestEpoch.");
+                self.render(Situation::InvalidRequest, Some(&message));
+            }
+            Finding::Waiting(wait) => {
+                if *wait == Wait::Looks {
+                    self.take_seen();
+                }
+                self.echo_request();
+                self.render(Situation::Initiating, Some(wait_message(*wait)));
+            }
+            Finding::Refresh => self.render(remembered.unwrap_or(Situation::Initiating), None),
+            Finding::Seen => self.seen(),
+            Finding::Revoked => {
+                self.take_seen();
+                self.notices.push(Notice::Revoked);
+                self.render(Situation::Revoked, None);
+            }
+            Finding::GroupMissing => {
+                self.take_seen();
+                self.render(Situation::GroupMissing, None);
+            }
+            Finding::NotRequired => {
+                self.take_seen();
+                self.render(Situation::NotRequired, None);
+            }
+            Finding::WaivedByAbsence => {
+                self.take_seen();
+                self.render(Situation::Waived, None);
+            }
+        }
+    }
+
+    /// Tells what the last look found.
+    fn seen(&mut self) {
+        let Some(group) = self.take_seen() else { return };
+        let meaning = self.terms().policy.read(group.consent_status.as_deref());
+        let remembered = situation::remembered(&self.old);
+        let initiated = situation::is_initiated(&self.old, &crate::request::Request::of(&self.consent.spec));
+        let situation = match meaning {
+            Meaning::Refused if remembered != Some(Situation::Revoked) => Situation::Refused,
+            Meaning::Refused | Meaning::Pending | Meaning::Expired | Meaning::Absent | Meaning::Unknown if remembered == Some(Situation::Revoked) => {
+                Situation::Revoked
+            }
+            _ if verdict::training_failed(&group) => Situation::TrainingFailed,
+            Meaning::Granted => Situation::Approved,
+            Meaning::Waived => Situation::Waived,
+            // No unknown word and no missing one makes or breaks an approval.
+            _ if situation::is_approved(&self.old) => self.kept_approval(remembered),
+            Meaning::Unknown => Situation::Unrecognized,
+            _ if initiated => Situation::Awaiting,
+            _ => remembered.unwrap_or(Situation::Initiating),
+        };
+        self.render(situation, None);
+    }
+
+    fn kept_approval(&self, remembered: Option<Situation>) -> Situation {
+        match remembered {
+            Some(Situation::Waived) => Situation::Waived,
+            _ => Situation::Approved,
+        }
+    }
+
+    /// Takes the last look out of the memory and writes its facts into the status.
+    fn take_seen(&mut self) -> Option<Group> {
+        let seen = self.memory.seen.take();
+        self.memory.forget_seen();
+        self.echo_request();
+        let group = seen?.group?;
+        self.note_group(&group);
+        Some(group)
+    }
+
+    fn note_group(&mut self, group: &Group) {
+        self.status.group = Some(GroupStatus {
+            name: group.name.clone(),
+            status: group.status.clone(),
+            looks_count: group.looks_count,
+            created_at: group.created_at.and_then(|second| Timestamp::from_second(second).ok()).map(Time),
+        });
+        // No word after a grant changes nothing; the group may be in the middle of an update.
+        if group.consent_status.is_some() || !situation::is_approved(&self.old) {
+            self.note_word(group.consent_status.clone());
+        }
+    }
+
+    fn note_word(&mut self, word: Option<String>) {
+        let first = self.status.history.is_empty() && word.is_some();
+        if self.status.consent_status == word && !first {
+            return;
+        }
+        self.status.consent_status.clone_from(&word);
+        let epoch = self.consent.spec.request_epoch.unwrap_or(0);
+        let time = Timestamp::from_second(self.now.as_second()).unwrap_or(self.now);
+        self.status.history.push(HistoryEntry { observation_time: Time(time), consent_status: word, request_epoch: epoch });
+        let surplus = self.status.history.len().saturating_sub(HISTORY);
+        self.status.history.drain(..surplus);
+    }
+
+    /// Notes that HeyGen was asked about the group for the spec as it is now.
+    fn note_look(&mut self) {
+        self.memory.looked_at = Some(self.now);
+        self.memory.generation = self.consent.metadata.generation.unwrap_or_default();
+    }
+
+    /// Whether the annotation asks for a look that was not echoed yet.
+    fn is_forced(&self) -> bool {
+        let requested = self.consent.annotations().get(REQUESTED_AT);
+        requested.is_some() && requested != self.old.last_handled_reconcile_at.as_ref()
+    }
+
+    /// Echoes the annotation that asks for a look.
+    fn echo_request(&mut self) {
+        if let Some(requested) = self.consent.annotations().get(REQUESTED_AT) {
+            self.status.last_handled_reconcile_at = Some(requested.clone());
+        }
+    }
+
+    fn render(&mut self, situation: Situation, detail: Option<&str>) {
+        render::render(self.consent, &mut self.status, situation, detail, self.now);
+    }
+
+    fn finish(mut self) -> Settled {
+        self.report_transition();
+        Settled { status: self.status, memory: self.memory, notices: self.notices }
+    }
+
+    /// An event on a transition of `Ready`'s reason, and on nothing else.
+    fn report_transition(&mut self) {
+        let (before, after) = (situation::remembered(&self.old), situation::remembered(&self.status));
+        if before == after {
+            return;
+        }
+        if let Some(row) = after.map(Situation::row)
+            && let Some(warning) = row.warning
+        {
+            self.notices.push(Notice::Event { warning, reason: row.reason, note: row.message });
+        }
+    }
+}
+
+fn wait_message(wait: Wait) -> &'static str {
+    match wait {
+        Wait::Turn => "The request waits for its turn at HeyGen.",
+        Wait::HeyGen => "HeyGen could not be asked yet; trying again.",
+        Wait::Group => "HeyGen does not know this avatar group, or not yet; looking again before calling it missing.",
+        Wait::Looks => "HeyGen lists no look of the group that tells whether a person is depicted; looking again.",
+        Wait::AlreadyBound => {
+            "HeyGen says that consent was begun before and gives no link. If the person no longer has the link, raise spec.requestEpoch."
+        }
+    }
+}

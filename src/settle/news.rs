@@ -1,0 +1,260 @@
+//! What HeyGen's answers, and those of the link Secret, mean.
+
+use std::time::Duration;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use super::situation::{self, CONFIRM_MISSING, CONFIRM_WITHDRAWN, Situation};
+use super::{Draft, Notice, SecretNews};
+use crate::api::consent::Initiation;
+use crate::api::conditions::types;
+use crate::decide::Call;
+use crate::link::Link;
+use crate::memory::{Answer, Looks, Seen};
+use crate::outcome::{Class, Group, LookType, LooksPage, Outcome, Started, Trouble};
+use crate::pace;
+use crate::request::Request;
+use crate::terms::Meaning;
+
+/// How many pages of looks are read before the rest counts as unknown.
+const MOST_LOOK_PAGES: u32 = 20;
+
+/// How long a request may go without a definite answer before that is reported.
+const UNANSWERED: Duration = Duration::from_secs(600);
+
+/// How long after a renewal that brought the same link the next one is tried.
+const RENEW_AGAIN: Duration = Duration::from_secs(3600);
+
+impl Draft<'_> {
+    pub(super) fn answered(&mut self, call: &Call, outcome: &Outcome) {
+        self.memory.turn = None;
+        match (call, outcome) {
+            (Call::Look, Outcome::Looked(group)) => self.looked(group),
+            (Call::ReadLooks(_), Outcome::LooksRead(page)) => self.looks_read(page),
+            (Call::Initiate(request), Outcome::Initiated(started)) => self.accepted(request, started),
+            (Call::Initiate(request), Outcome::Trouble(trouble)) => self.request_failed(request, trouble),
+            (_, Outcome::Trouble(trouble)) => self.look_failed(trouble),
+            // An outcome of another call: the client never gives one.
+            _ => self.look_failed(&Trouble::of(Class::Unreadable)),
+        }
+        if matches!(call, Call::Look) && situation::remembered(&self.old).is_some_and(|told| !told.is_before_any_look()) {
+            self.echo_request();
+        }
+    }
+
+    fn looked(&mut self, group: &Group) {
+        self.memory.forget_trouble();
+        self.note_look();
+        self.memory.missing_since = None;
+        if self.is_forced() {
+            self.memory.request_not_before = None;
+        }
+        self.memory.looks = None;
+        self.memory.link_secret_free = false;
+        self.memory.seen = Some(Box::new(Seen { at: self.now, group: Some(group.clone()) }));
+        if !situation::is_approved(&self.old) {
+            self.memory.withdrawn_since = None;
+            return;
+        }
+        let meaning = self.terms().policy.read(group.consent_status.as_deref());
+        match meaning {
+            Meaning::Granted | Meaning::Waived => self.memory.withdrawn_since = None,
+            Meaning::Absent => self.notices.push(Notice::NullAfterGrant),
+            Meaning::Unknown => {}
+            Meaning::Refused | Meaning::Pending | Meaning::Expired => {
+                let since = *self.memory.withdrawn_since.get_or_insert(self.now);
+                if pace::since(since, self.now) < CONFIRM_WITHDRAWN {
+                    // One look is not enough to take an approval back.
+                    self.memory.seen = None;
+                    self.memory.retry_at = Some(pace::add(since, CONFIRM_WITHDRAWN));
+                }
+            }
+        }
+    }
+
+    fn looks_read(&mut self, page: &LooksPage) {
+        self.memory.forget_trouble();
+        let mut looks = self.memory.looks.take().unwrap_or_default();
+        let Looks { types, pages } = looks.as_mut();
+        *pages += 1;
+        types.types.extend(&page.types);
+        types.types.dedup();
+        types.next = page.next.clone();
+        if *pages >= MOST_LOOK_PAGES && types.next.take().is_some() {
+            types.types.push(LookType::Other);
+        }
+        self.memory.looks = Some(looks);
+    }
+
+    fn look_failed(&mut self, trouble: &Trouble) {
+        let settled = !situation::remembered(&self.old).is_none_or(Situation::is_before_any_look);
+        match trouble.class {
+            Class::NotFound => {
+                self.memory.forget_trouble();
+                self.note_look();
+                let since = *self.memory.missing_since.get_or_insert(self.now);
+                if pace::since(since, self.now) >= CONFIRM_MISSING {
+                    self.memory.seen = Some(Box::new(Seen { at: self.now, group: None }));
+                } else {
+                    self.memory.forget_seen();
+                    self.memory.trouble = Some(Class::NotFound);
+                    self.memory.retry_at = Some(pace::add(since, CONFIRM_MISSING));
+                }
+            }
+            Class::AccessDenied if !settled => self.not_entitled(trouble),
+            Class::AccessDenied => {
+                self.note_look();
+                self.back_off(trouble, self.terms().cadence.unknown);
+            }
+            _ => self.back_off(trouble, Duration::ZERO),
+        }
+    }
+
+    fn request_failed(&mut self, request: &Request, trouble: &Trouble) {
+        match trouble.class {
+            Class::Invalid => {
+                self.hold_request();
+                self.take_seen();
+                let message = match (trouble.param, trouble.code) {
+                    (Some(param), _) => format!("HeyGen refuses the request because of `{param}`. Correct the spec together with a higher requestEpoch."),
+                    (None, Some(code)) => format!("HeyGen refuses the request with `{code}`. Correct the spec together with a higher requestEpoch."),
+                    (None, None) => Situation::InvalidRequest.row().message.to_owned(),
+                };
+                self.render(Situation::InvalidRequest, Some(&message));
+            }
+            Class::AccessDenied => self.not_entitled(trouble),
+            Class::NotFound => self.look_failed(trouble),
+            Class::AlreadyBound => {
+                self.unanswered();
+                self.back_off(trouble, self.terms().cadence.unknown);
+            }
+            Class::CredentialsRejected | Class::BillingRequired => self.back_off(trouble, Duration::ZERO),
+            Class::Unreachable
+            | Class::Unavailable
+            | Class::Busy
+            | Class::Unreadable
+            | Class::Throttled
+            | Class::QuotaExceeded
+            | Class::Forbidden => {
+                self.unanswered();
+                self.back_off(trouble, Duration::ZERO);
+            }
+        }
+        debug_assert_eq!(request.epoch, self.consent.spec.request_epoch.unwrap_or(0));
+    }
+
+    /// The object's group or feature is out of the key's reach; told unless consent was settled before.
+    fn not_entitled(&mut self, trouble: &Trouble) {
+        self.hold_request();
+        self.take_seen();
+        self.note_look();
+        let message = trouble.code.map(|code| format!("HeyGen answers `{code}`. {}", Situation::NotEntitled.row().message));
+        self.render(Situation::NotEntitled, message.as_deref());
+    }
+
+    /// Keeps a request that HeyGen refused from being repeated at every look.
+    ///
+    /// The key stays the same (an error answer never changes it), so the repetition heals by itself what was mended at HeyGen.
+    fn hold_request(&mut self) {
+        self.memory.forget_trouble();
+        self.memory.unanswered_since = None;
+        self.memory.request_not_before = Some(pace::add(self.now, self.terms().cadence.unknown.mul_f64(0.9)));
+    }
+
+    fn back_off(&mut self, trouble: &Trouble, least: Duration) {
+        self.memory.failures = self.memory.failures.saturating_add(1);
+        self.memory.trouble = Some(trouble.class);
+        self.memory.forget_seen();
+        let pause = pace::backoff(self.memory.failures, self.uid()).max(least).max(trouble.retry_after.unwrap_or_default());
+        self.memory.retry_at = Some(pace::add(self.now, pause));
+    }
+
+    fn unanswered(&mut self) {
+        let since = *self.memory.unanswered_since.get_or_insert(self.now);
+        if pace::since(since, self.now) >= UNANSWERED && !self.memory.unanswered_told {
+            self.memory.unanswered_told = true;
+            self.notices.push(Notice::Unanswered);
+            self.notices.push(Notice::Event {
+                warning: true,
+                reason: "RequestUnanswered",
+                note: "HeyGen has given no definite answer to the consent request. It is repeated with the same key; raising spec.requestEpoch asks anew, at the risk of a second link.",
+            });
+        }
+    }
+
+    fn accepted(&mut self, request: &Request, started: &Started) {
+        self.memory.forget_trouble();
+        if self.consent.spec.link_secret_ref.is_some() && started.link.is_some() {
+            let answer = Answer { at: self.now, idempotency_key: request.idempotency_key.clone(), started: started.clone() };
+            self.memory.answer = Some(Box::new(answer));
+            return;
+        }
+        let same_link = started.link.as_ref().map(Link::expose) == self.old.url.as_deref();
+        self.record(request, started, same_link);
+    }
+
+    pub(super) fn secret(&mut self, news: SecretNews) {
+        match news {
+            SecretNews::Free => self.memory.link_secret_free = true,
+            SecretNews::Written { changed } => {
+                let Some(answer) = self.memory.answer.take() else { return };
+                self.memory.forget_trouble();
+                self.now = answer.at;
+                self.record(&Request::of(&self.consent.spec), &answer.started, !changed);
+            }
+            SecretNews::Conflict => {
+                // Whoever owns the Secret gets no link; ours is replayed by the same key once the name is free.
+                self.memory.answer = None;
+                self.memory.forget_trouble();
+                self.take_seen();
+                self.render(Situation::LinkSecretConflict, None);
+            }
+            SecretNews::NotWritable => {
+                self.memory.failures = self.memory.failures.saturating_add(1);
+                self.memory.retry_at = Some(pace::add(self.now, pace::backoff(self.memory.failures.max(4), self.uid())));
+                self.take_seen();
+                self.render(Situation::LinkSecretNotWritable, None);
+            }
+        }
+    }
+
+    /// Records an accepted request: its link, its times, and that the person is awaited.
+    fn record(&mut self, request: &Request, started: &Started, same_link: bool) {
+        self.memory.unanswered_since = None;
+        self.memory.unanswered_told = false;
+        self.take_seen();
+        let renewal = situation::is_initiated(&self.old, request);
+        if renewal && same_link && started.link.is_some() {
+            // HeyGen still replays its first answer: the link stays dead, try again later.
+            self.memory.request_not_before = Some(pace::add(self.now, RENEW_AGAIN));
+            return;
+        }
+        self.memory.request_not_before = None;
+        let renewals = self.old.initiation.as_ref().filter(|_| renewal).map(|before| before.renewals.unwrap_or(0) + 1);
+        self.status.initiation = Some(Initiation {
+            epoch: request.epoch,
+            idempotency_key: request.idempotency_key.clone(),
+            request_id: started.request_id.clone(),
+            renewals,
+        });
+        if !renewal {
+            self.status.initiation_time = Some(Time(self.now));
+        }
+        let into_status = self.consent.spec.link_secret_ref.is_none();
+        self.status.url = started.link.as_ref().filter(|_| into_status).map(|link| link.expose().to_owned());
+        self.status.link_expiration_time = started.link.as_ref().map(|_| Time(pace::add(self.now, self.terms().link_lifetime)));
+        if let Some(group) = &started.group
+            && matches!(self.terms().policy.read(group.consent_status.as_deref()), Meaning::Pending | Meaning::Expired)
+        {
+            self.note_group(group);
+        }
+        self.notices.push(if renewal { LINK_RENEWED } else { CONSENT_REQUESTED });
+        debug_assert!(!situation::holds(&self.status, types::STALLED) || self.status.initiation.is_some());
+        self.render(Situation::Awaiting, None);
+    }
+}
+
+const CONSENT_REQUESTED: Notice =
+    Notice::Event { warning: false, reason: "ConsentRequested", note: "HeyGen was asked for the person's consent." };
+
+const LINK_RENEWED: Notice = Notice::Event { warning: false, reason: "LinkRenewed", note: "The link had died; HeyGen gave a new one." };

@@ -1,0 +1,129 @@
+//! From a situation to conditions.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+use super::situation::{self, Progress, Ready, Situation};
+use crate::api::conditions::types;
+use crate::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus, ReadyWhen};
+use crate::request::Request;
+
+/// Rewrites `observedGeneration` and all conditions of `status` for `situation`, so that they always change in one patch.
+///
+/// `detail` is the message of `Ready` where the situation's own is too general.
+pub(super) fn render(consent: &DigitalTwinConsent, status: &mut DigitalTwinConsentStatus, situation: Situation, detail: Option<&str>, now: Timestamp) {
+    let spec = &consent.spec;
+    let [overdue, expired] = situation::flag_times(spec, status, Some(situation)).map(|at| at.is_some_and(|at| at <= now));
+    let shown = match situation {
+        Situation::Awaiting | Situation::LinkExpired | Situation::Overdue if expired => Situation::LinkExpired,
+        Situation::Awaiting | Situation::LinkExpired | Situation::Overdue if overdue => Situation::Overdue,
+        Situation::LinkExpired | Situation::Overdue => Situation::Awaiting,
+        other => other,
+    };
+    let row = shown.row();
+    let suspended = spec.suspend.unwrap_or(false);
+    let old = std::mem::take(&mut status.conditions);
+    let mut list = Builder { consent, old: &old, now, conditions: Vec::with_capacity(4) };
+
+    let kept_message = list.old_of(types::READY).filter(|ready| detail.is_none() && has_details(shown) && ready.reason == row.reason);
+    let message = detail.or(kept_message.map(|ready| ready.message.as_str())).unwrap_or_else(|| plain_message(consent, shown));
+    list.push(types::READY, ready(row.ready, spec.ready_when), row.reason, message);
+
+    if situation::is_initiated(status, &Request::of(spec)) {
+        list.push(types::INITIATED, "True", "ConsentRequested", "HeyGen was asked for this consent.");
+    } else {
+        list.push(types::INITIATED, "False", "NotInitiated", "This object has not asked HeyGen, or not for the current request.");
+    }
+    approved(&mut list, shown);
+    match row.progress {
+        Progress::Steady => {}
+        Progress::Reconciling if suspended => {}
+        Progress::Reconciling => list.push(types::RECONCILING, "True", row.reason, "Going on by itself."),
+        Progress::Stalled => list.push(types::STALLED, "True", row.reason, "Somebody has to act; the message of Ready says who."),
+    }
+    if overdue {
+        list.push(types::OVERDUE, "True", "ApprovalOverdue", "The person has not answered within spec.approvalDeadline.");
+    }
+    if expired {
+        list.push(types::LINK_EXPIRED, "True", "LinkExpired", "The link presumably no longer works.");
+    }
+    if suspended {
+        list.push(types::SUSPENDED, "True", "Suspended", "No new call to HeyGen is made while spec.suspend is true.");
+    }
+    status.conditions = list.conditions;
+    status.observed_generation = consent.metadata.generation;
+    if !situation::is_approved(status) {
+        status.approval_time = None;
+    } else if status.approval_time.is_none() {
+        status.approval_time = Some(Time(now));
+    }
+}
+
+/// `Approved` changes only where HeyGen's word decides; everywhere else it stays as it was.
+fn approved(list: &mut Builder<'_>, situation: Situation) {
+    match situation {
+        Situation::Approved => list.push(types::APPROVED, "True", "Approved", "HeyGen reports the person's consent."),
+        Situation::Waived => list.push(types::APPROVED, "True", "ConsentWaived", "The account's consentPolicy waives consent."),
+        Situation::Refused => list.push(types::APPROVED, "False", "ConsentRefused", "HeyGen reports a refusal."),
+        Situation::Revoked => list.push(types::APPROVED, "False", "ConsentRevoked", "HeyGen no longer reports the consent."),
+        _ => match list.old_of(types::APPROVED) {
+            Some(old) => {
+                let (status, reason, message) = (old.status.clone(), old.reason.clone(), old.message.clone());
+                list.push(types::APPROVED, &status, &reason, &message);
+            }
+            None => list.push(types::APPROVED, "False", "NotApproved", "HeyGen has reported no consent."),
+        },
+    }
+}
+
+fn ready(ready: Ready, when: Option<ReadyWhen>) -> &'static str {
+    match ready {
+        Ready::True => "True",
+        Ready::Unknown => "Unknown",
+        Ready::WhenInitiated if when == Some(ReadyWhen::Initiated) => "True",
+        Ready::False | Ready::WhenInitiated => "False",
+    }
+}
+
+fn has_details(situation: Situation) -> bool {
+    use Situation as S;
+    matches!(situation, S::AccountNotReady | S::AccountNotAllowed | S::InvalidRequest | S::NotEntitled | S::Initiating)
+}
+
+fn plain_message(consent: &DigitalTwinConsent, situation: Situation) -> &'static str {
+    if situation == Situation::Awaiting && consent.spec.consent_video.is_some() {
+        return "The clip was handed in; waiting for HeyGen's review.";
+    }
+    if situation == Situation::Awaiting && consent.spec.link_secret_ref.is_some() {
+        return "Waiting for the person, who needs the link in the Secret named by spec.linkSecretRef.";
+    }
+    if situation == Situation::Awaiting {
+        return "Waiting for the person, who needs the link in status.url.";
+    }
+    situation.row().message
+}
+
+struct Builder<'a> {
+    consent: &'a DigitalTwinConsent,
+    old: &'a [Condition],
+    now: Timestamp,
+    conditions: Vec<Condition>,
+}
+
+impl<'a> Builder<'a> {
+    fn old_of(&self, type_: &str) -> Option<&'a Condition> {
+        self.old.iter().find(|condition| condition.type_ == type_)
+    }
+
+    fn push(&mut self, type_: &str, status: &str, reason: &str, message: &str) {
+        let unchanged_since = self.old_of(type_).filter(|old| old.status == status).map(|old| old.last_transition_time.clone());
+        self.conditions.push(Condition {
+            type_: type_.to_owned(),
+            status: status.to_owned(),
+            reason: reason.to_owned(),
+            message: message.to_owned(),
+            last_transition_time: unchanged_since.unwrap_or(Time(self.now)),
+            observed_generation: self.consent.metadata.generation,
+        });
+    }
+}

@@ -1,0 +1,257 @@
+//! The rows of the conditions table: in which situation an object is, and how that reads.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::api::conditions::types;
+use crate::api::consent::{DigitalTwinConsentSpec, DigitalTwinConsentStatus};
+use crate::api::duration;
+use crate::pace;
+use crate::request::Request;
+use crate::terms::Meaning;
+
+/// How long HeyGen must answer 404 before a group counts as missing.
+pub const CONFIRM_MISSING: Duration = Duration::from_secs(120);
+
+/// How long HeyGen must take an approval back before it counts as withdrawn.
+pub const CONFIRM_WITHDRAWN: Duration = Duration::from_secs(60);
+
+/// Where an object stands, in order of precedence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Situation {
+    /// Suspended before any look.
+    Suspended,
+    /// Another object owns the group on this account.
+    Duplicate,
+    /// The approval was withdrawn.
+    Revoked,
+    /// The person refused.
+    Refused,
+    /// HeyGen does not know the group.
+    GroupMissing,
+    /// The training of the group failed.
+    TrainingFailed,
+    /// The person consented.
+    Approved,
+    /// No consent is needed by contract.
+    Waived,
+    /// No person is depicted.
+    NotRequired,
+    /// The account cannot be used.
+    AccountNotReady,
+    /// The account does not serve the namespace.
+    AccountNotAllowed,
+    /// The request is wrong.
+    InvalidRequest,
+    /// The account may not ask this.
+    NotEntitled,
+    /// The link Secret belongs to somebody else.
+    LinkSecretConflict,
+    /// The link Secret cannot be written.
+    LinkSecretNotWritable,
+    /// The request cannot start at once.
+    Initiating,
+    /// HeyGen says a word that the policy does not know.
+    Unrecognized,
+    /// Waiting for the person, whose link has died.
+    LinkExpired,
+    /// Waiting for the person longer than the deadline.
+    Overdue,
+    /// Waiting for the person.
+    Awaiting,
+}
+
+/// What `Ready` is in a situation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ready {
+    /// True.
+    True,
+    /// False.
+    False,
+    /// Unknown.
+    Unknown,
+    /// True with `readyWhen: Initiated`, else False.
+    WhenInitiated,
+}
+
+/// Who has to act in a situation, besides the person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// Nobody.
+    Steady,
+    /// The operator: `Reconciling`.
+    Reconciling,
+    /// The user: `Stalled`.
+    Stalled,
+}
+
+/// One row of the conditions table.
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    /// The reason of `Ready`; API.
+    pub reason: &'static str,
+    /// What `Ready` is.
+    pub ready: Ready,
+    /// `Reconciling`, `Stalled` or neither.
+    pub progress: Progress,
+    /// What the row is called in the documentation.
+    pub title: &'static str,
+    /// The message of `Ready`: fixed text, without clock, counter, link or upstream prose.
+    pub message: &'static str,
+    /// Whether entering the situation is reported as a Warning (`Some(true)`), as a Normal event, or not at all.
+    pub warning: Option<bool>,
+}
+
+impl Situation {
+    /// All situations, in order of precedence.
+    pub const ALL: [Self; 20] = [
+        Self::Suspended,
+        Self::Duplicate,
+        Self::Revoked,
+        Self::Refused,
+        Self::GroupMissing,
+        Self::TrainingFailed,
+        Self::Approved,
+        Self::Waived,
+        Self::NotRequired,
+        Self::AccountNotReady,
+        Self::AccountNotAllowed,
+        Self::InvalidRequest,
+        Self::NotEntitled,
+        Self::LinkSecretConflict,
+        Self::LinkSecretNotWritable,
+        Self::Initiating,
+        Self::Unrecognized,
+        Self::LinkExpired,
+        Self::Overdue,
+        Self::Awaiting,
+    ];
+
+    /// How the situation reads.
+    #[must_use]
+    pub const fn row(self) -> Row {
+        let (reason, ready, progress, warning, title, message) = match self {
+            Self::Suspended => ("Suspended", Ready::Unknown, Progress::Steady, None, "suspended before any look", "Suspended before HeyGen was asked. Set spec.suspend to false to go on."),
+            Self::Duplicate => ("DuplicateAvatarGroup", Ready::False, Progress::Stalled, Some(true), "another object owns the group on this account", "Another DigitalTwinConsent already asks for this avatar group on this account. Delete one of the two."),
+            Self::Revoked => ("ConsentRevoked", Ready::False, Progress::Stalled, Some(true), "approval withdrawn", "HeyGen no longer reports the consent it reported before. Stop using the twin; raise spec.requestEpoch to ask the person again."),
+            Self::Refused => ("ConsentRefused", Ready::False, Progress::Stalled, Some(true), "refused", "The person refused, or HeyGen rejected the recording. Raise spec.requestEpoch to ask again."),
+            Self::GroupMissing => ("AvatarGroupNotFound", Ready::False, Progress::Stalled, Some(true), "group missing", "HeyGen does not know this avatar group. Check spec.groupID (the id of a group, not of a look) and the account."),
+            Self::TrainingFailed => ("AvatarFailed", Ready::False, Progress::Stalled, Some(true), "training failed", "HeyGen reports that the training of the avatar group failed. See the group at HeyGen."),
+            Self::Approved => ("Approved", Ready::True, Progress::Steady, Some(false), "approved / accepted", "The person has consented."),
+            Self::Waived => ("ConsentWaived", Ready::True, Progress::Steady, Some(false), "waived (policy says so)", "The account's consentPolicy says that no consent is needed."),
+            Self::NotRequired => ("ConsentNotRequired", Ready::True, Progress::Steady, Some(false), "photo group", "Every look of the group is a photo avatar, which needs no consent."),
+            Self::AccountNotReady => ("AccountNotReady", Ready::False, Progress::Reconciling, Some(true), "account missing, secret missing, key refused: only before `Initiated`", "The account cannot be used."),
+            Self::AccountNotAllowed => ("AccountNotAllowed", Ready::False, Progress::Reconciling, Some(true), "account not allowed: only before `Initiated`", "The account does not serve this namespace."),
+            Self::InvalidRequest => ("InvalidRequest", Ready::False, Progress::Stalled, Some(true), "request invalid", "HeyGen refuses the request as it stands. Correct the spec together with a higher requestEpoch."),
+            Self::NotEntitled => ("NotEntitled", Ready::False, Progress::Stalled, Some(true), "not entitled", "HeyGen does not let this account ask for consent to this avatar group. Check that the group belongs to the account and that its plan includes what the spec asks for."),
+            Self::LinkSecretConflict => ("LinkSecretConflict", Ready::False, Progress::Stalled, Some(true), "Secret for the link is not ours", "The Secret named by spec.linkSecretRef exists and is not owned by this object. Delete it, or name another together with a higher requestEpoch."),
+            Self::LinkSecretNotWritable => ("LinkSecretNotWritable", Ready::False, Progress::Stalled, Some(true), "Secret for the link cannot be written", "The Secret named by spec.linkSecretRef cannot be read or written. Check the operator's permissions in this namespace."),
+            Self::Initiating => ("Initiating", Ready::False, Progress::Reconciling, None, "call cannot start at once (limiter, backoff)", "The request waits for its turn at HeyGen."),
+            Self::Unrecognized => ("UnrecognizedConsentStatus", Ready::Unknown, Progress::Steady, Some(true), "unknown word from HeyGen", "HeyGen reports a consent status that the account's consentPolicy does not know; see status.consentStatus. It is not taken for consent."),
+            Self::LinkExpired => ("LinkExpired", Ready::WhenInitiated, Progress::Steady, Some(true), "link died", "The person has not answered and the link presumably no longer works. Raise spec.requestEpoch for a new one."),
+            Self::Overdue => ("ApprovalOverdue", Ready::WhenInitiated, Progress::Steady, Some(true), "deadline passed", "The person has not answered within spec.approvalDeadline. Looking goes on."),
+            Self::Awaiting => ("AwaitingApproval", Ready::WhenInitiated, Progress::Steady, None, "waiting for the person", "Waiting for the person, who needs the link."),
+        };
+        Row { reason, ready, progress, title, message, warning }
+    }
+
+    /// The situation that a reason of `Ready` stands for.
+    #[must_use]
+    pub fn from_reason(reason: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|situation| situation.row().reason == reason)
+    }
+
+    /// Whether nothing that HeyGen said has been told yet.
+    #[must_use]
+    pub fn is_before_any_look(self) -> bool {
+        matches!(self, Self::Suspended | Self::Duplicate | Self::AccountNotReady | Self::AccountNotAllowed | Self::Initiating)
+    }
+
+    /// Whether a person is awaited, so that `Overdue` and `LinkExpired` may be set.
+    #[must_use]
+    pub fn is_waiting(self) -> bool {
+        matches!(self, Self::Awaiting | Self::LinkExpired | Self::Overdue | Self::Unrecognized)
+    }
+}
+
+/// The situation that the status tells of.
+#[must_use]
+pub fn remembered(status: &DigitalTwinConsentStatus) -> Option<Situation> {
+    let ready = status.conditions.iter().find(|condition| condition.type_ == types::READY)?;
+    Situation::from_reason(&ready.reason)
+}
+
+/// Whether a condition is True.
+#[must_use]
+pub fn holds(status: &DigitalTwinConsentStatus, type_: &str) -> bool {
+    status.conditions.iter().any(|condition| condition.type_ == type_ && condition.status == "True")
+}
+
+/// Whether HeyGen says, as far as told, that consent was given or waived.
+#[must_use]
+pub fn is_approved(status: &DigitalTwinConsentStatus) -> bool {
+    holds(status, types::APPROVED)
+}
+
+/// Whether `request` was made: the key names content and epoch.
+#[must_use]
+pub fn is_initiated(status: &DigitalTwinConsentStatus, request: &Request) -> bool {
+    status.initiation.as_ref().is_some_and(|initiation| initiation.idempotency_key == request.idempotency_key)
+}
+
+/// Whether a word takes an approval back: only words that are known not to mean consent do.
+///
+/// An unknown word never does (promise 3), nor does no word at all.
+#[must_use]
+pub fn takes_back(meaning: Meaning) -> bool {
+    matches!(meaning, Meaning::Refused | Meaning::Pending | Meaning::Expired)
+}
+
+/// The end of the time that the person was given.
+#[must_use]
+pub fn deadline(spec: &DigitalTwinConsentSpec, status: &DigitalTwinConsentStatus) -> Option<Timestamp> {
+    let allowed = duration::parse(spec.approval_deadline.as_deref()?)?;
+    Some(pace::add(status.initiation_time.as_ref()?.0, allowed))
+}
+
+/// When `Overdue` and `LinkExpired` turn True, for an object on whose person we wait.
+#[must_use]
+pub fn flag_times(
+    spec: &DigitalTwinConsentSpec,
+    status: &DigitalTwinConsentStatus,
+    situation: Option<Situation>,
+) -> [Option<Timestamp>; 2] {
+    if !situation.is_some_and(Situation::is_waiting) || status.initiation.is_none() {
+        return [None, None];
+    }
+    [deadline(spec, status), status.link_expiration_time.as_ref().map(|time| time.0)]
+}
+
+/// Whether `Overdue` or `LinkExpired` no longer say what the time says.
+#[must_use]
+pub fn flags_have_turned(spec: &DigitalTwinConsentSpec, status: &DigitalTwinConsentStatus, now: Timestamp) -> bool {
+    let [overdue, expired] = flag_times(spec, status, remembered(status)).map(|at| at.is_some_and(|at| at <= now));
+    overdue != holds(status, types::OVERDUE) || expired != holds(status, types::LINK_EXPIRED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_situation_is_known_again_by_its_reason() {
+        for situation in Situation::ALL {
+            assert_eq!(Situation::from_reason(situation.row().reason), Some(situation));
+        }
+    }
+
+    #[test]
+    fn reasons_are_camel_case_and_messages_hold_no_figures() {
+        for situation in Situation::ALL {
+            let row = situation.row();
+            assert!(row.reason.chars().all(|c| c.is_ascii_alphabetic()) && row.reason.starts_with(|c: char| c.is_ascii_uppercase()), "{}", row.reason);
+            assert!(!row.message.chars().any(|c| c.is_ascii_digit()), "{}", row.message);
+        }
+    }
+}

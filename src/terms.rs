@@ -1,0 +1,160 @@
+//! PURE. An account's terms: what counts as consent, how often to look, how long a link lives.
+//!
+//! The spec's fields are all optional; the defaults live here, in code, so that a GitOps diff stays empty.
+
+use std::time::Duration;
+
+use crate::api::account::{ConsentPolicy, Polling};
+use crate::api::duration;
+
+/// What an account's spec says about the consents that use it, with the defaults filled in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Terms {
+    /// Which words mean what.
+    pub policy: Policy,
+    /// How often to look.
+    pub cadence: Cadence,
+    /// How long a link is presumed to work.
+    pub link_lifetime: Duration,
+}
+
+/// Which of HeyGen's words mean what. Words are kept in lower case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    granted: Vec<String>,
+    refused: Vec<String>,
+    waived: Vec<String>,
+    /// Whether a digital twin without any word counts as waived.
+    pub absent_means_waived: bool,
+}
+
+/// What a word means under a policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Meaning {
+    /// The person has consented.
+    Granted,
+    /// No consent is needed by contract.
+    Waived,
+    /// The person has refused.
+    Refused,
+    /// The person is awaited.
+    Pending,
+    /// The person did not come in time.
+    Expired,
+    /// Null or absent.
+    Absent,
+    /// A word that the policy does not know: shown verbatim, never taken for consent nor against it.
+    Unknown,
+}
+
+/// How often to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cadence {
+    /// While a person is awaited, at first.
+    pub interval: Duration,
+    /// The least that an object's own interval is lowered to.
+    pub minimum: Duration,
+    /// After approval.
+    pub approved: Duration,
+    /// While somebody else has to act.
+    pub unknown: Duration,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self::new(None, None, None)
+    }
+}
+
+impl Terms {
+    /// Fills the defaults into what a spec says.
+    #[must_use]
+    pub fn new(policy: Option<&ConsentPolicy>, polling: Option<&Polling>, link_lifetime: Option<&str>) -> Self {
+        Self {
+            policy: Policy::new(policy),
+            cadence: Cadence::new(polling),
+            link_lifetime: seconds_or(link_lifetime, 24 * 3600),
+        }
+    }
+}
+
+impl Policy {
+    fn new(spec: Option<&ConsentPolicy>) -> Self {
+        let words = |list: Option<&Vec<String>>, default: &[&str]| match list {
+            Some(list) => list.iter().map(|word| word.to_lowercase()).collect(),
+            None => default.iter().map(ToString::to_string).collect(),
+        };
+        Self {
+            granted: words(spec.and_then(|spec| spec.granted.as_ref()), &["approved", "accepted"]),
+            refused: words(spec.and_then(|spec| spec.refused.as_ref()), &["rejected", "declined"]),
+            waived: words(spec.and_then(|spec| spec.waived.as_ref()), &[]),
+            absent_means_waived: spec.and_then(|spec| spec.absent_means_waived).unwrap_or(false),
+        }
+    }
+
+    /// What HeyGen's word means: refused beats waived beats granted.
+    #[must_use]
+    pub fn read(&self, word: Option<&str>) -> Meaning {
+        let Some(word) = word.map(str::to_lowercase) else { return Meaning::Absent };
+        if self.refused.contains(&word) {
+            Meaning::Refused
+        } else if self.waived.contains(&word) {
+            Meaning::Waived
+        } else if self.granted.contains(&word) {
+            Meaning::Granted
+        } else {
+            match word.as_str() {
+                "pending" => Meaning::Pending,
+                "expired" => Meaning::Expired,
+                _ => Meaning::Unknown,
+            }
+        }
+    }
+}
+
+impl Cadence {
+    fn new(spec: Option<&Polling>) -> Self {
+        let field = |read: fn(&Polling) -> Option<&String>, default| seconds_or(spec.and_then(read).map(String::as_str), default);
+        let minimum = field(|spec| spec.minimum.as_ref(), 10);
+        Self {
+            interval: field(|spec| spec.interval.as_ref(), 60).max(minimum),
+            minimum,
+            approved: field(|spec| spec.approved.as_ref(), 6 * 3600),
+            unknown: field(|spec| spec.unknown.as_ref(), 600),
+        }
+    }
+}
+
+fn seconds_or(text: Option<&str>, default: u64) -> Duration {
+    text.and_then(duration::parse).unwrap_or(Duration::from_secs(default))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_compared_whatever_their_case_and_unknown_ones_stay_unknown() {
+        let policy = Terms::default().policy;
+        assert_eq!(policy.read(Some("Approved")), Meaning::Granted);
+        assert_eq!(policy.read(Some("ACCEPTED")), Meaning::Granted);
+        assert_eq!(policy.read(Some("declined")), Meaning::Refused);
+        assert_eq!(policy.read(Some("Pending")), Meaning::Pending);
+        assert_eq!(policy.read(None), Meaning::Absent);
+        for unknown in ["granted", "completed", "skipped", "approved!", " approved", ""] {
+            assert_eq!(policy.read(Some(unknown)), Meaning::Unknown, "{unknown:?}");
+        }
+    }
+
+    #[test]
+    fn refused_beats_waived_beats_granted() {
+        let spec = ConsentPolicy {
+            granted: Some(vec!["a".into(), "b".into(), "c".into()]),
+            waived: Some(vec!["b".into(), "c".into()]),
+            refused: Some(vec!["C".into()]),
+            absent_means_waived: None,
+        };
+        let policy = Terms::new(Some(&spec), None, None).policy;
+        assert_eq!([policy.read(Some("a")), policy.read(Some("b")), policy.read(Some("c"))], [Meaning::Granted, Meaning::Waived, Meaning::Refused]);
+    }
+}

@@ -1,0 +1,82 @@
+//! A server that says, byte for byte, what it was told to say.
+
+use secrecy::SecretString;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use twinconsent::heygen::{AuthScheme, Credentials};
+
+/// What the server does with each connection after it has read one request.
+#[derive(Clone)]
+pub enum Answer {
+    /// Sends these bytes and closes.
+    Bytes(Vec<u8>),
+    /// Sends these bytes and keeps the connection open without another word.
+    Stall(Vec<u8>),
+}
+
+/// A server on loopback, and the requests that it has seen, as text.
+pub struct Server {
+    /// Where it is and the key `sk-hunter2`.
+    pub credentials: Credentials,
+    /// What came, in order.
+    pub requests: mpsc::UnboundedReceiver<String>,
+}
+
+impl Server {
+    /// A server that answers every request alike.
+    pub async fn with(answer: Answer) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base_url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+        let (sender, requests) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(stream, answer.clone(), sender.clone()));
+            }
+        });
+        Self { credentials: Credentials { base_url, auth: AuthScheme::ApiKey, key: SecretString::from("sk-hunter2") }, requests }
+    }
+
+    /// A server that answers with this status, these header lines (each ended by CRLF) and this body.
+    pub async fn saying(status: u16, headers: &str, body: &str) -> Self {
+        Self::with(Answer::Bytes(answer(status, headers, body))).await
+    }
+
+    /// The only request that came.
+    pub fn request(&mut self) -> String {
+        let request = self.requests.try_recv().unwrap();
+        assert!(self.requests.try_recv().is_err(), "more than one request");
+        request
+    }
+}
+
+/// One whole HTTP answer.
+pub fn answer(status: u16, headers: &str, body: &str) -> Vec<u8> {
+    format!("HTTP/1.1 {status} X\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len()).into_bytes()
+}
+
+async fn serve(mut stream: TcpStream, answer: Answer, requests: mpsc::UnboundedSender<String>) {
+    let mut request = Vec::new();
+    while !is_complete(&request) {
+        let mut chunk = [0; 4096];
+        match stream.read(&mut chunk).await {
+            Ok(0) | Err(_) => return,
+            Ok(count) => request.extend_from_slice(&chunk[..count]),
+        }
+    }
+    let _ = requests.send(String::from_utf8(request).unwrap());
+    let (Answer::Bytes(bytes) | Answer::Stall(bytes)) = &answer;
+    // The client may hang up on a body that it does not want.
+    let _ = stream.write_all(bytes).await;
+    match answer {
+        Answer::Bytes(_) => drop(stream.shutdown().await),
+        Answer::Stall(_) => std::future::pending().await,
+    }
+}
+
+fn is_complete(request: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(request).to_lowercase();
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |length| length.parse().unwrap());
+    body.len() >= length
+}
