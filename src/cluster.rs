@@ -46,7 +46,7 @@ pub struct Cluster {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The API server answered with an error, or could not be reached.
-    #[error("could not {action}: {source}")]
+    #[error("could not {action}: {}", in_short(source))]
     Api {
         /// What was attempted.
         action: &'static str,
@@ -217,6 +217,17 @@ fn asks_the_same(before: &DigitalTwinConsent, after: &DigitalTwinConsent) -> boo
         && before.spec.account_ref == after.spec.account_ref
         && before.spec.link_secret_ref == after.spec.link_secret_ref
         && Request::of(&before.spec) == Request::of(&after.spec)
+}
+
+/// What the API server said, in one line.
+///
+/// The message of a refused write is left out: it may quote the value that was refused, and a status holds a link.
+fn in_short(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) if matches!(status.code, 400 | 413 | 422) => format!("{} ({})", status.reason, status.code),
+        kube::Error::Api(status) => format!("{} ({}): {}", status.reason, status.code, status.message),
+        other => other.to_string(),
+    }
 }
 
 fn params() -> PatchParams {

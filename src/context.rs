@@ -56,6 +56,8 @@ pub struct Context {
     pub synced: watch::Receiver<bool>,
     /// Cancelled when the process is to end.
     pub stopping: CancellationToken,
+    /// Whether only some namespaces are watched.
+    pub is_scoped: bool,
     /// The labels of namespaces, as far as they were asked for.
     pub labels: NamespaceLabels,
 }

@@ -79,6 +79,7 @@ pub async fn run(client: Client, config: &Config, heygen: HeyGen, metrics: Arc<M
         wakers: Wakers { consents, accounts: account_wakers, cluster_accounts: cluster_account_waker },
         synced: is_synced,
         stopping: stopping.clone(),
+        is_scoped: !config.watch_namespaces.is_empty(),
         labels: NamespaceLabels::default(),
     });
 
@@ -174,7 +175,11 @@ async fn run_consents(
     let noted = context.clone();
     let shown = watch::watcher(api, config).default_backoff().modify(prune).reflect(writer).inspect(move |event| match event {
         Ok(Event::Init) => round += 1,
-        Ok(Event::InitApply(consent) | Event::Apply(consent)) => noted.roster.note(consent, round),
+        Ok(Event::InitApply(consent) | Event::Apply(consent)) => {
+            if let Some(account) = noted.roster.note(consent, round) {
+                noted.wake_account(&account);
+            }
+        }
         Ok(Event::InitDone) => noted.wake_consents(noted.roster.forget_others(namespace.as_deref(), round)),
         Ok(Event::Delete(consent)) => noted.wake_consents(noted.roster.forget(consent)),
         Err(_) => {}
@@ -187,7 +192,7 @@ async fn run_consents(
         .graceful_shutdown_on(stopping.cancelled_owned())
         .run(
             |consent, context| async move {
-                let span = tracing::info_span!("consent", namespace = consent.namespace(), name = consent.name_any());
+                let span = tracing::info_span!("consent", namespace = consent.namespace(), object = consent.name_any());
                 tracing::Instrument::instrument(reconcile::reconcile(consent, context), span).await
             },
             |consent, error, _| reconcile::after_error(&consent, error),
@@ -246,6 +251,10 @@ where
         return Ok(Action::await_change());
     }
     let settings = object.settings(&context.operator_namespace);
+    if context.is_scoped && settings.key.namespace.is_none() && !context.roster.names(&settings.key) {
+        // An operator for some namespaces leaves the cluster accounts of others to the others.
+        return Ok(Action::await_change());
+    }
     let deps = Deps {
         accounts: &context.accounts,
         cluster: &context.cluster,

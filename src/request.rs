@@ -104,7 +104,7 @@ mod tests {
         let request = Request::of(&spec(serde_json::json!({
             "groupID": "g", "rerouteURL": "https://example.com/thanks", "requestEpoch": 3
         })));
-        assert_eq!(request.idempotency_key, "v1:PLACEHOLDER:3");
+        assert_eq!(request.idempotency_key, "v1:3b07e51f00983f41e943b5f6327723e5:3");
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! Ownership: of all objects that claim the same group on the same account, one may ask. It is the one with a recorded initiation,
 //! else the oldest by creation time and uid. Once decided it stays, as long as the owner lives.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use kube::ResourceExt as _;
@@ -26,6 +26,7 @@ pub struct Roster(Mutex<State>);
 struct State {
     entries: HashMap<Uid, Entry>,
     claims: HashMap<Claim, Claimants>,
+    accounts: HashSet<AccountKey>,
 }
 
 /// A uid, in 16 bytes instead of 36.
@@ -66,14 +67,16 @@ pub struct Standing {
 
 impl Roster {
     /// Notes an object that the watch shows; `round` counts the complete lists of that watch.
-    pub fn note(&self, consent: &DigitalTwinConsent, round: u32) {
-        let Some(uid) = uid(consent) else { return };
+    ///
+    /// Returns the account that it names, when no object before has named it.
+    pub fn note(&self, consent: &DigitalTwinConsent, round: u32) -> Option<AccountKey> {
+        let uid = uid(consent)?;
         let state = &mut *self.state();
         let initiated = is_initiated(consent);
         if let Some(entry) = state.entries.get_mut(&uid) {
             entry.round = round;
             entry.initiated |= initiated;
-            return;
+            return None;
         }
         let claim = claim(consent);
         state.claims.entry(claim).or_default().members.push(uid);
@@ -89,6 +92,14 @@ impl Roster {
             memory: None,
         };
         state.entries.insert(uid, entry);
+        let account = AccountKey::of(consent);
+        state.accounts.insert(account.clone()).then_some(account)
+    }
+
+    /// Whether any object has named this account since the process began.
+    #[must_use]
+    pub fn names(&self, account: &AccountKey) -> bool {
+        self.state().accounts.contains(account)
     }
 
     /// Forgets an object that is gone. Returns those who may own its group now.

@@ -94,8 +94,8 @@ pub struct ClusterHeyGenAccountSpec {
     #[x_kube(validation = Rule::new("duration(self) >= duration('1s')").message("linkLifetime must be at least 1s"))]
     pub link_lifetime: Option<String>,
 
-    /// Where the key is sent: an https URL without query, fragment and user info (http only when the operator runs with
-    /// `--allow-insecure-base-url`). Absent: the operator's `--heygen-base-url`.
+    /// Where the key is sent: an https URL without query, fragment and user info (http only when the operator runs with `--allow-insecure-base-url`).
+    /// Absent: the operator's `--heygen-base-url`.
     #[serde(rename = "baseURL", default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 2048))]
     #[x_kube(
@@ -183,8 +183,8 @@ pub struct Polling {
     pub unknown: Option<String>,
 }
 
-/// Which of HeyGen's words mean what, whatever their case. Refused beats waived beats granted;
-/// a word in none of the lists is shown and never taken for consent.
+/// Which of HeyGen's words mean what, whatever their case.
+/// Refused beats waived beats granted; a word in none of the lists is shown and never taken for consent.
 #[derive(KubeSchema, Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(

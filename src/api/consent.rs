@@ -45,15 +45,17 @@ use serde::{Deserialize, Serialize};
 )]
 pub struct DigitalTwinConsentSpec {
     /// The HeyGen avatar group whose person is asked: the id of the group, not of one of its looks.
-    /// 1 to 128 letters, digits, `_` and `-`. Immutable.
+    /// 1 to 128 letters, digits, `_` and `-`.
+    /// Immutable.
     #[serde(rename = "groupID")]
     #[schemars(length(min = 1, max = 128), regex(pattern = "^[A-Za-z0-9_-]+$"))]
     #[x_kube(validation = Rule::new("self == oldSelf").message("groupID is immutable: create another object for another group").reason(Reason::FieldValueForbidden))]
     pub group_id: String,
 
-    /// Where the person's browser lands after finishing: an https URL of at most 2048 printable ASCII characters, without user info
-    /// (http is accepted for localhost, 127.0.0.1 and ::1). Absent: HeyGen's own end page.
-    /// The redirect is no proof of consent. May change only together with a higher requestEpoch.
+    /// Where the person's browser lands after finishing: an https URL of at most 2048 printable ASCII characters, without user info (http is accepted for localhost, 127.0.0.1 and ::1).
+    /// Absent: HeyGen's own end page.
+    /// The redirect is no proof of consent.
+    /// May change only together with a higher requestEpoch.
     #[serde(rename = "rerouteURL", default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 2048))]
     #[x_kube(
@@ -64,13 +66,16 @@ pub struct DigitalTwinConsentSpec {
     pub reroute_url: Option<String>,
 
     /// Wording that replaces HeyGen's on the hosted page, 1 to 1000 characters, without `<` and `>`.
-    /// An extra of chosen Enterprise accounts. May change only together with a higher requestEpoch.
+    /// An extra of chosen Enterprise accounts.
+    /// May change only together with a higher requestEpoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 1000), regex(pattern = "^[^<>]*$"))]
     pub consent_text: Option<String>,
 
-    /// A recorded consent clip instead of the hosted page; enterprise accounts only. It goes straight to review and yields no link.
-    /// Excludes rerouteURL, consentText and linkSecretRef. May change only together with a higher requestEpoch.
+    /// A recorded consent clip instead of the hosted page; enterprise accounts only.
+    /// It goes straight to review and yields no link.
+    /// Excludes rerouteURL, consentText and linkSecretRef.
+    /// May change only together with a higher requestEpoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent_video: Option<ConsentVideo>,
 
@@ -78,32 +83,32 @@ pub struct DigitalTwinConsentSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_ref: Option<AccountRef>,
 
-    /// When Ready becomes True: `Approved` (the default) once the person has consented, `Initiated` as soon as the person was asked,
-    /// for pipelines that must not wait for a person.
+    /// When Ready becomes True: `Approved` (the default) once the person has consented, `Initiated` as soon as the person was asked, for pipelines that must not wait for a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_when: Option<ReadyWhen>,
 
-    /// How long the person may take, counted from the request, as in `72h`. After it the condition Overdue is True;
-    /// it is never an error and never ends the looking. At least `1s`.
+    /// How long the person may take, counted from the request, as in `72h`.
+    /// After it the condition Overdue is True; it is never an error and never ends the looking.
+    /// At least `1s`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32), regex(pattern = r"^([0-9]{1,5}(\.[0-9]{1,3})?(ms|s|m|h)){1,4}$"))]
     #[x_kube(validation = Rule::new("duration(self) >= duration('1s')").message("approvalDeadline must be at least 1s"))]
     pub approval_deadline: Option<String>,
 
-    /// How often at least to look while consent is pending, as in `5m`. At least `1s`; never more often than the account's
-    /// `polling.minimum`. Absent: the account's `polling.interval`, more seldom the longer the person waits.
+    /// How often at least to look while consent is pending, as in `5m`.
+    /// At least `1s`; never more often than the account's `polling.minimum`.
+    /// Absent: the account's `polling.interval`, more seldom the longer the person waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32), regex(pattern = r"^([0-9]{1,5}(\.[0-9]{1,3})?(ms|s|m|h)){1,4}$"))]
     #[x_kube(validation = Rule::new("duration(self) >= duration('1s')").message("pollInterval must be at least 1s"))]
     pub poll_interval: Option<String>,
 
-    /// What to do when a link has died unused (about a day after it was issued): `Manual` (the default) shows LinkExpired and waits
-    /// for a higher requestEpoch, `Automatic` asks HeyGen again, at most 14 times and never after approvalDeadline.
+    /// What to do when a link has died unused (about a day after it was issued): `Manual` (the default) shows LinkExpired and waits for a higher requestEpoch, `Automatic` asks HeyGen again, at most 14 times and never after approvalDeadline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link_renewal: Option<LinkRenewal>,
 
-    /// "Give me a new link": every higher number is a new request. 0 to 2147483647, absent counts as 0; it may only grow,
-    /// so after a `git revert` roll forward to the next number.
+    /// "Give me a new link": every higher number is a new request.
+    /// 0 to 2147483647, absent counts as 0; it may only grow, so after a `git revert` roll forward to the next number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 2_147_483_647))]
     pub request_epoch: Option<i64>,
@@ -112,8 +117,9 @@ pub struct DigitalTwinConsentSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspend: Option<bool>,
 
-    /// Put the link into this Secret, under the key `url`, and not into status. The Secret is created and owned by this object;
-    /// one that exists already is never touched. May change only together with a higher requestEpoch.
+    /// Put the link into this Secret, under the key `url`, and not into status.
+    /// The Secret is created and owned by this object; one that exists already is never touched.
+    /// May change only together with a higher requestEpoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link_secret_ref: Option<LinkSecretRef>,
 }
@@ -158,8 +164,7 @@ pub enum AccountKind {
     Unrecognized,
 }
 
-/// When Ready becomes True: `Approved` (the default) once the person has consented, `Initiated` as soon as the person was asked,
-/// for pipelines that must not wait for a person.
+/// When Ready becomes True: `Approved` (the default) once the person has consented, `Initiated` as soon as the person was asked, for pipelines that must not wait for a person.
 #[derive(JsonSchema, Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
 pub enum ReadyWhen {
     /// The person has consented.
@@ -173,8 +178,7 @@ pub enum ReadyWhen {
     Unrecognized,
 }
 
-/// What to do when a link has died unused (about a day after it was issued): `Manual` (the default) shows LinkExpired and waits
-/// for a higher requestEpoch, `Automatic` asks HeyGen again, at most 14 times and never after approvalDeadline.
+/// What to do when a link has died unused (about a day after it was issued): `Manual` (the default) shows LinkExpired and waits for a higher requestEpoch, `Automatic` asks HeyGen again, at most 14 times and never after approvalDeadline.
 #[derive(JsonSchema, Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
 pub enum LinkRenewal {
     /// It is shown; the user raises `requestEpoch`.

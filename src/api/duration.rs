@@ -7,6 +7,9 @@ use std::time::Duration;
 /// `None` for anything else, a negative one included; the API server refuses those earlier (see the rules on the fields).
 #[must_use]
 pub fn parse(text: &str) -> Option<Duration> {
+    if text.is_empty() {
+        return None;
+    }
     let parsed: kube::core::Duration = text.parse().ok()?;
     (!parsed.is_negative()).then(|| parsed.into())
 }

@@ -76,7 +76,7 @@ async fn write_all(client: Client, reporter: String, mut handed_in: mpsc::Receiv
 fn event(regarding: ObjectReference, report: Report, reporter: String) -> Event {
     Event {
         metadata: ObjectMeta {
-            generate_name: regarding.name.as_ref().map(|name| format!("{}.", &name[..name.len().min(200)])),
+            generate_name: regarding.name.as_ref().map(|name| format!("{}-", &name[..name.len().min(200)])),
             namespace: Some(regarding.namespace.clone().unwrap_or_else(|| "default".to_owned())),
             ..ObjectMeta::default()
         },

@@ -33,7 +33,12 @@ pub(super) fn looks(json: &Value, group_id: &str) -> Option<LooksPage> {
     }
     let more = json["has_more"].as_bool().unwrap_or(true);
     let next = json["next_token"].as_str().filter(|token| more && !token.is_empty()).map(str::to_owned);
-    Some(LooksPage { types: looks.iter().map(look_type).collect(), next })
+    let mut types: Vec<LookType> = looks.iter().map(look_type).collect();
+    if json["has_more"].as_bool() == Some(true) && next.is_none() {
+        // There is more and no way to it: the rest is unknown, and an unknown type never means "no person is depicted".
+        types.push(LookType::Other);
+    }
+    Some(LooksPage { types, next })
 }
 
 /// The answer of `POST /v3/avatars/{group_id}/consent` (section 3); the request id is a header and stays `None` here.

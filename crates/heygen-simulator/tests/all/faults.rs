@@ -246,6 +246,8 @@ async fn a_rule_applies_as_often_as_it_says_and_after_as_many_as_it_says() {
     assert_eq!(statuses, [200, 500, 500, 200]);
     let rule = &stage.control.faults()[0];
     assert_eq!((rule.applied, rule.rule.remaining), (2, Some(0)));
+    let marked: Vec<usize> = stage.control.requests_since(0).iter().map(|request| request.faults.len()).collect();
+    assert_eq!((marked, stage.control.summary().faulted), (vec![0, 1, 1, 0], 2));
 }
 
 #[tokio::test]

@@ -1,0 +1,248 @@
+//! The world of one test.
+
+pub mod leaks;
+pub mod operator;
+
+use std::fmt::Debug;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use heygen_simulator::{AccountDefinition, Control, MAIN_ACCOUNT, Settings, Simulator};
+use k8s_openapi::api::core::v1::{Namespace, Secret};
+use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
+use kube::{Client, ResourceExt as _};
+use serde_json::{Value, json};
+use twinconsent::api::account::{AccountStatus, ClusterHeyGenAccount, HeyGenAccount};
+use twinconsent::api::consent::DigitalTwinConsent;
+
+pub use operator::Operator;
+
+/// How long anything that must happen may take, on a machine that is busy with other tests.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// The namespace of the operators and of the cluster accounts' Secrets.
+pub const OPERATOR_NAMESPACE: &str = "twinconsent-system";
+
+/// The control plane, with the definitions applied.
+static CONTROL_PLANE: LazyLock<&'static controlplane::ControlPlane> = LazyLock::new(|| {
+    let plane = controlplane::shared().unwrap_or_else(|error| panic!("no control plane: {error}"));
+    for (_, yaml) in twinconsent::api::crd_files().unwrap() {
+        plane.apply(&yaml).unwrap();
+    }
+    plane.kubectl_ok(&["create", "namespace", OPERATOR_NAMESPACE]).unwrap();
+    let wait = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"];
+    plane.kubectl_ok(&wait).unwrap();
+    plane
+});
+
+/// The world of one test: a namespace, an account with a key of its own, and a simulated HeyGen.
+pub struct World {
+    /// Kubernetes.
+    pub client: Client,
+    /// The namespace of the test, which is also the name of its account and of the account's Secret.
+    pub namespace: String,
+    /// The key that the simulator accepts.
+    pub key: String,
+    /// HeyGen, as the test moves it.
+    pub simulator: Control,
+    /// Where the simulator listens.
+    pub base_url: String,
+    server: Simulator,
+}
+
+impl World {
+    /// A world whose account looks at pending consents every second, at a rate that gets in nobody's way.
+    pub async fn start(name: &str) -> Self {
+        let account = json!({
+            "rateLimit": { "requestsPerMinute": 60000, "burst": 1000 },
+            "polling": { "interval": "1s", "minimum": "1s", "approved": "1s", "unknown": "1s" },
+        });
+        Self::with_account(name, account).await
+    }
+
+    /// A world whose account (a namespaced one) has these fields besides its key.
+    pub async fn with_account(name: &str, account: Value) -> Self {
+        let world = Self::without_account(name).await;
+        world.secret(&world.namespace, &world.namespace, &world.key).await;
+        world.account(account).await;
+        world
+    }
+
+    /// A world in which nobody has set up an account yet.
+    pub async fn without_account(name: &str) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let namespace = format!("{name}-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        let client = client().await;
+        let namespaces: Api<Namespace> = Api::all(client.clone());
+        let new: Namespace = serde_json::from_value(json!({ "metadata": { "name": namespace, "labels": { "world": namespace } } })).unwrap();
+        namespaces.create(&PostParams::default(), &new).await.unwrap();
+        let key = format!("hg_secret_{namespace}_5d1f0c");
+        let mut settings = Settings::default();
+        settings.accounts = vec![AccountDefinition::new(MAIN_ACCOUNT, &key)];
+        let server = Simulator::start(settings).await.unwrap();
+        let (simulator, base_url) = (server.control(), server.base_url().to_owned());
+        Self { client, namespace, key, simulator, base_url, server }
+    }
+
+    /// Creates the namespaced account, or replaces the fields given.
+    pub async fn account(&self, mut spec: Value) {
+        spec["apiKeySecretRef"] = json!({ "name": self.namespace, "key": "key" });
+        let account = json!({ "apiVersion": "twinconsent.io/v1alpha1", "kind": "HeyGenAccount", "metadata": { "name": self.namespace }, "spec": spec });
+        let api: Api<HeyGenAccount> = Api::namespaced(self.client.clone(), &self.namespace);
+        api.patch(&self.namespace, &PatchParams::apply("test").force(), &Patch::Apply(&account)).await.unwrap();
+    }
+
+    /// Creates the cluster account of the world's name, with these fields besides its key, whose Secret it creates as well.
+    pub async fn cluster_account(&self, mut spec: Value) {
+        self.secret(OPERATOR_NAMESPACE, &self.namespace, &self.key).await;
+        spec["apiKeySecretRef"] = json!({ "name": self.namespace, "key": "key" });
+        let account =
+            json!({ "apiVersion": "twinconsent.io/v1alpha1", "kind": "ClusterHeyGenAccount", "metadata": { "name": self.namespace }, "spec": spec });
+        let api: Api<ClusterHeyGenAccount> = Api::all(self.client.clone());
+        api.patch(&self.namespace, &PatchParams::apply("test").force(), &Patch::Apply(&account)).await.unwrap();
+    }
+
+    /// Creates or replaces a Secret with a key.
+    pub async fn secret(&self, namespace: &str, name: &str, key: &str) {
+        let secret = json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": name }, "stringData": { "key": key } });
+        self.secrets(namespace).patch(name, &PatchParams::apply("test").force(), &Patch::Apply(&secret)).await.unwrap();
+    }
+
+    /// The Secrets of a namespace.
+    pub fn secrets(&self, namespace: &str) -> Api<Secret> {
+        Api::namespaced(self.client.clone(), namespace)
+    }
+
+    /// The consents of the world.
+    pub fn consents(&self) -> Api<DigitalTwinConsent> {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// Starts an operator for this world's namespace and waits until it is ready.
+    pub async fn operator(&self, arguments: &[&str]) -> Operator {
+        let operator = Operator::start(self, arguments);
+        operator.until_ready().await;
+        operator
+    }
+
+    /// Creates a consent that uses the world's account, unless its spec names another.
+    pub async fn consent(&self, name: &str, spec: Value) -> DigitalTwinConsent {
+        self.try_consent(name, spec).await.unwrap()
+    }
+
+    /// Tries to create a consent.
+    pub async fn try_consent(&self, name: &str, mut spec: Value) -> kube::Result<DigitalTwinConsent> {
+        if spec.get("accountRef").is_none() {
+            spec["accountRef"] = json!({ "kind": "HeyGenAccount", "name": self.namespace });
+        }
+        let new = json!({ "apiVersion": "twinconsent.io/v1alpha1", "kind": "DigitalTwinConsent", "metadata": { "name": name }, "spec": spec });
+        self.consents().create(&PostParams::default(), &serde_json::from_value(new).unwrap()).await
+    }
+
+    /// Changes a consent's spec by a merge patch.
+    pub async fn change(&self, name: &str, spec: Value) -> DigitalTwinConsent {
+        self.consents().patch(name, &PatchParams::default(), &Patch::Merge(json!({ "spec": spec }))).await.unwrap()
+    }
+
+    /// Asks for a look by the annotation; `value` must be new.
+    pub async fn force(&self, name: &str, value: &str) {
+        let patch = json!({ "metadata": { "annotations": { twinconsent::api::REQUESTED_AT: value } } });
+        self.consents().patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
+    }
+
+    /// Overwrites a consent's status by a merge patch, as a time machine; no operator must be running.
+    pub async fn rewrite_status(&self, name: &str, status: Value) {
+        self.consents().patch_status(name, &PatchParams::default(), &Patch::Merge(json!({ "status": status }))).await.unwrap();
+    }
+
+    /// Deletes a consent.
+    pub async fn delete(&self, name: &str) {
+        self.consents().delete(name, &DeleteParams::default()).await.unwrap();
+    }
+
+    /// Waits until `Ready` of a consent has this reason.
+    pub async fn until(&self, name: &str, reason: &str) -> DigitalTwinConsent {
+        self.until_it(name, reason, |consent| condition(consent, "Ready").is_some_and(|(_, was)| was == reason)).await
+    }
+
+    /// Waits until something holds of a consent.
+    pub async fn until_it(&self, name: &str, what: &str, holds: impl Fn(&DigitalTwinConsent) -> bool) -> DigitalTwinConsent {
+        let api = self.consents();
+        eventually(what, || async {
+            let consent = api.get(name).await.map_err(|error| error.to_string())?;
+            if holds(&consent) { Ok(consent) } else { Err(format!("{:#}", redacted(&consent))) }
+        })
+        .await
+    }
+
+    /// Waits until the world's namespaced account has this reason.
+    pub async fn until_account(&self, reason: &str) -> AccountStatus {
+        let api: Api<HeyGenAccount> = Api::namespaced(self.client.clone(), &self.namespace);
+        let name = &self.namespace;
+        eventually(reason, || async {
+            let status = api.get(name).await.map_err(|error| error.to_string())?.status.unwrap_or_default();
+            let is = status.conditions.iter().any(|condition| condition.type_ == "Ready" && condition.reason == reason);
+            if is { Ok(status) } else { Err(format!("{status:?}")) }
+        })
+        .await
+    }
+
+    /// Ends the operators gracefully and searches everything they have written for the world's keys and links.
+    pub async fn end(self, operators: impl IntoIterator<Item = Operator>) {
+        let mut sinks = leaks::Sinks::default();
+        for operator in operators {
+            sinks.add("metrics", operator.metrics().await.unwrap_or_default());
+            sinks.add("logs", operator.terminate().await);
+        }
+        sinks.collect(&self).await;
+        let found = sinks.search(&leaks::secrets_of(&self));
+        assert!(found.is_empty(), "leaked: {found:?}");
+        self.server.stop().await;
+    }
+}
+
+/// A client for the shared control plane, as its administrator.
+pub async fn client() -> Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let plane = *CONTROL_PLANE;
+    let kubeconfig = kube::config::Kubeconfig::read_from(plane.kubeconfig()).unwrap();
+    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &kube::config::KubeConfigOptions::default()).await.unwrap();
+    Client::try_from(config).unwrap()
+}
+
+/// The shared control plane.
+pub fn plane() -> &'static controlplane::ControlPlane {
+    *CONTROL_PLANE
+}
+
+/// Status and reason of a condition.
+pub fn condition(consent: &DigitalTwinConsent, type_: &str) -> Option<(String, String)> {
+    let condition = consent.status.as_ref()?.conditions.iter().find(|condition| condition.type_ == type_)?;
+    Some((condition.status.clone(), condition.reason.clone()))
+}
+
+/// Tries until it succeeds, for at most [`DEADLINE`], and else tells the last failure.
+pub async fn eventually<T, E: Debug, F: Future<Output = Result<T, E>>>(what: &str, attempt: impl FnMut() -> F) -> T {
+    eventually_within(DEADLINE, what, attempt).await
+}
+
+/// Tries until it succeeds, for at most `deadline`, and else tells the last failure.
+pub async fn eventually_within<T, E: Debug, F: Future<Output = Result<T, E>>>(deadline: Duration, what: &str, mut attempt: impl FnMut() -> F) -> T {
+    let began = Instant::now();
+    loop {
+        match attempt().await {
+            Ok(value) => return value,
+            Err(error) if began.elapsed() > deadline => panic!("not within {deadline:?}: {what}; last: {error:?}"),
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
+}
+
+fn redacted(consent: &DigitalTwinConsent) -> Value {
+    let mut shown = json!({ "name": consent.name_any(), "status": consent.status });
+    if shown["status"]["url"].is_string() {
+        shown["status"]["url"] = json!("[redacted]");
+    }
+    shown
+}

@@ -1,0 +1,130 @@
+//! The operator's binary, as a process that a test starts, asks and ends.
+
+use std::net::TcpListener;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use tempfile::NamedTempFile;
+
+use super::{World, eventually, plane};
+
+/// A running operator. Dropped without further ado, it is killed.
+pub struct Operator {
+    child: Child,
+    log: NamedTempFile,
+    address: String,
+}
+
+impl Operator {
+    /// Starts the binary for the world's namespace.
+    pub fn start(world: &World, arguments: &[&str]) -> Self {
+        let namespace = format!("--watch-namespaces={}", world.namespace);
+        let base_url = format!("--heygen-base-url={}", world.base_url);
+        let mut all = vec![namespace.as_str(), base_url.as_str(), "--allow-insecure-base-url", "--log-filter=info,twinconsent=debug"];
+        all.extend(arguments);
+        Self::start_with(&plane().kubeconfig().display().to_string(), &all)
+    }
+
+    /// Starts the binary with this kubeconfig and these arguments.
+    pub fn start_with(kubeconfig: &str, arguments: &[&str]) -> Self {
+        let log = NamedTempFile::new().unwrap();
+        let address = free_address();
+        let child = Command::new(env!("CARGO_BIN_EXE_twinconsent-operator"))
+            .args(["run", "--listen", &address])
+            .args(arguments)
+            .env("KUBECONFIG", kubeconfig)
+            .stdin(Stdio::null())
+            .stdout(log.reopen().unwrap())
+            .stderr(log.reopen().unwrap())
+            .spawn()
+            .unwrap();
+        Self { child, log, address }
+    }
+
+    /// Waits until `/readyz` says yes.
+    pub async fn until_ready(&self) {
+        eventually("the operator is ready", || async {
+            match self.get("/readyz").await {
+                Some((200, _)) => Ok(()),
+                other => Err(format!("{other:?}; {}", self.log())),
+            }
+        })
+        .await;
+    }
+
+    /// What a path of the operator's own server answers, if it answers.
+    pub async fn get(&self, path: &str) -> Option<(u16, String)> {
+        let url = format!("http://{}{path}", self.address);
+        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build().unwrap();
+        let answer = client.get(url).send().await.ok()?;
+        let status = answer.status().as_u16();
+        Some((status, answer.text().await.ok()?))
+    }
+
+    /// The metrics, if the operator still answers.
+    pub async fn metrics(&self) -> Option<String> {
+        self.get("/metrics").await.map(|(_, text)| text)
+    }
+
+    /// The sum of a counter over all label sets that contain `labels`.
+    pub async fn counter(&self, name: &str, labels: &str) -> f64 {
+        let metrics = self.metrics().await.unwrap_or_default();
+        let lines = metrics.lines().filter(|line| line.starts_with(name) && line.contains(labels));
+        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    }
+
+    /// What the operator has logged so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.log.path()).unwrap_or_default()
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Kills the process, as a crash would. Returns the log.
+    pub fn kill(mut self) -> String {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.log()
+    }
+
+    /// Sends SIGTERM.
+    pub fn signal_terminate(&self) {
+        let sent = Command::new("kill").args(["-s", "TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits for the end of the process.
+    pub async fn until_ended(&mut self) -> ExitStatus {
+        let child = std::cell::RefCell::new(&mut self.child);
+        eventually("the operator ends", || async { child.borrow_mut().try_wait().unwrap().ok_or("still running") }).await
+    }
+
+    /// Ends the process gracefully. Returns the log.
+    pub async fn terminate(mut self) -> String {
+        self.signal_terminate();
+        let status = self.until_ended().await;
+        assert!(status.success(), "{status}: {}", self.log());
+        self.log()
+    }
+}
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let log = self.log();
+            let tail: Vec<&str> = log.lines().rev().take(40).collect();
+            eprintln!("the operator's last lines:\n{}", tail.into_iter().rev().collect::<Vec<_>>().join("\n"));
+        }
+    }
+}
+
+/// An address on loopback that was free a moment ago.
+pub fn free_address() -> String {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}
+
