@@ -27,6 +27,9 @@ pub const LOOK_STAYS_FRESH: std::time::Duration = std::time::Duration::from_secs
 /// A turn that comes sooner than this is waited for without telling.
 const WORTH_TELLING: std::time::Duration = std::time::Duration::from_secs(1);
 
+/// How soon an account's `allowedNamespaces` are asked again about a namespace they did not select.
+const RECHECK_NAMESPACE: std::time::Duration = std::time::Duration::from_secs(60);
+
 /// What is known besides the object itself.
 #[derive(Debug, Clone)]
 pub struct Facts {
@@ -174,7 +177,10 @@ pub fn decide(consent: &DigitalTwinConsent, facts: &Facts, now: Timestamp) -> St
     let terms = match &facts.account {
         AccountFact::Resolving => return Step::Rest(None),
         AccountFact::NotReady(why) if view.is_unsettled() => return Step::Tell(Finding::AccountNotReady(why.clone()), Then::Rest(None)),
-        AccountFact::NotAllowed(why) if view.is_unsettled() => return Step::Tell(Finding::AccountNotAllowed(why.clone()), Then::Rest(None)),
+        AccountFact::NotAllowed(why) if view.is_unsettled() => {
+            // The labels of a namespace are not watched: look at them again from time to time.
+            return Step::Tell(Finding::AccountNotAllowed(why.clone()), Then::Rest(Some(pace::add(now, RECHECK_NAMESPACE))));
+        }
         // An account's trouble changes the account, not its settled consents; only time goes on for them.
         AccountFact::NotReady(_) | AccountFact::NotAllowed(_) => return view.refresh_or_rest(view.next_flag()),
         AccountFact::Usable(terms) => terms,

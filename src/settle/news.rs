@@ -7,7 +7,6 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use super::situation::{self, CONFIRM_MISSING, CONFIRM_WITHDRAWN, Situation};
 use super::{Draft, Notice, SecretNews};
 use crate::api::consent::Initiation;
-use crate::api::conditions::types;
 use crate::decide::Call;
 use crate::link::Link;
 use crate::memory::{Answer, Looks, Seen};
@@ -222,13 +221,20 @@ impl Draft<'_> {
     fn record(&mut self, request: &Request, started: &Started, same_link: bool) {
         self.memory.unanswered_since = None;
         self.memory.unanswered_told = false;
-        self.take_seen();
         let renewal = situation::is_initiated(&self.old, request);
-        if renewal && same_link && started.link.is_some() {
-            // HeyGen still replays its first answer: the link stays dead, try again later.
+        if renewal && same_link {
+            // Either HeyGen still replays its first answer to a renewal, and the link stays dead; or another replica has recorded this
+            // very answer before us. Nothing is new, and a look from before must not overwrite what was told since.
+            self.memory.forget_seen();
             self.memory.request_not_before = Some(pace::add(self.now, RENEW_AGAIN));
             return;
         }
+        // An approval that was told while the request was under way is newer than the look before the request.
+        let approved = situation::remembered(&self.old).filter(|_| situation::is_approved(&self.old));
+        if approved.is_none() {
+            self.take_seen();
+        }
+        self.memory.forget_seen();
         self.memory.request_not_before = None;
         let renewals = self.old.initiation.as_ref().filter(|_| renewal).map(|before| before.renewals.unwrap_or(0) + 1);
         self.status.initiation = Some(Initiation {
@@ -244,13 +250,13 @@ impl Draft<'_> {
         self.status.url = started.link.as_ref().filter(|_| into_status).map(|link| link.expose().to_owned());
         self.status.link_expiration_time = started.link.as_ref().map(|_| Time(pace::add(self.now, self.terms().link_lifetime)));
         if let Some(group) = &started.group
+            && approved.is_none()
             && matches!(self.terms().policy.read(group.consent_status.as_deref()), Meaning::Pending | Meaning::Expired)
         {
             self.note_group(group);
         }
         self.notices.push(if renewal { LINK_RENEWED } else { CONSENT_REQUESTED });
-        debug_assert!(!situation::holds(&self.status, types::STALLED) || self.status.initiation.is_some());
-        self.render(Situation::Awaiting, None);
+        self.render(approved.unwrap_or(Situation::Awaiting), None);
     }
 }
 
