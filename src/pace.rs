@@ -18,11 +18,18 @@ pub const LONGEST_BACKOFF: Duration = Duration::from_secs(300);
 
 /// How often to look at a consent whose person has waited for `waited`.
 ///
-/// At first the account's interval; from `60 × interval` on a sixtieth of the time waited, at most [`SLOWEST_PENDING`].
+/// At first the account's interval; it doubles whenever the time waited has become `60 ×` as long as the doubled interval, up to
+/// [`SLOWEST_PENDING`].
 /// The object's own interval caps it, but never below the account's minimum.
+///
+/// It grows in steps because the looks stand on a grid: a grid whose interval grows with every second moves under the looks, and
+/// one look's end is the next one's time.
 #[must_use]
 pub fn pending_interval(cadence: &Cadence, own: Option<Duration>, waited: Duration) -> Duration {
-    let grown = cadence.interval.max((waited / 60).min(SLOWEST_PENDING));
+    let mut grown = cadence.interval.max(Duration::from_millis(1));
+    while grown < SLOWEST_PENDING && grown * 120 <= waited {
+        grown = (grown * 2).min(SLOWEST_PENDING);
+    }
     own.map_or(grown, |own| grown.min(own)).max(cadence.minimum)
 }
 
@@ -90,7 +97,7 @@ mod tests {
         let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
         assert_eq!(pending_interval(&cadence, None, Duration::ZERO), minutes(1));
         assert_eq!(pending_interval(&cadence, None, minutes(60)), minutes(1));
-        assert_eq!(pending_interval(&cadence, None, minutes(300)), minutes(5));
+        assert_eq!(pending_interval(&cadence, None, minutes(300)), minutes(4));
         assert_eq!(pending_interval(&cadence, None, minutes(7 * 24 * 60)), minutes(10));
     }
 
@@ -103,6 +110,19 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn nobody_is_looked_at_much_more_often_than_the_interval_says_however_the_interval_grows(uid in "[a-f0-9-]{36}") {
+            let cadence = Terms::default().cadence;
+            let (anchor, day) = (at(0), Duration::from_secs(24 * 3600));
+            let (mut looked_at, mut looks) = (anchor, 0);
+            while since(anchor, looked_at) < day {
+                looked_at = next_on_grid(anchor, pending_interval(&cadence, None, since(anchor, looked_at)), &uid, looked_at);
+                looks += 1;
+            }
+            // 120 at a minute each, 60 each at 2, 4 and 8 minutes, the rest of the day at 10, and one more for every change of pace.
+            prop_assert!((350..=370).contains(&looks), "{looks} looks in a day");
+        }
+
         #[test]
         fn the_next_look_lies_ahead_and_at_most_one_interval_away(anchor in 0i64..2_000_000, interval in 1u64..100_000, after in 0i64..4_000_000, uid in "[a-f0-9-]{36}") {
             let next = next_on_grid(at(anchor), Duration::from_secs(interval), &uid, at(after));
