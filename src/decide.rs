@@ -222,7 +222,6 @@ pub fn tokens(consent: &DigitalTwinConsent) -> u32 {
 
 fn wait_of(trouble: crate::outcome::Class) -> Wait {
     match trouble {
-        crate::outcome::Class::AlreadyBound => Wait::AlreadyBound,
         crate::outcome::Class::NotFound => Wait::Group,
         _ => Wait::HeyGen,
     }

@@ -20,7 +20,7 @@ pub struct Memory {
     pub looks: Option<Box<Looks>>,
     /// Not before this time, because of trouble or to confirm what was seen.
     pub retry_at: Option<Timestamp>,
-    /// Troubles in a row.
+    /// Troubles in a row, since something was last told or recorded.
     pub failures: u32,
     /// The last trouble, while it lasts.
     pub trouble: Option<Class>,
@@ -28,12 +28,8 @@ pub struct Memory {
     pub missing_since: Option<Timestamp>,
     /// Since when HeyGen's word takes an approval back.
     pub withdrawn_since: Option<Timestamp>,
-    /// Since when the consent request is without a definite answer.
-    pub unanswered_since: Option<Timestamp>,
-    /// Whether that was told.
-    pub unanswered_told: bool,
-    /// No consent request before this time: it was refused or answered with the same link.
-    pub request_not_before: Option<Timestamp>,
+    /// What is remembered of the last request that was sent; a request with another key owes nothing to it.
+    pub attempt: Option<Box<Attempt>>,
     /// An accepted consent request whose link has yet to reach its Secret.
     pub answer: Option<Box<Answer>>,
     /// Whether the link Secret was found to be ours to write, for what was `seen`.
@@ -60,6 +56,19 @@ pub struct Looks {
     pub pages: u32,
 }
 
+/// A consent request that was sent and has not brought anything new.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Attempt {
+    /// The key it was sent with.
+    pub idempotency_key: String,
+    /// Not again before this time: it was refused, or answered with the same link.
+    pub not_before: Option<Timestamp>,
+    /// Since when it is without a definite answer.
+    pub unanswered_since: Option<Timestamp>,
+    /// Whether that was told.
+    pub unanswered_told: bool,
+}
+
 /// An accepted consent request.
 #[derive(Debug, Clone)]
 pub struct Answer {
@@ -80,9 +89,27 @@ impl Memory {
     }
 
     /// Forgets trouble, after something went well.
+    ///
+    /// The count of failures stays until something was told or recorded: a look that succeeds before each request that fails
+    /// must not keep the backoff short.
     pub fn forget_trouble(&mut self) {
         self.retry_at = None;
-        self.failures = 0;
         self.trouble = None;
+    }
+
+    /// The time before which the request with this key is not to be sent, if it is still to come.
+    #[must_use]
+    pub fn request_waits_until(&self, idempotency_key: &str, now: Timestamp) -> Option<Timestamp> {
+        let attempt = self.attempt.as_ref().filter(|attempt| attempt.idempotency_key == idempotency_key)?;
+        attempt.not_before.filter(|&not_before| not_before > now)
+    }
+
+    /// What is remembered of the request with this key; what belonged to another one is forgotten.
+    pub fn attempt_of(&mut self, idempotency_key: &str) -> &mut Attempt {
+        let attempt = self.attempt.get_or_insert_default();
+        if attempt.idempotency_key != idempotency_key {
+            **attempt = Attempt { idempotency_key: idempotency_key.to_owned(), ..Attempt::default() };
+        }
+        attempt
     }
 }

@@ -120,7 +120,7 @@ mod tests {
                 looks += 1;
             }
             // 120 at a minute each, 60 each at 2, 4 and 8 minutes, the rest of the day at 10, and one more for every change of pace.
-            prop_assert!((350..=370).contains(&looks), "{looks} looks in a day");
+            prop_assert!((340..=360).contains(&looks), "{looks} looks in a day");
         }
 
         #[test]

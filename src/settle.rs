@@ -211,6 +211,7 @@ impl<'a> Draft<'a> {
     fn take_seen(&mut self) -> Option<Group> {
         let seen = self.memory.seen.take();
         self.memory.forget_seen();
+        self.memory.failures = 0;
         self.echo_request();
         let group = seen?.group?;
         self.note_group(&group);

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::{LOOK_STAYS_FRESH, View};
 use crate::api::duration;
+use crate::outcome::Class;
 use crate::pace;
 use crate::settle::situation::{self, Situation};
 use crate::terms::Terms;
@@ -18,8 +19,9 @@ pub(super) fn due(view: &View<'_>, terms: &Terms) -> Timestamp {
     if view.remembered.is_some() && view.is_forced() && view.memory().seen.is_none() {
         return view.now;
     }
+    // HeyGen's trouble is waited for whatever the spec has become; "not this, not you" only until the spec asks for something else.
     if let Some(retry_at) = memory.retry_at
-        && (served || memory.trouble.is_some())
+        && (served || memory.trouble.is_some_and(|trouble| trouble != Class::AccessDenied))
     {
         return retry_at;
     }

@@ -60,9 +60,7 @@ fn by_looks(view: &View<'_>, terms: &Terms) -> Step {
 
 /// A consent request, unless it was refused a short while ago.
 fn request(view: &View<'_>) -> Step {
-    if let Some(not_before) = view.memory().request_not_before
-        && not_before > view.now
-    {
+    if let Some(not_before) = view.memory().request_waits_until(&view.request.idempotency_key, view.now) {
         return view.refresh_or_rest(Some(not_before));
     }
     if view.consent.spec.link_secret_ref.is_some() && !view.memory().link_secret_free {
@@ -76,9 +74,9 @@ fn renewal_is_due(view: &View<'_>, terms: &Terms) -> bool {
     let Some(expiry) = view.status.link_expiration_time.as_ref() else { return false };
     let renewals = view.status.initiation.as_ref().and_then(|initiation| initiation.renewals).unwrap_or(0);
     let overdue = situation::deadline(spec, &view.status).is_some_and(|deadline| deadline <= view.now);
-    let not_before = view.memory().request_not_before.is_some_and(|not_before| not_before > view.now);
+    let waits = view.memory().request_waits_until(&view.request.idempotency_key, view.now).is_some();
     let from = pace::add(expiry.0, REPLAY_WINDOW.saturating_sub(terms.link_lifetime) + RENEWAL_MARGIN);
-    spec.link_renewal == Some(LinkRenewal::Automatic) && renewals < MOST_RENEWALS && !overdue && !not_before && from <= view.now
+    spec.link_renewal == Some(LinkRenewal::Automatic) && renewals < MOST_RENEWALS && !overdue && !waits && from <= view.now
 }
 
 /// HeyGen's training state `failed`.

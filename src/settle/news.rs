@@ -5,11 +5,11 @@ use std::time::Duration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::situation::{self, CONFIRM_MISSING, CONFIRM_WITHDRAWN, Situation};
-use super::{Draft, Notice, SecretNews};
+use super::{Draft, Notice, SecretNews, wait_message};
 use crate::api::consent::Initiation;
-use crate::decide::Call;
+use crate::decide::{Call, Wait};
 use crate::link::Link;
-use crate::memory::{Answer, Looks, Seen};
+use crate::memory::{Answer, Attempt, Looks, Seen};
 use crate::outcome::{Class, Group, LookType, LooksPage, Outcome, Started, Trouble};
 use crate::pace;
 use crate::request::Request;
@@ -46,7 +46,7 @@ impl Draft<'_> {
         self.note_look();
         self.memory.missing_since = None;
         if self.is_forced() {
-            self.memory.request_not_before = None;
+            self.memory.attempt = None;
         }
         self.memory.looks = None;
         self.memory.link_secret_free = false;
@@ -105,14 +105,24 @@ impl Draft<'_> {
                 self.note_look();
                 self.back_off(trouble, self.terms().cadence.unknown);
             }
-            _ => self.back_off(trouble, Duration::ZERO),
+            _ => {
+                // While HeyGen cannot even be looked at, a request that was sent is as unanswered as before.
+                self.tell_unanswered();
+                self.back_off(trouble, Duration::ZERO);
+            }
         }
     }
 
     fn request_failed(&mut self, request: &Request, trouble: &Trouble) {
+        let asked_before = situation::is_initiated(&self.old, request);
         match trouble.class {
+            // A renewal that is refused changes nothing: the link stays dead, as told, and the request is not wrong.
+            Class::Invalid | Class::AccessDenied | Class::AlreadyBound if asked_before => {
+                self.hold_request(request, RENEW_AGAIN);
+                self.memory.forget_seen();
+            }
             Class::Invalid => {
-                self.hold_request();
+                self.hold_request(request, self.slowly());
                 self.take_seen();
                 let message = match (trouble.param, trouble.code) {
                     (Some(param), _) => format!("HeyGen refuses the request because of `{param}`. Correct the spec together with a higher requestEpoch."),
@@ -124,8 +134,12 @@ impl Draft<'_> {
             Class::AccessDenied => self.not_entitled(trouble),
             Class::NotFound => self.look_failed(trouble),
             Class::AlreadyBound => {
-                self.unanswered();
-                self.back_off(trouble, self.terms().cadence.unknown);
+                // The looks go on at their pace, for the person may consent by the link of before; only the request waits.
+                self.unanswered(request);
+                self.memory.attempt_of(&request.idempotency_key).not_before = Some(pace::add(self.now, self.slowly()));
+                self.memory.forget_trouble();
+                self.take_seen();
+                self.render(Situation::Initiating, Some(wait_message(Wait::AlreadyBound)));
             }
             Class::CredentialsRejected | Class::BillingRequired => self.back_off(trouble, Duration::ZERO),
             Class::Unreachable
@@ -135,29 +149,36 @@ impl Draft<'_> {
             | Class::Throttled
             | Class::QuotaExceeded
             | Class::Forbidden => {
-                self.unanswered();
+                self.unanswered(request);
                 self.back_off(trouble, Duration::ZERO);
             }
         }
-        debug_assert_eq!(request.epoch, self.consent.spec.request_epoch.unwrap_or(0));
     }
 
     /// The object's group or feature is out of the key's reach; told unless consent was settled before.
     fn not_entitled(&mut self, trouble: &Trouble) {
-        self.hold_request();
+        self.hold_request(&Request::of(&self.consent.spec), self.slowly());
         self.take_seen();
         self.note_look();
         let message = trouble.code.map(|code| format!("HeyGen answers `{code}`. {}", Situation::NotEntitled.row().message));
         self.render(Situation::NotEntitled, message.as_deref());
     }
 
+    /// How long to wait for somebody to mend something; a little less than the time between two looks, so that a look finds it over.
+    fn slowly(&self) -> Duration {
+        self.terms().cadence.unknown.mul_f64(0.9)
+    }
+
     /// Keeps a request that HeyGen refused from being repeated at every look.
     ///
     /// The key stays the same (an error answer never changes it), so the repetition heals by itself what was mended at HeyGen.
-    fn hold_request(&mut self) {
+    fn hold_request(&mut self, request: &Request, pause: Duration) {
         self.memory.forget_trouble();
-        self.memory.unanswered_since = None;
-        self.memory.request_not_before = Some(pace::add(self.now, self.terms().cadence.unknown.mul_f64(0.9)));
+        *self.memory.attempt_of(&request.idempotency_key) = Attempt {
+            idempotency_key: request.idempotency_key.clone(),
+            not_before: Some(pace::add(self.now, pause)),
+            ..Attempt::default()
+        };
     }
 
     fn back_off(&mut self, trouble: &Trouble, least: Duration) {
@@ -168,10 +189,18 @@ impl Draft<'_> {
         self.memory.retry_at = Some(pace::add(self.now, pause));
     }
 
-    fn unanswered(&mut self) {
-        let since = *self.memory.unanswered_since.get_or_insert(self.now);
-        if pace::since(since, self.now) >= UNANSWERED && !self.memory.unanswered_told {
-            self.memory.unanswered_told = true;
+    fn unanswered(&mut self, request: &Request) {
+        let now = self.now;
+        self.memory.attempt_of(&request.idempotency_key).unanswered_since.get_or_insert(now);
+        self.tell_unanswered();
+    }
+
+    fn tell_unanswered(&mut self) {
+        let key = Request::of(&self.consent.spec).idempotency_key;
+        let Some(attempt) = self.memory.attempt.as_mut().filter(|attempt| attempt.idempotency_key == key) else { return };
+        let Some(since) = attempt.unanswered_since else { return };
+        if pace::since(since, self.now) >= UNANSWERED && !attempt.unanswered_told {
+            attempt.unanswered_told = true;
             self.notices.push(Notice::Unanswered);
             self.notices.push(Notice::Event {
                 warning: true,
@@ -209,9 +238,13 @@ impl Draft<'_> {
                 self.render(Situation::LinkSecretConflict, None);
             }
             SecretNews::NotWritable => {
-                self.memory.failures = self.memory.failures.saturating_add(1);
-                self.memory.retry_at = Some(pace::add(self.now, pace::backoff(self.memory.failures.max(4), self.uid())));
+                let failures = self.memory.failures.saturating_add(1);
                 self.take_seen();
+                if self.memory.answer.is_some() {
+                    // The link is in hand and costs HeyGen nothing; without it, the looks go on at their pace and see whether it is mended.
+                    self.memory.failures = failures;
+                    self.memory.retry_at = Some(pace::add(self.now, pace::backoff(failures.max(4), self.uid())));
+                }
                 self.render(Situation::LinkSecretNotWritable, None);
             }
         }
@@ -219,14 +252,12 @@ impl Draft<'_> {
 
     /// Records an accepted request: its link, its times, and that the person is awaited.
     fn record(&mut self, request: &Request, started: &Started, same_link: bool) {
-        self.memory.unanswered_since = None;
-        self.memory.unanswered_told = false;
         let renewal = situation::is_initiated(&self.old, request);
         if renewal && same_link {
             // Either HeyGen still replays its first answer to a renewal, and the link stays dead; or another replica has recorded this
             // very answer before us. Nothing is new, and a look from before must not overwrite what was told since.
             self.memory.forget_seen();
-            self.memory.request_not_before = Some(pace::add(self.now, RENEW_AGAIN));
+            self.hold_request(request, RENEW_AGAIN);
             return;
         }
         // An approval that was told while the request was under way is newer than the look before the request.
@@ -235,7 +266,7 @@ impl Draft<'_> {
             self.take_seen();
         }
         self.memory.forget_seen();
-        self.memory.request_not_before = None;
+        self.memory.attempt = None;
         let renewals = self.old.initiation.as_ref().filter(|_| renewal).map(|before| before.renewals.unwrap_or(0) + 1);
         self.status.initiation = Some(Initiation {
             epoch: request.epoch,
