@@ -152,8 +152,12 @@ impl<'a> Draft<'a> {
                 if *wait == Wait::Looks {
                     self.take_seen();
                 }
-                self.echo_request();
-                self.render(Situation::Initiating, Some(wait_message(*wait)));
+                if *wait != Wait::Turn {
+                    self.echo_request();
+                }
+                // A turn that is waited for between two tries is no news: what keeps the request waiting stays told.
+                let waits_already = remembered == Some(Situation::Initiating) && *wait == Wait::Turn;
+                self.render(Situation::Initiating, (!waits_already).then(|| wait_message(*wait)));
             }
             Finding::Refresh => self.render(remembered.unwrap_or(Situation::Initiating), None),
             Finding::Seen => self.seen(),

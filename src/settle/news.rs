@@ -36,7 +36,9 @@ impl Draft<'_> {
             // An outcome of another call: the client never gives one.
             _ => self.look_failed(&Trouble::of(Class::Unreadable)),
         }
-        if matches!(call, Call::Look) && situation::remembered(&self.old).is_some_and(|told| !told.is_before_any_look()) {
+        // Echoed whatever came of the look: one that fails is repeated by its backoff, not by the annotation.
+        // An object of which nothing was told yet gets its echo together with its conditions.
+        if matches!(call, Call::Look) && situation::remembered(&self.old).is_some() {
             self.echo_request();
         }
     }
