@@ -25,11 +25,9 @@ pub(super) fn due(view: &View<'_>, terms: &Terms) -> Timestamp {
     {
         return retry_at;
     }
-    if let Some(seen) = &memory.seen
-        && looked_at.is_some()
-    {
-        // A look is kept while a call hangs on it; when the call's turn came too late, look again before calling.
-        return pace::add(seen.at, LOOK_STAYS_FRESH);
+    if let Some(seen) = &memory.seen {
+        // A look is kept while a call hangs on it; when the call's turn came too late, or the spec has become another, look again.
+        return if served { pace::add(seen.at, LOOK_STAYS_FRESH) } else { view.now };
     }
     if looked_at.is_none() && wants_look_at_once(view) {
         return view.now;

@@ -7,7 +7,7 @@ use crate::api::consent::LinkRenewal;
 use crate::memory::Looks;
 use crate::outcome::{Group, LookType};
 use crate::pace;
-use crate::settle::situation::{self, Situation};
+use crate::settle::situation::{self, CONFIRM_WITHDRAWN};
 use crate::terms::{Meaning, Terms};
 
 /// HeyGen repeats its first answer to a key for 24 hours; a renewal sooner would get the dead link again.
@@ -25,7 +25,10 @@ pub(super) fn of(view: &View<'_>, terms: &Terms, due: Timestamp) -> Step {
     let Some(group) = &seen.group else { return Step::Tell(Finding::GroupMissing, Then::Decide) };
     let meaning = terms.policy.read(group.consent_status.as_deref());
     if situation::is_approved(&view.status) && situation::takes_back(meaning) {
-        return Step::Tell(Finding::Revoked, Then::Decide);
+        // A look from before the approval was told, by whomever, takes nothing back: only two looks that knew of it do.
+        let since = view.memory().withdrawn_since;
+        let confirmed = since.is_some_and(|since| pace::since(since, seen.at) >= CONFIRM_WITHDRAWN);
+        return if confirmed { Step::Tell(Finding::Revoked, Then::Decide) } else { Step::Call(Call::Look) };
     }
     let refused_before = matches!(view.remembered, Some(Situation::Revoked)) || meaning == Meaning::Refused;
     match meaning {
