@@ -278,7 +278,7 @@ impl<'a> View<'a> {
 
     /// Whether the current request may still have to be made.
     fn is_open(&self) -> bool {
-        let refused = matches!(self.remembered, Some(Situation::Refused | Situation::Revoked));
+        let refused = self.remembered == Some(Situation::Refused) || situation::is_revoked(&self.status);
         !self.is_initiated() && (!refused || self.asks_anew())
     }
 

@@ -168,7 +168,9 @@ impl<'a> Draft<'a> {
             }
             Finding::GroupMissing => {
                 self.take_seen();
-                self.render(Situation::GroupMissing, None);
+                // Both are the case, and the upper row of the table wins.
+                let revoked = remembered == Some(Situation::Revoked);
+                self.render(if revoked { Situation::Revoked } else { Situation::GroupMissing }, None);
             }
             Finding::NotRequired => {
                 self.take_seen();
@@ -186,29 +188,21 @@ impl<'a> Draft<'a> {
         let Some(group) = self.take_seen() else { return };
         let meaning = self.terms().policy.read(group.consent_status.as_deref());
         let remembered = situation::remembered(&self.old);
+        let revoked = situation::is_revoked(&self.old);
         let initiated = situation::is_initiated(&self.old, &crate::request::Request::of(&self.consent.spec));
         let situation = match meaning {
-            Meaning::Refused if remembered != Some(Situation::Revoked) => Situation::Refused,
-            Meaning::Refused | Meaning::Pending | Meaning::Expired | Meaning::Absent | Meaning::Unknown if remembered == Some(Situation::Revoked) => {
-                Situation::Revoked
-            }
+            Meaning::Refused | Meaning::Pending | Meaning::Expired | Meaning::Absent | Meaning::Unknown if revoked => Situation::Revoked,
+            Meaning::Refused => Situation::Refused,
             _ if verdict::training_failed(&group) => Situation::TrainingFailed,
             Meaning::Granted => Situation::Approved,
             Meaning::Waived => Situation::Waived,
             // No unknown word and no missing one makes or breaks an approval.
-            _ if situation::is_approved(&self.old) => self.kept_approval(remembered),
+            _ if situation::is_approved(&self.old) => situation::approval(&self.old),
             Meaning::Unknown => Situation::Unrecognized,
             _ if initiated => Situation::Awaiting,
             _ => remembered.unwrap_or(Situation::Initiating),
         };
         self.render(situation, None);
-    }
-
-    fn kept_approval(&self, remembered: Option<Situation>) -> Situation {
-        match remembered {
-            Some(Situation::Waived) => Situation::Waived,
-            _ => Situation::Approved,
-        }
     }
 
     /// Takes the last look out of the memory and writes its facts into the status.

@@ -30,18 +30,18 @@ pub(super) fn of(view: &View<'_>, terms: &Terms, due: Timestamp) -> Step {
         let confirmed = since.is_some_and(|since| pace::since(since, seen.at) >= CONFIRM_WITHDRAWN);
         return if confirmed { Step::Tell(Finding::Revoked, Then::Decide) } else { Step::Call(Call::Look) };
     }
-    let refused_before = matches!(view.remembered, Some(Situation::Revoked)) || meaning == Meaning::Refused;
+    let refused_before = situation::is_revoked(&view.status) || meaning == Meaning::Refused;
     match meaning {
         Meaning::Granted | Meaning::Waived => Step::Tell(Finding::Seen, Then::Decide),
         _ if training_failed(group) && !refused_before => Step::Tell(Finding::Seen, Then::Decide),
-        Meaning::Refused | Meaning::Pending | Meaning::Expired if refused_before => {
-            if view.is_initiated() || !view.asks_anew() { Step::Tell(Finding::Seen, Then::Decide) } else { request(view) }
-        }
+        // Whoever refused, or took consent back, is not asked again unless the user says so.
+        _ if refused_before && (view.is_initiated() || !view.asks_anew()) => Step::Tell(Finding::Seen, Then::Decide),
+        Meaning::Refused | Meaning::Pending | Meaning::Expired if refused_before => request(view),
         Meaning::Pending | Meaning::Expired if view.is_initiated() => {
             if renewal_is_due(view, terms) { request(view) } else { Step::Tell(Finding::Seen, Then::Decide) }
         }
         Meaning::Pending | Meaning::Expired => request(view),
-        Meaning::Absent if view.is_initiated() || situation::is_approved(&view.status) => Step::Tell(Finding::Seen, Then::Decide),
+        Meaning::Absent if situation::is_approved(&view.status) => Step::Tell(Finding::Seen, Then::Decide),
         Meaning::Absent => by_looks(view, terms),
         Meaning::Refused | Meaning::Unknown => Step::Tell(Finding::Seen, Then::Decide),
     }
@@ -54,11 +54,17 @@ fn by_looks(view: &View<'_>, terms: &Terms) -> Step {
     if let Some(cursor) = &types.next {
         return Step::Call(Call::ReadLooks(Some(cursor.clone())));
     }
+    let only_photos = !types.types.is_empty() && types.types.iter().all(|look| *look == LookType::PhotoAvatar);
+    if only_photos {
+        return Step::Tell(Finding::NotRequired, Then::Decide);
+    }
+    if view.is_initiated() {
+        return Step::Tell(Finding::Seen, Then::Decide);
+    }
     if types.types.contains(&LookType::DigitalTwin) {
         return if terms.policy.absent_means_waived { Step::Tell(Finding::WaivedByAbsence, Then::Decide) } else { request(view) };
     }
-    let only_photos = !types.types.is_empty() && types.types.iter().all(|look| *look == LookType::PhotoAvatar);
-    Step::Tell(if only_photos { Finding::NotRequired } else { Finding::Waiting(Wait::Looks) }, Then::Decide)
+    Step::Tell(Finding::Waiting(Wait::Looks), Then::Decide)
 }
 
 /// A consent request, unless it was refused a short while ago.

@@ -66,6 +66,10 @@ fn approved(list: &mut Builder<'_>, situation: Situation) {
         Situation::Waived => list.push(types::APPROVED, "True", "ConsentWaived", "The account's consentPolicy waives consent."),
         Situation::Refused => list.push(types::APPROVED, "False", "ConsentRefused", "HeyGen reports a refusal."),
         Situation::Revoked => list.push(types::APPROVED, "False", "ConsentRevoked", "HeyGen no longer reports the consent."),
+        // A new request leaves the refusal of the one before behind.
+        situation if situation.is_waiting() && !list.old_of(types::APPROVED).is_some_and(|old| old.status == "True") => {
+            list.push(types::APPROVED, "False", "NotApproved", "HeyGen has reported no consent.");
+        }
         _ => match list.old_of(types::APPROVED) {
             Some(old) => {
                 let (status, reason, message) = (old.status.clone(), old.reason.clone(), old.message.clone());

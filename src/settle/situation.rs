@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use crate::api::conditions::types;
 use crate::api::consent::{DigitalTwinConsentSpec, DigitalTwinConsentStatus};
@@ -192,6 +193,21 @@ pub fn holds(status: &DigitalTwinConsentStatus, type_: &str) -> bool {
 #[must_use]
 pub fn is_approved(status: &DigitalTwinConsentStatus) -> bool {
     holds(status, types::APPROVED)
+}
+
+/// Which kind of approval the status tells of.
+#[must_use]
+pub fn approval(status: &DigitalTwinConsentStatus) -> Situation {
+    let waived = |condition: &Condition| condition.type_ == types::APPROVED && condition.reason == Situation::Waived.row().reason;
+    if status.conditions.iter().any(waived) { Situation::Waived } else { Situation::Approved }
+}
+
+/// Whether an approval was withdrawn and nothing has been asked nor granted since.
+///
+/// `Approved` remembers it, not `Ready`, whose reason gives way to the account's trouble and comes back without it.
+#[must_use]
+pub fn is_revoked(status: &DigitalTwinConsentStatus) -> bool {
+    status.conditions.iter().any(|condition| condition.type_ == types::APPROVED && condition.reason == Situation::Revoked.row().reason)
 }
 
 /// Whether `request` was made: the key names content and epoch.
