@@ -185,9 +185,6 @@ pub fn decide(consent: &DigitalTwinConsent, facts: &Facts, now: Timestamp) -> St
         AccountFact::NotReady(_) | AccountFact::NotAllowed(_) => return view.refresh_or_rest(view.next_flag()),
         AccountFact::Usable(terms) => terms,
     };
-    if let Some(field) = invalid_field(consent) {
-        return Step::Tell(Finding::InvalidSpec(field), Then::Rest(None));
-    }
     let due = looks::due(&view, terms);
     if due <= now {
         return Step::Call(Call::Look);

@@ -145,6 +145,7 @@ impl<'a> Draft<'a> {
             Finding::AccountNotReady(why) => self.render(Situation::AccountNotReady, Some(why)),
             Finding::AccountNotAllowed(why) => self.render(Situation::AccountNotAllowed, Some(why)),
             Finding::InvalidSpec(field) => {
+                self.take_seen();
                 let message = format!("spec.{field} cannot be sent as it is. Correct it together with a higher requestEpoch.");
                 self.render(Situation::InvalidRequest, Some(&message));
             }

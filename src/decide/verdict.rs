@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Call, Finding, Step, Then, View, Wait};
+use super::{Call, Finding, Step, Then, View, Wait, invalid_field};
 use crate::api::consent::LinkRenewal;
 use crate::memory::Looks;
 use crate::outcome::{Group, LookType};
@@ -71,6 +71,9 @@ fn by_looks(view: &View<'_>, terms: &Terms) -> Step {
 fn request(view: &View<'_>) -> Step {
     if let Some(not_before) = view.memory().request_waits_until(&view.request.idempotency_key, view.now) {
         return view.refresh_or_rest(Some(not_before));
+    }
+    if let Some(field) = invalid_field(view.consent) {
+        return Step::Tell(Finding::InvalidSpec(field), Then::Decide);
     }
     if view.consent.spec.link_secret_ref.is_some() && !view.memory().link_secret_free {
         return Step::Call(Call::CheckLinkSecret);
