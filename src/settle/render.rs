@@ -1,7 +1,7 @@
 //! From a situation to conditions.
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::situation::{self, Progress, Ready, Situation};
 use crate::api::conditions::types;
@@ -55,7 +55,7 @@ pub(super) fn render(consent: &DigitalTwinConsent, status: &mut DigitalTwinConse
     if !situation::is_approved(status) {
         status.approval_time = None;
     } else if status.approval_time.is_none() {
-        status.approval_time = Some(Time(now));
+        status.approval_time = Some(super::whole(now));
     }
 }
 
@@ -126,7 +126,7 @@ impl<'a> Builder<'a> {
             status: status.to_owned(),
             reason: reason.to_owned(),
             message: message.to_owned(),
-            last_transition_time: unchanged_since.unwrap_or(Time(self.now)),
+            last_transition_time: unchanged_since.unwrap_or_else(|| super::whole(self.now)),
             observed_generation: self.consent.metadata.generation,
         });
     }
