@@ -22,4 +22,4 @@ generate: ## Write the generated files: crds/
 	TWINCONSENT_GENERATE=1 cargo test --locked --package twinconsent --test generated
 
 bench: ## Measure latency, start, memory and writes (TWINCONSENT_BENCH_OBJECTS=100000: with that many idle objects)
-	cargo bench --locked --package twinconsent --bench latency --bench scale
+	cargo bench --locked --package twinconsent --bench figures
