@@ -29,6 +29,7 @@ const HISTORY: usize = 10;
 
 /// What there is to settle.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "there is one for each reconcile in progress, and it does not travel")]
 pub enum News {
     /// `decide` found something to tell.
     Found(Finding),
@@ -185,7 +186,9 @@ impl<'a> Draft<'a> {
         let initiated = situation::is_initiated(&self.old, &crate::request::Request::of(&self.consent.spec));
         let situation = match meaning {
             Meaning::Refused if remembered != Some(Situation::Revoked) => Situation::Refused,
-            Meaning::Refused | Meaning::Pending | Meaning::Expired | Meaning::Absent | Meaning::Unknown if remembered == Some(Situation::Revoked) => {
+            Meaning::Refused | Meaning::Pending | Meaning::Expired | Meaning::Absent | Meaning::Unknown
+                if remembered == Some(Situation::Revoked) =>
+            {
                 Situation::Revoked
             }
             _ if verdict::training_failed(&group) => Situation::TrainingFailed,

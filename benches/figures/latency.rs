@@ -74,7 +74,8 @@ pub async fn measure(consents: usize) -> anyhow::Result<()> {
     // Events are written after the status, by a task of their own.
     tokio::time::sleep(Duration::from_secs(2)).await;
     let events = Api::<Event>::namespaced(stage.client.clone(), NAMESPACE).list(&ListParams::default()).await?;
-    let events = events.items.iter().filter(|event| event.regarding.as_ref().and_then(|about| about.kind.as_deref()) == Some("DigitalTwinConsent"));
+    let events =
+        events.items.iter().filter(|event| event.regarding.as_ref().and_then(|about| about.kind.as_deref()) == Some("DigitalTwinConsent"));
     let writes = operator.status_writes().await?;
     println!("  status writes from create to approval        {:6.2} a consent", writes / consents as f64);
     println!("  events from create to approval               {:6.2} a consent", events.count() as f64 / consents as f64);

@@ -37,7 +37,9 @@ pub async fn measure(objects: usize) -> anyhow::Result<()> {
     let began = Instant::now();
     let operator = stage.operator().await?;
     println!("  start of the process to ready, none served   {:6.2} s", operator.ready_after.as_secs_f64());
-    operator.until("a reconcile", async |operator| Ok(operator.counter("twinconsent_reconciles_total", &["DigitalTwinConsent"]).await? > 0.0)).await?;
+    operator
+        .until("a reconcile", async |operator| Ok(operator.counter("twinconsent_reconciles_total", &["DigitalTwinConsent"]).await? > 0.0))
+        .await?;
     println!("  start of the process to the first reconcile  {:6.2} s", began.elapsed().as_secs_f64());
     let wanted = objects as f64;
     loop {

@@ -41,7 +41,8 @@ impl Stage {
         let config = Config::from_custom_kubeconfig(kubeconfig, &kube::config::KubeConfigOptions::default()).await?;
         let stage = Self { client: Client::try_from(config)?, simulator, plane };
         stage.namespace(NAMESPACE).await?;
-        let secret = json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": NAMESPACE }, "stringData": { "key": DEMO_API_KEY } });
+        let secret =
+            json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": NAMESPACE }, "stringData": { "key": DEMO_API_KEY } });
         let secrets: Api<Secret> = Api::namespaced(stage.client.clone(), NAMESPACE);
         secrets.patch(NAMESPACE, &PatchParams::apply("bench"), &Patch::Apply(secret)).await?;
         Ok(stage)
@@ -56,7 +57,8 @@ impl Stage {
     /// Creates the account, or replaces what it says besides its key.
     pub async fn account(&self, mut spec: Value) -> anyhow::Result<()> {
         spec["apiKeySecretRef"] = json!({ "name": NAMESPACE, "key": "key" });
-        let account = json!({ "apiVersion": "twinconsent.io/v1alpha1", "kind": "HeyGenAccount", "metadata": { "name": NAMESPACE }, "spec": spec });
+        let account =
+            json!({ "apiVersion": "twinconsent.io/v1alpha1", "kind": "HeyGenAccount", "metadata": { "name": NAMESPACE }, "spec": spec });
         let api: Api<HeyGenAccount> = Api::namespaced(self.client.clone(), NAMESPACE);
         api.patch(NAMESPACE, &PatchParams::apply("bench").force(), &Patch::Apply(account)).await?;
         Ok(())

@@ -32,10 +32,18 @@ pub(super) fn of(view: &View<'_>, terms: &Terms, due: Timestamp) -> Step {
         Meaning::Granted | Meaning::Waived => Step::Tell(Finding::Seen, Then::Decide),
         _ if training_failed(group) && !refused_before => Step::Tell(Finding::Seen, Then::Decide),
         Meaning::Refused | Meaning::Pending | Meaning::Expired if refused_before => {
-            if view.is_initiated() || !view.asks_anew() { Step::Tell(Finding::Seen, Then::Decide) } else { request(view) }
+            if view.is_initiated() || !view.asks_anew() {
+                Step::Tell(Finding::Seen, Then::Decide)
+            } else {
+                request(view)
+            }
         }
         Meaning::Pending | Meaning::Expired if view.is_initiated() => {
-            if renewal_is_due(view, terms) { request(view) } else { Step::Tell(Finding::Seen, Then::Decide) }
+            if renewal_is_due(view, terms) {
+                request(view)
+            } else {
+                Step::Tell(Finding::Seen, Then::Decide)
+            }
         }
         Meaning::Pending | Meaning::Expired => request(view),
         Meaning::Absent if view.is_initiated() || situation::is_approved(&view.status) => Step::Tell(Finding::Seen, Then::Decide),
