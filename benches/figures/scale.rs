@@ -27,7 +27,10 @@ pub async fn measure(objects: usize) -> anyhow::Result<()> {
     futures::stream::iter(&ids)
         .map(|id| {
             let api = api.clone();
-            async move { anyhow::Ok(drop(api.create(&PostParams::default(), &consent(id)?).await?)) }
+            async move {
+                api.create(&PostParams::default(), &consent(id)?).await?;
+                anyhow::Ok(())
+            }
         })
         .buffer_unordered(CREATORS)
         .try_collect::<()>()
