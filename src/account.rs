@@ -95,7 +95,9 @@ impl Accounts {
     pub fn forget_others(&self, kind: &str, namespace: Option<&str>, shown: &HashSet<AccountKey>) -> Vec<AccountKey> {
         let mut registry = self.registry();
         let gone = |key: &&AccountKey| {
-            format!("{:?}", key.kind) == kind && namespace.is_none_or(|namespace| key.namespace.as_deref() == Some(namespace)) && !shown.contains(*key)
+            format!("{:?}", key.kind) == kind
+                && namespace.is_none_or(|namespace| key.namespace.as_deref() == Some(namespace))
+                && !shown.contains(*key)
         };
         let gone: Vec<AccountKey> = registry.accounts.keys().filter(gone).cloned().collect();
         for key in &gone {
@@ -136,7 +138,9 @@ impl Accounts {
         let others = registry.accounts.iter().filter(|(key, account)| **key != settings.key && account.state.uses(&gate));
         let (per_minute, burst) = others
             .map(|(_, account)| account.course.rate())
-            .fold((settings.per_minute, settings.burst), |(rate, burst), (other_rate, other_burst)| (rate.min(other_rate), burst.min(other_burst)));
+            .fold((settings.per_minute, settings.burst), |(rate, burst), (other_rate, other_burst)| {
+                (rate.min(other_rate), burst.min(other_burst))
+            });
         gate.set_rate(per_minute, burst, now);
         gate
     }

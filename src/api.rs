@@ -54,8 +54,5 @@ fn status_schema(root: Option<&mut JSONSchemaProps>) -> Option<&mut JSONSchemaPr
 /// # Errors
 /// When a definition cannot be written as YAML, which a test rules out.
 pub fn crd_files() -> Result<Vec<(String, String)>, serde_saphyr::ser::Error> {
-    crds()
-        .iter()
-        .map(|crd| Ok((format!("{}_{}.yaml", GROUP, crd.spec.names.plural), serde_saphyr::to_string(crd)?)))
-        .collect()
+    crds().iter().map(|crd| Ok((format!("{}_{}.yaml", GROUP, crd.spec.names.plural), serde_saphyr::to_string(crd)?))).collect()
 }

@@ -135,7 +135,9 @@ impl Cluster {
             if on_conflict == OnConflict::GiveUp {
                 return Err(Error::Conflict);
             }
-            let Some(newer) = within("read the object again", api.get_opt(&current.name_any())).await? else { return Ok(Recorded::Dropped) };
+            let Some(newer) = within("read the object again", api.get_opt(&current.name_any())).await? else {
+                return Ok(Recorded::Dropped);
+            };
             if !asks_the_same(consent, &newer) {
                 return Ok(Recorded::Dropped);
             }

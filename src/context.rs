@@ -85,7 +85,9 @@ pub struct ConsentWaker {
 
 /// The labels of namespaces, each with the time it was read.
 #[derive(Default)]
-pub struct NamespaceLabels(Mutex<HashMap<String, (Duration, Arc<BTreeMap<String, String>>)>>);
+pub struct NamespaceLabels(Mutex<HashMap<String, (Duration, Labels)>>);
+
+type Labels = Arc<BTreeMap<String, String>>;
 
 impl Context {
     /// Waits until every watch has shown its first complete list, or the process is to end.
@@ -151,13 +153,19 @@ impl Context {
     pub fn wake_consents_of(&self, key: &AccountKey) {
         for waker in &self.wakers.consents {
             let of_account = |consent: &Arc<DigitalTwinConsent>| AccountKey::of(consent) == *key;
-            let woken = waker.store.state().iter().filter(|consent| of_account(consent)).map(|consent| ObjectRef::from_obj(consent.as_ref())).collect();
+            let woken = waker
+                .store
+                .state()
+                .iter()
+                .filter(|consent| of_account(consent))
+                .map(|consent| ObjectRef::from_obj(consent.as_ref()))
+                .collect();
             waker.wake(woken);
         }
     }
 
     /// Lets these consents be decided anew.
-    pub fn wake_consents(&self, consents: Vec<ObjectRef<DigitalTwinConsent>>) {
+    pub fn wake_consents(&self, consents: &[ObjectRef<DigitalTwinConsent>]) {
         for waker in &self.wakers.consents {
             waker.wake(consents.iter().filter(|consent| waker.watches(consent)).cloned().collect());
         }

@@ -41,7 +41,14 @@ const ACCOUNT_AFTER_ERROR: std::time::Duration = std::time::Duration::from_secs(
 /// Watches and reconciles until `stopping` is cancelled and what was under way has ended.
 ///
 /// A controller whose API server was never reachable does not end by itself: the caller races this with a deadline.
-pub async fn run(client: Client, config: &Config, heygen: HeyGen, metrics: Arc<Metrics>, readiness: &Readiness, stopping: CancellationToken) {
+pub async fn run(
+    client: Client,
+    config: &Config,
+    heygen: HeyGen,
+    metrics: Arc<Metrics>,
+    readiness: &Readiness,
+    stopping: CancellationToken,
+) {
     let namespaces: Vec<Option<String>> =
         if config.watch_namespaces.is_empty() { vec![None] } else { config.watch_namespaces.iter().cloned().map(Some).collect() };
     let consent_watches: Vec<_> = namespaces.iter().map(|namespace| Watch::<DigitalTwinConsent>::new(namespace.clone())).collect();
@@ -90,10 +97,18 @@ pub async fn run(client: Client, config: &Config, heygen: HeyGen, metrics: Arc<M
     let concurrency = config.concurrency.div_ceil(u16::try_from(namespaces.len()).unwrap_or(u16::MAX)).max(1);
     let mut running: Vec<futures::future::BoxFuture<'static, ()>> = Vec::new();
     for (watch, queue) in consent_watches.into_iter().zip(consent_queues) {
-        running.push(Box::pin(run_consents(client.clone(), watch, config.watch_label_selector.clone(), queue, concurrency, context.clone())));
+        running.push(Box::pin(run_consents(
+            client.clone(),
+            watch,
+            config.watch_label_selector.clone(),
+            queue,
+            concurrency,
+            context.clone(),
+        )));
     }
     for (watch, queue) in account_watches.into_iter().zip(account_queues) {
-        let api = watch.namespace.as_deref().map_or_else(|| Api::all(client.clone()), |namespace| Api::namespaced(client.clone(), namespace));
+        let api =
+            watch.namespace.as_deref().map_or_else(|| Api::all(client.clone()), |namespace| Api::namespaced(client.clone(), namespace));
         running.push(Box::pin(run_accounts(api, watch, queue, context.clone())));
     }
     running.push(Box::pin(run_accounts(Api::all(client), cluster_accounts, cluster_account_queue, context.clone())));
@@ -180,8 +195,8 @@ async fn run_consents(
                 noted.wake_account(&account);
             }
         }
-        Ok(Event::InitDone) => noted.wake_consents(noted.roster.forget_others(namespace.as_deref(), round)),
-        Ok(Event::Delete(consent)) => noted.wake_consents(noted.roster.forget(consent)),
+        Ok(Event::InitDone) => noted.wake_consents(&noted.roster.forget_others(namespace.as_deref(), round)),
+        Ok(Event::Delete(consent)) => noted.wake_consents(&noted.roster.forget(consent)),
         Err(_) => {}
     });
     let stopping = context.stopping.clone();
@@ -212,22 +227,23 @@ where
     let Watch { namespace, writer, store } = watch;
     let noted = context.clone();
     let present = store.clone();
-    let shown = watch::watcher(api, watcher::Config::default()).default_backoff().modify(prune).reflect(writer).inspect(move |event| match event {
-        Ok(Event::InitApply(object) | Event::Apply(object)) => noted.accounts.announce(object.settings(&noted.operator_namespace).key),
-        Ok(Event::Delete(object)) => {
-            let key = object.settings(&noted.operator_namespace).key;
-            noted.accounts.forget(&key);
-            noted.wake_consents_of(&key);
-        }
-        // What was deleted while the watch was away is not in the list.
-        Ok(Event::InitDone) => {
-            let keys: HashSet<_> = present.state().iter().map(|object| object.settings(&noted.operator_namespace).key).collect();
-            for gone in noted.accounts.forget_others(&K::kind(&()), namespace.as_deref(), &keys) {
-                noted.wake_consents_of(&gone);
+    let shown =
+        watch::watcher(api, watcher::Config::default()).default_backoff().modify(prune).reflect(writer).inspect(move |event| match event {
+            Ok(Event::InitApply(object) | Event::Apply(object)) => noted.accounts.announce(object.settings(&noted.operator_namespace).key),
+            Ok(Event::Delete(object)) => {
+                let key = object.settings(&noted.operator_namespace).key;
+                noted.accounts.forget(&key);
+                noted.wake_consents_of(&key);
             }
-        }
-        Ok(Event::Init) | Err(_) => {}
-    });
+            // What was deleted while the watch was away is not in the list.
+            Ok(Event::InitDone) => {
+                let keys: HashSet<_> = present.state().iter().map(|object| object.settings(&noted.operator_namespace).key).collect();
+                for gone in noted.accounts.forget_others(&K::kind(&()), namespace.as_deref(), &keys) {
+                    noted.wake_consents_of(&gone);
+                }
+            }
+            Ok(Event::Init) | Err(_) => {}
+        });
     let stopping = context.stopping.clone();
     let metrics = context.metrics.clone();
     let kind = if K::kind(&()) == HeyGenAccount::kind(&()) { Kind::HeyGenAccount } else { Kind::ClusterHeyGenAccount };

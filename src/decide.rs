@@ -306,7 +306,9 @@ impl<'a> View<'a> {
 
     /// Tells what time or the spec alone have changed, if anything, and rests.
     fn refresh_or_rest(&self, until: Option<Timestamp>) -> Step {
-        if self.remembered.is_some() && (self.generation_is_new() || situation::flags_have_turned(&self.consent.spec, &self.status, self.now)) {
+        if self.remembered.is_some()
+            && (self.generation_is_new() || situation::flags_have_turned(&self.consent.spec, &self.status, self.now))
+        {
             return Step::Tell(Finding::Refresh, Then::Rest(until));
         }
         Step::Rest(until)

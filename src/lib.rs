@@ -1,4 +1,61 @@
-//! TwinConsent.
+//! TwinConsent: a Kubernetes operator that obtains, follows and keeps proving a person's consent to the use of their HeyGen digital
+//! twin.
+//!
+//! # The flow
+//!
+//! Everything that happens to an object goes one way, and then again from the start, until there is nothing to do for now:
+//!
+//! ```text
+//!                  ┌──────────── again, with the newer object ───────────┐
+//!                  ▼                                                     │
+//!   watch ──▶ decide (pure) ──▶ act (one effect) ──▶ settle (pure) ──▶ record (one writer)
+//!     ▲            │
+//!     │            └──▶ rest until a time, or until something changes
+//!     └── a timer, a change of the object, of its account, of the owner of its group
+//! ```
+//!
+//! - **watch** ([`controller`]): three kinds, pruned of what nobody reads, at most so many objects at once.
+//! - **decide** ([`decide`]): object, facts and time in, one step out.
+//! - **act** ([`reconcile`]): that step: a request to HeyGen, or a look at the link Secret.
+//! - **settle** ([`settle`]): what came of it, as a new status.
+//! - **record** ([`cluster`]): one status patch, under the precondition that the object is still the one that was decided on.
+//!
+//! The pure modules know no clock, no randomness and no client: time and facts are arguments, so that a property test can try what
+//! would take weeks.
+//! Their first words are `PURE.`
+//! Nothing is stored but the status, and no step is written down before it is taken: a request to HeyGen carries a key that is a function of
+//! the spec, so whoever repeats it, after whatever crash, gets the first answer again ([`request`]).
+//!
+//! The sweep, which will look at many pending consents with one request, will stand beside the timers: it will tell the watch which
+//! objects have changed at HeyGen, and decide nothing itself.
+//!
+//! # Vocabulary
+//!
+//! | word | meaning |
+//! |---|---|
+//! | consent | a `DigitalTwinConsent` object: whom to ask, and what came of it |
+//! | group | an avatar group at HeyGen, which depicts one person; it contains *avatar looks*, HeyGen's word for its pictures and videos |
+//! | look | reading the group at HeyGen to learn its word of consent; never an avatar look |
+//! | word | what HeyGen says about consent, verbatim; the account's policy says what it means |
+//! | initiation | the one POST that makes HeyGen issue a link |
+//! | epoch | the number in the spec that a user raises to ask for a new initiation |
+//! | request | account, group, content and epoch: what one initiation is for |
+//! | outcome | what HeyGen answered, as a value; also "nothing" |
+//! | situation | a row of the conditions table: what the object's conditions say |
+//! | owner | the one object that may ask about a group on an account |
+//! | gate | how fast a key may be used, and whether at all right now |
+//! | terms | what an account says about its consents: policy, pace, lifetime of a link |
+//!
+//! # Reading order
+//!
+//! 1. [`api`]: the three kinds, as users see them; [`link`] and [`request`]: the link, and the key that names a request.
+//! 2. [`outcome`], [`terms`], [`memory`]: what the core is told.
+//! 3. [`decide`], [`settle`], [`pace`]: the core.
+//! 4. [`reconcile`]: the shell around it.
+//! 5. [`heygen`], [`account`], [`cluster`], [`roster`]: what the shell uses: HeyGen, keys, Kubernetes, who owns what.
+//! 6. [`controller`], [`context`]: how it is wired.
+//! 7. [`config`], [`telemetry`], [`metrics`], [`server`], [`shutdown`], [`clock`]: the process.
+
 pub mod account;
 pub mod api;
 pub mod clock;

@@ -14,7 +14,7 @@ fn main() -> std::process::ExitCode {
     let done = match Cli::parse_or_exit().command {
         Command::Crds => print_crds(),
         Command::Run(arguments) => match Config::from_args(*arguments, in_cluster_namespace()) {
-            Ok(config) => run(config),
+            Ok(config) => run(&config),
             Err(error) => return complain(&error.to_string(), 2),
         },
     };
@@ -36,7 +36,7 @@ fn print_crds() -> anyhow::Result<()> {
 }
 
 #[tokio::main]
-async fn run(config: Config) -> anyhow::Result<()> {
+async fn run(config: &Config) -> anyhow::Result<()> {
     telemetry::init(config.log_format, &config.log_filter)?;
     let _ = rustls::crypto::ring::default_provider().install_default();
     let shutdown = Shutdown::on_signals(config.shutdown_grace).context("cannot listen to signals")?;
@@ -50,7 +50,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let heygen = HeyGen::new(metrics.clone()).context("cannot set up the HeyGen client")?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "started");
     tokio::select! {
-        () = controller::run(client, &config, heygen, metrics, &readiness, shutdown.stopping().clone()) => {}
+        () = controller::run(client, config, heygen, metrics, &readiness, shutdown.stopping().clone()) => {}
         // Also for a controller that never reached its API server, which would not end by itself.
         () = shutdown.over().cancelled() => {}
     }

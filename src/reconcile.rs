@@ -45,7 +45,9 @@ pub async fn reconcile(consent: Arc<DigitalTwinConsent>, context: Arc<Context>) 
         match step {
             Step::Rest(until) => return Ok(rest(until)),
             Step::Tell(finding, then) => {
-                let Some(newer) = record(&consent, &facts, &News::Found(finding), &context).await? else { return Ok(Action::await_change()) };
+                let Some(newer) = record(&consent, &facts, &News::Found(finding), &context).await? else {
+                    return Ok(Action::await_change());
+                };
                 match then {
                     Then::Rest(until) => return Ok(rest(until)),
                     Then::Decide => consent = newer,

@@ -29,6 +29,7 @@ const HISTORY: usize = 10;
 
 /// What there is to settle.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "there is one for each reconcile in progress, and it does not travel")]
 pub enum News {
     /// `decide` found something to tell.
     Found(Finding),

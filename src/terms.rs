@@ -70,11 +70,7 @@ impl Terms {
     /// Fills the defaults into what a spec says.
     #[must_use]
     pub fn new(policy: Option<&ConsentPolicy>, polling: Option<&Polling>, link_lifetime: Option<&str>) -> Self {
-        Self {
-            policy: Policy::new(policy),
-            cadence: Cadence::new(polling),
-            link_lifetime: seconds_or(link_lifetime, 24 * 3600),
-        }
+        Self { policy: Policy::new(policy), cadence: Cadence::new(polling), link_lifetime: seconds_or(link_lifetime, 24 * 3600) }
     }
 }
 
@@ -155,6 +151,9 @@ mod tests {
             absent_means_waived: None,
         };
         let policy = Terms::new(Some(&spec), None, None).policy;
-        assert_eq!([policy.read(Some("a")), policy.read(Some("b")), policy.read(Some("c"))], [Meaning::Granted, Meaning::Waived, Meaning::Refused]);
+        assert_eq!(
+            [policy.read(Some("a")), policy.read(Some("b")), policy.read(Some("c"))],
+            [Meaning::Granted, Meaning::Waived, Meaning::Refused]
+        );
     }
 }

@@ -135,7 +135,8 @@ impl Ready {
 
 async fn resolve(settings: &Settings, deps: &Deps<'_>) -> Result<Usable, Obstacle> {
     let key = &settings.key;
-    let obstacle = |reason, message: String, again| Obstacle { for_consents: format!("{key}: {message}"), ready: Ready { reason, message }, again };
+    let obstacle =
+        |reason, message: String, again| Obstacle { for_consents: format!("{key}: {message}"), ready: Ready { reason, message }, again };
     if settings.suspend {
         return Err(obstacle(reasons::SUSPENDED, "The account is suspended by spec.suspend.".to_owned(), LONGEST_PROBE));
     }
@@ -154,7 +155,11 @@ async fn resolve(settings: &Settings, deps: &Deps<'_>) -> Result<Usable, Obstacl
     let key = match deps.cluster.secret_key(namespace, &secret.name, &secret.key).await {
         Ok(SecretKey::Found(key)) => key,
         Ok(SecretKey::NoSecret) => {
-            return Err(obstacle(reasons::SECRET_NOT_FOUND, format!("Secret \"{namespace}/{}\" does not exist.", secret.name), LOOK_FOR_SECRET));
+            return Err(obstacle(
+                reasons::SECRET_NOT_FOUND,
+                format!("Secret \"{namespace}/{}\" does not exist.", secret.name),
+                LOOK_FOR_SECRET,
+            ));
         }
         Ok(SecretKey::NoKey) => {
             let message = format!("Secret \"{namespace}/{}\" has no usable key \"{}\".", secret.name, secret.key);
@@ -214,7 +219,9 @@ impl Accounts {
         let now = clock::monotonic();
         let probe = self.registry().accounts.get(&settings.key).map_or(Probe::Due, |account| account.course.probe);
         let closure = usable.gate.closure();
-        if let Some((closure, (reason, message))) = closure.filter(|closure| is_worth_telling(closure, now)).map(|closure| (closure, reading(closure.class))) {
+        if let Some((closure, (reason, message))) =
+            closure.filter(|closure| is_worth_telling(closure, now)).map(|closure| (closure, reading(closure.class)))
+        {
             let state = match closure.until {
                 None => State::Unusable(format!("{}: {message}", settings.key)),
                 Some(_) => State::Usable(usable.clone()),

@@ -1,5 +1,7 @@
 //! `HeyGenAccount` and `ClusterHeyGenAccount`: whose key asks, how fast, and what counts as consent.
 
+#![expect(clippy::duplicated_attributes, reason = "kube takes one printcolumn for each column")]
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
@@ -18,8 +20,18 @@ use serde::{Deserialize, Serialize};
     status = "AccountStatus",
     derive = "PartialEq",
     doc = "HeyGenAccount is a HeyGen account for the consents of its own namespace: the API key, and how fast it may be used. What counts as consent and where the key is sent are the cluster's to say (see ClusterHeyGenAccount).",
-    printcolumn(name = "Ready", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#, description = "Whether the account can be used."),
-    printcolumn(name = "Reason", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].reason"#, description = "Why Ready is as it is."),
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].status"#,
+        description = "Whether the account can be used."
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].reason"#,
+        description = "Why Ready is as it is."
+    ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp", description = "How long the object has existed.")
 )]
 #[serde(rename_all = "camelCase")]
@@ -62,10 +74,26 @@ pub struct HeyGenAccountSpec {
     status = "AccountStatus",
     derive = "PartialEq",
     doc = "ClusterHeyGenAccount is a HeyGen account for the consents of many namespaces: the API key, how fast it may be used, where it is sent, what counts as consent and which namespaces may use it. The one named `default` serves every consent without accountRef.",
-    printcolumn(name = "Ready", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#, description = "Whether the account can be used."),
-    printcolumn(name = "Reason", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].reason"#, description = "Why Ready is as it is."),
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].status"#,
+        description = "Whether the account can be used."
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].reason"#,
+        description = "Why Ready is as it is."
+    ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp", description = "How long the object has existed."),
-    printcolumn(name = "BaseURL", type_ = "string", json_path = ".spec.baseURL", priority = 1, description = "Where the key is sent; empty means the operator's default.")
+    printcolumn(
+        name = "BaseURL",
+        type_ = "string",
+        json_path = ".spec.baseURL",
+        priority = 1,
+        description = "Where the key is sent; empty means the operator's default."
+    )
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ClusterHeyGenAccountSpec {

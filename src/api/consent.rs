@@ -1,5 +1,7 @@
 //! `DigitalTwinConsent`: the request for one person's consent.
 
+#![expect(clippy::duplicated_attributes, reason = "kube takes one printcolumn for each column")]
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
@@ -20,12 +22,39 @@ use serde::{Deserialize, Serialize};
     derive = "PartialEq",
     doc = "DigitalTwinConsent asks the person whom a HeyGen digital twin depicts for consent, once, and follows the answer. The link for the person appears in status.url (or in the Secret named by spec.linkSecretRef); the Ready condition is what a pipeline waits for. Deleting the object deletes nothing at HeyGen.",
     printcolumn(name = "Group", type_ = "string", json_path = ".spec.groupID", description = "The HeyGen avatar group."),
-    printcolumn(name = "Consent", type_ = "string", json_path = ".status.consentStatus", description = "HeyGen's word about consent, verbatim."),
-    printcolumn(name = "Ready", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#, description = "Whether what this object waits for has come."),
-    printcolumn(name = "Reason", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].reason"#, description = "Why Ready is as it is."),
+    printcolumn(
+        name = "Consent",
+        type_ = "string",
+        json_path = ".status.consentStatus",
+        description = "HeyGen's word about consent, verbatim."
+    ),
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].status"#,
+        description = "Whether what this object waits for has come."
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].reason"#,
+        description = "Why Ready is as it is."
+    ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp", description = "How long the object has existed."),
-    printcolumn(name = "Approved", type_ = "string", json_path = r#".status.conditions[?(@.type=="Approved")].status"#, priority = 1, description = "Whether HeyGen says that consent was given or waived."),
-    printcolumn(name = "Expires", type_ = "string", json_path = ".status.linkExpirationTime", priority = 1, description = "When the link presumably stops working.")
+    printcolumn(
+        name = "Approved",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Approved")].status"#,
+        priority = 1,
+        description = "Whether HeyGen says that consent was given or waived."
+    ),
+    printcolumn(
+        name = "Expires",
+        type_ = "string",
+        json_path = ".status.linkExpirationTime",
+        priority = 1,
+        description = "When the link presumably stops working."
+    )
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(

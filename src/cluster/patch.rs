@@ -51,7 +51,7 @@ fn fields(value: Value) -> Map<String, Value> {
 mod tests {
     use super::*;
 
-    fn consent(status: Value) -> DigitalTwinConsent {
+    fn consent(status: &Value) -> DigitalTwinConsent {
         serde_json::from_value(json!({
             "apiVersion": "twinconsent.io/v1alpha1", "kind": "DigitalTwinConsent",
             "metadata": {"name": "ada", "resourceVersion": "7"}, "spec": {"groupID": "g"}, "status": status
@@ -61,14 +61,16 @@ mod tests {
 
     #[test]
     fn an_unchanged_status_needs_no_patch() {
-        let consent = consent(json!({"observedGeneration": 1, "consentStatus": "pending"}));
+        let consent = consent(&json!({"observedGeneration": 1, "consentStatus": "pending"}));
         assert_eq!(of_consent(&consent, consent.status.as_ref().unwrap()), None);
     }
 
     #[test]
     fn a_cleared_field_is_patched_with_an_explicit_null_and_the_version_is_a_precondition() {
-        let before = consent(json!({"url": "https://x", "initiation": {"epoch": 1, "idempotencyKey": "k", "renewals": 2}, "observedGeneration": 1}));
-        let after = consent(json!({"initiation": {"epoch": 2, "idempotencyKey": "l"}, "observedGeneration": 1}));
+        let before = consent(
+            &json!({"url": "https://x", "initiation": {"epoch": 1, "idempotencyKey": "k", "renewals": 2}, "observedGeneration": 1}),
+        );
+        let after = consent(&json!({"initiation": {"epoch": 2, "idempotencyKey": "l"}, "observedGeneration": 1}));
         assert_eq!(
             of_consent(&before, after.status.as_ref().unwrap()),
             Some(json!({

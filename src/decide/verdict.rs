@@ -38,7 +38,11 @@ pub(super) fn of(view: &View<'_>, terms: &Terms, due: Timestamp) -> Step {
         _ if refused_before && (view.is_initiated() || !view.asks_anew()) => Step::Tell(Finding::Seen, Then::Decide),
         Meaning::Refused | Meaning::Pending | Meaning::Expired if refused_before => request(view),
         Meaning::Pending | Meaning::Expired if view.is_initiated() => {
-            if renewal_is_due(view, terms) { request(view) } else { Step::Tell(Finding::Seen, Then::Decide) }
+            if renewal_is_due(view, terms) {
+                request(view)
+            } else {
+                Step::Tell(Finding::Seen, Then::Decide)
+            }
         }
         Meaning::Pending | Meaning::Expired => request(view),
         Meaning::Absent if situation::is_approved(&view.status) => Step::Tell(Finding::Seen, Then::Decide),

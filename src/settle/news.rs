@@ -127,8 +127,12 @@ impl Draft<'_> {
                 self.hold_request(request, self.slowly());
                 self.take_seen();
                 let message = match (trouble.param, trouble.code) {
-                    (Some(param), _) => format!("HeyGen refuses the request because of `{param}`. Correct the spec together with a higher requestEpoch."),
-                    (None, Some(code)) => format!("HeyGen refuses the request with `{code}`. Correct the spec together with a higher requestEpoch."),
+                    (Some(param), _) => {
+                        format!("HeyGen refuses the request because of `{param}`. Correct the spec together with a higher requestEpoch.")
+                    }
+                    (None, Some(code)) => {
+                        format!("HeyGen refuses the request with `{code}`. Correct the spec together with a higher requestEpoch.")
+                    }
                     (None, None) => Situation::InvalidRequest.row().message.to_owned(),
                 };
                 self.render(Situation::InvalidRequest, Some(&message));

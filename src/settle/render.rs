@@ -11,7 +11,13 @@ use crate::request::Request;
 /// Rewrites `observedGeneration` and all conditions of `status` for `situation`, so that they always change in one patch.
 ///
 /// `detail` is the message of `Ready` where the situation's own is too general.
-pub(super) fn render(consent: &DigitalTwinConsent, status: &mut DigitalTwinConsentStatus, situation: Situation, detail: Option<&str>, now: Timestamp) {
+pub(super) fn render(
+    consent: &DigitalTwinConsent,
+    status: &mut DigitalTwinConsentStatus,
+    situation: Situation,
+    detail: Option<&str>,
+    now: Timestamp,
+) {
     let spec = &consent.spec;
     let [overdue, expired] = situation::flag_times(spec, status, Some(situation)).map(|at| at.is_some_and(|at| at <= now));
     let shown = match situation {

@@ -1,0 +1,25 @@
+# The commands of this repository; `make` lists them.
+# They need make, a shell, Rust, and Go (or a folder with the control plane's programs in $KUBEBUILDER_ASSETS).
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint generate bench
+
+help: ## List these commands
+	@sed -n 's/^\([a-z]*\): ## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r command text; do printf '%-14s %s\n' "$$command" "$$text"; done
+
+demo: ## See a consent go from applied to approved on a real API server (DEMO_KEEP=1: keep it running; KUBECONFIG=…: in that cluster)
+	@hack/demo.sh
+
+test: ## Run every test, against a real API server
+	@hack/test.sh
+
+lint: ## Check formatting, lints and the documentation
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+generate: ## Write the generated files: crds/
+	TWINCONSENT_GENERATE=1 cargo test --locked --package twinconsent --test generated
+
+bench: ## Measure latency, start, memory and writes (TWINCONSENT_BENCH_OBJECTS=100000: with that many idle objects)
+	cargo bench --locked --package twinconsent --bench figures
