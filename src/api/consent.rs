@@ -1,5 +1,7 @@
 //! `DigitalTwinConsent`: the request for one person's consent.
 
+use std::fmt;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
@@ -20,12 +22,39 @@ use serde::{Deserialize, Serialize};
     derive = "PartialEq",
     doc = "DigitalTwinConsent asks the person whom a HeyGen digital twin depicts for consent, once, and follows the answer. The link for the person appears in status.url (or in the Secret named by spec.linkSecretRef); the Ready condition is what a pipeline waits for. Deleting the object deletes nothing at HeyGen.",
     printcolumn(name = "Group", type_ = "string", json_path = ".spec.groupID", description = "The HeyGen avatar group."),
-    printcolumn(name = "Consent", type_ = "string", json_path = ".status.consentStatus", description = "HeyGen's word about consent, verbatim."),
-    printcolumn(name = "Ready", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#, description = "Whether what this object waits for has come."),
-    printcolumn(name = "Reason", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].reason"#, description = "Why Ready is as it is."),
+    printcolumn(
+        name = "Consent",
+        type_ = "string",
+        json_path = ".status.consentStatus",
+        description = "HeyGen's word about consent, verbatim."
+    ),
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].status"#,
+        description = "Whether what this object waits for has come."
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].reason"#,
+        description = "Why Ready is as it is."
+    ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp", description = "How long the object has existed."),
-    printcolumn(name = "Approved", type_ = "string", json_path = r#".status.conditions[?(@.type=="Approved")].status"#, priority = 1, description = "Whether HeyGen says that consent was given or waived."),
-    printcolumn(name = "Expires", type_ = "string", json_path = ".status.linkExpirationTime", priority = 1, description = "When the link presumably stops working.")
+    printcolumn(
+        name = "Approved",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Approved")].status"#,
+        priority = 1,
+        description = "Whether HeyGen says that consent was given or waived."
+    ),
+    printcolumn(
+        name = "Expires",
+        type_ = "string",
+        json_path = ".status.linkExpirationTime",
+        priority = 1,
+        description = "When the link presumably stops working."
+    )
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
@@ -201,7 +230,7 @@ pub struct LinkSecretRef {
 }
 
 /// What was asked, what HeyGen says, and since when.
-#[derive(KubeSchema, Clone, Debug, Default, Deserialize, Serialize, PartialEq)]
+#[derive(KubeSchema, Clone, Default, Deserialize, Serialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct DigitalTwinConsentStatus {
     /// The generation of the spec that this status speaks of; -1 until somebody has looked.
@@ -249,6 +278,39 @@ pub struct DigitalTwinConsentStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".to_owned()]))]
     pub conditions: Vec<Condition>,
+}
+
+// By hand, because the link is a bearer secret and whole objects end up in panic messages and library logs.
+impl fmt::Debug for DigitalTwinConsentStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without `..`, so that a new field cannot be forgotten here.
+        let Self {
+            observed_generation,
+            last_handled_reconcile_at,
+            url,
+            link_expiration_time,
+            consent_status,
+            group,
+            initiation,
+            initiation_time,
+            approval_time,
+            history,
+            conditions,
+        } = self;
+        f.debug_struct("DigitalTwinConsentStatus")
+            .field("observed_generation", observed_generation)
+            .field("last_handled_reconcile_at", last_handled_reconcile_at)
+            .field("url", &url.as_ref().map(|_| "[redacted]"))
+            .field("link_expiration_time", link_expiration_time)
+            .field("consent_status", consent_status)
+            .field("group", group)
+            .field("initiation", initiation)
+            .field("initiation_time", initiation_time)
+            .field("approval_time", approval_time)
+            .field("history", history)
+            .field("conditions", conditions)
+            .finish()
+    }
 }
 
 /// An avatar group as HeyGen describes it.
