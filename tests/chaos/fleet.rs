@@ -13,7 +13,7 @@ use tokio::sync::{Mutex, MutexGuard, watch};
 use tokio::task::JoinHandle;
 use twinconsent::api::consent::DigitalTwinConsent;
 
-use crate::support::{World, condition, eventually_within};
+use crate::support::{DEADLINE, World, condition, eventually_within};
 
 /// A rate that gets in nobody's way, at the intervals of a default account.
 pub fn generous_account() -> serde_json::Value {
@@ -106,6 +106,8 @@ pub struct Shown {
     pub name: String,
     /// Its links in order, and every time there was none again.
     pub links: Vec<Option<String>>,
+    /// Up to which version.
+    version: u64,
 }
 
 impl LinkWatch {
@@ -115,7 +117,7 @@ impl LinkWatch {
         let events = watcher::watcher(world.consents(), watcher::Config::default());
         let watching = tokio::spawn(events.for_each(move |event| {
             if let Ok(Event::Apply(consent) | Event::InitApply(consent)) = event {
-                noting.send_if_modified(|seen| note(seen, consent));
+                noting.send_modify(|seen| note(seen, consent));
             }
             std::future::ready(())
         }));
@@ -137,9 +139,13 @@ impl LinkWatch {
         assert!(waited, "no link of {name} within {deadline:?}");
     }
 
-    /// What the object with this uid has shown.
-    pub fn shown(&self, uid: &str) -> Shown {
-        self.seen.borrow()[uid].clone()
+    /// The links that an object has shown up to the version at hand.
+    pub async fn links_of(&self, consent: &DigitalTwinConsent) -> Vec<String> {
+        let (uid, version) = (consent.uid().unwrap(), version(consent));
+        let mut seen = self.seen.clone();
+        let caught_up = seen.wait_for(|seen| seen.get(&uid).is_some_and(|shown| shown.version >= version));
+        let seen = tokio::time::timeout(DEADLINE, caught_up).await.unwrap().unwrap();
+        seen[&uid].links.iter().flatten().cloned().collect()
     }
 
     /// The names of the objects whose link was replaced or taken away.
@@ -155,13 +161,16 @@ impl Drop for LinkWatch {
     }
 }
 
-fn note(seen: &mut Seen, consent: DigitalTwinConsent) -> bool {
-    let (uid, name) = (consent.uid().unwrap(), consent.name_any());
+fn note(seen: &mut Seen, consent: DigitalTwinConsent) {
+    let (uid, name, version) = (consent.uid().unwrap(), consent.name_any(), version(&consent));
     let link = consent.status.and_then(|status| status.url);
-    let shown = seen.entry(uid).or_insert_with(|| Shown { name, links: Vec::new() });
-    let is_news = shown.links.last() != Some(&link);
-    if is_news {
+    let shown = seen.entry(uid).or_insert_with(|| Shown { name, links: Vec::new(), version });
+    shown.version = version;
+    if shown.links.last() != Some(&link) {
         shown.links.push(link);
     }
-    is_news
+}
+
+fn version(consent: &DigitalTwinConsent) -> u64 {
+    consent.resource_version().unwrap().parse().unwrap()
 }

@@ -13,8 +13,8 @@ use twinconsent::memory::{Answer, Memory};
 use twinconsent::outcome::{Outcome, Started};
 use twinconsent::settle::News;
 
-use crate::support::leaks::{Sinks, secrets_of};
 use crate::support::World;
+use crate::support::leaks::{Sinks, secrets_of};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_most_talkative_log_of_a_whole_life_holds_no_key_and_no_link() {
@@ -78,9 +78,7 @@ async fn a_secret_planted_in_any_sink_is_found() {
     events.create(&PostParams::default(), &event).await.unwrap();
     assert_eq!(found(&metrics).await, ["events"]);
 
-    let condition = |message: &str| {
-        json!([{ "type": "Ready", "status": "False", "reason": "AwaitingApproval", "message": message, "lastTransitionTime": "2026-01-01T00:00:00Z" }])
-    };
+    let condition = |message: &str| json!([{ "type": "Ready", "status": "False", "reason": "AwaitingApproval", "message": message, "lastTransitionTime": "2026-01-01T00:00:00Z" }]);
     world.rewrite_status("ada", json!({ "conditions": condition(&link) })).await;
     assert_eq!(found(&metrics).await, ["conditions", "events"]);
 
@@ -96,8 +94,11 @@ fn nothing_that_carries_a_key_or_a_link_prints_it() {
     let link = Link::new(url);
     let started = Started { link: Some(link.clone()), group: None, request_id: None };
     let answer = Answer { at: jiff::Timestamp::UNIX_EPOCH, idempotency_key: "v1:0:0".to_owned(), started: started.clone() };
-    let credentials =
-        Credentials { base_url: "https://api.heygen.com".parse().unwrap(), auth: AuthScheme::ApiKey, key: SecretString::from(key.to_owned()) };
+    let credentials = Credentials {
+        base_url: "https://api.heygen.com".parse().unwrap(),
+        auth: AuthScheme::ApiKey,
+        key: SecretString::from(key.to_owned()),
+    };
     let status = DigitalTwinConsentStatus { url: Some(url.to_owned()), ..DigitalTwinConsentStatus::default() };
     let memory = Memory { answer: Some(Box::new(answer)), ..Memory::default() };
     let printed = [

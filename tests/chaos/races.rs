@@ -1,11 +1,10 @@
 //! Others act while a request is in flight: another replica, an editor of labels, the user who asks anew, re-creates or deletes.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use heygen_simulator::{FaultAction, FaultRule, PathKind};
-use kube::ResourceExt as _;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 use twinconsent::api::consent::DigitalTwinConsent;
@@ -26,7 +25,6 @@ async fn two_replicas_without_election_make_one_request_each() {
     let watch = LinkWatch::start(&world);
     create(&world, &names).await;
     watch.until_linked(names.len(), DEADLINE).await;
-    // Until each replica is at rest: whoever met the other at work comes back for a replay, or sees that it need not.
     let done = world.simulator.summary();
     println!("two replicas: executed {}, replayed {}, met at work {}", done.executed, done.replayed, done.in_progress);
     assert!(done.replayed + done.in_progress > 0, "the replicas never met: this proves nothing");
@@ -45,12 +43,18 @@ async fn labels_edited_meanwhile_cost_no_link_and_no_second_request() {
     let watch = LinkWatch::start(&world);
     let edits = AtomicU64::new(0);
     create(&world, &names).await;
+    let began = Instant::now();
     let editing = join_all(names.iter().map(|name| edit_every_50_ms(&world, name, &edits)));
     tokio::select! {
         () = watch.until_linked(names.len(), DEADLINE) => {}
         _ = editing => {}
     }
-    println!("{} labels edited meanwhile; conflicts: {}", edits.load(Ordering::Relaxed), operator.counter("twinconsent_status_writes", "conflict").await);
+    let took = began.elapsed();
+    println!(
+        "{} labels edited in {took:.1?}; conflicts: {}",
+        edits.load(Ordering::Relaxed),
+        operator.counter("twinconsent_status_writes", "conflict").await
+    );
     assert!(edits.load(Ordering::Relaxed) >= 100, "hardly anything was edited: this proves nothing");
     assert_one_link_each(&world, &names).await;
     assert_eq!(watch.replaced(), Vec::<String>::new());
@@ -89,8 +93,7 @@ async fn raise_in_flight(world: &World, count: usize) {
     let watch = LinkWatch::start(world);
     join_all(names.iter().map(async |name| {
         hold_one_request(world, name);
-        let spec = json!({ "groupID": name, "rerouteURL": "https://example.com/epoch-0" });
-        let uid = world.consent(name, spec).await.uid().unwrap();
+        world.consent(name, json!({ "groupID": name, "rerouteURL": "https://example.com/epoch-0" })).await;
         until_in_flight(world, name).await;
         world.change(name, json!({ "requestEpoch": 1, "rerouteURL": "https://example.com/epoch-1" })).await;
         let newer = |consent: &DigitalTwinConsent| {
@@ -99,25 +102,28 @@ async fn raise_in_flight(world: &World, count: usize) {
         };
         world.until_it(name, "the link of epoch 1", newer).await;
         until_executed(world, name, 2).await;
+    }))
+    .await;
+    // Every answer is in. Each object is looked at once more; whatever had still to be written was written before that.
+    join_all(names.iter().map(async |name| {
+        let looked_at = force_and_wait(world, name).await;
         let group = world.simulator.group(name).unwrap();
         let of_epoch_1 = group.links.iter().find(|link| link.reroute_url.as_deref() == Some("https://example.com/epoch-1")).unwrap();
-        assert_eq!(group.links.len(), 2);
-        let shown: Vec<String> = watch.shown(&uid).links.into_iter().flatten().collect();
+        let shown = watch.links_of(&looked_at).await;
         assert!(shown == [of_epoch_1.url.clone()], "{name} has shown {} links, not only the one of epoch 1", shown.len());
-    }))
-    .await;
-    // Nobody asks again once the answers are in: each object is looked at once more, and shows the same link.
-    join_all(names.iter().map(async |name| {
-        let before = world.consents().get(name).await.unwrap().status.unwrap().url;
-        world.force(name, "again").await;
-        let echoed = |consent: &DigitalTwinConsent| {
-            consent.status.as_ref().is_some_and(|status| status.last_handled_reconcile_at.as_deref() == Some("again"))
-        };
-        assert!(world.until_it(name, "a forced look", echoed).await.status.unwrap().url == before);
         let asked = world.simulator.group_summary(name);
-        assert_eq!((asked.executed, asked.keys.len()), (2, 2), "{:?}", asked.keys);
+        assert_eq!((asked.executed, asked.links, asked.keys.len()), (2, 2, 2), "{name}: {:?}", asked.keys);
     }))
     .await;
+}
+
+/// Asks for a look and returns the object as it is after it.
+async fn force_and_wait(world: &World, name: &str) -> DigitalTwinConsent {
+    world.force(name, "again").await;
+    let echoed = |consent: &DigitalTwinConsent| {
+        consent.status.as_ref().is_some_and(|status| status.last_handled_reconcile_at.as_deref() == Some("again"))
+    };
+    world.until_it(name, "a forced look", echoed).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -132,12 +138,11 @@ async fn an_object_recreated_for_another_group_never_gets_the_link_of_the_first(
         world.consent(&name, json!({ "groupID": first })).await;
         until_in_flight(&world, first).await;
         world.delete(&name).await;
-        let uid = world.consent(&name, json!({ "groupID": second })).await.uid().unwrap();
+        world.consent(&name, json!({ "groupID": second })).await;
         until_executed(&world, first, 1).await;
         world.until(&name, "AwaitingApproval").await;
-        let group = world.simulator.group(second).unwrap();
-        let links: Vec<String> = group.links.iter().map(|link| link.url.clone()).collect();
-        let shown: Vec<String> = watch.shown(&uid).links.into_iter().flatten().collect();
+        let shown = watch.links_of(&force_and_wait(&world, &name).await).await;
+        let links: Vec<String> = world.simulator.group(second).unwrap().links.into_iter().map(|link| link.url).collect();
         assert!(shown == links && links.len() == 1, "{name} has shown {} links; the second group has {}", shown.len(), links.len());
     }))
     .await;
@@ -159,14 +164,16 @@ async fn an_object_recreated_for_the_same_group_gets_the_same_link_without_a_sec
         world.consent(name, json!({ "groupID": name })).await;
         until_in_flight(&world, name).await;
         world.delete(name).await;
-        let second = world.consent(name, json!({ "groupID": name })).await.uid().unwrap();
-        world.until(name, "AwaitingApproval").await;
+        world.consent(name, json!({ "groupID": name })).await;
+        let second = world.until(name, "AwaitingApproval").await;
         world.delete(name).await;
-        let third = world.consent(name, json!({ "groupID": name })).await.uid().unwrap();
-        world.until(name, "AwaitingApproval").await;
-        let link = Some(world.simulator.group(name).unwrap().links[0].url.clone());
-        let shown = [second, third].map(|uid| watch.shown(&uid).links.last().cloned().flatten());
-        assert!(shown == [link.clone(), link], "{name} shows another link after it was re-created");
+        world.consent(name, json!({ "groupID": name })).await;
+        let third = world.until(name, "AwaitingApproval").await;
+        let link = [world.simulator.group(name).unwrap().links[0].url.clone()];
+        assert!(
+            watch.links_of(&second).await == link && watch.links_of(&third).await == link,
+            "{name} shows another link after it was re-created"
+        );
     }))
     .await;
     assert_one_link_each(&world, &names).await;

@@ -83,7 +83,8 @@ impl World {
         let namespace = format!("{name}-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         let client = client().await;
         let namespaces: Api<Namespace> = Api::all(client.clone());
-        let new: Namespace = serde_json::from_value(json!({ "metadata": { "name": namespace, "labels": { "world": namespace } } })).unwrap();
+        let new: Namespace =
+            serde_json::from_value(json!({ "metadata": { "name": namespace, "labels": { "world": namespace } } })).unwrap();
         namespaces.create(&PostParams::default(), &new).await.unwrap();
         let key = format!("hg_secret_{namespace}_5d1f0c");
         let mut settings = Settings::default();
@@ -106,8 +107,7 @@ impl World {
     pub async fn cluster_account(&self, mut spec: Value) {
         self.secret(OPERATOR_NAMESPACE, &self.namespace, &self.key).await;
         spec["apiKeySecretRef"] = json!({ "name": self.namespace, "key": "key" });
-        let account =
-            json!({ "apiVersion": "twinconsent.io/v1alpha1", "kind": "ClusterHeyGenAccount", "metadata": { "name": self.namespace }, "spec": spec });
+        let account = json!({ "apiVersion": "twinconsent.io/v1alpha1", "kind": "ClusterHeyGenAccount", "metadata": { "name": self.namespace }, "spec": spec });
         let api: Api<ClusterHeyGenAccount> = Api::all(self.client.clone());
         api.patch(&self.namespace, &PatchParams::apply("test").force(), &Patch::Apply(&account)).await.unwrap();
     }
@@ -145,7 +145,8 @@ impl World {
         if spec.get("accountRef").is_none() {
             spec["accountRef"] = json!({ "kind": "HeyGenAccount", "name": self.namespace });
         }
-        let new = json!({ "apiVersion": "twinconsent.io/v1alpha1", "kind": "DigitalTwinConsent", "metadata": { "name": name }, "spec": spec });
+        let new =
+            json!({ "apiVersion": "twinconsent.io/v1alpha1", "kind": "DigitalTwinConsent", "metadata": { "name": name }, "spec": spec });
         self.consents().create(&PostParams::default(), &serde_json::from_value(new).unwrap()).await
     }
 
@@ -237,7 +238,11 @@ pub async fn eventually<T, E: Debug, F: Future<Output = Result<T, E>>>(what: &st
 }
 
 /// Tries until it succeeds, for at most `deadline`, and else tells the last failure.
-pub async fn eventually_within<T, E: Debug, F: Future<Output = Result<T, E>>>(deadline: Duration, what: &str, mut attempt: impl FnMut() -> F) -> T {
+pub async fn eventually_within<T, E: Debug, F: Future<Output = Result<T, E>>>(
+    deadline: Duration,
+    what: &str,
+    mut attempt: impl FnMut() -> F,
+) -> T {
     let began = Instant::now();
     loop {
         match attempt().await {

@@ -46,7 +46,8 @@ impl Sinks {
     pub fn search(&self, secrets: &[String]) -> Vec<(&'static str, usize)> {
         let mut found = Vec::new();
         for (sink, text) in &self.0 {
-            found.extend(secrets.iter().enumerate().filter(|(_, secret)| text.contains(secret.as_str())).map(|(number, _)| (*sink, number)));
+            found
+                .extend(secrets.iter().enumerate().filter(|(_, secret)| text.contains(secret.as_str())).map(|(number, _)| (*sink, number)));
         }
         found
     }

@@ -140,4 +140,3 @@ impl Drop for Operator {
 pub fn free_address() -> String {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
-
