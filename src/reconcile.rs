@@ -74,7 +74,13 @@ async fn observe(consent: &DigitalTwinConsent, context: &Context) -> Result<Opti
     {
         account = AccountFact::NotAllowed(settings::refusal(&key, consent));
     }
-    Ok(Some((Facts { account, ownership: standing.ownership, memory: standing.memory, started: context.started }, usable)))
+    let mut memory = standing.memory;
+    if usable.is_none() && memory.turn.take().is_some() {
+        // A turn at an account that cannot be used is void: when it can be used again, a thousand objects whose turn is long past
+        // would all push to the front at once.
+        context.roster.remember(consent, memory.clone(), false);
+    }
+    Ok(Some((Facts { account, ownership: standing.ownership, memory, started: context.started }, usable)))
 }
 
 /// The step, or what to do instead while the account's gate lets nobody pass.
@@ -94,6 +100,12 @@ fn admitted(step: Step, consent: &DigitalTwinConsent, facts: &mut Facts, usable:
     };
     match usable.gate.admit(place, monotonic) {
         Admission::Now => step,
+        Admission::Shut => {
+            // Whoever opens the gate wakes the account's consents, and they queue up anew.
+            facts.memory.turn = None;
+            context.roster.remember(consent, facts.memory.clone(), false);
+            decide::delayed(consent, facts, pace::add(now, pace::LONGEST_BACKOFF), now)
+        }
         Admission::At(at) => {
             let turn = pace::add(now, at.saturating_sub(monotonic));
             facts.memory.turn = Some(turn);

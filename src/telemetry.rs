@@ -2,6 +2,9 @@
 //!
 //! The filter speaks of our own code. Libraries (kube, hyper, rustls) tell of every connection at `info` and `debug`, so they are held
 //! at `warn`, or lower if the filter is, until the filter names them: `info,kube=debug`.
+//!
+//! One target is never shown: kube's client logs an answer that it cannot decode as a whole, at `warn`, and an answer may hold links
+//! and keys. What went wrong is in the error that it returns.
 
 use std::io::IsTerminal as _;
 
@@ -9,8 +12,9 @@ use thiserror::Error;
 use tracing::Dispatch;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::ParseError;
+use tracing_subscriber::filter::{ParseError, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// How log lines look.
@@ -36,6 +40,9 @@ pub enum TelemetryError {
 /// Targets that are held back, as prefixes.
 const NOISY: [&str; 6] = ["kube", "hyper", "rustls", "reqwest", "tower", "h2"];
 
+/// The target under which kube's client logs whole answers of the API server; its requests have a target of their own below this one.
+const SHOWS_ANSWERS: &str = "kube_client::client";
+
 /// Starts logging for the whole process; call it once.
 ///
 /// # Errors
@@ -51,9 +58,12 @@ where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let subscriber = tracing_subscriber::fmt().with_env_filter(quieted(filter)?).with_writer(writer);
+    let silenced = filter_fn(|metadata| metadata.target() != SHOWS_ANSWERS);
     Ok(match format {
-        LogFormat::Json => subscriber.json().flatten_event(true).with_current_span(true).with_span_list(false).finish().into(),
-        LogFormat::Text => subscriber.with_ansi(colours).finish().into(),
+        LogFormat::Json => {
+            subscriber.json().flatten_event(true).with_current_span(true).with_span_list(false).finish().with(silenced).into()
+        }
+        LogFormat::Text => subscriber.with_ansi(colours).finish().with(silenced).into(),
     })
 }
 
@@ -103,12 +113,16 @@ mod tests {
         tracing::dispatcher::with_default(&subscriber, || {
             tracing::info!(target: "twinconsent::sweep", "ours-info");
             tracing::debug!(target: "twinconsent::sweep", "ours-debug");
-            tracing::debug!(target: "kube_client::client", "kube-debug");
+            tracing::debug!(target: "kube_client::client::builder", "kube-debug");
+            tracing::warn!(target: "kube_client::client", "kube-answer");
             tracing::info!(target: "hyper_util::client", "hyper-info");
             tracing::warn!(target: "kube_runtime::watcher", "kube-warn");
         });
         let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
-        ["ours-info", "ours-debug", "kube-debug", "hyper-info", "kube-warn"].into_iter().filter(|line| text.contains(line)).collect()
+        ["ours-info", "ours-debug", "kube-debug", "kube-answer", "hyper-info", "kube-warn"]
+            .into_iter()
+            .filter(|line| text.contains(line))
+            .collect()
     }
 
     #[test]
@@ -116,6 +130,12 @@ mod tests {
         assert_eq!(shown("info"), ["ours-info", "kube-warn"]);
         assert_eq!(shown("debug"), ["ours-info", "ours-debug", "kube-warn"]);
         assert_eq!(shown("info,kube=debug"), ["ours-info", "kube-debug", "kube-warn"]);
+    }
+
+    #[test]
+    fn an_answer_of_the_api_server_is_not_shown_even_to_those_who_ask_for_everything() {
+        assert_eq!(shown("trace"), ["ours-info", "ours-debug", "kube-warn"]);
+        assert_eq!(shown("trace,kube=trace"), ["ours-info", "ours-debug", "kube-debug", "kube-warn"]);
     }
 
     #[test]

@@ -48,6 +48,8 @@ pub enum Admission {
     Now,
     /// Come back then.
     At(Duration),
+    /// Nobody passes and nobody knows for how long: wait to be woken.
+    Shut,
 }
 
 /// How a caller stands in the queue.
@@ -82,6 +84,10 @@ impl Gate {
             Place::New(tokens) => tokens,
             Place::Turn => 1,
         };
+        if state.closed.is_some_and(|closure| closure.until.is_none()) {
+            // A turn behind a time that is only guessed would still be waited for after the gate has opened.
+            return Admission::Shut;
+        }
         if let Some(until) = state.closed_until(now) {
             return Admission::At(state.limiter.reserve(tokens, until, now));
         }
@@ -140,11 +146,7 @@ impl Gate {
 
 impl State {
     fn closed_until(&self, now: Duration) -> Option<Duration> {
-        let closure = self.closed?;
-        match closure.until {
-            None => Some(now + LONGEST_PAUSE),
-            Some(until) => (until > now).then_some(until),
-        }
+        self.closed?.until.filter(|until| *until > now)
     }
 
     fn learn_trouble(&mut self, trouble: &Trouble, now: Duration) {
@@ -212,11 +214,22 @@ mod tests {
     fn a_rejected_key_stays_shut_until_a_probe_is_accepted() {
         let gate = open_gate();
         gate.learn(&trouble(Class::CredentialsRejected, None), LATER);
-        assert!(matches!(gate.admit(Place::Turn, LATER + Duration::from_secs(86_400)), Admission::At(_)));
+        assert_eq!(gate.admit(Place::Turn, LATER + Duration::from_secs(86_400)), Admission::Shut);
         gate.learn(&Outcome::Looked(crate::outcome::Group::default()), LATER);
         assert!(gate.closure().is_some());
         assert_eq!(gate.learn(&Outcome::Probed, LATER), Some(None));
         assert_eq!(gate.admit(Place::Turn, LATER), Admission::Now);
+    }
+
+    #[test]
+    fn who_asks_while_the_gate_is_shut_keeps_nobody_waiting_after_it_has_opened() {
+        let gate = open_gate();
+        gate.learn(&trouble(Class::CredentialsRejected, None), LATER);
+        for _ in 0..10 {
+            assert_eq!(gate.admit(Place::New(2), LATER), Admission::Shut);
+        }
+        gate.learn(&Outcome::Probed, LATER);
+        assert_eq!(gate.admit(Place::New(2), LATER), Admission::Now);
     }
 
     #[test]

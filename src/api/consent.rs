@@ -2,6 +2,8 @@
 
 #![expect(clippy::duplicated_attributes, reason = "kube takes one printcolumn for each column")]
 
+use std::fmt;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
@@ -230,7 +232,7 @@ pub struct LinkSecretRef {
 }
 
 /// What was asked, what HeyGen says, and since when.
-#[derive(KubeSchema, Clone, Debug, Default, Deserialize, Serialize, PartialEq)]
+#[derive(KubeSchema, Clone, Default, Deserialize, Serialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct DigitalTwinConsentStatus {
     /// The generation of the spec that this status speaks of; -1 until somebody has looked.
@@ -278,6 +280,39 @@ pub struct DigitalTwinConsentStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".to_owned()]))]
     pub conditions: Vec<Condition>,
+}
+
+// By hand, because the link is a bearer secret and whole objects end up in panic messages and library logs.
+impl fmt::Debug for DigitalTwinConsentStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without `..`, so that a new field cannot be forgotten here.
+        let Self {
+            observed_generation,
+            last_handled_reconcile_at,
+            url,
+            link_expiration_time,
+            consent_status,
+            group,
+            initiation,
+            initiation_time,
+            approval_time,
+            history,
+            conditions,
+        } = self;
+        f.debug_struct("DigitalTwinConsentStatus")
+            .field("observed_generation", observed_generation)
+            .field("last_handled_reconcile_at", last_handled_reconcile_at)
+            .field("url", &url.as_ref().map(|_| "[redacted]"))
+            .field("link_expiration_time", link_expiration_time)
+            .field("consent_status", consent_status)
+            .field("group", group)
+            .field("initiation", initiation)
+            .field("initiation_time", initiation_time)
+            .field("approval_time", approval_time)
+            .field("history", history)
+            .field("conditions", conditions)
+            .finish()
+    }
 }
 
 /// An avatar group as HeyGen describes it.

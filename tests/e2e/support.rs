@@ -1,6 +1,11 @@
 //! The world of one test.
 
+#![allow(dead_code, reason = "two test binaries include this, and neither uses all of it")]
+
+// With their paths, because another test binary includes this file from another folder.
+#[path = "support/leaks.rs"]
 pub mod leaks;
+#[path = "support/operator.rs"]
 pub mod operator;
 
 use std::fmt::Debug;
@@ -13,6 +18,7 @@ use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
 use kube::{Client, ResourceExt as _};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use twinconsent::api::account::{AccountStatus, ClusterHeyGenAccount, HeyGenAccount};
 use twinconsent::api::consent::DigitalTwinConsent;
 
@@ -48,6 +54,8 @@ pub struct World {
     pub simulator: Control,
     /// Where the simulator listens.
     pub base_url: String,
+    /// Where its operators log: the logs outlive the processes, however those end, and are searched with everything else.
+    pub logs: TempDir,
     server: Simulator,
 }
 
@@ -83,7 +91,8 @@ impl World {
         settings.accounts = vec![AccountDefinition::new(MAIN_ACCOUNT, &key)];
         let server = Simulator::start(settings).await.unwrap();
         let (simulator, base_url) = (server.control(), server.base_url().to_owned());
-        Self { client, namespace, key, simulator, base_url, server }
+        let logs = TempDir::new().unwrap();
+        Self { client, namespace, key, simulator, base_url, logs, server }
     }
 
     /// Creates the namespaced account, or replaces the fields given.
@@ -189,12 +198,12 @@ impl World {
         .await
     }
 
-    /// Ends the operators gracefully and searches everything they have written for the world's keys and links.
+    /// Ends the operators gracefully and searches everything written for the world's keys and links, also by those killed before.
     pub async fn end(self, operators: impl IntoIterator<Item = Operator>) {
         let mut sinks = leaks::Sinks::default();
         for operator in operators {
             sinks.add("metrics", operator.metrics().await.unwrap_or_default());
-            sinks.add("logs", operator.terminate().await);
+            operator.terminate().await;
         }
         sinks.collect(&self).await;
         let found = sinks.search(&leaks::secrets_of(&self));

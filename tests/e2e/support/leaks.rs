@@ -17,10 +17,17 @@ impl Sinks {
         self.0.push((sink, text));
     }
 
-    /// Collects what stands in the cluster: events, conditions, printed columns, and everything of a status but the link itself.
+    /// Collects the logs, and what stands in the cluster: events, conditions, printed columns, and everything of a status but the
+    /// link itself.
     pub async fn collect(&mut self, world: &World) {
-        let events: Api<Event> = Api::namespaced(world.client.clone(), &world.namespace);
-        self.add("events", json!(events.list(&ListParams::default()).await.unwrap().items).to_string());
+        for log in std::fs::read_dir(world.logs.path()).unwrap() {
+            self.add("logs", String::from_utf8_lossy(&std::fs::read(log.unwrap().path()).unwrap()).into_owned());
+        }
+        // Events about cluster accounts lie in `default`.
+        for namespace in [&world.namespace, "default"] {
+            let events: Api<Event> = Api::namespaced(world.client.clone(), namespace);
+            self.add("events", json!(events.list(&ListParams::default()).await.unwrap().items).to_string());
+        }
         let mut consents = world.consents().list(&ListParams::default()).await.unwrap().items;
         for consent in &mut consents {
             consent.metadata.managed_fields = None;

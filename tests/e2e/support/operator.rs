@@ -1,17 +1,20 @@
 //! The operator's binary, as a process that a test starts, asks and ends.
 
+use std::fs::File;
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use tempfile::NamedTempFile;
+use tempfile::TempPath;
 
 use super::{World, eventually, plane};
 
 /// A running operator. Dropped without further ado, it is killed.
 pub struct Operator {
     child: Child,
-    log: NamedTempFile,
+    log: PathBuf,
+    _log_of_its_own: Option<TempPath>,
     address: String,
 }
 
@@ -20,25 +23,35 @@ impl Operator {
     pub fn start(world: &World, arguments: &[&str]) -> Self {
         let namespace = format!("--watch-namespaces={}", world.namespace);
         let base_url = format!("--heygen-base-url={}", world.base_url);
-        let mut all = vec![namespace.as_str(), base_url.as_str(), "--allow-insecure-base-url", "--log-filter=info,twinconsent=debug"];
+        let mut all = vec![namespace.as_str(), base_url.as_str(), "--allow-insecure-base-url"];
+        if !arguments.iter().any(|argument| argument.starts_with("--log-filter")) {
+            all.push("--log-filter=info,twinconsent=debug");
+        }
         all.extend(arguments);
-        Self::start_with(&plane().kubeconfig().display().to_string(), &all)
+        let (_, log) = tempfile::Builder::new().suffix(".log").tempfile_in(world.logs.path()).unwrap().keep().unwrap();
+        Self::spawn(&plane().kubeconfig().display().to_string(), &all, log)
     }
 
-    /// Starts the binary with this kubeconfig and these arguments.
+    /// Starts the binary with this kubeconfig and these arguments; its log ends with it.
     pub fn start_with(kubeconfig: &str, arguments: &[&str]) -> Self {
-        let log = NamedTempFile::new().unwrap();
+        let log = tempfile::NamedTempFile::new().unwrap().into_temp_path();
+        let mut operator = Self::spawn(kubeconfig, arguments, log.to_path_buf());
+        operator._log_of_its_own = Some(log);
+        operator
+    }
+
+    fn spawn(kubeconfig: &str, arguments: &[&str], log: PathBuf) -> Self {
         let address = free_address();
         let child = Command::new(env!("CARGO_BIN_EXE_twinconsent-operator"))
             .args(["run", "--listen", &address])
             .args(arguments)
             .env("KUBECONFIG", kubeconfig)
             .stdin(Stdio::null())
-            .stdout(log.reopen().unwrap())
-            .stderr(log.reopen().unwrap())
+            .stdout(File::options().append(true).open(&log).unwrap())
+            .stderr(File::options().append(true).open(&log).unwrap())
             .spawn()
             .unwrap();
-        Self { child, log, address }
+        Self { child, log, _log_of_its_own: None, address }
     }
 
     /// Waits until `/readyz` says yes.
@@ -75,7 +88,7 @@ impl Operator {
 
     /// What the operator has logged so far.
     pub fn log(&self) -> String {
-        std::fs::read_to_string(self.log.path()).unwrap_or_default()
+        std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
     /// The process id.

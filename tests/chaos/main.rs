@@ -1,0 +1,16 @@
+//! Chaos: the promises of the design under kills, replicas, races, lost answers and restarts, with a thousand objects at a time.
+//!
+//! The worlds are those of the lifecycles (`tests/e2e`); what is added here is the mass: a fleet of consents, and a watch that writes
+//! down every link an object ever showed, because "never replaced" cannot be asked of the last state.
+//! Each test that counts also prints its figures; run with `--nocapture` to see them.
+
+mod fleet;
+mod kills;
+mod latency;
+mod leaks;
+mod lost_answers;
+mod races;
+mod refused_key;
+mod restart;
+#[path = "../e2e/support.rs"]
+mod support;
