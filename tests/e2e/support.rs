@@ -2,6 +2,7 @@
 
 pub mod leaks;
 pub mod operator;
+pub mod scene;
 
 use std::fmt::Debug;
 use std::sync::LazyLock;
@@ -17,6 +18,7 @@ use twinconsent::api::account::{AccountStatus, ClusterHeyGenAccount, HeyGenAccou
 use twinconsent::api::consent::DigitalTwinConsent;
 
 pub use operator::Operator;
+pub use scene::Scene;
 
 /// How long anything that must happen may take, on a machine that is busy with other tests.
 pub const DEADLINE: Duration = Duration::from_secs(60);
