@@ -39,9 +39,9 @@ pub async fn reconcile(consent: Arc<DigitalTwinConsent>, context: Arc<Context>) 
         if context.is_stopping() {
             return Ok(Action::await_change());
         }
-        let Some((facts, usable)) = observe(&consent, &context).await? else { return Ok(Action::await_change()) };
+        let Some((mut facts, usable)) = observe(&consent, &context).await? else { return Ok(Action::await_change()) };
         let now = clock::now();
-        let step = admitted(decide::decide(&consent, &facts, now), &consent, &facts, usable.as_deref(), &context);
+        let step = admitted(decide::decide(&consent, &facts, now), &consent, &mut facts, usable.as_deref(), &context);
         match step {
             Step::Rest(until) => return Ok(rest(until)),
             Step::Tell(finding, then) => {
@@ -76,7 +76,10 @@ async fn observe(consent: &DigitalTwinConsent, context: &Context) -> Result<Opti
 }
 
 /// The step, or what to do instead while the account's gate lets nobody pass.
-fn admitted(step: Step, consent: &DigitalTwinConsent, facts: &Facts, usable: Option<&Usable>, context: &Context) -> Step {
+///
+/// A turn goes into `facts`, because whatever is told next is settled from them: a turn that telling forgot would be asked for
+/// anew when it has come, at the end of the queue, again and again.
+fn admitted(step: Step, consent: &DigitalTwinConsent, facts: &mut Facts, usable: Option<&Usable>, context: &Context) -> Step {
     let (Step::Call(call), Some(usable)) = (&step, usable) else { return step };
     if !call.asks_heygen() {
         return step;
@@ -91,9 +94,9 @@ fn admitted(step: Step, consent: &DigitalTwinConsent, facts: &Facts, usable: Opt
         Admission::Now => step,
         Admission::At(at) => {
             let turn = pace::add(now, at.saturating_sub(monotonic));
-            let memory = Memory { turn: Some(turn), ..facts.memory.clone() };
-            context.roster.remember(consent, memory.clone(), false);
-            decide::delayed(consent, &Facts { memory, ..facts.clone() }, turn, now)
+            facts.memory.turn = Some(turn);
+            context.roster.remember(consent, facts.memory.clone(), false);
+            decide::delayed(consent, facts, turn, now)
         }
     }
 }
