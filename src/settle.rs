@@ -88,7 +88,6 @@ pub enum Notice {
 /// What `news` mean for `consent`.
 #[must_use]
 pub fn settle(consent: &DigitalTwinConsent, facts: &Facts, news: &News, now: Timestamp) -> Settled {
-    let now = whole_seconds(now, news);
     let mut draft = Draft::new(consent, facts, now);
     match news {
         News::Found(finding) => draft.found(finding),
@@ -98,12 +97,11 @@ pub fn settle(consent: &DigitalTwinConsent, facts: &Facts, news: &News, now: Tim
     draft.finish()
 }
 
-/// Times in a status have whole seconds, as everywhere in Kubernetes; what is only remembered keeps the fraction.
-fn whole_seconds(now: Timestamp, news: &News) -> Timestamp {
-    match news {
-        News::Answered(Call::Look | Call::ReadLooks(_), _) => now,
-        _ => Timestamp::from_second(now.as_second()).unwrap_or(now),
-    }
+/// Times in a status have whole seconds, as everywhere in Kubernetes.
+///
+/// What is only remembered keeps the fraction: a pause counted from a truncated second would be up to a second too short.
+fn whole_second(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
 }
 
 /// The new status and memory while they are being made.
@@ -237,8 +235,7 @@ impl<'a> Draft<'a> {
         }
         self.status.consent_status.clone_from(&word);
         let epoch = self.consent.spec.request_epoch.unwrap_or(0);
-        let time = Timestamp::from_second(self.now.as_second()).unwrap_or(self.now);
-        self.status.history.push(HistoryEntry { observation_time: Time(time), consent_status: word, request_epoch: epoch });
+        self.status.history.push(HistoryEntry { observation_time: Time(whole_second(self.now)), consent_status: word, request_epoch: epoch });
         let surplus = self.status.history.len().saturating_sub(HISTORY);
         self.status.history.drain(..surplus);
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::situation::{self, CONFIRM_MISSING, CONFIRM_WITHDRAWN, Situation};
-use super::{Draft, Notice, SecretNews};
+use super::{Draft, Notice, SecretNews, whole_second};
 use crate::api::consent::Initiation;
 use crate::decide::Call;
 use crate::link::Link;
@@ -244,11 +244,11 @@ impl Draft<'_> {
             renewals,
         });
         if !renewal {
-            self.status.initiation_time = Some(Time(self.now));
+            self.status.initiation_time = Some(Time(whole_second(self.now)));
         }
         let into_status = self.consent.spec.link_secret_ref.is_none();
         self.status.url = started.link.as_ref().filter(|_| into_status).map(|link| link.expose().to_owned());
-        self.status.link_expiration_time = started.link.as_ref().map(|_| Time(pace::add(self.now, self.terms().link_lifetime)));
+        self.status.link_expiration_time = started.link.as_ref().map(|_| Time(pace::add(whole_second(self.now), self.terms().link_lifetime)));
         if let Some(group) = &started.group
             && approved.is_none()
             && matches!(self.terms().policy.read(group.consent_status.as_deref()), Meaning::Pending | Meaning::Expired)

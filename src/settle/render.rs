@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use super::situation::{self, Progress, Ready, Situation};
+use super::whole_second;
 use crate::api::conditions::types;
 use crate::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus, ReadyWhen};
 use crate::request::Request;
@@ -23,7 +24,8 @@ pub(super) fn render(consent: &DigitalTwinConsent, status: &mut DigitalTwinConse
     let row = shown.row();
     let suspended = spec.suspend.unwrap_or(false);
     let old = std::mem::take(&mut status.conditions);
-    let mut list = Builder { consent, old: &old, now, conditions: Vec::with_capacity(4) };
+    let second = whole_second(now);
+    let mut list = Builder { consent, old: &old, now: second, conditions: Vec::with_capacity(4) };
 
     let kept_message = list.old_of(types::READY).filter(|ready| detail.is_none() && has_details(shown) && ready.reason == row.reason);
     let message = detail.or(kept_message.map(|ready| ready.message.as_str())).unwrap_or_else(|| plain_message(consent, shown));
@@ -55,7 +57,7 @@ pub(super) fn render(consent: &DigitalTwinConsent, status: &mut DigitalTwinConse
     if !situation::is_approved(status) {
         status.approval_time = None;
     } else if status.approval_time.is_none() {
-        status.approval_time = Some(Time(now));
+        status.approval_time = Some(Time(second));
     }
 }
 
