@@ -80,9 +80,13 @@ impl Memory {
     }
 
     /// Forgets trouble, after something went well.
+    ///
+    /// A look that goes well says nothing about a request that does not: while that is unanswered, its pauses keep growing.
     pub fn forget_trouble(&mut self) {
         self.retry_at = None;
-        self.failures = 0;
-        self.trouble = None;
+        if self.unanswered_since.is_none() {
+            self.failures = 0;
+            self.trouble = None;
+        }
     }
 }

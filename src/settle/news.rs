@@ -155,8 +155,8 @@ impl Draft<'_> {
     ///
     /// The key stays the same (an error answer never changes it), so the repetition heals by itself what was mended at HeyGen.
     fn hold_request(&mut self) {
-        self.memory.forget_trouble();
         self.memory.unanswered_since = None;
+        self.memory.forget_trouble();
         self.memory.request_not_before = Some(pace::add(self.now, self.terms().cadence.unknown.mul_f64(0.9)));
     }
 
@@ -182,6 +182,8 @@ impl Draft<'_> {
     }
 
     fn accepted(&mut self, request: &Request, started: &Started) {
+        self.memory.unanswered_since = None;
+        self.memory.unanswered_told = false;
         self.memory.forget_trouble();
         if self.consent.spec.link_secret_ref.is_some() && started.link.is_some() {
             let answer = Answer { at: self.now, idempotency_key: request.idempotency_key.clone(), started: started.clone() };
@@ -219,8 +221,6 @@ impl Draft<'_> {
 
     /// Records an accepted request: its link, its times, and that the person is awaited.
     fn record(&mut self, request: &Request, started: &Started, same_link: bool) {
-        self.memory.unanswered_since = None;
-        self.memory.unanswered_told = false;
         let renewal = situation::is_initiated(&self.old, request);
         if renewal && same_link {
             // Either HeyGen still replays its first answer to a renewal, and the link stays dead; or another replica has recorded this
