@@ -4,5 +4,20 @@
 //! control plane is shared. When a world ends, everything the operator has written (logs, events, metrics, conditions, printed
 //! columns) is searched for every key and every link that its simulator knows.
 
+mod bad_input;
+mod bad_input_answers;
+mod bad_input_cluster;
+mod bad_input_stops;
+mod rows;
+mod rows_account_states;
+mod rows_accounts;
+mod rows_answered;
+mod rows_owning;
+mod rows_pausing;
+mod rows_repeating;
+mod rows_requests;
+mod rows_secrets;
+mod rows_waiting;
+mod rows_withdrawn;
 mod smoke;
 mod support;

@@ -7,6 +7,8 @@
 pub mod leaks;
 #[path = "support/operator.rs"]
 pub mod operator;
+#[path = "support/scene.rs"]
+pub mod scene;
 
 use std::fmt::Debug;
 use std::sync::LazyLock;
@@ -23,6 +25,7 @@ use twinconsent::api::account::{AccountStatus, ClusterHeyGenAccount, HeyGenAccou
 use twinconsent::api::consent::DigitalTwinConsent;
 
 pub use operator::Operator;
+pub use scene::Scene;
 
 /// How long anything that must happen may take, on a machine that is busy with other tests.
 pub const DEADLINE: Duration = Duration::from_secs(60);

@@ -21,15 +21,18 @@ pub struct Operator {
 impl Operator {
     /// Starts the binary for the world's namespace.
     pub fn start(world: &World, arguments: &[&str]) -> Self {
+        Self::start_as(world, &plane().kubeconfig().display().to_string(), arguments)
+    }
+
+    /// Starts the binary for the world's namespace, logged in with this kubeconfig. An argument replaces the default of its flag.
+    pub fn start_as(world: &World, kubeconfig: &str, arguments: &[&str]) -> Self {
         let namespace = format!("--watch-namespaces={}", world.namespace);
         let base_url = format!("--heygen-base-url={}", world.base_url);
-        let mut all = vec![namespace.as_str(), base_url.as_str(), "--allow-insecure-base-url"];
-        if !arguments.iter().any(|argument| argument.starts_with("--log-filter")) {
-            all.push("--log-filter=info,twinconsent=debug");
-        }
+        let mut all = vec![namespace.as_str(), base_url.as_str(), "--allow-insecure-base-url=true", "--log-filter=info,twinconsent=debug"];
+        all.retain(|default| !arguments.iter().any(|argument| argument.split('=').next() == default.split('=').next()));
         all.extend(arguments);
         let (_, log) = tempfile::Builder::new().suffix(".log").tempfile_in(world.logs.path()).unwrap().keep().unwrap();
-        Self::spawn(&plane().kubeconfig().display().to_string(), &all, log)
+        Self::spawn(kubeconfig, &all, log)
     }
 
     /// Starts the binary with this kubeconfig and these arguments; its log ends with it.

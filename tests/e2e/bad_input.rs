@@ -1,0 +1,91 @@
+//! Arguments that make no sense: one line that names the flag, and exit code 2.
+
+use std::process::{Command, Stdio};
+
+#[test]
+fn every_bad_argument_is_one_line_that_names_its_flag() {
+    let cases = [
+        ("--heygen-base-url", "http://api.heygen.com"),
+        ("--heygen-base-url", "api.heygen.com"),
+        ("--heygen-base-url", "https://user:hg_secret@api.heygen.com"),
+        ("--heygen-base-url", "https://api.heygen.com/?x=1"),
+        ("--allow-insecure-base-url", "perhaps"),
+        ("--operator-namespace", "Upper"),
+        ("--watch-namespaces", "a,,b"),
+        ("--watch-namespaces", " "),
+        ("--watch-label-selector", ""),
+        ("--concurrency", "0"),
+        ("--concurrency", "many"),
+        ("--concurrency", "65537"),
+        ("--leader-elect", "maybe"),
+        ("--listen", "8080"),
+        ("--listen", "localhost:http"),
+        ("--shutdown-grace", "soon"),
+        ("--log-format", "xml"),
+        ("--log-filter", "a=b=c"),
+        ("--log-filter", ""),
+        ("--no-such-flag", "1"),
+    ];
+    for (flag, value) in cases {
+        let output = run(&[&format!("{flag}={value}")]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{flag}={value}: {said}");
+        assert_eq!(said.lines().count(), 1, "{flag}={value}: {said}");
+        assert!(said.starts_with("error: ") && said.contains(flag), "{flag}={value}: {said}");
+        assert!(!said.contains("hg_secret"), "a password is not repeated");
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn a_bad_environment_variable_is_told_like_a_bad_flag() {
+    let output = command(&[]).env("TWINCONSENT_CONCURRENCY", "0").output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), said.lines().count()), (Some(2), 1), "{said}");
+    assert!(said.contains("--concurrency"), "{said}");
+}
+
+#[test]
+fn a_port_that_is_taken_is_told_in_one_line() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let output = run(&[&format!("--listen={}", taken.local_addr().unwrap())]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), said.lines().count()), (Some(1), 1), "{said}");
+    assert!(said.contains("--listen") && said.contains(&taken.local_addr().unwrap().to_string()), "{said}");
+}
+
+#[test]
+fn without_any_kubeconfig_the_operator_says_what_to_set_in_one_line() {
+    let nowhere = tempfile::tempdir().unwrap();
+    for kubeconfig in [Some(nowhere.path().join("missing")), None] {
+        let mut command = command(&["--listen=127.0.0.1:0"]);
+        command.env("HOME", nowhere.path()).env_remove("KUBERNETES_SERVICE_HOST").env_remove("KUBECONFIG");
+        if let Some(path) = kubeconfig {
+            command.env("KUBECONFIG", path);
+        }
+        let output = command.output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), said.lines().count()), (Some(1), 1), "{said}");
+        assert!(said.starts_with("error: ") && said.contains("KUBECONFIG"), "{said}");
+    }
+}
+
+#[test]
+fn a_kubeconfig_that_is_not_one_is_told_in_one_line() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "clusters: 7\n").unwrap();
+    let output = command(&["--listen=127.0.0.1:0"]).env("KUBECONFIG", file.path()).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), said.lines().count()), (Some(1), 1), "{said}");
+    assert!(said.contains("KUBECONFIG") || said.contains("kubeconfig"), "{said}");
+}
+
+fn run(arguments: &[&str]) -> std::process::Output {
+    command(arguments).output().unwrap()
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_twinconsent-operator"));
+    command.arg("run").args(arguments).stdin(Stdio::null());
+    command
+}

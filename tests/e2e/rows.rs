@@ -1,0 +1,40 @@
+//! Which test shows which row of the conditions table.
+
+use twinconsent::settle::situation::Situation;
+
+use crate::{
+    rows_accounts as accounts, rows_answered as answered, rows_owning as owning, rows_pausing as pausing, rows_requests as requests,
+    rows_secrets as secrets, rows_waiting as waiting, rows_withdrawn as withdrawn,
+};
+
+/// The tests themselves, so that a row without one does not compile.
+fn shown_by(situation: Situation) -> fn() {
+    match situation {
+        Situation::Suspended => pausing::a_consent_that_is_suspended_before_any_look_asks_nothing_until_it_is_resumed,
+        Situation::Duplicate => owning::the_second_consent_for_a_group_waits_in_its_namespace_until_the_first_is_gone,
+        Situation::Revoked | Situation::GroupMissing => {
+            withdrawn::an_approval_is_withdrawn_and_a_group_missing_only_after_two_looks_far_apart
+        }
+        Situation::Refused => answered::a_person_who_refused_is_asked_again_only_under_a_higher_epoch,
+        Situation::TrainingFailed => answered::a_failed_training_is_told_and_leaves_an_approval_as_it_was,
+        Situation::Approved => answered::both_words_for_an_approval_are_one,
+        Situation::Waived => answered::a_waiver_by_word_and_one_by_silence_need_no_request,
+        Situation::NotRequired => answered::only_a_group_of_nothing_but_photos_needs_no_consent,
+        Situation::AccountNotReady => accounts::a_consent_names_the_account_then_the_secret_then_the_key_that_is_missing,
+        Situation::AccountNotAllowed => accounts::an_account_serves_the_namespaces_that_it_names_or_selects,
+        Situation::InvalidRequest => requests::a_request_that_heygen_calls_invalid_names_the_field_and_heals_when_heygen_changes_its_mind,
+        Situation::NotEntitled => requests::what_an_account_is_not_entitled_to_stops_one_object_and_no_neighbour,
+        Situation::LinkSecretConflict => secrets::a_secret_of_somebody_else_is_never_touched_and_the_person_not_asked_until_it_is_gone,
+        Situation::LinkSecretNotWritable => secrets::a_link_in_hand_reaches_its_secret_once_that_can_be_written,
+        Situation::Initiating => requests::a_request_that_waits_for_its_turn_says_so_and_costs_one_write_more,
+        Situation::Unrecognized => answered::an_unknown_word_is_shown_and_neither_makes_nor_breaks_an_approval,
+        Situation::LinkExpired => waiting::a_link_that_has_died_is_told_and_not_renewed_unless_asked,
+        Situation::Overdue => waiting::a_deadline_that_has_passed_is_told_and_ends_nothing,
+        Situation::Awaiting => waiting::a_person_is_awaited_and_a_pipeline_may_go_on_meanwhile,
+    }
+}
+
+#[test]
+fn every_row_of_the_conditions_table_has_its_test() {
+    assert_eq!(Situation::ALL.map(shown_by).len(), Situation::ALL.len());
+}

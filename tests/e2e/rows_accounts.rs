@@ -1,0 +1,132 @@
+//! Consents whose account cannot be used: each is told what was looked for and where, and heals without a restart.
+
+use heygen_simulator::MAIN_ACCOUNT;
+use k8s_openapi::api::core::v1::{Namespace, Secret};
+use kube::Api;
+use kube::api::{Patch, PatchParams, PostParams};
+use serde_json::json;
+
+use crate::support::scene::{every_second, message};
+use crate::support::{Scene, World, eventually_within};
+
+const NOT_READY: &str = "Ready=False:AccountNotReady Initiated=False Approved=False Reconciling";
+const NOT_ALLOWED: &str = "Ready=False:AccountNotAllowed Initiated=False Approved=False Reconciling";
+const AWAITING: &str = "Ready=False:AwaitingApproval Initiated=True Approved=False";
+
+#[tokio::test(flavor = "multi_thread")]
+pub async fn a_consent_names_the_account_then_the_secret_then_the_key_that_is_missing() {
+    let scene = Scene::of(World::without_account("missing").await, &[]).await;
+    let namespace = scene.namespace.clone();
+    scene.ask("ada", json!({})).await;
+    let says = |text: String| move |consent: &_| crate::support::scene::reading(consent) == NOT_READY && message(consent).contains(&text);
+    let account = format!("HeyGenAccount \"{namespace}/{namespace}\"");
+    scene.until_it("ada", "the account", says(format!("{account} does not exist"))).await;
+    scene.account(every_second()).await;
+    let secret = format!("Secret \"{namespace}/{namespace}\"");
+    scene.until_it("ada", "the Secret", says(format!("{account}: {secret} does not exist"))).await;
+    let empty: Secret = serde_json::from_value(json!({ "metadata": { "name": namespace }, "stringData": { "other": "x" } })).unwrap();
+    scene.secrets(&namespace).create(&PostParams::default(), &empty).await.unwrap();
+    scene.until_it("ada", "the key", says(format!("{secret} has no usable key \"key\""))).await;
+    assert_eq!(scene.simulator.summary().requests, 0);
+    scene.secret(&namespace, &namespace, &scene.key).await;
+    scene.until_told("ada", AWAITING).await;
+    assert_eq!(scene.executed("ada"), 1);
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_kill_switch_of_an_account_stops_it_and_lets_it_go_on() {
+    let scene = Scene::start("killed").await;
+    scene.ask("before", json!({})).await;
+    let before = scene.until_told("before", AWAITING).await;
+    let mut account = every_second();
+    account["suspend"] = json!(true);
+    scene.account(account).await;
+    scene.until_account("Suspended").await;
+    scene.ask("after", json!({})).await;
+    let told = scene.until_told("after", NOT_READY).await;
+    assert!(message(&told).contains("suspended by spec.suspend"), "{}", message(&told));
+    assert_eq!(scene.reads("after"), 0);
+    let untouched = scene.consents().get("before").await.unwrap();
+    assert_eq!(untouched.metadata.resource_version, before.metadata.resource_version, "an account's trouble is not its consents'");
+    scene.account(every_second()).await;
+    scene.until_told("after", AWAITING).await;
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_refused_before_the_request_is_told_and_a_rotation_heals_at_once() {
+    let scene = Scene::start("rotated").await;
+    scene.until_account("CredentialsAccepted").await;
+    scene.ask("ada", json!({})).await;
+    scene.until_told("ada", AWAITING).await;
+    let new_key = format!("{}_rotated", scene.key);
+    scene.secret(&scene.namespace, &scene.namespace, &new_key).await;
+    scene.simulator.set_key(MAIN_ACCOUNT, new_key).unwrap();
+    scene.simulator.approve("ada").unwrap();
+    let began = std::time::Instant::now();
+    scene.until_told("ada", "Ready=True:Approved Initiated=True Approved=True").await;
+    assert!(began.elapsed().as_secs() < 30, "it waited for the regular re-reading: {:?}", began.elapsed());
+    assert!(scene.simulator.summary().by_status[&401] <= 3);
+    assert_eq!(scene.versions("ada").len(), 3, "created, AwaitingApproval, Approved: the key changed the account alone");
+
+    scene.simulator.set_key_refused(MAIN_ACCOUNT, true).unwrap();
+    scene.ask("bob", json!({})).await;
+    let told = scene.until_told("bob", NOT_READY).await;
+    assert!(message(&told).contains("refuses the key"), "{}", message(&told));
+    scene.until_account("CredentialsRejected").await;
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_never_sent_in_the_clear_unless_that_is_allowed() {
+    let world = World::without_account("insecure").await;
+    let mut account = every_second();
+    account["baseURL"] = json!(world.base_url);
+    world.cluster_account(account.clone()).await;
+    let reference = json!({ "kind": "ClusterHeyGenAccount", "name": world.namespace });
+    let secure = ["--allow-insecure-base-url=false", "--heygen-base-url=https://127.0.0.1:9"];
+    let scene = Scene::of(world, &secure).await;
+    scene.ask("ada", json!({ "accountRef": reference })).await;
+    let told = scene.until_told("ada", NOT_READY).await;
+    assert!(message(&told).contains("spec.baseURL is http"), "{}", message(&told));
+    assert_eq!(scene.simulator.summary().requests, 0);
+    account["baseURL"] = json!(scene.base_url.replace("http://", "https://"));
+    scene.cluster_account(account).await;
+    // The simulator speaks no TLS: the account is usable and HeyGen cannot be reached.
+    scene.until_told("ada", "Ready=False:Initiating Initiated=False Approved=False Reconciling").await;
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+pub async fn an_account_serves_the_namespaces_that_it_names_or_selects() {
+    let world = World::without_account("allowed").await;
+    let mut named = every_second();
+    named["allowedNamespaces"] = json!({ "names": ["somewhere-else"] });
+    world.cluster_account(named.clone()).await;
+    let account = json!({ "kind": "ClusterHeyGenAccount", "name": world.namespace });
+    let scene = Scene::of(world, &[]).await;
+    scene.ask("ada", json!({ "accountRef": account })).await;
+    let told = scene.until_told("ada", NOT_ALLOWED).await;
+    assert!(message(&told).contains(&format!("does not serve namespace \"{}\"", scene.namespace)), "{}", message(&told));
+    assert!(!message(&told).contains("somewhere-else"), "{}", message(&told));
+    assert_eq!(scene.reads("ada"), 0);
+    named["allowedNamespaces"] = json!({ "names": ["somewhere-else", scene.namespace] });
+    scene.cluster_account(named.clone()).await;
+    scene.until_told("ada", AWAITING).await;
+
+    named["allowedNamespaces"] = json!({ "selector": { "matchLabels": { "twins": "yes" } } });
+    scene.cluster_account(named).await;
+    scene.ask("bob", json!({ "accountRef": account })).await;
+    scene.until_told("bob", NOT_ALLOWED).await;
+    let namespaces: Api<Namespace> = Api::all(scene.client.clone());
+    let labels = json!({ "metadata": { "labels": { "twins": "yes" } } });
+    namespaces.patch(&scene.namespace, &PatchParams::default(), &Patch::Merge(labels)).await.unwrap();
+    // Labels are believed for a minute.
+    eventually_within(std::time::Duration::from_secs(120), "the label is noticed", || async {
+        let bob = scene.consents().get("bob").await.unwrap();
+        if crate::support::scene::reading(&bob) == AWAITING { Ok(()) } else { Err(crate::support::scene::reading(&bob)) }
+    })
+    .await;
+    scene.end().await;
+}

@@ -1,0 +1,198 @@
+//! What HeyGen says about the person: approved, waived, not required, refused, failed, and words that nobody knows.
+
+use heygen_simulator::{GroupDefinition, GroupPatch, Look};
+use serde_json::json;
+
+use crate::support::scene::{every_second, link};
+use crate::support::{Scene, World};
+
+const AWAITING: &str = "Ready=False:AwaitingApproval Initiated=True Approved=False";
+const APPROVED: &str = "Ready=True:Approved Initiated=True Approved=True";
+
+#[tokio::test(flavor = "multi_thread")]
+pub async fn both_words_for_an_approval_are_one() {
+    let scene = Scene::start("approved").await;
+    for name in ["ada", "bob"] {
+        scene.ask(name, json!({})).await;
+        scene.until_told(name, AWAITING).await;
+    }
+    scene.simulator.set_consent_status("ada", Some("approved")).unwrap();
+    scene.simulator.set_consent_status("bob", Some("Accepted")).unwrap();
+    for (name, word) in [("ada", "approved"), ("bob", "Accepted")] {
+        let status = scene.until_told(name, APPROVED).await.status.unwrap();
+        assert_eq!(status.consent_status.as_deref(), Some(word));
+        assert!(status.approval_time.is_some());
+        assert_eq!(status.history.len(), 2, "{:?}", status.history);
+    }
+    scene.left_alone(&["ada", "bob"]).await;
+    assert_eq!((scene.executed("ada"), scene.executed("bob")), (1, 1));
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approval_found_at_heygen_is_adopted_without_a_request_also_after_a_higher_epoch() {
+    let scene = Scene::start("adopted").await;
+    let approved = GroupDefinition { consent_status: Some("approved".into()), ..GroupDefinition::twin("ada") };
+    scene.simulator.create_group(approved).unwrap();
+    scene.ask_again("ada", json!({})).await;
+    let told = "Ready=True:Approved Initiated=False Approved=True";
+    let adopted = scene.until_told("ada", told).await.status.unwrap();
+    assert!(adopted.initiation.is_none() && adopted.initiation_time.is_none() && adopted.url.is_none());
+    scene.change("ada", json!({ "requestEpoch": 3 })).await;
+    scene.until_told("ada", told).await;
+    scene.left_alone(&["ada"]).await;
+    assert!(scene.posts("ada").is_empty());
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+pub async fn a_waiver_by_word_and_one_by_silence_need_no_request() {
+    let world = World::without_account("waived").await;
+    let mut account = every_second();
+    account["consentPolicy"] = json!({ "waived": ["skipped"], "absentMeansWaived": true });
+    world.cluster_account(account).await;
+    let account = json!({ "kind": "ClusterHeyGenAccount", "name": world.namespace });
+    let scene = Scene::of(world, &[]).await;
+    for (name, word) in [("ada", Some("Skipped".to_owned())), ("bob", None)] {
+        scene.simulator.create_group(GroupDefinition { consent_status: word, ..GroupDefinition::twin(name) }).unwrap();
+        scene.ask_again(name, json!({ "accountRef": account })).await;
+    }
+    for name in ["ada", "bob"] {
+        scene.until_told(name, "Ready=True:ConsentWaived Initiated=False Approved=True").await;
+    }
+    scene.left_alone(&["ada", "bob"]).await;
+    assert_eq!(scene.posts("ada").len() + scene.posts("bob").len(), 0);
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+pub async fn only_a_group_of_nothing_but_photos_needs_no_consent() {
+    let scene = Scene::start("photos").await;
+    let photos = |count: usize| (0..count).map(|number| Look::photo_avatar(format!("photo-{number}"))).collect::<Vec<_>>();
+    let with_twin = [photos(70), vec![Look::digital_twin("twin")]].concat();
+    for (name, looks) in [("photos", photos(70)), ("mixed", with_twin), ("empty", Vec::new())] {
+        let group = GroupDefinition { looks: Some(looks), consent_status: None, ..GroupDefinition::twin(name) };
+        scene.simulator.create_group(group).unwrap();
+        scene.ask_again(name, json!({})).await;
+    }
+    scene.until_told("photos", "Ready=True:ConsentNotRequired Initiated=False Approved=False").await;
+    scene.until_told("mixed", AWAITING).await;
+    scene.until_told("empty", "Ready=False:Initiating Initiated=False Approved=False Reconciling").await;
+    scene.left_alone(&["photos", "mixed", "empty"]).await;
+    assert_eq!(["photos", "mixed", "empty"].map(|name| scene.executed(name)), [0, 1, 0]);
+
+    let trained = GroupPatch { looks: Some(vec![Look::digital_twin("twin")]), ..GroupPatch::default() };
+    scene.simulator.patch_group("empty", trained).unwrap();
+    scene.until_told("empty", AWAITING).await;
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+pub async fn a_person_who_refused_is_asked_again_only_under_a_higher_epoch() {
+    let scene = Scene::start("refused").await;
+    scene.ask("ada", json!({})).await;
+    let first = link(&scene.until_told("ada", AWAITING).await);
+    scene.simulator.reject("ada").unwrap();
+    let refused = GroupDefinition { consent_status: Some("declined".into()), ..GroupDefinition::twin("bob") };
+    scene.simulator.create_group(refused).unwrap();
+    scene.ask_again("bob", json!({})).await;
+    scene.until_told("ada", "Ready=False:ConsentRefused Initiated=True Approved=False Stalled").await;
+    scene.until_told("bob", "Ready=False:ConsentRefused Initiated=False Approved=False Stalled").await;
+    scene.left_alone(&["ada", "bob"]).await;
+    assert_eq!((scene.executed("ada"), scene.executed("bob")), (1, 0));
+
+    scene.change("ada", json!({ "requestEpoch": 1 })).await;
+    let second = link(&scene.until_told("ada", AWAITING).await);
+    assert!(second.is_some() && second != first, "the link of the refused request stands");
+    assert_eq!(scene.executed("ada"), 2);
+    scene.change("bob", json!({ "requestEpoch": 1 })).await;
+    scene.until_told("bob", AWAITING).await;
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_that_heygen_takes_back_heals_without_a_touch() {
+    let scene = Scene::start("unrefused").await;
+    scene.ask("ada", json!({})).await;
+    scene.until_told("ada", AWAITING).await;
+    scene.simulator.reject("ada").unwrap();
+    scene.until("ada", "ConsentRefused").await;
+    scene.simulator.approve("ada").unwrap();
+    scene.until_told("ada", APPROVED).await;
+    assert_eq!(scene.executed("ada"), 1);
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+pub async fn a_failed_training_is_told_and_leaves_an_approval_as_it_was() {
+    let scene = Scene::start("failed").await;
+    let failed = || GroupPatch { status: Some(Some("failed".into())), ..GroupPatch::default() };
+    scene.simulator.create_group(GroupDefinition { status: Some("failed".into()), ..GroupDefinition::twin("new") }).unwrap();
+    scene.ask_again("new", json!({})).await;
+    for name in ["asked", "given"] {
+        scene.ask(name, json!({})).await;
+        scene.until_told(name, AWAITING).await;
+    }
+    scene.simulator.approve("given").unwrap();
+    scene.until_told("given", APPROVED).await;
+    scene.simulator.patch_group("asked", failed()).unwrap();
+    scene.simulator.patch_group("given", failed()).unwrap();
+    scene.until_told("new", "Ready=False:AvatarFailed Initiated=False Approved=False Stalled").await;
+    scene.until_told("asked", "Ready=False:AvatarFailed Initiated=True Approved=False Stalled").await;
+    scene.until_told("given", "Ready=False:AvatarFailed Initiated=True Approved=True Stalled").await;
+    scene.left_alone(&["new", "asked", "given"]).await;
+    assert_eq!(["new", "asked", "given"].map(|name| scene.executed(name)), [0, 1, 1]);
+
+    for name in ["new", "asked", "given"] {
+        scene.simulator.patch_group(name, GroupPatch { status: Some(Some("completed".into())), ..GroupPatch::default() }).unwrap();
+    }
+    scene.until_told("new", AWAITING).await;
+    scene.until_told("asked", AWAITING).await;
+    scene.until_told("given", APPROVED).await;
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+pub async fn an_unknown_word_is_shown_and_neither_makes_nor_breaks_an_approval() {
+    let scene = Scene::start("unknown-word").await;
+    let odd = GroupDefinition { consent_status: Some("Granted?".into()), ..GroupDefinition::twin("new") };
+    scene.simulator.create_group(odd).unwrap();
+    scene.ask_again("new", json!({})).await;
+    for name in ["asked", "given"] {
+        scene.ask(name, json!({})).await;
+        scene.until_told(name, AWAITING).await;
+    }
+    scene.simulator.approve("given").unwrap();
+    let approval = scene.until_told("given", APPROVED).await.status.unwrap().approval_time;
+    for name in ["asked", "given"] {
+        scene.simulator.set_consent_status(name, Some("completed")).unwrap();
+    }
+    let new = scene.until_told("new", "Ready=Unknown:UnrecognizedConsentStatus Initiated=False Approved=False").await;
+    assert_eq!(new.status.unwrap().consent_status.as_deref(), Some("Granted?"), "shown as HeyGen says it");
+    scene.until_told("asked", "Ready=Unknown:UnrecognizedConsentStatus Initiated=True Approved=False").await;
+    let word = |consent: &twinconsent::api::consent::DigitalTwinConsent| consent.status.clone().unwrap().consent_status;
+    let given = scene.until_it("given", "the word is shown", |consent| word(consent).as_deref() == Some("completed")).await;
+    assert_eq!(crate::support::scene::reading(&given), APPROVED);
+    assert_eq!(given.status.unwrap().approval_time, approval);
+    scene.left_alone(&["new", "asked", "given"]).await;
+    assert_eq!(["new", "asked", "given"].map(|name| scene.executed(name)), [0, 1, 1]);
+
+    scene.simulator.set_consent_status("new", Some("pending")).unwrap();
+    scene.simulator.set_consent_status("asked", Some("pending")).unwrap();
+    scene.until_told("new", AWAITING).await;
+    scene.until_told("asked", AWAITING).await;
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_word_after_an_approval_changes_nothing_but_a_metric() {
+    let scene = Scene::start("silent").await;
+    scene.ask("ada", json!({})).await;
+    scene.until_told("ada", AWAITING).await;
+    scene.simulator.approve("ada").unwrap();
+    scene.until_told("ada", APPROVED).await;
+    scene.simulator.set_consent_status("ada", None).unwrap();
+    scene.left_alone(&["ada"]).await;
+    assert!(scene.operator().counter("twinconsent_null_after_grant_total", "").await >= 1.0);
+    scene.end().await;
+}

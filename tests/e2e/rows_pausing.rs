@@ -1,0 +1,41 @@
+//! Suspension, before any look and later.
+
+use serde_json::json;
+
+use crate::support::Scene;
+
+#[tokio::test(flavor = "multi_thread")]
+pub async fn a_consent_that_is_suspended_before_any_look_asks_nothing_until_it_is_resumed() {
+    let scene = Scene::start("suspended").await;
+    scene.ask("ada", json!({ "suspend": true })).await;
+    let told = "Ready=Unknown:Suspended Initiated=False Approved=False Suspended";
+    scene.until_told("ada", told).await;
+    scene.ask("bob", json!({})).await;
+    scene.until_read("bob", 4).await;
+    assert_eq!((scene.reads("ada"), scene.posts("ada").len()), (0, 0));
+    assert_eq!(scene.versions("ada").len(), 2, "created, told");
+    scene.change("ada", json!({ "suspend": null })).await;
+    scene.until_told("ada", "Ready=False:AwaitingApproval Initiated=True Approved=False").await;
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consent_that_is_suspended_later_keeps_its_status_until_it_is_resumed() {
+    let scene = Scene::start("suspended-later").await;
+    scene.ask("ada", json!({})).await;
+    scene.ask("bob", json!({})).await;
+    let awaiting = "Ready=False:AwaitingApproval Initiated=True Approved=False";
+    scene.until_told("ada", awaiting).await;
+    scene.change("ada", json!({ "suspend": true })).await;
+    let suspended = scene.until_told("ada", &format!("{awaiting} Suspended")).await;
+    let reads = scene.reads("ada");
+    scene.simulator.approve("ada").unwrap();
+    scene.until_read("bob", scene.reads("bob") + 4).await;
+    let later = scene.consents().get("ada").await.unwrap();
+    assert_eq!(later.metadata.resource_version, suspended.metadata.resource_version);
+    assert!(scene.reads("ada") <= reads + 1, "one look may have been under way");
+    scene.change("ada", json!({ "suspend": false })).await;
+    scene.until_told("ada", "Ready=True:Approved Initiated=True Approved=True").await;
+    assert_eq!(scene.executed("ada"), 1);
+    scene.end().await;
+}

@@ -1,0 +1,86 @@
+//! Requests that HeyGen refuses, that cannot be sent, and that have to wait for their turn.
+
+use heygen_simulator::{AccountPatch, FaultAction, FaultRule, MAIN_ACCOUNT, PathKind};
+use serde_json::json;
+
+use crate::support::scene::{message, reading};
+use crate::support::{Scene, World};
+
+const AWAITING: &str = "Ready=False:AwaitingApproval Initiated=True Approved=False";
+
+#[tokio::test(flavor = "multi_thread")]
+pub async fn a_request_that_heygen_calls_invalid_names_the_field_and_heals_when_heygen_changes_its_mind() {
+    let scene = Scene::start("invalid").await;
+    let refusal = json!({ "error": { "code": "invalid_parameter", "message": "prose that nobody may quote", "param": "reroute_url" } });
+    let fault = FaultRule::new(FaultAction::raw(400, "application/json", refusal.to_string())).on(PathKind::Consent);
+    let fault = scene.simulator.add_fault(fault).unwrap();
+    scene.ask("ada", json!({ "rerouteURL": "https://example.com/thanks" })).await;
+    let told = scene.until_told("ada", "Ready=False:InvalidRequest Initiated=False Approved=False Stalled").await;
+    assert!(message(&told).contains("`reroute_url`") && !message(&told).contains("prose"), "{}", message(&told));
+    scene.left_alone(&["ada"]).await;
+    assert_eq!(scene.executed("ada"), 0);
+    scene.simulator.remove_fault(fault).unwrap();
+    scene.until_told("ada", AWAITING).await;
+    assert_eq!(scene.executed("ada"), 1);
+    assert_eq!(scene.simulator.group_summary("ada").keys.len(), 1, "no error answer changes the key");
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_url_that_the_validation_rules_let_pass_and_nobody_can_open_is_never_sent() {
+    let scene = Scene::start("port").await;
+    scene.ask("ada", json!({ "rerouteURL": "https://example.com:99999/thanks" })).await;
+    let told = scene.until_told("ada", "Ready=False:InvalidRequest Initiated=False Approved=False Stalled").await;
+    assert!(message(&told).contains("spec.rerouteURL"), "{}", message(&told));
+    scene.ask("bob", json!({})).await;
+    scene.until_read("bob", 4).await;
+    assert_eq!((scene.reads("ada"), scene.posts("ada").len()), (0, 0));
+    scene.change("ada", json!({ "rerouteURL": "https://example.com/thanks", "requestEpoch": 1 })).await;
+    scene.until_told("ada", AWAITING).await;
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+pub async fn what_an_account_is_not_entitled_to_stops_one_object_and_no_neighbour() {
+    let scene = Scene::start("entitled").await;
+    let denied = FaultAction::error(403, "resource_access_denied", "not yours");
+    let denied = scene.simulator.add_fault(FaultRule::new(denied).on(PathKind::Group).group("foreign")).unwrap();
+    scene.ask("foreign", json!({})).await;
+    scene.ask("clip", json!({ "consentVideo": { "assetID": "clip-1" } })).await;
+    scene.ask("neighbour", json!({})).await;
+    let stalled = "Ready=False:NotEntitled Initiated=False Approved=False Stalled";
+    let foreign = scene.until_told("foreign", stalled).await;
+    assert!(message(&foreign).contains("`resource_access_denied`"), "{}", message(&foreign));
+    scene.until_told("clip", stalled).await;
+    scene.until_told("neighbour", AWAITING).await;
+    scene.simulator.approve("neighbour").unwrap();
+    scene.until_told("neighbour", "Ready=True:Approved Initiated=True Approved=True").await;
+    scene.left_alone(&["foreign", "clip"]).await;
+    assert_eq!((scene.executed("foreign"), scene.executed("clip")), (0, 0));
+    scene.until_account("CredentialsAccepted").await;
+
+    scene.simulator.remove_fault(denied).unwrap();
+    scene.simulator.patch_account(MAIN_ACCOUNT, AccountPatch { enterprise: Some(true), ..AccountPatch::default() }).unwrap();
+    scene.until_told("foreign", AWAITING).await;
+    scene.until_it("clip", "asked", |consent| reading(consent).contains("Initiated=True")).await;
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+pub async fn a_request_that_waits_for_its_turn_says_so_and_costs_one_write_more() {
+    let account = json!({
+        "rateLimit": { "requestsPerMinute": 20, "burst": 1 },
+        "polling": { "interval": "1s", "minimum": "1s", "approved": "1s", "unknown": "1s" },
+    });
+    let scene = Scene::of(World::with_account("limited", account).await, &[]).await;
+    scene.ask("ada", json!({})).await;
+    scene.until_told("ada", "Ready=False:Initiating Initiated=False Approved=False Reconciling").await;
+    scene.until_told("ada", AWAITING).await;
+    scene.simulator.approve("ada").unwrap();
+    scene.until_told("ada", "Ready=True:Approved Initiated=True Approved=True").await;
+    scene.left_alone(&["ada"]).await;
+    let told: Vec<String> = scene.versions("ada").iter().map(reading).collect();
+    assert_eq!(told.len(), 4, "created, Initiating, AwaitingApproval, Approved: {told:?}");
+    assert_eq!(scene.executed("ada"), 1);
+    scene.end().await;
+}

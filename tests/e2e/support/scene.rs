@@ -1,0 +1,267 @@
+//! A world with an operator in it, and a witness of everything that the operator tells about its consents.
+
+use std::collections::BTreeMap;
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::StreamExt as _;
+use heygen_simulator::{GroupDefinition, PathKind, RecordedRequest};
+use k8s_openapi::api::events::v1::Event;
+use kube::ResourceExt as _;
+use kube::api::{Api, ListParams, Patch, PatchParams};
+use kube::runtime::watcher;
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use twinconsent::api::account::HeyGenAccount;
+use twinconsent::api::consent::DigitalTwinConsent;
+
+use super::{Operator, World, eventually};
+
+/// How many more looks prove that an object is left alone.
+const LOOKS_WITHOUT_A_WRITE: u64 = 3;
+
+/// An account that looks at everything every second.
+pub fn every_second() -> Value {
+    json!({
+        "rateLimit": { "requestsPerMinute": 60000, "burst": 1000 },
+        "polling": { "interval": "1s", "minimum": "1s", "approved": "1s", "unknown": "1s" },
+    })
+}
+
+/// A world with an operator and a witness.
+pub struct Scene {
+    world: World,
+    operator: Operator,
+    witness: Witness,
+}
+
+impl Deref for Scene {
+    type Target = World;
+
+    fn deref(&self) -> &World {
+        &self.world
+    }
+}
+
+impl Scene {
+    /// A world whose account looks every second, and an operator for it.
+    pub async fn start(name: &str) -> Self {
+        Self::of(World::start(name).await, &[]).await
+    }
+
+    /// An operator with these arguments in a world that is set up already.
+    pub async fn of(world: World, arguments: &[&str]) -> Self {
+        let witness = Witness::of(world.consents()).await;
+        let operator = world.operator(arguments).await;
+        Self { world, operator, witness }
+    }
+
+    /// An operator that logs in with this kubeconfig.
+    pub async fn logged_in_with(world: World, kubeconfig: &str) -> Self {
+        let witness = Witness::of(world.consents()).await;
+        let operator = Operator::start_as(&world, kubeconfig, &[]);
+        operator.until_ready().await;
+        Self { world, operator, witness }
+    }
+
+    /// The operator.
+    pub fn operator(&self) -> &Operator {
+        &self.operator
+    }
+
+    /// Ends the operator, lets the world change meanwhile, and starts another.
+    pub async fn restart(self, meanwhile: impl AsyncFnOnce(&World)) -> Self {
+        let Self { world, operator, witness } = self;
+        operator.terminate().await;
+        meanwhile(&world).await;
+        let operator = world.operator(&[]).await;
+        Self { world, operator, witness }
+    }
+
+    /// Creates a digital twin at HeyGen, and a consent of the same name that asks for it.
+    pub async fn ask(&self, name: &str, spec: Value) {
+        self.simulator.create_group(GroupDefinition::twin(name)).unwrap();
+        self.ask_again(name, spec).await;
+    }
+
+    /// Creates a consent for a group of the same name that exists already, or does not exist.
+    pub async fn ask_again(&self, name: &str, mut spec: Value) {
+        spec["groupID"] = json!(name);
+        self.consent(name, spec).await;
+    }
+
+    /// Waits until a consent's conditions read like this, all of them.
+    pub async fn until_told(&self, name: &str, expected: &str) -> DigitalTwinConsent {
+        self.until_it(name, expected, |consent| reading(consent) == expected && is_observed(consent)).await
+    }
+
+    /// Waits until HeyGen was asked about these groups several times more, and sees that none of the consents was touched.
+    pub async fn left_alone(&self, names: &[&str]) {
+        let mut before = Vec::new();
+        for name in names {
+            before.push((self.consents().get(name).await.unwrap().resource_version(), self.reads(name)));
+        }
+        for (name, (version, reads)) in names.iter().zip(before) {
+            self.until_read(name, reads + LOOKS_WITHOUT_A_WRITE).await;
+            let after = self.consents().get(name).await.unwrap();
+            assert_eq!(after.resource_version(), version, "{name} was written although nothing had changed: {}", reading(&after));
+        }
+    }
+
+    /// How often the group was read.
+    pub fn reads(&self, group: &str) -> u64 {
+        self.simulator.group_summary(group).reads
+    }
+
+    /// Waits until the group was read so often.
+    pub async fn until_read(&self, group: &str, reads: u64) {
+        eventually("HeyGen is asked about the group", || async {
+            let now = self.reads(group);
+            if now >= reads { Ok(()) } else { Err(format!("{group}: {now} of {reads}")) }
+        })
+        .await;
+    }
+
+    /// The consent requests for a group, in order.
+    pub fn posts(&self, group: &str) -> Vec<RecordedRequest> {
+        let requests = self.simulator.requests_since(0).into_iter();
+        requests.filter(|request| request.kind == PathKind::Consent && request.group.as_deref() == Some(group)).collect()
+    }
+
+    /// How many consent requests HeyGen executed for a group.
+    pub fn executed(&self, group: &str) -> u64 {
+        self.simulator.group_summary(group).executed
+    }
+
+    /// The reasons of the events about an object, in order of time.
+    pub async fn events(&self, name: &str) -> Vec<String> {
+        let events: Api<Event> = Api::namespaced(self.client.clone(), &self.namespace);
+        let mut events = events.list(&ListParams::default()).await.unwrap().items;
+        events.retain(|event| event.regarding.as_ref().and_then(|about| about.name.as_deref()) == Some(name));
+        events.sort_by_key(|event| event.event_time.as_ref().map(|time| time.0));
+        events.into_iter().filter_map(|event| event.reason).collect()
+    }
+
+    /// Waits until the events about an object have these reasons.
+    pub async fn until_events(&self, name: &str, expected: &[&str]) {
+        eventually("the events are written", || async {
+            let events = self.events(name).await;
+            if events == expected { Ok(()) } else { Err(format!("{events:?}")) }
+        })
+        .await;
+    }
+
+    /// What the witness saw of a consent so far, oldest first; the first is the object as it was created.
+    pub fn versions(&self, name: &str) -> Vec<DigitalTwinConsent> {
+        self.witness.versions().remove(name).unwrap_or_default()
+    }
+
+    /// Ends the operator, and sees that it kept its promises in everything it wrote.
+    pub async fn end(self) {
+        let Self { world, operator, witness } = self;
+        let links = super::leaks::secrets_of(&world);
+        for versions in witness.versions().values() {
+            versions.iter().for_each(|consent| keeps_the_rules(consent, &links));
+        }
+        witness.task.abort();
+        world.end([operator]).await;
+    }
+}
+
+/// Sees every version of every consent in a namespace.
+struct Witness {
+    seen: Arc<Mutex<BTreeMap<String, Vec<DigitalTwinConsent>>>>,
+    task: JoinHandle<()>,
+}
+
+impl Witness {
+    async fn of(consents: Api<DigitalTwinConsent>) -> Self {
+        let seen = Arc::new(Mutex::new(BTreeMap::<String, Vec<DigitalTwinConsent>>::new()));
+        let (begun, has_begun) = oneshot::channel();
+        let (written, mut begun) = (seen.clone(), Some(begun));
+        let task = tokio::spawn(async move {
+            let mut events = watcher(consents, watcher::Config::default()).boxed();
+            while let Some(event) = events.next().await {
+                match event {
+                    Ok(watcher::Event::InitDone) => drop(begun.take().map(|begun| begun.send(()))),
+                    Ok(watcher::Event::Apply(consent) | watcher::Event::InitApply(consent)) => {
+                        let mut seen = written.lock().unwrap_or_else(PoisonError::into_inner);
+                        seen.entry(consent.name_any()).or_default().push(consent);
+                    }
+                    _ => {}
+                }
+            }
+        });
+        has_begun.await.unwrap();
+        Self { seen, task }
+    }
+
+    fn versions(&self) -> BTreeMap<String, Vec<DigitalTwinConsent>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// What holds of every version of every consent.
+fn keeps_the_rules(consent: &DigitalTwinConsent, links: &[String]) {
+    let told = reading(consent);
+    assert!(!(told.contains("Reconciling") && told.contains("Stalled")), "{told}");
+    assert!(consent.finalizers().is_empty(), "a finalizer: the deletion would wait for us");
+    let status = consent.status.clone().unwrap_or_default();
+    assert_eq!(status.conditions.is_empty(), status.observed_generation == Some(-1), "{told}: {:?}", status.observed_generation);
+    for condition in &status.conditions {
+        assert_eq!(condition.observed_generation, status.observed_generation, "{told}");
+        assert!(!links.iter().any(|link| condition.message.contains(link.as_str())), "{told}: a link in a message");
+    }
+}
+
+fn is_observed(consent: &DigitalTwinConsent) -> bool {
+    consent.status.as_ref().is_some_and(|status| status.observed_generation == consent.metadata.generation)
+}
+
+/// All conditions in one line: `Ready=False:ConsentRefused Initiated=True Approved=False Stalled`.
+///
+/// The three that always stand come with their status; of the others, which stand only while True, the name is enough.
+pub fn reading(consent: &DigitalTwinConsent) -> String {
+    let conditions = consent.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+    let words = conditions.iter().map(|condition| match (condition.type_.as_str(), condition.status.as_str()) {
+        ("Ready", status) => format!("Ready={status}:{}", condition.reason),
+        (type_ @ ("Initiated" | "Approved"), status) => format!("{type_}={status}"),
+        (type_, "True") => type_.to_owned(),
+        (type_, status) => format!("{type_}={status}"),
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// The message of `Ready`.
+pub fn message(consent: &DigitalTwinConsent) -> String {
+    let conditions = &consent.status.as_ref().unwrap().conditions;
+    conditions.iter().find(|condition| condition.type_ == "Ready").unwrap().message.clone()
+}
+
+/// The link in the status.
+pub fn link(consent: &DigitalTwinConsent) -> Option<String> {
+    consent.status.as_ref()?.url.clone()
+}
+
+impl World {
+    /// Creates or changes another namespaced account, with the key `key` of the Secret of its name.
+    pub async fn other_account(&self, name: &str, mut spec: Value) {
+        spec["apiKeySecretRef"] = json!({ "name": name, "key": "key" });
+        let account =
+            json!({ "apiVersion": "twinconsent.io/v1alpha1", "kind": "HeyGenAccount", "metadata": { "name": name }, "spec": spec });
+        let api: Api<HeyGenAccount> = Api::namespaced(self.client.clone(), &self.namespace);
+        api.patch(name, &PatchParams::apply("test").force(), &Patch::Apply(&account)).await.unwrap();
+    }
+
+    /// Status, reason and message of `Ready` of a namespaced account, once the reason is this one.
+    pub async fn until_other_account(&self, name: &str, reason: &str) -> (String, String) {
+        let api: Api<HeyGenAccount> = Api::namespaced(self.client.clone(), &self.namespace);
+        super::eventually_within(super::DEADLINE * 2, reason, || async {
+            let status = api.get(name).await.map_err(|error| error.to_string())?.status.unwrap_or_default();
+            let ready = status.conditions.iter().find(|condition| condition.type_ == "Ready" && condition.reason == reason);
+            ready.map(|ready| (ready.status.clone(), ready.message.clone())).ok_or_else(|| format!("{name}: {status:?}"))
+        })
+        .await
+    }
+}
