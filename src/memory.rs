@@ -67,6 +67,8 @@ pub struct Attempt {
     pub unanswered_since: Option<Timestamp>,
     /// Whether that was told.
     pub unanswered_told: bool,
+    /// Whether HeyGen answered it with a bare `forbidden`, which may have concerned the whole key.
+    pub forbidden: bool,
 }
 
 /// An accepted consent request.

@@ -102,8 +102,11 @@ impl Draft<'_> {
                     self.memory.retry_at = Some(pace::add(since, CONFIRM_MISSING));
                 }
             }
-            Class::AccessDenied if !settled => self.not_entitled(trouble),
-            Class::AccessDenied => {
+            // A 403 that says no more than "forbidden" may concern the whole key: the first one lets the account probe it, and when it comes
+            // again the probe was accepted.
+            Class::Forbidden if self.memory.trouble != Some(Class::Forbidden) => self.back_off(trouble, Duration::ZERO),
+            Class::AccessDenied | Class::Forbidden if !settled => self.not_entitled(trouble),
+            Class::AccessDenied | Class::Forbidden => {
                 self.note_look();
                 self.back_off(trouble, self.terms().cadence.unknown);
             }
@@ -137,7 +140,10 @@ impl Draft<'_> {
                 };
                 self.render(Situation::InvalidRequest, Some(&message));
             }
-            Class::AccessDenied => self.not_entitled(trouble),
+            Class::Forbidden if !std::mem::replace(&mut self.memory.attempt_of(&request.idempotency_key).forbidden, true) => {
+                self.back_off(trouble, Duration::ZERO);
+            }
+            Class::AccessDenied | Class::Forbidden => self.not_entitled(trouble),
             Class::NotFound => self.look_failed(trouble),
             Class::AlreadyBound => {
                 // The looks go on at their pace, for the person may consent by the link of before; only the request waits.
@@ -153,8 +159,7 @@ impl Draft<'_> {
             | Class::Busy
             | Class::Unreadable
             | Class::Throttled
-            | Class::QuotaExceeded
-            | Class::Forbidden => {
+            | Class::QuotaExceeded => {
                 self.unanswered(request);
                 self.back_off(trouble, Duration::ZERO);
             }

@@ -25,6 +25,7 @@ use twinconsent::api::account::{AccountStatus, ClusterHeyGenAccount, HeyGenAccou
 use twinconsent::api::consent::DigitalTwinConsent;
 
 pub use operator::Operator;
+#[allow(unused_imports, reason = "two test binaries include this, and one plays no scenes")]
 pub use scene::Scene;
 
 /// How long anything that must happen may take, on a machine that is busy with other tests.
