@@ -290,6 +290,49 @@ impl Situation {
         Row { reason, ready, progress, title, message, warning }
     }
 
+    /// The conditions that stand beside `Ready` and speak of this situation.
+    #[must_use]
+    pub const fn besides(self) -> &'static str {
+        match self {
+            Self::Suspended => "`Suspended`",
+            Self::Revoked | Self::Refused => "`Approved=False`, `Stalled`",
+            Self::GroupMissing | Self::TrainingFailed => "`Stalled`; `Approved` stays as it was",
+            Self::Approved => "`Approved`; `Initiated` if this object has asked",
+            Self::Waived => "`Approved`",
+            Self::NotRequired => "–",
+            Self::AccountNotReady | Self::AccountNotAllowed | Self::Initiating => "`Reconciling`",
+            Self::Duplicate | Self::InvalidRequest | Self::NotEntitled | Self::LinkSecretConflict | Self::LinkSecretNotWritable => "`Stalled`",
+            Self::Unrecognized => "`Initiated` if this object has asked",
+            Self::LinkExpired => "`Initiated`, `LinkExpired`",
+            Self::Overdue => "`Initiated`, `Overdue`",
+            Self::Awaiting => "`Initiated`",
+        }
+    }
+
+    /// What kstatus (`kubectl wait`-like tools, Flux, Helm) makes of it; two words where `readyWhen: Initiated` makes the second.
+    #[must_use]
+    pub const fn kstatus(self) -> &'static str {
+        match (self.row().progress, self.row().ready) {
+            (Progress::Stalled, _) => "Failed",
+            (Progress::Reconciling, _) | (_, Ready::False | Ready::Unknown) => "InProgress",
+            (_, Ready::True) => "Current",
+            (_, Ready::WhenInitiated) => "InProgress / Current",
+        }
+    }
+
+    /// What Argo CD's health check makes of it; two words where `readyWhen: Initiated` makes the second.
+    #[must_use]
+    pub const fn argo_cd(self) -> &'static str {
+        match (self.row().progress, self.row().ready) {
+            (Progress::Stalled, _) => "Degraded",
+            (Progress::Reconciling, _) => "Progressing",
+            (_, Ready::True) => "Healthy",
+            (_, Ready::WhenInitiated) => "Suspended / Healthy",
+            // Nothing goes on and nothing is broken: a person is to act.
+            (_, Ready::False | Ready::Unknown) => "Suspended",
+        }
+    }
+
     /// The situation that a reason of `Ready` stands for.
     #[must_use]
     pub fn from_reason(reason: &str) -> Option<Self> {

@@ -1,0 +1,109 @@
+//! What tools that know only conditions make of every situation: kstatus' rules, and a gallery with one object per situation.
+
+use serde_json::{Value, json};
+use twinconsent::api::consent::DigitalTwinConsent;
+use twinconsent::decide::{AccountFact, Ownership};
+use twinconsent::outcome::{Class, LookType, Trouble};
+use twinconsent::settle::situation::{Situation, remembered};
+
+use crate::driver::{HOUR, World};
+use crate::model::{Fault, Model};
+
+/// kstatus' rules for a custom resource.
+pub fn kstatus(consent: &DigitalTwinConsent) -> &'static str {
+    let status = consent.status.clone().unwrap_or_default();
+    let is = |type_: &str, wanted: &str| status.conditions.iter().any(|condition| condition.type_ == type_ && condition.status == wanted);
+    if status.observed_generation.is_some() && status.observed_generation != consent.metadata.generation {
+        "InProgress"
+    } else if is("Reconciling", "True") {
+        "InProgress"
+    } else if is("Stalled", "True") {
+        "Failed"
+    } else if is("Ready", "False") || is("Ready", "Unknown") {
+        "InProgress"
+    } else {
+        "Current"
+    }
+}
+
+/// An object in this situation, with these additions to its spec.
+fn object_in(situation: Situation, extra: &Value) -> World {
+    let mut spec = extra.clone();
+    match situation {
+        Situation::Suspended => spec["suspend"] = true.into(),
+        Situation::LinkSecretConflict | Situation::LinkSecretNotWritable => spec["linkSecretRef"] = json!({"name": "link"}),
+        Situation::Overdue => spec["approvalDeadline"] = "1h".into(),
+        _ => {}
+    }
+    let word = match situation {
+        Situation::Revoked | Situation::Approved => Some("approved"),
+        Situation::Refused => Some("rejected"),
+        Situation::Waived => Some("skipped"),
+        Situation::NotRequired => None,
+        Situation::Unrecognized => Some("weird"),
+        _ => Some("pending"),
+    };
+    let mut world = World::new(spec, Model::saying(word));
+    match situation {
+        Situation::Duplicate => world.ownership = Ownership::Other,
+        Situation::GroupMissing => world.heygen.missing = true,
+        Situation::TrainingFailed => world.heygen.training = Some("failed".into()),
+        Situation::Waived => world.terms = twinconsent::terms::Terms::new(serde_json::from_value(json!({"waived": ["skipped"]})).ok().as_ref(), None, None),
+        Situation::NotRequired => world.heygen.looks = vec![LookType::PhotoAvatar],
+        Situation::AccountNotReady => world.account = Some(AccountFact::NotReady("There is no such account.".into())),
+        Situation::AccountNotAllowed => world.account = Some(AccountFact::NotAllowed("Not this namespace.".into())),
+        Situation::InvalidRequest => world.heygen.fault = Some(Fault::Request(Trouble::of(Class::Invalid))),
+        Situation::NotEntitled => world.heygen.fault = Some(Fault::Request(Trouble::of(Class::AccessDenied))),
+        Situation::LinkSecretConflict => world.secret.foreign = true,
+        Situation::LinkSecretNotWritable => world.secret.unwritable = true,
+        Situation::Initiating => world.heygen.fault = Some(Fault::Trouble(Trouble::of(Class::Unavailable))),
+        _ => {}
+    }
+    world.settle_down();
+    if situation == Situation::Revoked {
+        world.heygen.word = Some("pending".into());
+    }
+    if situation != Situation::Awaiting {
+        world.live(if matches!(situation, Situation::Revoked | Situation::LinkExpired) { 24 * HOUR } else { 2 * HOUR });
+    }
+    world
+}
+
+#[test]
+fn kstatus_says_of_every_situation_what_the_table_says() {
+    for situation in Situation::ALL {
+        let words: Vec<_> = situation.kstatus().split(" / ").collect();
+        for (when, expected) in [("Approved", words[0]), ("Initiated", words[words.len() - 1])] {
+            let world = object_in(situation, &json!({"readyWhen": when}));
+            assert_eq!(remembered(world.status()), Some(situation), "{}", world.trace.join("\n"));
+            assert_eq!(kstatus(&world.object), expected, "{situation:?} with readyWhen {when}");
+        }
+    }
+}
+
+#[test]
+fn the_conditions_beside_ready_are_those_of_the_table() {
+    for situation in Situation::ALL {
+        let world = object_in(situation, &json!({}));
+        for type_ in ["Stalled", "Reconciling", "Overdue", "LinkExpired", "Suspended"] {
+            let told = world.condition(type_).is_some_and(|(status, _)| status == "True");
+            assert_eq!(told, situation.besides().contains(&format!("`{type_}`")), "{situation:?}: {type_}");
+            assert!(told || world.condition(type_).is_none(), "{type_} stands there only while it is True");
+        }
+        let approved = matches!(situation, Situation::Approved | Situation::Waived);
+        assert_eq!(world.condition("Approved").unwrap().0 == "True", approved, "{situation:?}");
+        assert!(situation.besides().contains("`Approved`") || !approved);
+    }
+}
+
+#[test]
+fn an_object_that_nobody_has_looked_at_and_one_with_a_new_generation_are_in_progress() {
+    let mut world = World::new(json!({}), Model::saying(Some("approved")));
+    assert_eq!(kstatus(&world.object), "InProgress");
+    world.settle_down();
+    assert_eq!(kstatus(&world.object), "Current");
+    world.edit(json!({"pollInterval": "5m"}));
+    assert_eq!(kstatus(&world.object), "InProgress");
+    world.settle_down();
+    assert_eq!(kstatus(&world.object), "Current");
+}

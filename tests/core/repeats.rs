@@ -1,0 +1,44 @@
+//! Promise 6, in numbers: how many requests a life may cost.
+
+use serde_json::json;
+use twinconsent::outcome::{Class, Trouble};
+
+use crate::driver::{HOUR, World};
+use crate::model::{Fault, Model};
+
+fn with_share(serial: u32, word: &str) -> World {
+    let mut world = World::new(json!({}), Model::saying(Some(word)));
+    world.object.metadata.uid = Some(format!("{serial:08x}-0000-4000-8000-000000000000"));
+    world
+}
+
+#[test]
+fn a_waiting_consent_is_looked_at_as_often_as_its_age_says_whatever_its_uid() {
+    for serial in 0..40 {
+        let mut world = with_share(serial, "pending");
+        world.live(24 * HOUR);
+        assert!((330..=370).contains(&world.heygen.calls), "{} calls on the first day for uid {serial}", world.heygen.calls);
+        assert_eq!(world.writes, 2, "the request, and LinkExpired");
+    }
+}
+
+#[test]
+fn a_settled_consent_is_looked_at_every_six_hours_and_an_unknown_one_every_ten_minutes() {
+    for (word, expected) in [("approved", 4..=6), ("weird", 143..=147), ("rejected", 143..=147)] {
+        let mut world = with_share(7, word);
+        world.live(24 * HOUR);
+        assert!(expected.contains(&world.heygen.calls), "{word}: {}", world.heygen.calls);
+        assert_eq!(world.writes, 1, "{word}");
+    }
+}
+
+#[test]
+fn trouble_with_looks_after_a_settled_consent_costs_few_requests_and_no_write() {
+    for class in [Class::AccessDenied, Class::NotFound, Class::Unavailable, Class::Unreadable] {
+        let mut world = with_share(7, "approved");
+        world.settle_down();
+        world.heygen.fault = Some(Fault::Trouble(Trouble::of(class)));
+        world.live(48 * HOUR);
+        assert!(world.heygen.calls < 700 && world.writes <= 2, "{class:?}: {} calls, {} writes", world.heygen.calls, world.writes);
+    }
+}
