@@ -257,6 +257,8 @@ if [ "${DEMO_KEEP:-}" != 1 ]; then
     exit 0
 fi
 
+trap 'exit 0' INT            # now it is how the demo ends
+
 cat <<EOF
 
 ${bold}Play on${plain}, in another terminal; everything runs until you press Ctrl-C here:
@@ -264,9 +266,9 @@ ${bold}Play on${plain}, in another terminal; everything runs until you press Ctr
   export KUBECONFIG=$KUBECONFIG
   alias kubectl='$kubectl -n $namespace'
 
-  kubectl get dtc $consent -o yaml                 # conditions, times, history
-  kubectl explain dtc.spec                      # every field
-  sed 's/$group/grace/; s/ada/grace/' examples/minimal.yaml | kubectl apply -f -
+  kubectl get dtc $consent -o yaml   # conditions, times, history
+  kubectl explain dtc.spec      # every field
+  sed 's/$group/grace/; s/: $consent\$/: grace/' examples/minimal.yaml | kubectl apply -f -
   $bin/heygen-simulator person LINK --declines  # LINK is .status.url of grace
 
   The operator's log is $work/operator.log
