@@ -42,7 +42,15 @@ fn page() -> String {
         let reason = format!("`{}`", text.reason);
         row([text.title, ready, &reason, situation.besides(), situation.kstatus(), situation.argo_cd(), text.message]);
         if situation == Situation::Suspended {
-            row(["suspended later", "unchanged", "unchanged", "`Suspended`", "unchanged", "as Ready says, else Suspended", "Set spec.suspend to false to go on."]);
+            row([
+                "suspended later",
+                "unchanged",
+                "unchanged",
+                "`Suspended`",
+                "unchanged",
+                "as Ready says, else Suspended",
+                "Set spec.suspend to false to go on.",
+            ]);
         }
     }
     row([

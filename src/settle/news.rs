@@ -154,12 +154,7 @@ impl Draft<'_> {
                 self.render(Situation::Initiating, Some(wait_message(Wait::AlreadyBound)));
             }
             Class::CredentialsRejected | Class::BillingRequired => self.back_off(trouble, Duration::ZERO),
-            Class::Unreachable
-            | Class::Unavailable
-            | Class::Busy
-            | Class::Unreadable
-            | Class::Throttled
-            | Class::QuotaExceeded => {
+            Class::Unreachable | Class::Unavailable | Class::Busy | Class::Unreadable | Class::Throttled | Class::QuotaExceeded => {
                 self.unanswered(request);
                 self.back_off(trouble, Duration::ZERO);
             }

@@ -73,7 +73,7 @@ fn approved(list: &mut Builder<'_>, situation: Situation) {
         Situation::Refused => list.push(types::APPROVED, "False", "ConsentRefused", "HeyGen reports a refusal."),
         Situation::Revoked => list.push(types::APPROVED, "False", "ConsentRevoked", "HeyGen no longer reports the consent."),
         // A new request leaves the refusal of the one before behind.
-        situation if situation.is_waiting() && !list.old_of(types::APPROVED).is_some_and(|old| old.status == "True") => {
+        situation if situation.is_waiting() && list.old_of(types::APPROVED).is_none_or(|old| old.status != "True") => {
             list.push(types::APPROVED, "False", "NotApproved", "HeyGen has reported no consent.");
         }
         _ => match list.old_of(types::APPROVED) {

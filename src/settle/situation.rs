@@ -301,7 +301,9 @@ impl Situation {
             Self::Waived => "`Approved`",
             Self::NotRequired => "–",
             Self::AccountNotReady | Self::AccountNotAllowed | Self::Initiating => "`Reconciling`",
-            Self::Duplicate | Self::InvalidRequest | Self::NotEntitled | Self::LinkSecretConflict | Self::LinkSecretNotWritable => "`Stalled`",
+            Self::Duplicate | Self::InvalidRequest | Self::NotEntitled | Self::LinkSecretConflict | Self::LinkSecretNotWritable => {
+                "`Stalled`"
+            }
             Self::Unrecognized => "`Initiated` if this object has asked",
             Self::LinkExpired => "`Initiated`, `LinkExpired`",
             Self::Overdue => "`Initiated`, `Overdue`",

@@ -4,6 +4,9 @@
 //! down every link an object ever showed, because "never replaced" cannot be asked of the last state.
 //! Each test that counts also prints its figures; run with `--nocapture` to see them.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test tells its figures, and a log when it fails")]
+
 mod fleet;
 mod kills;
 mod latency;

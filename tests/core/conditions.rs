@@ -58,7 +58,16 @@ fn where_two_rows_apply_the_upper_one_is_told() {
             if is(Case::InvalidSpec) {
                 spec["rerouteURL"] = "https://a.example:99999/".into();
             }
-            let mut world = world(spec, if is(Case::Refused) { "rejected" } else if is(Case::Approved) { "approved" } else { "pending" });
+            let mut world = world(
+                spec,
+                if is(Case::Refused) {
+                    "rejected"
+                } else if is(Case::Approved) {
+                    "approved"
+                } else {
+                    "pending"
+                },
+            );
             world.heygen.training = is(Case::TrainingFailed).then(|| "failed".to_owned());
             world.secret.foreign = is(Case::SecretConflict);
             if is(Case::Duplicate) {
@@ -87,7 +96,9 @@ fn an_object_of_which_nothing_was_seen_has_generation_minus_one_and_no_condition
 
 #[test]
 fn suspended_later_leaves_ready_as_it_is_and_calls_nobody() {
-    for (word, ready) in [("pending", ("False", "AwaitingApproval")), ("approved", ("True", "Approved")), ("rejected", ("False", "ConsentRefused"))] {
+    for (word, ready) in
+        [("pending", ("False", "AwaitingApproval")), ("approved", ("True", "Approved")), ("rejected", ("False", "ConsentRefused"))]
+    {
         let mut world = world(json!({}), "pending");
         world.settle_down();
         world.heygen.word = Some(word.into());
@@ -201,7 +212,8 @@ fn no_word_and_an_unknown_word_after_an_approval_change_nothing_of_it() {
         for (word, metric) in [(None, true), (Some("under_review"), false)] {
             let mut world = world(json!({}), "approved");
             if policy_waives {
-                let waived = ConsentPolicy { waived: Some(vec!["approved".into()]), granted: None, refused: None, absent_means_waived: None };
+                let waived =
+                    ConsentPolicy { waived: Some(vec!["approved".into()]), granted: None, refused: None, absent_means_waived: None };
                 world.terms = Terms::new(Some(&waived), None, None);
             }
             world.settle_down();

@@ -271,7 +271,10 @@ impl World {
         let (seen_at, group) = self.replicas[index].last_look.as_ref().expect("a look comes before every request");
         let meaning = self.terms.policy.read(group.consent_status.as_deref());
         assert!(pace::since(*seen_at, self.now) < secs(60), "the look before the request is {:?} old", pace::since(*seen_at, self.now));
-        assert!(!matches!(meaning, twinconsent::terms::Meaning::Granted | twinconsent::terms::Meaning::Waived), "asked although {meaning:?}");
+        assert!(
+            !matches!(meaning, twinconsent::terms::Meaning::Granted | twinconsent::terms::Meaning::Waived),
+            "asked although {meaning:?}"
+        );
     }
 
     /// Settles and writes what the last step brought.
@@ -279,9 +282,12 @@ impl World {
         let Some(InHand { base, facts, news, then, at }) = self.replicas[index].in_hand.take() else { return Progress::Going };
         let mut current = base.clone();
         let mut settled = settle(&current, &facts, &news, at);
-        if settled.status != current.status.clone().unwrap_or_default() && current.metadata.resource_version != self.object.metadata.resource_version {
+        if settled.status != current.status.clone().unwrap_or_default()
+            && current.metadata.resource_version != self.object.metadata.resource_version
+        {
             let gone = current.metadata.uid != self.object.metadata.uid;
-            let same = base.spec.link_secret_ref == self.object.spec.link_secret_ref && Request::of(&base.spec) == Request::of(&self.object.spec);
+            let same =
+                base.spec.link_secret_ref == self.object.spec.link_secret_ref && Request::of(&base.spec) == Request::of(&self.object.spec);
             if gone || !same || matches!(news, News::Found(_)) {
                 self.note("   (conflict, dropped)".into());
                 self.deliver(index);

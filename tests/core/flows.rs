@@ -43,7 +43,11 @@ fn a_refused_request_is_repeated_at_once_by_a_raised_epoch_or_a_forced_look() {
             world.heygen.fault = refused(class);
             world.live(30);
             world.heygen.fault = None;
-            if forced { world.annotate("now") } else { world.edit(json!({"requestEpoch": 1})) }
+            if forced {
+                world.annotate("now")
+            } else {
+                world.edit(json!({"requestEpoch": 1}))
+            }
             world.settle_down();
             assert_eq!((world.ready().1, world.heygen.posts.len()), ("AwaitingApproval", 2), "{class:?}, forced {forced}");
         }

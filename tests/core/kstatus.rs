@@ -48,7 +48,9 @@ fn object_in(situation: Situation, extra: &Value) -> World {
         Situation::Duplicate => world.ownership = Ownership::Other,
         Situation::GroupMissing => world.heygen.missing = true,
         Situation::TrainingFailed => world.heygen.training = Some("failed".into()),
-        Situation::Waived => world.terms = twinconsent::terms::Terms::new(serde_json::from_value(json!({"waived": ["skipped"]})).ok().as_ref(), None, None),
+        Situation::Waived => {
+            world.terms = twinconsent::terms::Terms::new(serde_json::from_value(json!({"waived": ["skipped"]})).ok().as_ref(), None, None)
+        }
         Situation::NotRequired => world.heygen.looks = vec![LookType::PhotoAvatar],
         Situation::AccountNotReady => world.account = Some(AccountFact::NotReady("There is no such account.".into())),
         Situation::AccountNotAllowed => world.account = Some(AccountFact::NotAllowed("Not this namespace.".into())),

@@ -84,7 +84,9 @@ fn what_a_look_finds_after_the_request_is_followed_and_asks_nobody_again() {
 
 #[test]
 fn an_unreadable_look_asks_nobody_and_changes_nothing() {
-    for class in [Class::Unreachable, Class::Unavailable, Class::Busy, Class::Unreadable, Class::Throttled, Class::QuotaExceeded, Class::Invalid] {
+    for class in
+        [Class::Unreachable, Class::Unavailable, Class::Busy, Class::Unreadable, Class::Throttled, Class::QuotaExceeded, Class::Invalid]
+    {
         let mut world = World::new(json!({}), Model::saying(Some("pending")));
         world.heygen.fault = Some(Fault::Trouble(Trouble::of(class)));
         world.live(HOUR);

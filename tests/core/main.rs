@@ -1,5 +1,7 @@
 //! The pure core without Kubernetes and network: a small driver plays the shell, a model plays HeyGen, the clock is a number.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 mod conditions;
 mod driver;
 mod flows;

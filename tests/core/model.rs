@@ -54,7 +54,13 @@ impl Model {
     }
 
     pub fn group(&self) -> Group {
-        Group { name: Some("Ada".into()), status: self.training.clone(), looks_count: Some(1), created_at: Some(1_700_000_000), consent_status: self.word.clone() }
+        Group {
+            name: Some("Ada".into()),
+            status: self.training.clone(),
+            looks_count: Some(1),
+            created_at: Some(1_700_000_000),
+            consent_status: self.word.clone(),
+        }
     }
 
     pub fn look(&mut self) -> Outcome {

@@ -4,6 +4,9 @@
 //! control plane is shared. When a world ends, everything the operator has written (logs, events, metrics, conditions, printed
 //! columns) is searched for every key and every link that its simulator knows.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test tells its figures, and a log when it fails")]
+
 mod bad_input;
 mod bad_input_answers;
 mod bad_input_cluster;
