@@ -182,7 +182,11 @@ pub fn decide(consent: &DigitalTwinConsent, facts: &Facts, now: Timestamp) -> St
             return Step::Tell(Finding::AccountNotAllowed(why.clone()), Then::Rest(Some(pace::add(now, RECHECK_NAMESPACE))));
         }
         // An account's trouble changes the account, not its settled consents; only time goes on for them.
-        AccountFact::NotReady(_) | AccountFact::NotAllowed(_) => return view.refresh_or_rest(view.next_flag()),
+        AccountFact::NotReady(_) => return view.refresh_or_rest(view.next_flag()),
+        AccountFact::NotAllowed(_) => {
+            let again = pace::add(now, pace::SLOWEST_PENDING);
+            return view.refresh_or_rest(view.next_flag().into_iter().chain([again]).min());
+        }
         AccountFact::Usable(terms) => terms,
     };
     if let Some(field) = invalid_field(consent) {
