@@ -100,8 +100,11 @@ impl Draft<'_> {
                     self.memory.retry_at = Some(pace::add(since, CONFIRM_MISSING));
                 }
             }
-            Class::AccessDenied if !settled => self.not_entitled(trouble),
-            Class::AccessDenied => {
+            // A 403 that says no more than "forbidden" may concern the whole key: the probe tells, and when the answer comes again the probe was
+            // accepted.
+            Class::Forbidden if self.memory.trouble != Some(Class::Forbidden) => self.back_off(trouble, Duration::ZERO),
+            Class::AccessDenied | Class::Forbidden if !settled => self.not_entitled(trouble),
+            Class::AccessDenied | Class::Forbidden => {
                 self.note_look();
                 self.back_off(trouble, self.terms().cadence.unknown);
             }
@@ -121,7 +124,11 @@ impl Draft<'_> {
                 };
                 self.render(Situation::InvalidRequest, Some(&message));
             }
-            Class::AccessDenied => self.not_entitled(trouble),
+            Class::Forbidden if self.memory.trouble != Some(Class::Forbidden) => {
+                self.unanswered();
+                self.back_off(trouble, Duration::ZERO);
+            }
+            Class::AccessDenied | Class::Forbidden => self.not_entitled(trouble),
             Class::NotFound => self.look_failed(trouble),
             Class::AlreadyBound => {
                 self.unanswered();
@@ -133,8 +140,7 @@ impl Draft<'_> {
             | Class::Busy
             | Class::Unreadable
             | Class::Throttled
-            | Class::QuotaExceeded
-            | Class::Forbidden => {
+            | Class::QuotaExceeded => {
                 self.unanswered();
                 self.back_off(trouble, Duration::ZERO);
             }
