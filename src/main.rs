@@ -23,7 +23,8 @@ fn main() -> std::process::ExitCode {
 
 #[expect(clippy::print_stderr, reason = "a process that cannot start says so on stderr")]
 fn complain(problem: &str, code: u8) -> std::process::ExitCode {
-    eprintln!("error: {problem}");
+    // The first line: what a YAML reader adds below it is a part of the kubeconfig, with the credentials in it.
+    eprintln!("error: {}", problem.lines().next().unwrap_or_default());
     code.into()
 }
 
