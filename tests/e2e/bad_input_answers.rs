@@ -12,7 +12,7 @@ const INITIATING: &str = "Ready=False:Initiating Initiated=False Approved=False 
 
 /// Each with the name of the group that gets it.
 fn unbelievable() -> Vec<(&'static str, FaultAction)> {
-    let of_another = json!({ "data": { "id": "another", "name": "x", "created_at": 1, "looks_count": 1, "consent_status": "approved" } });
+    let of_another = json!({ "data": { "avatar_group": { "id": "another", "consent_status": "approved" }, "url": "https://example.com/another" } });
     vec![
         ("not-json", FaultAction::not_json(200)),
         ("empty", FaultAction::empty(200)),

@@ -1,12 +1,16 @@
-//! No cluster, a cluster that goes away, and namespaces that do.
+//! No cluster, a cluster that goes away for a while, and a namespace that goes for good.
 
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
+use controlplane::{ControlPlane, Options};
+use heygen_simulator::{FaultAction, FaultRule, GroupDefinition, PathKind};
+use serde_json::json;
 use tempfile::NamedTempFile;
 
 use crate::support::operator::free_address;
-use crate::support::{Operator, eventually, plane};
+use crate::support::scene::{every_second, link};
+use crate::support::{Operator, World, eventually, plane, prepared};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_its_cluster_the_operator_lives_is_not_ready_and_keeps_trying() {
@@ -34,6 +38,46 @@ async fn without_its_cluster_the_operator_ends_within_a_short_grace_too() {
     let operator = Operator::start_with(&kubeconfig.path().display().to_string(), &["--shutdown-grace=1s"]);
     eventually("alive", || async { operator.get("/livez").await.ok_or("not yet") }).await;
     ends_within(operator, Duration::from_secs(1)).await;
+}
+
+/// One control plane of their own for both: it is the largest thing that a test can start.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_of_the_api_server_costs_no_link_and_the_end_of_a_namespace_waits_for_nobody() {
+    // Never dropped: it ends with this process.
+    let own = Box::leak(Box::new(ControlPlane::start(Options { controller_manager: true, ..Options::default() }).unwrap()));
+    let world = World::on(prepared(own), "outage").await;
+    world.secret(&world.namespace, &world.namespace, &world.key).await;
+    world.account(every_second()).await;
+    let operator = world.operator(&[]).await;
+    for name in ["pending", "asked"] {
+        world.simulator.create_group(GroupDefinition::twin(name)).unwrap();
+    }
+    world.consent("pending", json!({ "groupID": "pending" })).await;
+    world.until("pending", "AwaitingApproval").await;
+    let slow = FaultRule::new(FaultAction::delay_after(Duration::from_secs(2))).on(PathKind::Consent).group("asked");
+    world.simulator.add_fault(slow).unwrap();
+    world.consent("asked", json!({ "groupID": "asked" })).await;
+    eventually("the request is under way", || async {
+        if world.simulator.group_summary("asked").executed == 1 { Ok(()) } else { Err("not yet") }
+    })
+    .await;
+    own.stop_api_server();
+    world.simulator.approve("pending").unwrap();
+    eventually("the answer is there and cannot be written", || async {
+        let answered = world.simulator.requests_since(0).iter().any(|request| request.kind == PathKind::Consent && request.group.as_deref() == Some("asked") && request.status == Some(200));
+        if answered && operator.log().contains("could not reconcile") { Ok(()) } else { Err(answered) }
+    })
+    .await;
+    assert_eq!(operator.get("/livez").await.unwrap().0, 200);
+    own.start_api_server().unwrap();
+    let asked = world.until("asked", "AwaitingApproval").await;
+    assert_eq!(link(&asked), Some(world.simulator.group("asked").unwrap().links[0].url.clone()));
+    assert_eq!(world.simulator.group_summary("asked").executed, 1);
+    world.until("pending", "Approved").await;
+    assert_eq!(world.simulator.group_summary("pending").executed, 1);
+
+    operator.terminate().await;
+    own.kubectl_ok(&["delete", "namespace", &world.namespace, "--timeout=60s"]).unwrap();
 }
 
 /// The grace, and some seconds for a busy machine.

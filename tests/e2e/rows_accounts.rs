@@ -117,6 +117,7 @@ pub async fn an_account_serves_the_namespaces_that_it_names_or_selects() {
 
     named["allowedNamespaces"] = json!({ "selector": { "matchLabels": { "twins": "yes" } } });
     scene.cluster_account(named).await;
+    scene.until_cluster_account_is_observed().await;
     scene.ask("bob", json!({ "accountRef": account })).await;
     scene.until_told("bob", NOT_ALLOWED).await;
     let namespaces: Api<Namespace> = Api::all(scene.client.clone());

@@ -28,7 +28,11 @@ pub const OPERATOR_NAMESPACE: &str = "twinconsent-system";
 
 /// The control plane, with the definitions applied.
 static CONTROL_PLANE: LazyLock<&'static controlplane::ControlPlane> = LazyLock::new(|| {
-    let plane = controlplane::shared().unwrap_or_else(|error| panic!("no control plane: {error}"));
+    prepared(controlplane::shared().unwrap_or_else(|error| panic!("no control plane: {error}")))
+});
+
+/// A control plane with the definitions applied and a namespace for the operators.
+pub fn prepared(plane: &'static controlplane::ControlPlane) -> &'static controlplane::ControlPlane {
     for (_, yaml) in twinconsent::api::crd_files().unwrap() {
         plane.apply(&yaml).unwrap();
     }
@@ -36,12 +40,14 @@ static CONTROL_PLANE: LazyLock<&'static controlplane::ControlPlane> = LazyLock::
     let wait = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"];
     plane.kubectl_ok(&wait).unwrap();
     plane
-});
+}
 
 /// The world of one test: a namespace, an account with a key of its own, and a simulated HeyGen.
 pub struct World {
     /// Kubernetes.
     pub client: Client,
+    /// The control plane: the shared one, unless the test does something to it.
+    pub plane: &'static controlplane::ControlPlane,
     /// The namespace of the test, which is also the name of its account and of the account's Secret.
     pub namespace: String,
     /// The key that the simulator accepts.
@@ -73,9 +79,14 @@ impl World {
 
     /// A world in which nobody has set up an account yet.
     pub async fn without_account(name: &str) -> Self {
+        Self::on(plane(), name).await
+    }
+
+    /// A world without an account on a control plane of the test's own.
+    pub async fn on(plane: &'static controlplane::ControlPlane, name: &str) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let namespace = format!("{name}-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-        let client = client().await;
+        let client = client_of(plane).await;
         let namespaces: Api<Namespace> = Api::all(client.clone());
         let new: Namespace = serde_json::from_value(json!({ "metadata": { "name": namespace, "labels": { "world": namespace } } })).unwrap();
         namespaces.create(&PostParams::default(), &new).await.unwrap();
@@ -84,7 +95,7 @@ impl World {
         settings.accounts = vec![AccountDefinition::new(MAIN_ACCOUNT, &key)];
         let server = Simulator::start(settings).await.unwrap();
         let (simulator, base_url) = (server.control(), server.base_url().to_owned());
-        Self { client, namespace, key, simulator, base_url, server }
+        Self { client, plane, namespace, key, simulator, base_url, server }
     }
 
     /// Creates the namespaced account, or replaces the fields given.
@@ -206,8 +217,12 @@ impl World {
 
 /// A client for the shared control plane, as its administrator.
 pub async fn client() -> Client {
+    client_of(plane()).await
+}
+
+/// A client for a control plane, as its administrator.
+pub async fn client_of(plane: &controlplane::ControlPlane) -> Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let plane = *CONTROL_PLANE;
     let kubeconfig = kube::config::Kubeconfig::read_from(plane.kubeconfig()).unwrap();
     let config = kube::Config::from_custom_kubeconfig(kubeconfig, &kube::config::KubeConfigOptions::default()).await.unwrap();
     Client::try_from(config).unwrap()

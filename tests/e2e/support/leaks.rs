@@ -5,7 +5,7 @@ use kube::api::{Api, ListParams};
 use serde_json::json;
 use twinconsent::api::account::HeyGenAccount;
 
-use super::{World, plane};
+use super::World;
 
 /// What was written, by kind of sink.
 #[derive(Default)]
@@ -31,7 +31,7 @@ impl Sinks {
         self.add("conditions", json!(consents).to_string());
         let accounts: Api<HeyGenAccount> = Api::namespaced(world.client.clone(), &world.namespace);
         self.add("accounts", json!(accounts.list(&ListParams::default()).await.unwrap().items).to_string());
-        let columns = plane().kubectl_ok(&["get", "dtc,hga,chga", "-o", "wide", "-n", &world.namespace]).unwrap();
+        let columns = world.plane.kubectl_ok(&["get", "dtc,hga,chga", "-o", "wide", "-n", &world.namespace]).unwrap();
         self.add("columns", columns);
     }
 

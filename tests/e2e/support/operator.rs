@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tempfile::NamedTempFile;
 
-use super::{World, eventually, plane};
+use super::{World, eventually};
 
 /// A running operator. Dropped without further ado, it is killed.
 pub struct Operator {
@@ -18,7 +18,7 @@ pub struct Operator {
 impl Operator {
     /// Starts the binary for the world's namespace.
     pub fn start(world: &World, arguments: &[&str]) -> Self {
-        Self::start_as(world, &plane().kubeconfig().display().to_string(), arguments)
+        Self::start_as(world, &world.plane.kubeconfig().display().to_string(), arguments)
     }
 
     /// Starts the binary for the world's namespace, logged in with this kubeconfig. An argument replaces the default of its flag.

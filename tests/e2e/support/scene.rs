@@ -13,7 +13,7 @@ use kube::runtime::watcher;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use twinconsent::api::account::HeyGenAccount;
+use twinconsent::api::account::{ClusterHeyGenAccount, HeyGenAccount};
 use twinconsent::api::consent::DigitalTwinConsent;
 
 use super::{Operator, World, eventually};
@@ -262,5 +262,16 @@ impl World {
             ready.map(|ready| (ready.status.clone(), ready.message.clone())).ok_or_else(|| format!("{name}: {status:?}"))
         })
         .await
+    }
+
+    /// Waits until the operator has taken in the cluster account as it is now.
+    pub async fn until_cluster_account_is_observed(&self) {
+        let api: Api<ClusterHeyGenAccount> = Api::all(self.client.clone());
+        eventually("the account is observed", || async {
+            let account = api.get(&self.namespace).await.map_err(|error| error.to_string())?;
+            let observed = account.status.as_ref().and_then(|status| status.observed_generation);
+            if observed == account.metadata.generation { Ok(()) } else { Err(format!("{observed:?}")) }
+        })
+        .await;
     }
 }
