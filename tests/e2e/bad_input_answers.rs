@@ -12,7 +12,8 @@ const INITIATING: &str = "Ready=False:Initiating Initiated=False Approved=False 
 
 /// Each with the name of the group that gets it.
 fn unbelievable() -> Vec<(&'static str, FaultAction)> {
-    let of_another = json!({ "data": { "avatar_group": { "id": "another", "consent_status": "approved" }, "url": "https://example.com/another" } });
+    let of_another =
+        json!({ "data": { "avatar_group": { "id": "another", "consent_status": "approved" }, "url": "https://example.com/another" } });
     vec![
         ("not-json", FaultAction::not_json(200)),
         ("empty", FaultAction::empty(200)),
@@ -67,11 +68,15 @@ async fn an_unbelievable_look_leads_to_no_request_and_later_ones_change_nothing(
 async fn an_unbelievable_answer_to_a_request_is_asked_for_again_with_the_same_key() {
     let scene = Scene::start("answers").await;
     add(&scene, PathKind::Consent);
+    let without_link = FaultRule::new(FaultAction::Reshape(Reshape::UrlIsMissing)).on(PathKind::Consent).group("without-link");
+    scene.simulator.add_fault(without_link).unwrap();
+    scene.ask("without-link", json!({})).await;
     for (name, _) in unbelievable() {
         scene.ask(name, json!({})).await;
     }
     // A lone number for a word costs the group and not the link, which is what an answer to a request is for.
-    let lost: Vec<&str> = unbelievable().iter().map(|(name, _)| *name).filter(|name| *name != "number").collect();
+    let all = unbelievable();
+    let lost: Vec<&str> = all.iter().map(|(name, _)| *name).filter(|name| *name != "number").chain(["without-link"]).collect();
     scene.until_told("number", AWAITING).await;
     for name in &lost {
         scene.until_told(name, INITIATING).await;
@@ -97,7 +102,11 @@ async fn a_word_from_a_list_that_never_ends_makes_no_photo_group() {
     let scene = Scene::start("endless").await;
     let photos = Some(vec![heygen_simulator::Look::photo_avatar("photo")]);
     for (name, reshape) in [("endless", Reshape::EndlessPages), ("tokenless", Reshape::HasMoreWithoutToken)] {
-        let group = heygen_simulator::GroupDefinition { looks: photos.clone(), consent_status: None, ..heygen_simulator::GroupDefinition::twin(name) };
+        let group = heygen_simulator::GroupDefinition {
+            looks: photos.clone(),
+            consent_status: None,
+            ..heygen_simulator::GroupDefinition::twin(name)
+        };
         scene.simulator.create_group(group).unwrap();
         scene.simulator.add_fault(FaultRule::new(FaultAction::Reshape(reshape)).on(PathKind::Looks).group(name)).unwrap();
         scene.ask_again(name, json!({})).await;
@@ -122,8 +131,11 @@ fn add(scene: &Scene, kind: PathKind) {
 /// Three quarters of 1 s, 2 s, 4 s … lie between the tries for a group, at the least.
 fn pauses_grow(scene: &Scene, group: &str, kind: PathKind) {
     let requests = scene.simulator.requests_since(0);
-    let times: Vec<u64> =
-        requests.iter().filter(|request| request.kind == kind && request.group.as_deref() == Some(group)).map(|request| request.real_ms).collect();
+    let times: Vec<u64> = requests
+        .iter()
+        .filter(|request| request.kind == kind && request.group.as_deref() == Some(group))
+        .map(|request| request.real_ms)
+        .collect();
     for (number, pair) in times.windows(2).enumerate() {
         let least = Duration::from_millis(740) * (1 << number.min(8));
         let pause = Duration::from_millis(pair[1] - pair[0]);
