@@ -64,7 +64,10 @@ async fn an_outage_of_the_api_server_costs_no_link_and_the_end_of_a_namespace_wa
     own.stop_api_server();
     world.simulator.approve("pending").unwrap();
     eventually("the answer is there and cannot be written", || async {
-        let answered = world.simulator.requests_since(0).iter().any(|request| request.kind == PathKind::Consent && request.group.as_deref() == Some("asked") && request.status == Some(200));
+        let answered =
+            world.simulator.requests_since(0).iter().any(|request| {
+                request.kind == PathKind::Consent && request.group.as_deref() == Some("asked") && request.status == Some(200)
+            });
         if answered && operator.log().contains("could not reconcile") { Ok(()) } else { Err(answered) }
     })
     .await;

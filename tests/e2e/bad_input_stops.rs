@@ -46,7 +46,12 @@ async fn an_answer_that_comes_after_the_grace_is_replayed_to_the_next_operator()
 }
 
 /// Ends the operator while HeyGen, which has acted, takes its time to answer. Returns the log.
-async fn answer_under_way(world: &World, mut operator: crate::support::Operator, time: Duration, meanwhile: impl AsyncFnOnce(&World)) -> String {
+async fn answer_under_way(
+    world: &World,
+    mut operator: crate::support::Operator,
+    time: Duration,
+    meanwhile: impl AsyncFnOnce(&World),
+) -> String {
     world.simulator.add_fault(FaultRule::new(FaultAction::delay_after(time)).on(PathKind::Consent)).unwrap();
     world.simulator.create_group(GroupDefinition::twin("ada")).unwrap();
     world.consent("ada", json!({ "groupID": "ada" })).await;

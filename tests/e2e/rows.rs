@@ -3,8 +3,8 @@
 use twinconsent::settle::situation::Situation;
 
 use crate::{
-    rows_accounts as accounts, rows_answered as answered, rows_owning as owning, rows_pausing as pausing,
-    rows_requests as requests, rows_secrets as secrets, rows_waiting as waiting, rows_withdrawn as withdrawn,
+    rows_accounts as accounts, rows_answered as answered, rows_owning as owning, rows_pausing as pausing, rows_requests as requests,
+    rows_secrets as secrets, rows_waiting as waiting, rows_withdrawn as withdrawn,
 };
 
 /// The tests themselves, so that a row without one does not compile.

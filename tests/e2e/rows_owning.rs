@@ -31,7 +31,11 @@ pub async fn the_second_consent_for_a_group_waits_in_its_namespace_until_the_fir
     others.create(&PostParams::default(), &serde_json::from_value(second).unwrap()).await.unwrap();
     let duplicate = until(&others, "Ready=False:DuplicateAvatarGroup Initiated=False Approved=False Stalled").await;
     let text = serde_json::to_string(&duplicate.status).unwrap();
-    assert!(!text.contains(&format!("{}\"", scene.namespace)) && !text.contains(&format!("{}/", scene.namespace)), "{}", message(&duplicate));
+    assert!(
+        !text.contains(&format!("{}\"", scene.namespace)) && !text.contains(&format!("{}/", scene.namespace)),
+        "{}",
+        message(&duplicate)
+    );
     scene.left_alone(&["ada"]).await;
     let later = others.get("lovelace").await.unwrap();
     assert_eq!(later.metadata.resource_version, duplicate.metadata.resource_version);

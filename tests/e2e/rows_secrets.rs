@@ -100,7 +100,9 @@ async fn with_rights_to_secrets(name: &str, verbs: &[&str]) -> Scene {
     let key = json!([{ "apiGroups": [""], "resources": ["secrets"], "resourceNames": [namespace], "verbs": ["get"] }]);
     apply(&json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "name": namespace, "namespace": OPERATOR_NAMESPACE } }));
     apply(&json!({ "apiVersion": RBAC, "kind": "ClusterRole", "metadata": { "name": namespace }, "rules": rules }));
-    apply(&json!({ "apiVersion": RBAC, "kind": "ClusterRoleBinding", "metadata": { "name": namespace }, "roleRef": role("ClusterRole"), "subjects": subject }));
+    apply(
+        &json!({ "apiVersion": RBAC, "kind": "ClusterRoleBinding", "metadata": { "name": namespace }, "roleRef": role("ClusterRole"), "subjects": subject }),
+    );
     let meta = json!({ "name": namespace, "namespace": namespace });
     apply(&json!({ "apiVersion": RBAC, "kind": "Role", "metadata": meta, "rules": key }));
     apply(&json!({ "apiVersion": RBAC, "kind": "RoleBinding", "metadata": meta, "roleRef": role("Role"), "subjects": subject }));

@@ -248,7 +248,8 @@ impl World {
     /// Creates or changes another namespaced account, with the key `key` of the Secret of its name.
     pub async fn other_account(&self, name: &str, mut spec: Value) {
         spec["apiKeySecretRef"] = json!({ "name": name, "key": "key" });
-        let account = json!({ "apiVersion": "twinconsent.io/v1alpha1", "kind": "HeyGenAccount", "metadata": { "name": name }, "spec": spec });
+        let account =
+            json!({ "apiVersion": "twinconsent.io/v1alpha1", "kind": "HeyGenAccount", "metadata": { "name": name }, "spec": spec });
         let api: Api<HeyGenAccount> = Api::namespaced(self.client.clone(), &self.namespace);
         api.patch(name, &PatchParams::apply("test").force(), &Patch::Apply(&account)).await.unwrap();
     }
