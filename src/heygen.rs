@@ -38,7 +38,7 @@ use thiserror::Error;
 use url::Url;
 
 use crate::metrics::Metrics;
-use crate::outcome::{Class, Outcome, Trouble};
+use crate::outcome::{Class, Outcome, Started, Trouble};
 use crate::request::Content;
 
 pub use exchange::BODY_CAP;
@@ -179,7 +179,10 @@ impl HeyGen {
             Err(trouble) => return Outcome::Trouble(trouble),
         };
         let request = self.client_for(&url).post(url).header(IDEMPOTENCY_KEY, idempotency_key).json(content);
-        self.exchange(Operation::Initiate, credentials, request, |json| wire::started(json, group_id).map(Outcome::Initiated)).await
+        // Without a clip the answer is for the person, and one without a link is for nobody (HeyGen API notes, section 3).
+        let is_complete = |started: &Started| started.link.is_some() || content.consent_video.is_some();
+        let read = |json: &Value| wire::started(json, group_id).filter(is_complete).map(Outcome::Initiated);
+        self.exchange(Operation::Initiate, credentials, request, read).await
     }
 
     /// Asks whether the credentials are accepted: `GET /v3/users/me` (HeyGen API notes, section 1).

@@ -1,5 +1,7 @@
 //! `docs/conditions.md` is generated from the situations in the code and compared here.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 use std::fmt::Write as _;
 use std::path::Path;
 

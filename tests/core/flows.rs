@@ -63,7 +63,7 @@ fn a_refused_request_is_repeated_at_once_by_a_raised_epoch_or_a_forced_look() {
 
 #[test]
 fn a_request_that_fails_while_looks_succeed_backs_off() {
-    for class in [Class::Unreachable, Class::Unavailable, Class::Busy, Class::Unreadable, Class::Forbidden] {
+    for class in [Class::Unreachable, Class::Unavailable, Class::Busy, Class::Unreadable] {
         let mut world = world(json!({}));
         world.heygen.fault = refused(class);
         world.live(HOUR);
@@ -71,6 +71,14 @@ fn a_request_that_fails_while_looks_succeed_backs_off() {
         assert!((8..=30).contains(&posts), "{class:?}: {posts} requests in an hour");
         assert_eq!((world.ready(), world.writes), (("False", "Initiating"), 1));
     }
+}
+
+#[test]
+fn a_bare_forbidden_that_comes_again_belongs_to_the_object() {
+    let mut world = world(json!({}));
+    world.heygen.fault = refused(Class::Forbidden);
+    world.live(HOUR);
+    assert_eq!(world.ready(), ("False", "NotEntitled"));
 }
 
 #[test]

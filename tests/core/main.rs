@@ -1,5 +1,6 @@
 //! The pure core without Kubernetes and network: a small driver plays the shell, a model plays HeyGen, the clock is a number.
 
+#![allow(clippy::needless_pass_by_value, reason = "a fixture is written in place")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod conditions;

@@ -68,11 +68,15 @@ async fn an_unbelievable_look_leads_to_no_request_and_later_ones_change_nothing(
 async fn an_unbelievable_answer_to_a_request_is_asked_for_again_with_the_same_key() {
     let scene = Scene::start("answers").await;
     add(&scene, PathKind::Consent);
+    let without_link = FaultRule::new(FaultAction::Reshape(Reshape::UrlIsMissing)).on(PathKind::Consent).group("without-link");
+    scene.simulator.add_fault(without_link).unwrap();
+    scene.ask("without-link", json!({})).await;
     for (name, _) in unbelievable() {
         scene.ask(name, json!({})).await;
     }
     // A lone number for a word costs the group and not the link, which is what an answer to a request is for.
-    let lost: Vec<&str> = unbelievable().iter().map(|(name, _)| *name).filter(|name| *name != "number").collect();
+    let all = unbelievable();
+    let lost: Vec<&str> = all.iter().map(|(name, _)| *name).filter(|name| *name != "number").chain(["without-link"]).collect();
     scene.until_told("number", AWAITING).await;
     for name in &lost {
         scene.until_told(name, INITIATING).await;

@@ -95,7 +95,7 @@ impl World {
     pub async fn on(plane: &'static controlplane::ControlPlane, name: &str) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let namespace = format!("{name}-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-        let client = client_of(plane).await;
+        let client = client(plane).await;
         let namespaces: Api<Namespace> = Api::all(client.clone());
         let new: Namespace =
             serde_json::from_value(json!({ "metadata": { "name": namespace, "labels": { "world": namespace } } })).unwrap();
@@ -225,13 +225,8 @@ impl World {
     }
 }
 
-/// A client for the shared control plane, as its administrator.
-pub async fn client() -> Client {
-    client_of(plane()).await
-}
-
 /// A client for a control plane, as its administrator.
-pub async fn client_of(plane: &controlplane::ControlPlane) -> Client {
+pub async fn client(plane: &controlplane::ControlPlane) -> Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let kubeconfig = kube::config::Kubeconfig::read_from(plane.kubeconfig()).unwrap();
     let config = kube::Config::from_custom_kubeconfig(kubeconfig, &kube::config::KubeConfigOptions::default()).await.unwrap();

@@ -358,12 +358,23 @@ async fn the_deadline_covers_head_and_body() {
 }
 
 #[tokio::test]
+async fn an_answer_without_a_link_is_complete_for_a_clip_only() {
+    let server = Server::saying(200, "", r#"{"data":{"avatar_group":{"id":"g1"},"url":null}}"#).await;
+    let client = HeyGen::new(Arc::new(Metrics::new())).unwrap();
+    let page = client.initiate(&server.credentials, "g1", &nothing(), "k").await;
+    assert!(matches!(page, Outcome::Trouble(Trouble { class: Class::Unreadable, .. })), "{page:?}");
+    let video = twinconsent::request::Video::AssetId { asset_id: "clip".to_owned() };
+    let clip = client.initiate(&server.credentials, "g1", &Content { consent_video: Some(video), ..nothing() }, "k").await;
+    assert!(matches!(clip, Outcome::Initiated(_)), "{clip:?}");
+}
+
+#[tokio::test]
 async fn requests_are_counted_by_operation_and_outcome() {
     let metrics = Arc::new(Metrics::new());
     let client = HeyGen::new(Arc::clone(&metrics)).unwrap();
     let server = Server::saying(429, "", r#"{"error":{"code":"quota_exceeded"}}"#).await;
     client.group(&server.credentials, "g1").await;
-    let server = Server::saying(200, "", r#"{"data":{}}"#).await;
+    let server = Server::saying(200, "", r#"{"data":{"url":"https://heygen.example/consent/1"}}"#).await;
     client.initiate(&server.credentials, "g1", &nothing(), "k").await;
     let page = metrics.encode();
     for line in [
