@@ -10,4 +10,5 @@ mod kstatus;
 mod lives;
 mod looks;
 mod model;
+mod promises;
 mod repeats;
