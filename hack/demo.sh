@@ -59,11 +59,10 @@ clean_up() {
     fi
     stop "$simulator_pid"
     stop "$plane_pid"
-    if [ "$status" -eq 0 ] || [ "$status" -eq 130 ] || [ "$status" -eq 143 ]; then
-        rm -rf "$work"
-    else
-        printf '  The logs are in %s\n' "$work" >&2
-    fi
+    case $status in
+    0 | 130 | 143) rm -rf "$work" ;;
+    *) if ls "$work"/*.log >/dev/null 2>&1; then printf '  The logs are in %s\n' "$work" >&2; else rm -rf "$work"; fi ;;
+    esac
     exit "$status"
 }
 trap clean_up EXIT
@@ -160,6 +159,7 @@ command -v cargo >/dev/null || fail "There is no cargo: install Rust from https:
 note "building; the first time takes some minutes …"
 cargo build --locked --quiet --bin twinconsent-operator -p twinconsent -p controlplane -p heygen-simulator --bins ||
     fail "cargo build failed: see above."
+export RUST_BACKTRACE=0     # a message says what to do; a backtrace hides it
 target=${CARGO_TARGET_DIR:-target}
 bin=$target/debug
 done_ "built the operator, the HeyGen simulator and the control plane"
