@@ -13,9 +13,8 @@ use crate::model::{Fault, Model};
 pub fn kstatus(consent: &DigitalTwinConsent) -> &'static str {
     let status = consent.status.clone().unwrap_or_default();
     let is = |type_: &str, wanted: &str| status.conditions.iter().any(|condition| condition.type_ == type_ && condition.status == wanted);
-    if status.observed_generation.is_some() && status.observed_generation != consent.metadata.generation {
-        "InProgress"
-    } else if is("Reconciling", "True") {
+    let is_outdated = status.observed_generation.is_some() && status.observed_generation != consent.metadata.generation;
+    if is_outdated || is("Reconciling", "True") {
         "InProgress"
     } else if is("Stalled", "True") {
         "Failed"

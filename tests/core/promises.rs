@@ -38,8 +38,19 @@ enum Event {
 
 fn fault() -> impl Strategy<Value = Option<Fault>> {
     let class = prop::sample::select(vec![
-        Class::Unreachable, Class::Unavailable, Class::Busy, Class::Unreadable, Class::Throttled, Class::QuotaExceeded, Class::CredentialsRejected,
-        Class::BillingRequired, Class::Forbidden, Class::AccessDenied, Class::NotFound, Class::Invalid, Class::AlreadyBound,
+        Class::Unreachable,
+        Class::Unavailable,
+        Class::Busy,
+        Class::Unreadable,
+        Class::Throttled,
+        Class::QuotaExceeded,
+        Class::CredentialsRejected,
+        Class::BillingRequired,
+        Class::Forbidden,
+        Class::AccessDenied,
+        Class::NotFound,
+        Class::Invalid,
+        Class::AlreadyBound,
     ]);
     prop_oneof![
         3 => Just(None),
@@ -51,7 +62,17 @@ fn fault() -> impl Strategy<Value = Option<Fault>> {
 }
 
 fn word() -> impl Strategy<Value = Option<&'static str>> {
-    prop::sample::select(vec![None, Some("pending"), Some("Pending"), Some("approved"), Some("accepted"), Some("rejected"), Some("expired"), Some("weird"), Some("")])
+    prop::sample::select(vec![
+        None,
+        Some("pending"),
+        Some("Pending"),
+        Some("approved"),
+        Some("accepted"),
+        Some("rejected"),
+        Some("expired"),
+        Some("weird"),
+        Some(""),
+    ])
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -138,8 +159,12 @@ fn finish(world: &mut World, replica: usize) -> Result<Progress, TestCaseError> 
     let progress = world.finish(replica);
     let seen = seen.unwrap_or_default();
     match (before, approved(world)) {
-        (false, true) => prop_assert!(["approved", "accepted"].contains(&seen.as_str()), "approved by {seen:?}:\n{}", world.trace.join("\n")),
-        (true, false) => prop_assert!(["pending", "rejected", "expired"].contains(&seen.as_str()), "withdrawn by {seen:?}:\n{}", world.trace.join("\n")),
+        (false, true) => {
+            prop_assert!(["approved", "accepted"].contains(&seen.as_str()), "approved by {seen:?}:\n{}", world.trace.join("\n"))
+        }
+        (true, false) => {
+            prop_assert!(["pending", "rejected", "expired"].contains(&seen.as_str()), "withdrawn by {seen:?}:\n{}", world.trace.join("\n"))
+        }
         _ => {}
     }
     Ok(progress)
@@ -150,7 +175,11 @@ fn promise_one(world: &World) -> Result<(), TestCaseError> {
     let executed: Vec<_> = world.heygen.posts.iter().filter(|post| post.executed).collect();
     for (index, first) in executed.iter().enumerate() {
         for second in &executed[index + 1..] {
-            prop_assert!(first.key != second.key || pace::since(first.at, second.at) >= WINDOW, "two requests:\n{}", world.trace.join("\n"));
+            prop_assert!(
+                first.key != second.key || pace::since(first.at, second.at) >= WINDOW,
+                "two requests:\n{}",
+                world.trace.join("\n")
+            );
         }
     }
     Ok(())
