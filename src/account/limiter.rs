@@ -20,6 +20,8 @@ pub struct Limiter {
     full_at: Duration,
     /// When the last of the waiters has had its turn.
     tail: Duration,
+    /// When the last of those has had it whose turn came to nothing before.
+    again: Duration,
 }
 
 impl Limiter {
@@ -28,7 +30,7 @@ impl Limiter {
     pub fn new(per_minute: u32, burst: u32, now: Duration) -> Self {
         let period = Duration::from_secs(60) / per_minute.max(1);
         let burst = burst.max(1);
-        Self { period, burst, full_at: now + period * burst, tail: now }
+        Self { period, burst, full_at: now + period * burst, tail: now, again: now }
     }
 
     /// Whether the bucket was made for these figures.
@@ -65,6 +67,17 @@ impl Limiter {
         self.tail = turn + self.period * tokens;
         turn
     }
+
+    /// Gives a caller whose turn came, but no token for another `wait`, a turn of its own ahead of the queue, which moves back by one.
+    ///
+    /// More turns than tokens come up when the process stood still: the bucket overflows meanwhile, and the turns all pass. Were they
+    /// all told to come for the next token, the same few would win it each time.
+    pub fn again(&mut self, wait: Duration, now: Duration) -> Duration {
+        let turn = self.again.max(now + wait);
+        self.again = turn + self.period;
+        self.tail = self.tail.max(now) + self.period;
+        turn
+    }
 }
 
 #[cfg(test)]
@@ -89,6 +102,7 @@ mod tests {
                 match dice.index(40) {
                     0 => limiter = Limiter::new(per_minute, burst, now),
                     1..4 => { limiter.reserve(2, now, now); }
+                    4 => { limiter.again(Duration::ZERO, now); }
                     _ => while limiter.check(now).is_ok() { passed.push(now); },
                 }
             }
