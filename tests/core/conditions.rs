@@ -195,6 +195,22 @@ fn an_approval_is_withdrawn_by_two_looks_a_minute_apart() {
 }
 
 #[test]
+fn a_look_from_before_another_replica_told_the_approval_takes_nothing_back() {
+    let mut world = world(json!({}), "pending");
+    world.replicas.push(crate::driver::Replica { started: world.now, ..Default::default() });
+    world.begin(0);
+    world.finish(0);
+    world.heygen.word = Some("approved".into());
+    world.begin(1);
+    world.finish(1);
+    world.begin(1);
+    world.finish(1);
+    assert_eq!(world.ready(), ("True", "Approved"));
+    world.settle_down();
+    assert_eq!((world.ready(), world.heygen.posts.len()), (("True", "Approved"), 0));
+}
+
+#[test]
 fn a_word_that_comes_back_within_the_minute_withdraws_nothing() {
     let mut world = world(json!({}), "approved");
     world.settle_down();

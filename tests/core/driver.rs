@@ -13,8 +13,9 @@ use twinconsent::memory::Memory;
 use twinconsent::outcome::{Group, Outcome};
 use twinconsent::pace;
 use twinconsent::request::Request;
+use twinconsent::settle::situation;
 use twinconsent::settle::{News, Notice, SecretNews, settle};
-use twinconsent::terms::Terms;
+use twinconsent::terms::{Meaning, Terms};
 
 use crate::model::Model;
 
@@ -29,6 +30,8 @@ pub struct Replica {
     pub written: u64,
     /// What it last saw at HeyGen, and when.
     pub last_look: Option<(Timestamp, Group)>,
+    /// Since when every look of its own that told a word takes an approval back.
+    pub withdrawing_since: Option<Timestamp>,
 }
 
 /// An effect that happened and was not recorded yet.
@@ -232,7 +235,14 @@ impl World {
             Call::Look => {
                 let outcome = self.heygen.look();
                 if let Outcome::Looked(group) = &outcome {
-                    self.replicas[index].last_look = Some((self.now, group.clone()));
+                    let meaning = self.terms.policy.read(group.consent_status.as_deref());
+                    let replica = &mut self.replicas[index];
+                    replica.last_look = Some((self.now, group.clone()));
+                    if situation::takes_back(meaning) {
+                        replica.withdrawing_since.get_or_insert(self.now);
+                    } else if matches!(meaning, Meaning::Granted | Meaning::Waived) {
+                        replica.withdrawing_since = None;
+                    }
                 }
                 News::Answered(call.clone(), outcome)
             }
@@ -271,10 +281,7 @@ impl World {
         let (seen_at, group) = self.replicas[index].last_look.as_ref().expect("a look comes before every request");
         let meaning = self.terms.policy.read(group.consent_status.as_deref());
         assert!(pace::since(*seen_at, self.now) < secs(60), "the look before the request is {:?} old", pace::since(*seen_at, self.now));
-        assert!(
-            !matches!(meaning, twinconsent::terms::Meaning::Granted | twinconsent::terms::Meaning::Waived),
-            "asked although {meaning:?}"
-        );
+        assert!(!matches!(meaning, Meaning::Granted | Meaning::Waived), "asked although {meaning:?}");
     }
 
     /// Settles and writes what the last step brought.

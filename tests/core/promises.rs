@@ -163,7 +163,10 @@ fn finish(world: &mut World, replica: usize) -> Result<Progress, TestCaseError> 
             prop_assert!(["approved", "accepted"].contains(&seen.as_str()), "approved by {seen:?}:\n{}", world.trace.join("\n"))
         }
         (true, false) => {
-            prop_assert!(["pending", "rejected", "expired"].contains(&seen.as_str()), "withdrawn by {seen:?}:\n{}", world.trace.join("\n"))
+            let looks = &world.replicas[replica];
+            let apart = looks.withdrawing_since.zip(looks.last_look.as_ref()).map(|(first, (last, _))| pace::since(first, *last));
+            prop_assert!(["pending", "rejected", "expired"].contains(&seen.as_str()), "withdrawn by {seen:?}:\n{}", world.trace.join("\n"));
+            prop_assert!(apart >= Some(secs(60)), "withdrawn by looks {apart:?} apart:\n{}", world.trace.join("\n"));
         }
         _ => {}
     }
