@@ -165,7 +165,7 @@ bin=$target/debug
 done_ "built the operator, the HeyGen simulator and the control plane"
 
 if [ -n "${KUBECONFIG:-}" ]; then
-    kubectl=$(command -v kubectl || "$bin/controlplane" tools kubectl | cut -f2)
+    kubectl=$(command -v kubectl || "$bin/controlplane" tools kubectl | cut -f2) || true
     [ -n "$kubectl" ] || fail "There is no kubectl."
     context=$("$kubectl" config current-context) || fail "KUBECONFIG is set, but names no current context."
     "$kubectl" get --raw /readyz >/dev/null || fail "The cluster of context $context does not answer."

@@ -30,7 +30,7 @@ use crate::heygen::HeyGen;
 use crate::metrics::{Kind, Metrics, ReconcileResult};
 use crate::reconcile;
 use crate::roster::Roster;
-use crate::server::Readiness;
+use crate::server::{Check, Readiness};
 
 /// How many accounts are reconciled at once.
 const ACCOUNTS_AT_ONCE: u16 = 4;
@@ -38,17 +38,30 @@ const ACCOUNTS_AT_ONCE: u16 = 4;
 /// How long a failed reconcile of an account waits.
 const ACCOUNT_AFTER_ERROR: std::time::Duration = std::time::Duration::from_secs(10);
 
+/// What must be synced before the operator is ready.
+#[derive(Debug)]
+pub struct Checks {
+    consents: Check,
+    accounts: Check,
+    cluster_accounts: Check,
+}
+
+impl Checks {
+    /// Registers the checks. Before `/readyz` is served: without any check it would say yes.
+    #[must_use]
+    pub fn register(readiness: &Readiness) -> Self {
+        Self {
+            consents: readiness.register("digitaltwinconsents"),
+            accounts: readiness.register("heygenaccounts"),
+            cluster_accounts: readiness.register("clusterheygenaccounts"),
+        }
+    }
+}
+
 /// Watches and reconciles until `stopping` is cancelled and what was under way has ended.
 ///
 /// A controller whose API server was never reachable does not end by itself: the caller races this with a deadline.
-pub async fn run(
-    client: Client,
-    config: &Config,
-    heygen: HeyGen,
-    metrics: Arc<Metrics>,
-    readiness: &Readiness,
-    stopping: CancellationToken,
-) {
+pub async fn run(client: Client, config: &Config, heygen: HeyGen, metrics: Arc<Metrics>, checks: Checks, stopping: CancellationToken) {
     let namespaces: Vec<Option<String>> =
         if config.watch_namespaces.is_empty() { vec![None] } else { config.watch_namespaces.iter().cloned().map(Some).collect() };
     let consent_watches: Vec<_> = namespaces.iter().map(|namespace| Watch::<DigitalTwinConsent>::new(namespace.clone())).collect();
@@ -92,7 +105,7 @@ pub async fn run(
 
     let consent_stores: Vec<_> = consent_watches.iter().map(|watch| watch.store.clone()).collect();
     let account_stores: Vec<_> = account_watches.iter().map(|watch| watch.store.clone()).collect();
-    let announce = announce_sync(consent_stores, account_stores, cluster_accounts.store.clone(), readiness.clone(), synced);
+    let announce = announce_sync(consent_stores, account_stores, cluster_accounts.store.clone(), checks, synced);
 
     let concurrency = config.concurrency.div_ceil(u16::try_from(namespaces.len()).unwrap_or(u16::MAX)).max(1);
     let mut running: Vec<futures::future::BoxFuture<'static, ()>> = Vec::new();
@@ -142,27 +155,25 @@ async fn announce_sync(
     consents: Vec<Store<DigitalTwinConsent>>,
     accounts: Vec<Store<HeyGenAccount>>,
     cluster_accounts: Store<ClusterHeyGenAccount>,
-    readiness: Readiness,
+    checks: Checks,
     synced: signal::Sender<bool>,
 ) {
-    let [consents_ready, accounts_ready, cluster_accounts_ready] =
-        ["digitaltwinconsents", "heygenaccounts", "clusterheygenaccounts"].map(|watch| readiness.register(watch));
     tokio::join!(
         async {
             for store in &consents {
                 let _ = store.wait_until_ready().await;
             }
-            consents_ready.set();
+            checks.consents.set();
         },
         async {
             for store in &accounts {
                 let _ = store.wait_until_ready().await;
             }
-            accounts_ready.set();
+            checks.accounts.set();
         },
         async {
             let _ = cluster_accounts.wait_until_ready().await;
-            cluster_accounts_ready.set();
+            checks.cluster_accounts.set();
         },
     );
     tracing::info!("every watch is synced");
@@ -323,5 +334,17 @@ fn count<K: Resource<DynamicType = ()>>(metrics: &Metrics, kind: Kind, result: &
             tracing::warn!(%object, %error, "could not reconcile; trying again");
         }
         Err(error) => tracing::warn!(%error, "the watch is disturbed; trying again"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operator_that_has_synced_nothing_yet_is_not_ready() {
+        let readiness = Readiness::default();
+        let _checks = Checks::register(&readiness);
+        assert_eq!(readiness.waiting_for(), ["clusterheygenaccounts", "digitaltwinconsents", "heygenaccounts"]);
     }
 }

@@ -43,15 +43,16 @@ async fn run(config: &Config) -> anyhow::Result<()> {
     let shutdown = Shutdown::on_signals(config.shutdown_grace).context("cannot listen to signals")?;
     let metrics = Arc::new(Metrics::new());
     let readiness = Readiness::default();
+    let checks = controller::Checks::register(&readiness);
     let listener = server::bind(config.listen).await?;
-    let server = tokio::spawn(server::serve(listener, readiness.clone(), metrics.clone(), shutdown.stopping().clone()));
+    let server = tokio::spawn(server::serve(listener, readiness, metrics.clone(), shutdown.stopping().clone()));
 
     let kubeconfig = kube::Config::infer().await.context("cannot find a cluster: set KUBECONFIG, or run inside one")?;
     let client = kube::Client::try_from(kubeconfig).context("cannot talk to the cluster")?;
     let heygen = HeyGen::new(metrics.clone()).context("cannot set up the HeyGen client")?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "started");
     tokio::select! {
-        () = controller::run(client, config, heygen, metrics, &readiness, shutdown.stopping().clone()) => {}
+        () = controller::run(client, config, heygen, metrics, checks, shutdown.stopping().clone()) => {}
         // Also for a controller that never reached its API server, which would not end by itself.
         () = shutdown.over().cancelled() => {}
     }

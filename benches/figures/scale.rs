@@ -69,8 +69,8 @@ pub async fn measure(objects: usize) -> anyhow::Result<()> {
     println!("  idle: memory                                 {now:6.1} MiB, at its highest {most:.1} MiB");
     println!("  idle: memory for an object                   {:6.2} KiB", now * 1024.0 / wanted);
     println!("  idle: processor                              {:6.2} % of one core", busy * 100.0);
-    println!("  idle: status writes since the start          {:6}", operator.status_writes().await?);
-    println!("  idle: of those in the last {} s              {:6}", IDLE.as_secs(), operator.status_writes().await? - writes);
+    println!("  idle: status writes since the start          {:6.0}", operator.status_writes().await?);
+    println!("  idle: of those in the last {} s              {:6.0}", IDLE.as_secs(), operator.status_writes().await? - writes);
     Ok(())
 }
 

@@ -114,7 +114,7 @@ impl Operator {
     pub async fn counter(&self, name: &str, labels: &[&str]) -> anyhow::Result<f64> {
         let page = self.page("/metrics").await.context("no metrics")?;
         let lines = page.lines().filter(|line| line.starts_with(name) && labels.iter().all(|label| line.contains(label)));
-        Ok(lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
+        Ok(lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).fold(0.0, |sum, value| sum + value))
     }
 
     /// How many status writes on consents have succeeded.
