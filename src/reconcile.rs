@@ -17,7 +17,7 @@ use crate::cluster::events::Report;
 use crate::cluster::{self, OnConflict, Recorded};
 use crate::context::Context;
 use crate::decide::{self, AccountFact, Call, Facts, Step, Then};
-use crate::memory::Memory;
+use crate::memory::{Answer, Memory};
 use crate::outcome::{Class, Outcome, Trouble};
 use crate::pace;
 use crate::settle::{News, Notice, SecretNews, Settled, settle};
@@ -117,32 +117,35 @@ fn admitted(step: Step, consent: &DigitalTwinConsent, facts: &mut Facts, usable:
 
 /// Does one thing and says what came of it.
 async fn act(consent: &DigitalTwinConsent, memory: &Memory, call: Call, usable: Option<&Usable>, context: &Context) -> News {
-    let secret = consent.spec.link_secret_ref.as_ref().map(|secret| secret.name.as_str());
-    match (&call, secret, &memory.answer) {
-        (Call::CheckLinkSecret, Some(name), _) => return News::Secret(context.cluster.check_link_secret(consent, name).await),
-        (Call::WriteLinkSecret, Some(name), Some(answer)) => {
-            return News::Secret(match &answer.started.link {
-                Some(link) => context.cluster.write_link_secret(consent, name, link).await,
-                None => SecretNews::Written { changed: false },
-            });
-        }
-        _ => {}
-    }
-    let Some(usable) = usable else { return News::Answered(call, Outcome::Trouble(Trouble::of(Class::Unreachable))) };
-    let (heygen, credentials, group) = (&context.heygen, &usable.credentials, &consent.spec.group_id);
-    let outcome = match &call {
-        Call::ReadLooks(page) => heygen.looks(credentials, group, page.as_deref()).await,
-        Call::Initiate(request) => {
+    let (heygen, group) = (&context.heygen, &consent.spec.group_id);
+    let outcome = match (&call, usable) {
+        (Call::CheckLinkSecret, _) => return News::Secret(act_on_secret(consent, None, context).await),
+        (Call::WriteLinkSecret, _) => return News::Secret(act_on_secret(consent, memory.answer.as_deref(), context).await),
+        // The account was lost between the decision and the act: nothing was sent.
+        (_, None) => Outcome::Trouble(Trouble::of(Class::Unreachable)),
+        (Call::Look, Some(usable)) => heygen.group(&usable.credentials, group).await,
+        (Call::ReadLooks(page), Some(usable)) => heygen.looks(&usable.credentials, group, page.as_deref()).await,
+        (Call::Initiate(request), Some(usable)) => {
             context.metrics.initiation();
-            heygen.initiate(credentials, group, &request.content, &request.idempotency_key).await
+            heygen.initiate(&usable.credentials, group, &request.content, &request.idempotency_key).await
         }
-        Call::Look | Call::CheckLinkSecret | Call::WriteLinkSecret => heygen.group(credentials, group).await,
     };
-    let key = AccountKey::of(consent);
-    if context.accounts.learn(&key, usable, &outcome, clock::monotonic()) {
-        context.wake_account(&key);
+    if let Some(usable) = usable {
+        let key = AccountKey::of(consent);
+        if context.accounts.learn(&key, usable, &outcome, clock::monotonic()) {
+            context.wake_account(&key);
+        }
     }
     News::Answered(call, outcome)
+}
+
+/// Writes the link of an answer into the consent's Secret or, without an answer, sees whether the Secret is free.
+async fn act_on_secret(consent: &DigitalTwinConsent, answer: Option<&Answer>, context: &Context) -> SecretNews {
+    let Some(secret) = &consent.spec.link_secret_ref else { return SecretNews::NotWritable };
+    match answer.and_then(|answer| answer.started.link.as_ref()) {
+        Some(link) => context.cluster.write_link_secret(consent, &secret.name, link).await,
+        None => context.cluster.check_link_secret(consent, &secret.name).await,
+    }
 }
 
 /// Settles the news, writes what they mean, remembers it and reports it. `None` when the object is gone or asks something else now.
