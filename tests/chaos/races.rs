@@ -22,7 +22,7 @@ async fn two_replicas_without_election_make_one_request_each() {
     let world = World::with_account("replicas", generous_account()).await;
     let operators = [world.operator(&[]).await, world.operator(&[]).await];
     latency(&world, Duration::from_millis(200));
-    let names = groups(&world, "replicas-", 250);
+    let names = groups(&world, "replicas-", 1000);
     let watch = LinkWatch::start(&world);
     create(&world, &names).await;
     watch.until_linked(names.len(), DEADLINE).await;
@@ -47,7 +47,7 @@ async fn labels_edited_meanwhile_cost_no_link_and_no_second_request() {
     let began = Instant::now();
     let editing = join_all(names.iter().map(|name| edit_every_50_ms(&world, name, &edits)));
     tokio::select! {
-        () = watch.until_linked(names.len(), 2 * DEADLINE) => {}
+        () = watch.until_linked(names.len(), DEADLINE) => {}
         _ = editing => {}
     }
     let took = began.elapsed();
@@ -64,8 +64,8 @@ async fn labels_edited_meanwhile_cost_no_link_and_no_second_request() {
 
 async fn edit_every_50_ms(world: &World, name: &str, edits: &AtomicU64) {
     let mut ticks = tokio::time::interval(Duration::from_millis(50));
-    // An edit that took long is not made up for: edits in one go would only measure the API server.
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // An edit that took long is made up for: where the API server cannot keep the pace, it is edited as fast as it can be.
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
     loop {
         ticks.tick().await;
         let patch = json!({ "metadata": { "labels": { "edit": edits.fetch_add(1, Ordering::Relaxed).to_string() } } });
