@@ -12,6 +12,7 @@ pub mod limiter;
 pub mod reconcile;
 pub mod settings;
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -22,6 +23,7 @@ use crate::api::account::AllowedNamespaces;
 use crate::decide::AccountFact;
 use crate::heygen::Credentials;
 use crate::outcome::{Class, Outcome};
+use crate::sweep::Desk;
 use crate::terms::Terms;
 use gate::Gate;
 use settings::{AccountKey, Settings};
@@ -41,6 +43,7 @@ struct Registry {
 struct Account {
     state: State,
     course: reconcile::Course,
+    desk: Arc<Desk>,
 }
 
 /// Whether an account can be used.
@@ -81,28 +84,37 @@ impl Accounts {
         }
     }
 
-    /// Notes that an account object exists, before anything is known of it.
-    pub fn announce(&self, key: AccountKey) {
-        self.registry().accounts.entry(key).or_insert_with(|| Account { state: State::Resolving, course: reconcile::Course::default() });
+    /// Notes that an account object exists, before anything is known of it. Returns its desk when that is new.
+    #[must_use]
+    pub fn announce(&self, key: AccountKey) -> Option<Arc<Desk>> {
+        match self.registry().accounts.entry(key) {
+            Entry::Occupied(_) => None,
+            Entry::Vacant(vacant) => Some(vacant.insert(Account::new()).desk.clone()),
+        }
+    }
+
+    /// The desk of an account, if the account exists.
+    #[must_use]
+    pub fn desk(&self, key: &AccountKey) -> Option<Arc<Desk>> {
+        self.registry().accounts.get(key).map(|account| account.desk.clone())
     }
 
     /// Forgets an account whose object is gone.
     pub fn forget(&self, key: &AccountKey) {
-        self.registry().accounts.remove(key);
+        if let Some(account) = self.registry().accounts.remove(key) {
+            account.desk.close();
+        }
     }
 
     /// Forgets the accounts of a kind, and of `namespace` if given, that a complete list did not show. Returns them.
     pub fn forget_others(&self, kind: &str, namespace: Option<&str>, shown: &HashSet<AccountKey>) -> Vec<AccountKey> {
-        let mut registry = self.registry();
         let gone = |key: &&AccountKey| {
             format!("{:?}", key.kind) == kind
                 && namespace.is_none_or(|namespace| key.namespace.as_deref() == Some(namespace))
                 && !shown.contains(*key)
         };
-        let gone: Vec<AccountKey> = registry.accounts.keys().filter(gone).cloned().collect();
-        for key in &gone {
-            registry.accounts.remove(key);
-        }
+        let gone: Vec<AccountKey> = self.registry().accounts.keys().filter(gone).cloned().collect();
+        gone.iter().for_each(|key| self.forget(key));
         gone
     }
 

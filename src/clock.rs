@@ -21,3 +21,11 @@ pub fn monotonic() -> std::time::Duration {
     static BEGAN: std::sync::LazyLock<std::time::Instant> = std::sync::LazyLock::new(std::time::Instant::now);
     BEGAN.elapsed()
 }
+
+/// The wall clock's time when this process began, and as much later as the process has been running: moved by no adjustment.
+#[must_use]
+pub fn steady() -> Timestamp {
+    static BEGAN: std::sync::LazyLock<(Timestamp, std::time::Duration)> = std::sync::LazyLock::new(|| (now(), monotonic()));
+    let (began, then) = *BEGAN;
+    began.checked_add(monotonic().saturating_sub(then)).unwrap_or(Timestamp::MAX)
+}

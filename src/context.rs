@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::ResourceExt as _;
-use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::reflector::ObjectRef;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -20,7 +20,7 @@ use crate::cluster::events::Events;
 use crate::cluster::{self, Cluster};
 use crate::heygen::HeyGen;
 use crate::metrics::Metrics;
-use crate::roster::Roster;
+use crate::roster::{Roster, Uid};
 
 /// How long a namespace's labels are believed.
 const LABELS_STAY_FRESH: Duration = Duration::from_secs(60);
@@ -63,24 +63,14 @@ pub struct Context {
 }
 
 /// Where wake-ups go.
+#[derive(Debug, Clone)]
 pub struct Wakers {
-    /// One watch of consents each: the namespace it watches (`None`: all), its store, its queue.
-    pub consents: Vec<ConsentWaker>,
+    /// The queue of each watch of consents.
+    pub consents: Vec<mpsc::Sender<Uid>>,
     /// The queue of each watch of namespaced accounts, with the namespace it watches (`None`: all).
     pub accounts: Vec<(Option<String>, mpsc::Sender<ObjectRef<HeyGenAccount>>)>,
     /// The queue of the cluster accounts.
     pub cluster_accounts: mpsc::Sender<ObjectRef<ClusterHeyGenAccount>>,
-}
-
-/// Where the wake-ups of one watch of consents go.
-#[derive(Clone)]
-pub struct ConsentWaker {
-    /// The namespace; `None`: all.
-    pub namespace: Option<String>,
-    /// What the watch shows.
-    pub store: Store<DigitalTwinConsent>,
-    /// Its queue.
-    pub queue: mpsc::Sender<ObjectRef<DigitalTwinConsent>>,
 }
 
 /// The labels of namespaces, each with the time it was read.
@@ -151,44 +141,46 @@ impl Context {
 
     /// Lets every consent of an account be decided anew.
     pub fn wake_consents_of(&self, key: &AccountKey) {
-        for waker in &self.wakers.consents {
-            let of_account = |consent: &Arc<DigitalTwinConsent>| AccountKey::of(consent) == *key;
-            let woken = waker
-                .store
-                .state()
-                .iter()
-                .filter(|consent| of_account(consent))
-                .map(|consent| ObjectRef::from_obj(consent.as_ref()))
-                .collect();
-            waker.wake(woken);
-        }
+        self.wake_consents(self.roster.of_account(key));
     }
 
     /// Lets these consents be decided anew.
-    pub fn wake_consents(&self, consents: &[ObjectRef<DigitalTwinConsent>]) {
-        for waker in &self.wakers.consents {
-            waker.wake(consents.iter().filter(|consent| waker.watches(consent)).cloned().collect());
-        }
-    }
-}
-
-impl ConsentWaker {
-    fn watches(&self, consent: &ObjectRef<DigitalTwinConsent>) -> bool {
-        self.namespace.is_none() || self.namespace == consent.namespace
-    }
-
-    /// Hands wake-ups to the queue from a task of their own: the queue is bounded and whoever wakes must not wait.
-    fn wake(&self, consents: Vec<ObjectRef<DigitalTwinConsent>>) {
+    ///
+    /// They are handed to the queue from a task of their own: the queue is bounded and whoever wakes must not wait.
+    pub fn wake_consents(&self, consents: Vec<Uid>) {
         if consents.is_empty() {
             return;
         }
-        let queue = self.queue.clone();
+        let wakers = self.wakers.clone();
         tokio::spawn(async move {
             for consent in consents {
-                if queue.send(consent).await.is_err() {
-                    return;
-                }
+                wakers.wake(consent).await;
             }
         });
+    }
+
+    /// Lets one consent be decided anew.
+    pub fn wake(&self, consent: Uid) {
+        let [queue] = self.wakers.consents.as_slice() else { return self.wake_consents(vec![consent]) };
+        if queue.try_send(consent).is_err() {
+            self.wake_consents(vec![consent]);
+        }
+    }
+
+    /// Forgets a consent that is gone, and wakes those who may ask for its group now.
+    pub fn forget(&self, consent: Uid) {
+        if let Some(desk) = self.roster.account_of(consent).and_then(|account| self.accounts.desk(&account)) {
+            desk.dismiss(consent);
+        }
+        self.wake_consents(self.roster.forget(consent));
+    }
+}
+
+impl Wakers {
+    /// Every watch gets the wake-up, and the one that shows the object takes it up.
+    async fn wake(&self, consent: Uid) {
+        for queue in &self.consents {
+            let _ = queue.send(consent).await;
+        }
     }
 }

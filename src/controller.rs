@@ -1,10 +1,13 @@
-//! The watches and what they drive: three kinds, pruned, one store each, bounded concurrency, an end within the grace time.
+//! The watches and what they drive: three kinds, one store each, bounded concurrency, an end within the grace time.
+//!
+//! A consent is decided when the watch shows a change of it and when somebody wakes it: its alarm, the sweep, its account, the owner of
+//! its group. A complete list wakes everybody through the same bounded queue, and not all at once.
 
 use std::collections::HashSet;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use futures::{Stream, StreamExt as _};
+use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use kube::runtime::controller::{Action, Config as ControllerConfig, Controller, Error as ControllerError};
 use kube::runtime::reflector::store::{self, Writer};
 use kube::runtime::reflector::{ObjectRef, Store};
@@ -25,15 +28,21 @@ use crate::clock;
 use crate::cluster::events::Events;
 use crate::cluster::{self, Cluster};
 use crate::config::Config;
-use crate::context::{ConsentWaker, Context, NamespaceLabels, WAKE_QUEUE, Wakers};
+use crate::context::{Context, NamespaceLabels, WAKE_QUEUE, Wakers};
+use crate::fold::Folded;
 use crate::heygen::HeyGen;
 use crate::metrics::{Kind, Metrics, ReconcileResult};
+use crate::pace;
 use crate::reconcile;
-use crate::roster::Roster;
+use crate::roster::{self, Roster, Uid};
 use crate::server::{Check, Readiness};
+use crate::sweep;
 
 /// How many accounts are reconciled at once.
 const ACCOUNTS_AT_ONCE: u16 = 4;
+
+/// The longest sleep between two looks at the alarms.
+const LONGEST_SLEEP: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// How long a failed reconcile of an account waits.
 const ACCOUNT_AFTER_ERROR: std::time::Duration = std::time::Duration::from_secs(10);
@@ -64,7 +73,7 @@ impl Checks {
 pub async fn run(client: Client, config: &Config, heygen: HeyGen, metrics: Arc<Metrics>, checks: Checks, stopping: CancellationToken) {
     let namespaces: Vec<Option<String>> =
         if config.watch_namespaces.is_empty() { vec![None] } else { config.watch_namespaces.iter().cloned().map(Some).collect() };
-    let consent_watches: Vec<_> = namespaces.iter().map(|namespace| Watch::<DigitalTwinConsent>::new(namespace.clone())).collect();
+    let consent_watches: Vec<_> = namespaces.iter().map(|namespace| Watch::<Folded>::new(namespace.clone())).collect();
     let account_watches: Vec<_> = namespaces.iter().map(|namespace| Watch::<HeyGenAccount>::new(namespace.clone())).collect();
     let cluster_accounts = Watch::<ClusterHeyGenAccount>::new(None);
 
@@ -78,13 +87,7 @@ pub async fn run(client: Client, config: &Config, heygen: HeyGen, metrics: Arc<M
         })
         .unzip();
     let (cluster_account_waker, cluster_account_queue) = mpsc::channel(WAKE_QUEUE);
-    let (consent_queues, consents): (Vec<_>, Vec<_>) = consent_watches
-        .iter()
-        .map(|watch| {
-            let (queue, woken) = mpsc::channel(WAKE_QUEUE);
-            (woken, ConsentWaker { namespace: watch.namespace.clone(), store: watch.store.clone(), queue })
-        })
-        .unzip();
+    let (consents, consent_queues): (Vec<_>, Vec<_>) = consent_watches.iter().map(|_| mpsc::channel(WAKE_QUEUE)).unzip();
     let context = Arc::new(Context {
         heygen,
         cluster: Cluster::new(client.clone(), metrics.clone()),
@@ -125,6 +128,7 @@ pub async fn run(client: Client, config: &Config, heygen: HeyGen, metrics: Arc<M
         running.push(Box::pin(run_accounts(api, watch, queue, context.clone())));
     }
     running.push(Box::pin(run_accounts(Api::all(client), cluster_accounts, cluster_account_queue, context.clone())));
+    running.push(Box::pin(run_alarms(context.clone())));
     drop(context);
     let everything = futures::future::join_all(running);
     let (_, ()) = tokio::join!(everything, async {
@@ -152,7 +156,7 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Watch<K> {
 }
 
 async fn announce_sync(
-    consents: Vec<Store<DigitalTwinConsent>>,
+    consents: Vec<Store<Folded>>,
     accounts: Vec<Store<HeyGenAccount>>,
     cluster_accounts: Store<ClusterHeyGenAccount>,
     checks: Checks,
@@ -184,9 +188,9 @@ async fn announce_sync(
 
 async fn run_consents(
     client: Client,
-    watch: Watch<DigitalTwinConsent>,
+    watch: Watch<Folded>,
     labels: Option<String>,
-    woken: mpsc::Receiver<ObjectRef<DigitalTwinConsent>>,
+    mut woken: mpsc::Receiver<Uid>,
     concurrency: u16,
     context: Arc<Context>,
 ) {
@@ -197,31 +201,34 @@ async fn run_consents(
     if let Some(labels) = &labels {
         config = config.labels(labels);
     }
+    let (noted, watched) = (context.clone(), namespace.clone());
     let mut round = 0;
-    let noted = context.clone();
-    let shown = watch::watcher(api, config).default_backoff().modify(prune).reflect(writer).inspect(move |event| match event {
-        Ok(Event::Init) => round += 1,
-        Ok(Event::InitApply(consent) | Event::Apply(consent)) => {
-            if let Some(account) = noted.roster.note(consent, round) {
-                noted.wake_account(&account);
-            }
-        }
-        Ok(Event::InitDone) => noted.wake_consents(&noted.roster.forget_others(namespace.as_deref(), round)),
-        Ok(Event::Delete(consent)) => noted.wake_consents(&noted.roster.forget(consent)),
-        Err(_) => {}
+    let shown = watch::watcher(api, config).default_backoff().map_ok(move |event| note(event, namespace.as_deref(), &mut round, &noted)).reflect(writer);
+    let changed = shown.filter_map(move |event| {
+        std::future::ready(match event {
+            Ok(Event::Apply(consent)) => Some(Ok(consent)),
+            Ok(_) => None,
+            Err(error) => Some(Err(error)),
+        })
+    });
+    let referenced = context.clone();
+    let woken = futures::stream::poll_fn(move |task| woken.poll_recv(task)).filter_map(move |consent| {
+        let reference = referenced.roster.reference(consent);
+        std::future::ready(reference.filter(|reference| watched.is_none() || reference.namespace == watched))
     });
     let stopping = context.stopping.clone();
     let metrics = context.metrics.clone();
-    Controller::for_stream(shown.applied_objects(), store)
+    Controller::for_stream(changed, store)
         .with_config(ControllerConfig::default().concurrency(concurrency))
-        .reconcile_on(receive(woken))
+        .reconcile_on(woken)
         .graceful_shutdown_on(stopping.cancelled_owned())
         .run(
-            |consent, context| async move {
+            |folded, context| async move {
+                let Some(consent) = folded.unfold() else { return Ok(Action::await_change()) };
                 let span = tracing::info_span!("consent", namespace = consent.namespace(), object = consent.name_any());
-                tracing::Instrument::instrument(reconcile::reconcile(consent, context), span).await
+                tracing::Instrument::instrument(reconcile::reconcile(Arc::new(consent), context), span).await
             },
-            |consent, error, _| reconcile::after_error(&consent, error),
+            |folded, error, _| reconcile::after_error(&folded.name_any(), error),
             context,
         )
         .for_each(|result| {
@@ -229,6 +236,54 @@ async fn run_consents(
             std::future::ready(())
         })
         .await;
+}
+
+/// Notes what the watch shows, and folds it for the store.
+fn note(event: Event<DigitalTwinConsent>, namespace: Option<&str>, round: &mut u32, context: &Context) -> Event<Folded> {
+    let noted = |consent: DigitalTwinConsent| {
+        if let Some(account) = context.roster.note(&consent, *round) {
+            context.wake_account(&account);
+        }
+        Folded::from(consent)
+    };
+    match event {
+        Event::Init => {
+            *round += 1;
+            Event::Init
+        }
+        Event::InitApply(consent) => Event::InitApply(noted(consent)),
+        Event::Apply(consent) => Event::Apply(noted(consent)),
+        Event::InitDone => {
+            for gone in context.roster.gone(namespace, *round) {
+                context.forget(gone);
+            }
+            // Also after the first list: what changed while the watch was away is known only by looking.
+            context.wake_consents(context.roster.of_namespace(namespace));
+            Event::InitDone
+        }
+        Event::Delete(consent) => {
+            if let Some(uid) = roster::uid(&consent) {
+                context.forget(uid);
+            }
+            Event::Delete(consent.into())
+        }
+    }
+}
+
+/// Wakes consents when their time has come.
+async fn run_alarms(context: Arc<Context>) {
+    loop {
+        let now = clock::now();
+        let (due, next) = context.roster.due(now);
+        context.wake_consents(due);
+        // The wall clock may jump: it is read again once a minute.
+        let sleep = next.map_or(LONGEST_SLEEP, |next| pace::since(now, next).min(LONGEST_SLEEP));
+        tokio::select! {
+            () = context.stopping.cancelled() => return,
+            () = context.roster.alarms_changed() => {}
+            () = tokio::time::sleep(sleep) => {}
+        }
+    }
 }
 
 async fn run_accounts<K>(api: Api<K>, watch: Watch<K>, woken: mpsc::Receiver<ObjectRef<K>>, context: Arc<Context>)
@@ -240,7 +295,12 @@ where
     let present = store.clone();
     let shown =
         watch::watcher(api, watcher::Config::default()).default_backoff().modify(prune).reflect(writer).inspect(move |event| match event {
-            Ok(Event::InitApply(object) | Event::Apply(object)) => noted.accounts.announce(object.settings(&noted.operator_namespace).key),
+            Ok(Event::InitApply(object) | Event::Apply(object)) => {
+                let key = object.settings(&noted.operator_namespace).key;
+                if let Some(desk) = noted.accounts.announce(key.clone()) {
+                    tokio::spawn(sweep::task::run(key, desk, noted.clone()));
+                }
+            }
             Ok(Event::Delete(object)) => {
                 let key = object.settings(&noted.operator_namespace).key;
                 noted.accounts.forget(&key);
@@ -302,7 +362,7 @@ where
     Ok(Action::requeue(again))
 }
 
-/// Drops what nobody reads: three quarters of an object's memory are `managedFields`.
+/// Drops what nobody reads.
 fn prune<K: Resource>(object: &mut K) {
     let meta = object.meta_mut();
     meta.managed_fields = None;

@@ -4,11 +4,16 @@
 //! "rest". It reads top-down as the conditions table does: what needs no look comes first, then whether a look is due, then what
 //! the last look calls for.
 //!
+//! Rest names the next look as well, and what that look may find without anybody having to hear of it: the sweep makes that look,
+//! alone or by a page of the list, and hands over only what has changed.
+//!
 //! Rejected: a state machine with a stored state. The status already is the state, and a second copy of it would have to be kept
 //! right through crashes; deriving the step anew from status, memory and clock cannot go stale.
 
 mod looks;
 pub(crate) mod verdict;
+
+use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::ResourceExt as _;
@@ -16,19 +21,20 @@ use kube::ResourceExt as _;
 use crate::api::REQUESTED_AT;
 use crate::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus};
 use crate::memory::Memory;
-use crate::pace;
+use crate::outcome::Print;
+use crate::pace::{self, Rhythm};
 use crate::request::Request;
 use crate::settle::situation::{self, Situation};
 use crate::terms::Terms;
 
 /// A look older than this does not count as "right before" a consent request.
-pub const LOOK_STAYS_FRESH: std::time::Duration = std::time::Duration::from_secs(60);
+pub const LOOK_STAYS_FRESH: Duration = Duration::from_secs(60);
 
-/// A turn that comes sooner than this is waited for without telling.
-const WORTH_TELLING: std::time::Duration = std::time::Duration::from_secs(1);
+/// A wait shorter than this is not told.
+const WORTH_TELLING: Duration = Duration::from_secs(1);
 
 /// How soon an account's `allowedNamespaces` are asked again about a namespace they did not select.
-const RECHECK_NAMESPACE: std::time::Duration = std::time::Duration::from_secs(60);
+const RECHECK_NAMESPACE: Duration = Duration::from_secs(60);
 
 /// What is known besides the object itself.
 #[derive(Debug, Clone)]
@@ -68,8 +74,8 @@ pub enum Ownership {
 /// What to do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// Nothing until then; `None`: until something changes.
-    Rest(Option<Timestamp>),
+    /// Nothing, for now.
+    Rest(Rest),
     /// Say what is the case, then do as [`Then`] says.
     Tell(Finding, Then),
     /// Do this, then decide again.
@@ -81,8 +87,63 @@ pub enum Step {
 pub enum Then {
     /// Decide again: what was told changes what is next.
     Decide,
-    /// Nothing until then; `None`: until something changes.
-    Rest(Option<Timestamp>),
+    /// Nothing, for now.
+    Rest(Rest),
+}
+
+/// How long nothing is to be done, unless something changes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rest {
+    /// Decide again at this time at the latest.
+    pub until: Option<Timestamp>,
+    /// The next look at the group; `None`: none is due as things are.
+    pub look: Option<NextLook>,
+}
+
+/// When to look at a group next, and what for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NextLook {
+    /// When.
+    pub at: Timestamp,
+    /// What for.
+    pub kind: LookKind,
+}
+
+/// What a look is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LookKind {
+    /// The user asks for it: a read of the one group, before all others.
+    Forced,
+    /// Something hangs on it: whatever it shows has to be told.
+    Wanted {
+        /// Whether a page of the list will do; else it takes a read of the one group.
+        by_list: bool,
+    },
+    /// Nobody expects a change: only a look that shows something else than `print` has to be told.
+    Routine {
+        /// What was told of the group.
+        print: Print,
+        /// How often to look.
+        rhythm: Rhythm,
+        /// From this time on the look is wanted, whatever it shows.
+        wanted_from: Option<Timestamp>,
+    },
+}
+
+impl Rest {
+    /// The earlier of the two times.
+    #[must_use]
+    pub fn earliest(&self) -> Option<Timestamp> {
+        self.until.into_iter().chain(self.look.map(|look| look.at)).min()
+    }
+
+    fn until(until: impl IntoIterator<Item = Timestamp>) -> Self {
+        Self { until: until.into_iter().min(), look: None }
+    }
+
+    fn with_look(self, look: NextLook) -> Self {
+        Self { look: Some(look), ..self }
+    }
 }
 
 /// One effect.
@@ -156,7 +217,7 @@ pub enum Wait {
 #[must_use]
 pub fn decide(consent: &DigitalTwinConsent, facts: &Facts, now: Timestamp) -> Step {
     if consent.metadata.deletion_timestamp.is_some() {
-        return Step::Rest(None);
+        return Step::Rest(Rest::default());
     }
     let view = View::of(consent, facts, now);
     if let Some(answer) = &facts.memory.answer
@@ -164,28 +225,30 @@ pub fn decide(consent: &DigitalTwinConsent, facts: &Facts, now: Timestamp) -> St
     {
         // An answer in hand is recorded whatever has happened to the object since: it is the only copy of the link.
         return match facts.memory.retry_at {
-            Some(retry_at) if retry_at > now => Step::Rest(Some(retry_at)),
+            Some(retry_at) if retry_at > now => Step::Rest(Rest::until([retry_at])),
             _ => Step::Call(Call::WriteLinkSecret),
         };
     }
     if consent.spec.suspend.unwrap_or(false) {
-        return Step::Tell(Finding::Suspended, Then::Rest(None));
+        return Step::Tell(Finding::Suspended, Then::Rest(Rest::default()));
     }
     if facts.ownership == Ownership::Other {
-        return Step::Tell(Finding::Duplicate, Then::Rest(None));
+        return Step::Tell(Finding::Duplicate, Then::Rest(Rest::default()));
     }
     let terms = match &facts.account {
-        AccountFact::Resolving => return Step::Rest(None),
-        AccountFact::NotReady(why) if view.is_unsettled() => return Step::Tell(Finding::AccountNotReady(why.clone()), Then::Rest(None)),
+        AccountFact::Resolving => return Step::Rest(Rest::default()),
+        AccountFact::NotReady(why) if view.is_unsettled() => {
+            return Step::Tell(Finding::AccountNotReady(why.clone()), Then::Rest(Rest::default()));
+        }
         AccountFact::NotAllowed(why) if view.is_unsettled() => {
             // The labels of a namespace are not watched: look at them again from time to time.
-            return Step::Tell(Finding::AccountNotAllowed(why.clone()), Then::Rest(Some(pace::add(now, RECHECK_NAMESPACE))));
+            return Step::Tell(Finding::AccountNotAllowed(why.clone()), Then::Rest(Rest::until([pace::add(now, RECHECK_NAMESPACE)])));
         }
         // An account's trouble changes the account, not its settled consents; only time goes on for them.
-        AccountFact::NotReady(_) => return view.refresh_or_rest(view.next_flag()),
+        AccountFact::NotReady(_) => return view.refresh_or_rest(Rest::until(view.next_flag())),
         AccountFact::NotAllowed(_) => {
             let again = pace::add(now, pace::SLOWEST_PENDING);
-            return view.refresh_or_rest(view.next_flag().into_iter().chain([again]).min());
+            return view.refresh_or_rest(Rest::until(view.next_flag().into_iter().chain([again])));
         }
         AccountFact::Usable(terms) => terms,
     };
@@ -199,26 +262,44 @@ pub fn decide(consent: &DigitalTwinConsent, facts: &Facts, now: Timestamp) -> St
     if let Some(trouble) = facts.memory.trouble
         && view.is_unsettled()
     {
-        return Step::Tell(Finding::Waiting(wait_of(trouble)), Then::Rest(Some(due)));
+        let look = looks::next(&view, terms, due);
+        return Step::Tell(Finding::Waiting(wait_of(trouble)), Then::Rest(Rest::default().with_look(look)));
     }
-    view.refresh_or_rest(view.next_flag().into_iter().chain([due]).min())
+    view.refresh_or_rest(Rest::until(view.next_flag()).with_look(looks::next(&view, terms, due)))
 }
 
-/// What to do when a call has to wait until `until`, because the account is closed or gives a later turn.
+/// Whether the user asked for a look by the annotation, and none was made since.
 #[must_use]
-pub fn delayed(consent: &DigitalTwinConsent, facts: &Facts, until: Timestamp, now: Timestamp) -> Step {
+pub fn is_forced(consent: &DigitalTwinConsent) -> bool {
+    let requested = consent.annotations().get(REQUESTED_AT);
+    requested.is_some() && requested != consent.status.as_ref().and_then(|status| status.last_handled_reconcile_at.as_ref())
+}
+
+/// Whether a look that somebody else has made can be taken up in place of this step.
+#[must_use]
+pub fn would_look(step: &Step) -> bool {
+    match step {
+        Step::Rest(rest) => rest.look.is_some(),
+        Step::Call(call) => call.asks_heygen(),
+        Step::Tell(..) => false,
+    }
+}
+
+/// What to do when `call` has to wait in the account's queue, for about so long.
+///
+/// A look that waits is due; a request that waits is looked for again when the look before it is too old.
+#[must_use]
+pub fn delayed(consent: &DigitalTwinConsent, facts: &Facts, call: &Call, wait: Duration, now: Timestamp) -> Step {
     let view = View::of(consent, facts, now);
-    if view.is_unsettled() && pace::since(now, until) >= WORTH_TELLING {
-        return Step::Tell(Finding::Waiting(Wait::Turn), Then::Rest(Some(until)));
+    let AccountFact::Usable(terms) = &facts.account else { return Step::Rest(Rest::default()) };
+    let look = match (call, &facts.memory.seen) {
+        (Call::Look, _) | (_, None) => looks::next(&view, terms, now),
+        (_, Some(seen)) => looks::next(&view, terms, pace::add(seen.at, LOOK_STAYS_FRESH)),
+    };
+    if view.is_unsettled() && wait >= WORTH_TELLING {
+        return Step::Tell(Finding::Waiting(Wait::Turn), Then::Rest(Rest::default().with_look(look)));
     }
-    view.refresh_or_rest(view.next_flag().into_iter().chain([until]).min())
-}
-
-/// How many requests to HeyGen a look at `consent` may lead to at once: the look and, while its request is not made, the request.
-#[must_use]
-pub fn tokens(consent: &DigitalTwinConsent) -> u32 {
-    let settled = |status| situation::is_approved(status) || situation::is_initiated(status, &Request::of(&consent.spec));
-    if consent.status.as_ref().is_some_and(settled) { 1 } else { 2 }
+    view.refresh_or_rest(Rest::until(view.next_flag()).with_look(look))
 }
 
 fn wait_of(trouble: crate::outcome::Class) -> Wait {
@@ -297,10 +378,8 @@ impl<'a> View<'a> {
         self.status.observed_generation != self.consent.metadata.generation
     }
 
-    /// Whether the user asked for a look by the annotation, and none was made since.
     fn is_forced(&self) -> bool {
-        let requested = self.consent.annotations().get(REQUESTED_AT);
-        requested.is_some() && requested != self.status.last_handled_reconcile_at.as_ref()
+        is_forced(self.consent)
     }
 
     /// The next time at which a flag of a waiting consent turns by itself.
@@ -309,12 +388,12 @@ impl<'a> View<'a> {
     }
 
     /// Tells what time or the spec alone have changed, if anything, and rests.
-    fn refresh_or_rest(&self, until: Option<Timestamp>) -> Step {
+    fn refresh_or_rest(&self, rest: Rest) -> Step {
         if self.remembered.is_some()
             && (self.generation_is_new() || situation::flags_have_turned(&self.consent.spec, &self.status, self.now))
         {
-            return Step::Tell(Finding::Refresh, Then::Rest(until));
+            return Step::Tell(Finding::Refresh, Then::Rest(rest));
         }
-        Step::Rest(until)
+        Step::Rest(rest)
     }
 }

@@ -1,6 +1,6 @@
 //! The client of HeyGen's API: one request in, one [`Outcome`] out.
 //!
-//! Four requests are all that is ever sent: read a group, read its avatar looks, start a consent, probe the credentials.
+//! Five requests are all that is ever sent: read a group, list the groups, read its avatar looks, start a consent, probe the credentials.
 //! Each goes the same way: address → send under a deadline → read the body under a cap → understand.
 //! What came of it is a value, whatever happened: a lost answer is [`Class::Unreachable`], HTML from a gateway goes by its status,
 //! a success that cannot be believed is [`Class::Unreadable`]. Nothing here retries, waits, or knows of limits and objects:
@@ -54,8 +54,8 @@ pub const READ_DEADLINE: Duration = Duration::from_secs(30);
 /// `request_in_progress`; HeyGen's own CLI allows 120 s.
 pub const INITIATE_DEADLINE: Duration = Duration::from_secs(60);
 
-/// Looks asked for per page, HeyGen's maximum for lists (HeyGen API notes, section 6).
-const LOOKS_PER_PAGE: &str = "50";
+/// What is asked for per page, HeyGen's maximum for lists (HeyGen API notes, section 6).
+const PER_PAGE: &str = "50";
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -162,7 +162,7 @@ impl HeyGen {
         };
         url.query_pairs_mut()
             .append_pair("group_id", group_id)
-            .append_pair("limit", LOOKS_PER_PAGE)
+            .append_pair("limit", PER_PAGE)
             .extend_pairs(page.map(|token| ("token", token)));
         let request = self.client_for(&url).get(url);
         self.exchange(Operation::Looks, credentials, request, |json| wire::looks(json, group_id).map(Outcome::LooksRead)).await
@@ -183,6 +183,19 @@ impl HeyGen {
         let is_complete = |started: &Started| started.link.is_some() || content.consent_video.is_some();
         let read = |json: &Value| wire::started(json, group_id).filter(is_complete).map(Outcome::Initiated);
         self.exchange(Operation::Initiate, credentials, request, read).await
+    }
+
+    /// Reads a page of the account's own groups: `GET /v3/avatars` (HeyGen API notes, section 6), the first or the one behind `cursor`.
+    ///
+    /// Answers [`Outcome::Listed`] or [`Outcome::Trouble`].
+    pub async fn list_groups(&self, credentials: &Credentials, cursor: Option<&str>) -> Outcome {
+        let mut url = match address::of(&credentials.base_url, &["v3", "avatars"]) {
+            Ok(url) => url,
+            Err(trouble) => return Outcome::Trouble(trouble),
+        };
+        url.query_pairs_mut().append_pair("ownership", "private").append_pair("limit", PER_PAGE).extend_pairs(cursor.map(|cursor| ("token", cursor)));
+        let request = self.client_for(&url).get(url);
+        self.exchange(Operation::List, credentials, request, |json| wire::groups(json).map(Outcome::Listed)).await
     }
 
     /// Asks whether the credentials are accepted: `GET /v3/users/me` (HeyGen API notes, section 1).
@@ -227,10 +240,11 @@ impl HeyGen {
     }
 }
 
-/// The four things asked of HeyGen.
+/// The five things asked of HeyGen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Operation {
     Group,
+    List,
     Looks,
     Initiate,
     Probe,
@@ -241,6 +255,7 @@ impl Operation {
     const fn name(self) -> &'static str {
         match self {
             Self::Group => "group",
+            Self::List => "list",
             Self::Looks => "looks",
             Self::Initiate => "initiate",
             Self::Probe => "probe",
@@ -292,7 +307,7 @@ fn is_idempotency_key(key: &str) -> bool {
 /// The value of the metrics' label `outcome`.
 const fn label(outcome: &Outcome) -> &'static str {
     match outcome {
-        Outcome::Looked(_) | Outcome::LooksRead(_) | Outcome::Initiated(_) | Outcome::Probed => "ok",
+        Outcome::Looked(_) | Outcome::LooksRead(_) | Outcome::Listed(_) | Outcome::Initiated(_) | Outcome::Probed => "ok",
         Outcome::Trouble(trouble) => match trouble.class {
             Class::Unreachable => "unreachable",
             Class::Unavailable => "unavailable",
@@ -322,7 +337,7 @@ fn log(operation: Operation, label: &str, outcome: &Outcome, fault: Option<&str>
         Outcome::Initiated(started) => {
             tracing::debug!(operation, outcome = label, request_id = started.request_id, elapsed_ms, "HeyGen request answered");
         }
-        Outcome::Looked(_) | Outcome::LooksRead(_) | Outcome::Probed => {
+        Outcome::Looked(_) | Outcome::LooksRead(_) | Outcome::Listed(_) | Outcome::Probed => {
             tracing::debug!(operation, outcome = label, elapsed_ms, "HeyGen request answered");
         }
     }

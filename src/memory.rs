@@ -34,8 +34,6 @@ pub struct Memory {
     pub answer: Option<Box<Answer>>,
     /// Whether the link Secret was found to be ours to write, for what was `seen`.
     pub link_secret_free: bool,
-    /// When the limiter promised the object its turn.
-    pub turn: Option<Timestamp>,
 }
 
 /// What a look found.
@@ -83,6 +81,25 @@ pub struct Answer {
 }
 
 impl Memory {
+    /// Whether nothing is under way: no look to act on, no trouble to wait out, no suspicion to confirm, no link in hand.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        let Self { seen, looks, retry_at, trouble, missing_since, withdrawn_since, answer, .. } = self;
+        seen.is_none()
+            && looks.is_none()
+            && retry_at.is_none()
+            && trouble.is_none()
+            && missing_since.is_none()
+            && withdrawn_since.is_none()
+            && answer.is_none()
+    }
+
+    /// Whether the time of the last look is all there is.
+    #[must_use]
+    pub fn is_only_a_time(&self) -> bool {
+        self.is_quiet() && self.attempt.is_none() && self.failures == 0 && !self.link_secret_free
+    }
+
     /// Forgets what belongs to the last look, after it was acted on.
     pub fn forget_seen(&mut self) {
         self.seen = None;

@@ -1,14 +1,14 @@
 //! The shell of one consent: observe → decide → act → settle → record, until `decide` says "rest".
 //!
 //! Nothing is decided here. What looks like a decision (whose turn it is, whether the copy is stale) is asked of the module that
-//! knows.
+//! knows. An object that rests leaves a time in the roster and a seat in its account's book, and nothing else.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use kube::runtime::controller::Action;
 
-use crate::account::gate::{Admission, Place};
 use crate::account::settings::AccountKey;
 use crate::account::{Usable, settings};
 use crate::api::consent::DigitalTwinConsent;
@@ -16,11 +16,14 @@ use crate::clock;
 use crate::cluster::events::Report;
 use crate::cluster::{self, OnConflict, Recorded};
 use crate::context::Context;
-use crate::decide::{self, AccountFact, Call, Facts, Step, Then};
+use crate::decide::{self, AccountFact, Call, Facts, Rest, Step, Then};
 use crate::memory::{Answer, Memory};
 use crate::outcome::{Class, Outcome, Trouble};
 use crate::pace;
+use crate::roster;
 use crate::settle::{News, Notice, SecretNews, Settled, settle};
+use crate::sweep::book::Lane;
+use crate::sweep::{Desk, Handed, Passage};
 
 /// How many steps one reconcile may take: more than any object needs, so that a flaw cannot spin.
 const MOST_STEPS: u32 = 64;
@@ -39,23 +42,33 @@ pub async fn reconcile(consent: Arc<DigitalTwinConsent>, context: Arc<Context>) 
         if context.is_stopping() {
             return Ok(Action::await_change());
         }
-        let Some((mut facts, usable)) = observe(&consent, &context).await? else { return Ok(Action::await_change()) };
+        let Some(Observed { facts, usable, desk }) = observe(&consent, &context).await? else { return Ok(Action::await_change()) };
         let now = clock::now();
-        let step = admitted(decide::decide(&consent, &facts, now), &consent, &mut facts, usable.as_deref(), &context);
-        match step {
-            Step::Rest(until) => return Ok(rest(until)),
+        let step = decide::decide(&consent, &facts, now);
+        if decide::would_look(&step)
+            && let Some(Handed { at, outcome }) = context.roster.take_handed(&consent)
+        {
+            let news = News::Answered(Call::Look, outcome);
+            let Some(newer) = record(&consent, &facts, &news, at, &context).await? else { return Ok(Action::await_change()) };
+            consent = newer;
+            continue;
+        }
+        match admitted(step, &consent, &facts, usable.as_deref(), desk.as_deref()) {
+            Step::Rest(until) => return Ok(rest(&consent, until, desk.as_deref(), &context)),
             Step::Tell(finding, then) => {
-                let Some(newer) = record(&consent, &facts, &News::Found(finding), &context).await? else {
+                let Some(newer) = record(&consent, &facts, &News::Found(finding), now, &context).await? else {
                     return Ok(Action::await_change());
                 };
-                match then {
-                    Then::Rest(until) => return Ok(rest(until)),
-                    Then::Decide => consent = newer,
+                if let Then::Rest(until) = then {
+                    return Ok(rest(&newer, until, desk.as_deref(), &context));
                 }
+                consent = newer;
             }
             Step::Call(call) => {
                 let news = act(&consent, &facts.memory, call, usable.as_deref(), &context).await;
-                let Some(newer) = record(&consent, &facts, &news, &context).await? else { return Ok(Action::await_change()) };
+                let Some(newer) = record(&consent, &facts, &news, clock::now(), &context).await? else {
+                    return Ok(Action::await_change());
+                };
                 consent = newer;
             }
         }
@@ -64,8 +77,15 @@ pub async fn reconcile(consent: Arc<DigitalTwinConsent>, context: Arc<Context>) 
     Ok(Action::requeue(pace::LONGEST_BACKOFF))
 }
 
-/// The facts about an object; `None` while the copy at hand is older than our own last write.
-async fn observe(consent: &DigitalTwinConsent, context: &Context) -> Result<Option<(Facts, Option<Arc<Usable>>)>, cluster::Error> {
+/// What is known about an object, and what a call for it needs.
+struct Observed {
+    facts: Facts,
+    usable: Option<Arc<Usable>>,
+    desk: Option<Arc<Desk>>,
+}
+
+/// `None` while the copy at hand is older than our own last write.
+async fn observe(consent: &DigitalTwinConsent, context: &Context) -> Result<Option<Observed>, cluster::Error> {
     let Some(standing) = context.roster.standing(consent).filter(|standing| !standing.is_stale) else { return Ok(None) };
     let key = AccountKey::of(consent);
     let (mut account, usable) = context.accounts.fact(&key);
@@ -74,45 +94,49 @@ async fn observe(consent: &DigitalTwinConsent, context: &Context) -> Result<Opti
     {
         account = AccountFact::NotAllowed(settings::refusal(&key, consent));
     }
+    let desk = context.accounts.desk(&key);
     let mut memory = standing.memory;
-    if usable.is_none() && memory.turn.take().is_some() {
-        // A turn at an account that cannot be used is void: when it can be used again, a thousand objects whose turn is long past
-        // would all push to the front at once.
-        context.roster.remember(consent, memory.clone(), false);
+    // Looks of the sweep that showed nothing new were told to nobody.
+    let swept = desk.as_ref().zip(roster::uid(consent)).and_then(|(desk, uid)| desk.looked_at(uid));
+    if memory.looked_at.is_some() {
+        memory.looked_at = memory.looked_at.max(swept);
     }
-    Ok(Some((Facts { account, ownership: standing.ownership, memory, started: context.started }, usable)))
+    Ok(Some(Observed { facts: Facts { account, ownership: standing.ownership, memory, started: context.started }, usable, desk }))
 }
 
-/// The step, or what to do instead while the account's gate lets nobody pass.
-///
-/// A turn goes into `facts`, because whatever is told next is settled from them: a turn that telling forgot would be asked for
-/// anew when it has come, at the end of the queue, again and again.
-fn admitted(step: Step, consent: &DigitalTwinConsent, facts: &mut Facts, usable: Option<&Usable>, context: &Context) -> Step {
-    let (Step::Call(call), Some(usable)) = (&step, usable) else { return step };
+/// The step, or what to do instead while others come first or the account's gate is closed.
+fn admitted(step: Step, consent: &DigitalTwinConsent, facts: &Facts, usable: Option<&Usable>, desk: Option<&Desk>) -> Step {
+    let (Step::Call(call), Some(usable), Some(desk), Some(uid)) = (&step, usable, desk, roster::uid(consent)) else { return step };
     if !call.asks_heygen() {
         return step;
     }
-    let (now, monotonic) = (clock::now(), clock::monotonic());
-    let place = match (call, facts.memory.turn) {
-        (Call::Look, Some(turn)) if turn > now => return decide::delayed(consent, facts, turn, now),
-        (Call::Look, None) => Place::New(decide::tokens(consent)),
-        _ => Place::Turn,
+    let now = clock::now();
+    let lane = match call {
+        Call::Look if decide::is_forced(consent) => Lane::Forced,
+        Call::Look => Lane::Look,
+        _ => Lane::Request,
     };
-    match usable.gate.admit(place, monotonic) {
-        Admission::Now => step,
-        Admission::Shut => {
-            // Whoever opens the gate wakes the account's consents, and they queue up anew.
-            facts.memory.turn = None;
-            context.roster.remember(consent, facts.memory.clone(), false);
-            decide::delayed(consent, facts, pace::add(now, pace::LONGEST_BACKOFF), now)
-        }
-        Admission::At(at) => {
-            let turn = pace::add(now, at.saturating_sub(monotonic));
-            facts.memory.turn = Some(turn);
-            context.roster.remember(consent, facts.memory.clone(), false);
-            decide::delayed(consent, facts, turn, now)
-        }
+    let Passage::Later(wait) = desk.pass(uid, lane, &usable.gate) else { return step };
+    if lane == Lane::Request
+        && let Some(seen) = &facts.memory.seen
+    {
+        desk.request(uid, pace::add(seen.at, decide::LOOK_STAYS_FRESH));
     }
+    decide::delayed(consent, facts, call, wait, now)
+}
+
+/// Rests: a wake-up at the time, a seat for the look.
+fn rest(consent: &DigitalTwinConsent, rest: Rest, desk: Option<&Desk>, context: &Context) -> Action {
+    let Some(uid) = roster::uid(consent) else { return Action::await_change() };
+    context.roster.set_alarm(uid, rest.until);
+    match (rest.look, desk) {
+        (Some(look), Some(desk)) => {
+            desk.enlist(uid, &consent.spec.group_id, pace::share(consent.metadata.uid.as_deref().unwrap_or_default(), 0), look);
+        }
+        (_, Some(desk)) => desk.dismiss(uid),
+        (_, None) => {}
+    }
+    Action::await_change()
 }
 
 /// Does one thing and says what came of it.
@@ -148,14 +172,14 @@ async fn act_on_secret(consent: &DigitalTwinConsent, answer: Option<&Answer>, co
     }
 }
 
-/// Settles the news, writes what they mean, remembers it and reports it. `None` when the object is gone or asks something else now.
+/// Settles the news of `now`, writes what they mean, remembers it and reports it. `None` when the object is gone or asks something else now.
 async fn record(
     consent: &Arc<DigitalTwinConsent>,
     facts: &Facts,
     news: &News,
+    now: Timestamp,
     context: &Context,
 ) -> Result<Option<Arc<DigitalTwinConsent>>, cluster::Error> {
-    let now = clock::now();
     let on_conflict = if matches!(news, News::Found(_)) { OnConflict::GiveUp } else { OnConflict::SettleAgain };
     let recorded = context.cluster.record(consent, on_conflict, |current| settle(current, facts, news, now)).await?;
     let (newer, settled, written) = match recorded {
@@ -164,7 +188,8 @@ async fn record(
         Recorded::Dropped => return Ok(None),
     };
     let Settled { status: _, memory, notices } = settled;
-    context.roster.remember(&newer, memory, written);
+    let asked_at = matches!(news, News::Answered(..)).then_some(now);
+    context.roster.remember(&newer, memory, written, asked_at);
     for notice in notices {
         match notice {
             Notice::Event { warning, reason, note } => {
@@ -181,13 +206,9 @@ async fn record(
 
 /// What to do after an error: decide anew soon.
 #[must_use]
-pub fn after_error(consent: &DigitalTwinConsent, error: &cluster::Error) -> Action {
+pub fn after_error(name: &str, error: &cluster::Error) -> Action {
     match error {
         cluster::Error::Conflict => Action::requeue(AFTER_CONFLICT),
-        _ => Action::requeue(pace::backoff(3, consent.metadata.uid.as_deref().unwrap_or_default())),
+        _ => Action::requeue(pace::backoff(3, name)),
     }
-}
-
-fn rest(until: Option<jiff::Timestamp>) -> Action {
-    until.map_or_else(Action::await_change, |until| Action::requeue(pace::since(clock::now(), until).max(Duration::from_millis(1))))
 }

@@ -245,12 +245,6 @@ impl<'a> Draft<'a> {
         self.memory.generation = self.consent.metadata.generation.unwrap_or_default();
     }
 
-    /// Whether the annotation asks for a look that was not echoed yet.
-    fn is_forced(&self) -> bool {
-        let requested = self.consent.annotations().get(REQUESTED_AT);
-        requested.is_some() && requested != self.old.last_handled_reconcile_at.as_ref()
-    }
-
     /// Echoes the annotation that asks for a look.
     fn echo_request(&mut self) {
         if let Some(requested) = self.consent.annotations().get(REQUESTED_AT) {

@@ -5,6 +5,8 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use crate::outcome::{Class, Outcome, Trouble};
 
 use super::limiter::Limiter;
@@ -21,14 +23,22 @@ const QUOTA_PAUSE: Duration = Duration::from_secs(1800);
 /// How many failures in a row close the gate.
 const FAILURES_THAT_CLOSE: u32 = 5;
 
+/// How long the others wait for the request that goes first after a pause: longer than any request takes.
+const LONGEST_SCOUT: Duration = Duration::from_secs(90);
+
 /// The gate of one key.
 #[derive(Debug)]
-pub struct Gate(Mutex<State>);
+pub struct Gate {
+    state: Mutex<State>,
+    changes: watch::Sender<()>,
+}
 
 #[derive(Debug)]
 struct State {
     limiter: Limiter,
     closed: Option<Closure>,
+    /// When the request went that goes first after a pause.
+    scout: Option<Duration>,
     failures: u32,
 }
 
@@ -46,26 +56,18 @@ pub struct Closure {
 pub enum Admission {
     /// Go.
     Now,
-    /// Come back then.
+    /// Nobody passes before this time.
     At(Duration),
-    /// Nobody passes and nobody knows for how long: wait to be woken.
+    /// Nobody passes until the gate changes, and nobody knows when: [`Gate::changes`] tells.
     Shut,
-}
-
-/// How a caller stands in the queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    /// It has just come, and will need so many tokens.
-    New(u32),
-    /// Its turn has come, or it goes on with what it began.
-    Turn,
 }
 
 impl Gate {
     /// An open gate with an empty bucket.
     #[must_use]
     pub fn new(per_minute: u32, burst: u32, now: Duration) -> Self {
-        Self(Mutex::new(State { limiter: Limiter::new(per_minute, burst, now), closed: None, failures: 0 }))
+        let state = State { limiter: Limiter::new(per_minute, burst, now), closed: None, scout: None, failures: 0 };
+        Self { state: Mutex::new(state), changes: watch::Sender::new(()) }
     }
 
     /// Changes the rate, if it differs; the new bucket starts empty.
@@ -73,32 +75,47 @@ impl Gate {
         let mut state = self.state();
         if !state.limiter.is_for(per_minute, burst) {
             state.limiter = Limiter::new(per_minute, burst, now);
+            self.changes.send_replace(());
         }
     }
 
     /// Lets a request pass, or says when to come back.
+    ///
+    /// After a pause one request goes first, and the others wait for what comes of it: were all to go, an account that is still
+    /// throttled would answer each of them with another 429.
     #[must_use]
-    pub fn admit(&self, place: Place, now: Duration) -> Admission {
+    pub fn admit(&self, now: Duration) -> Admission {
         let state = &mut *self.state();
-        let tokens = match place {
-            Place::New(tokens) => tokens,
-            Place::Turn => 1,
-        };
-        if state.closed.is_some_and(|closure| closure.until.is_none()) {
-            // A turn behind a time that is only guessed would still be waited for after the gate has opened.
-            return Admission::Shut;
+        if let Some(closure) = state.closed {
+            let Some(until) = closure.until else { return Admission::Shut };
+            if until > now {
+                return Admission::At(until);
+            }
+            if let Some(gone) = state.scout.filter(|gone| *gone + LONGEST_SCOUT > now) {
+                return Admission::At(gone + LONGEST_SCOUT);
+            }
         }
-        if let Some(until) = state.closed_until(now) {
-            return Admission::At(state.limiter.reserve(tokens, until, now));
+        match state.limiter.check(now) {
+            Ok(()) => {
+                state.scout = state.closed.map(|_| now);
+                Admission::Now
+            }
+            Err(wait) => Admission::At(now + wait),
         }
-        match place {
-            Place::New(_) if state.limiter.has_waiters(now) => Admission::At(state.limiter.reserve(tokens, now, now)),
-            Place::New(_) | Place::Turn => match state.limiter.check(now) {
-                Ok(()) => Admission::Now,
-                Err(wait) if place == Place::Turn => Admission::At(state.limiter.again(wait, now)),
-                Err(_) => Admission::At(state.limiter.reserve(tokens, now, now)),
-            },
-        }
+    }
+
+    /// Changes whenever a closed gate may have opened.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
+    }
+
+    /// About how long it takes until `ahead` requests have passed, and one more.
+    #[must_use]
+    pub fn wait(&self, ahead: usize, now: Duration) -> Duration {
+        let state = self.state();
+        let closed = state.closed.map_or(Duration::ZERO, |closure| closure.until.map_or(LONGEST_PAUSE, |until| until.saturating_sub(now)));
+        closed + state.limiter.period().saturating_mul(u32::try_from(ahead).unwrap_or(u32::MAX))
     }
 
     /// Lets the probe pass, also through a closed gate; it takes a token like any request.
@@ -113,17 +130,26 @@ impl Gate {
     pub fn learn(&self, outcome: &Outcome, now: Duration) -> Option<Option<Closure>> {
         let state = &mut *self.state();
         let before = state.closed;
+        let pause_is_over = before.is_some_and(|closure| closure.until.is_some_and(|until| until <= now));
         match outcome {
             Outcome::Trouble(trouble) => state.learn_trouble(trouble, now),
             Outcome::Probed => {
                 state.failures = 0;
                 state.closed = None;
             }
-            Outcome::Looked(_) | Outcome::LooksRead(_) | Outcome::Initiated(_) => {
+            Outcome::Looked(_) | Outcome::LooksRead(_) | Outcome::Listed(_) | Outcome::Initiated(_) => {
                 state.failures = 0;
                 // A late answer does not open what a rejected key has closed: only the probe does.
-                state.closed = state.closed.filter(|closure| closure.until.is_none_or(|until| until > now));
+                state.closed = state.closed.filter(|_| !pause_is_over);
             }
+        }
+        if pause_is_over && state.closed == before {
+            // Trouble of another kind than the one that closed the gate.
+            state.closed = None;
+        }
+        if state.closed != before {
+            state.scout = None;
+            self.changes.send_replace(());
         }
         (before.map(|closure| closure.class) != state.closed.map(|closure| closure.class)).then_some(state.closed)
     }
@@ -131,6 +157,7 @@ impl Gate {
     /// Closes the gate until a probe is accepted.
     pub fn shut(&self, class: Class) {
         self.state().closed = Some(Closure { class, until: None });
+        self.changes.send_replace(());
     }
 
     /// Why the gate is closed, if it is.
@@ -140,15 +167,11 @@ impl Gate {
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
 impl State {
-    fn closed_until(&self, now: Duration) -> Option<Duration> {
-        self.closed?.until.filter(|until| *until > now)
-    }
-
     fn learn_trouble(&mut self, trouble: &Trouble, now: Duration) {
         let pause = match trouble.class {
             Class::CredentialsRejected | Class::BillingRequired => {
@@ -173,8 +196,14 @@ impl State {
         };
         let until = now + pause;
         match &mut self.closed {
-            // Calls that were under way when the gate closed bring the same news: they neither prolong nor shorten the pause much.
-            Some(closure) if closure.until.is_none_or(|closed_until| closed_until >= until) => return,
+            // Calls that were under way when the gate closed bring the same news, and count once.
+            Some(closure) if closure.until.is_none_or(|closed_until| closed_until > now) => {
+                let is_asked_for = trouble.retry_after.is_some() || trouble.class == Class::QuotaExceeded;
+                if is_asked_for && closure.until.is_some_and(|closed_until| closed_until < until) {
+                    *closure = Closure { class: trouble.class, until: Some(until) };
+                }
+                return;
+            }
             closed => *closed = Some(Closure { class: trouble.class, until: Some(until) }),
         }
         self.failures += 1;
@@ -199,37 +228,69 @@ mod tests {
 
     const LATER: Duration = Duration::from_secs(100);
 
+    fn closes_at(gate: &Gate, now: Duration) -> Duration {
+        match gate.admit(now) {
+            Admission::At(at) => at,
+            other => panic!("the gate is closed: {other:?}"),
+        }
+    }
+
     #[test]
-    fn retry_after_closes_the_gate_for_everybody_and_the_waiters_come_back_one_by_one() {
+    fn after_a_pause_one_goes_first_and_the_others_wait_for_what_comes_of_it() {
         let gate = open_gate();
         assert_eq!(gate.learn(&trouble(Class::Throttled, Some(5)), LATER).flatten().map(|closure| closure.class), Some(Class::Throttled));
-        let turns: Vec<_> = (0..3).map(|_| gate.admit(Place::Turn, LATER)).collect();
-        let first = LATER + Duration::from_secs(5);
-        let period = Duration::from_millis(10);
-        assert_eq!(turns, [Admission::At(first), Admission::At(first + period), Admission::At(first + 2 * period)]);
-        assert_eq!(gate.admit(Place::Turn, first), Admission::Now);
+        let over = LATER + Duration::from_secs(5);
+        assert_eq!(closes_at(&gate, LATER), over);
+        assert_eq!(gate.admit(over), Admission::Now);
+        assert!(closes_at(&gate, over) > over, "a second one went as well");
+        gate.learn(&trouble(Class::Throttled, Some(5)), over);
+        assert_eq!(closes_at(&gate, over), over + Duration::from_secs(5));
+
+        let over = over + Duration::from_secs(5);
+        assert_eq!(gate.admit(over), Admission::Now);
+        assert_eq!(gate.learn(&Outcome::Looked(crate::outcome::Group::default()), over), Some(None));
+        assert!((0..10).all(|_| gate.admit(over) == Admission::Now));
+    }
+
+    #[test]
+    fn one_that_goes_first_and_is_never_heard_of_again_keeps_nobody_waiting_for_ever() {
+        let gate = open_gate();
+        gate.learn(&trouble(Class::Throttled, Some(5)), LATER);
+        let over = LATER + Duration::from_secs(5);
+        assert_eq!(gate.admit(over), Admission::Now);
+        assert_eq!(gate.admit(over + LONGEST_SCOUT), Admission::Now);
+    }
+
+    #[test]
+    fn trouble_of_one_object_opens_the_gate_after_a_pause_and_another_pause_keeps_it_closed() {
+        let gate = open_gate();
+        gate.learn(&trouble(Class::Throttled, Some(5)), LATER);
+        let over = LATER + Duration::from_secs(5);
+        assert_eq!(gate.admit(over), Admission::Now);
+        gate.learn(&trouble(Class::NotFound, None), over);
+        assert_eq!(gate.closure(), None);
+    }
+
+    #[test]
+    fn calls_under_way_when_the_gate_closed_do_not_make_the_pause_grow() {
+        let gate = open_gate();
+        for _ in 0..20 {
+            gate.learn(&trouble(Class::Throttled, None), LATER);
+        }
+        assert_eq!(closes_at(&gate, LATER), LATER + FIRST_PAUSE);
     }
 
     #[test]
     fn a_rejected_key_stays_shut_until_a_probe_is_accepted() {
         let gate = open_gate();
         gate.learn(&trouble(Class::CredentialsRejected, None), LATER);
-        assert_eq!(gate.admit(Place::Turn, LATER + Duration::from_secs(86_400)), Admission::Shut);
+        assert_eq!(gate.admit(LATER + Duration::from_secs(86_400)), Admission::Shut);
         gate.learn(&Outcome::Looked(crate::outcome::Group::default()), LATER);
         assert!(gate.closure().is_some());
+        let changes = gate.changes();
         assert_eq!(gate.learn(&Outcome::Probed, LATER), Some(None));
-        assert_eq!(gate.admit(Place::Turn, LATER), Admission::Now);
-    }
-
-    #[test]
-    fn who_asks_while_the_gate_is_shut_keeps_nobody_waiting_after_it_has_opened() {
-        let gate = open_gate();
-        gate.learn(&trouble(Class::CredentialsRejected, None), LATER);
-        for _ in 0..10 {
-            assert_eq!(gate.admit(Place::New(2), LATER), Admission::Shut);
-        }
-        gate.learn(&Outcome::Probed, LATER);
-        assert_eq!(gate.admit(Place::New(2), LATER), Admission::Now);
+        assert!(changes.has_changed().unwrap());
+        assert_eq!(gate.admit(LATER), Admission::Now);
     }
 
     #[test]
@@ -240,45 +301,8 @@ mod tests {
         }
         assert!(gate.learn(&trouble(Class::Unreachable, None), LATER).flatten().is_some());
         let reopened = LATER + FIRST_PAUSE;
-        assert_eq!(gate.admit(Place::Turn, reopened), Admission::Now);
+        assert_eq!(gate.admit(reopened), Admission::Now);
         gate.learn(&trouble(Class::Unreachable, None), reopened);
         assert!(matches!(gate.closure(), Some(Closure { until: Some(until), .. }) if until == reopened + 2 * FIRST_PAUSE));
-    }
-
-    /// A thousand objects want five times what the account allows, and the process stands still for a while. The objects are always
-    /// tried in the same order, which is what the controller's queue does under load.
-    #[test]
-    fn after_a_standstill_everybody_has_a_turn_before_anybody_has_many() {
-        let gate = Gate::new(6000, 100, Duration::ZERO);
-        let mut objects: Vec<(Duration, Place, u32)> = vec![(Duration::ZERO, Place::New(1), 0); 1000];
-        for tick in 0..4500 {
-            let now = LATER + Duration::from_millis(10) * tick;
-            if (500..1000).contains(&tick) {
-                continue;
-            }
-            if tick == 1000 {
-                objects.iter_mut().for_each(|(_, _, passed)| *passed = 0);
-            }
-            for (next, place, passed) in objects.iter_mut().filter(|(next, ..)| *next <= now) {
-                match gate.admit(*place, now) {
-                    Admission::Now => (*next, *place, *passed) = (now + Duration::from_secs(2), Place::New(1), *passed + 1),
-                    Admission::At(at) => (*next, *place) = (at, Place::Turn),
-                    Admission::Shut => unreachable!(),
-                }
-            }
-        }
-        let passed = || objects.iter().map(|(.., passed)| *passed);
-        // A few tokens are lost while the queue sorts itself out.
-        assert!(passed().sum::<u32>() >= 3000, "{} of 3500 tokens were used", passed().sum::<u32>());
-        assert!(passed().min() >= Some(2), "somebody passed {:?} times and somebody else {:?} times", passed().min(), passed().max());
-    }
-
-    #[test]
-    fn whoever_comes_new_stands_behind_those_who_wait() {
-        let gate = Gate::new(60, 1, Duration::ZERO);
-        let Admission::At(first) = gate.admit(Place::New(2), Duration::ZERO) else { panic!("the bucket starts empty") };
-        let Admission::At(second) = gate.admit(Place::New(1), Duration::ZERO) else { panic!("somebody waits") };
-        assert_eq!(second - first, Duration::from_secs(2));
-        assert_eq!(gate.admit(Place::Turn, first), Admission::Now);
     }
 }

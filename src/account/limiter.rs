@@ -1,27 +1,22 @@
-//! PURE. A token bucket that starts empty and gives out turns.
+//! PURE. A token bucket that starts empty.
 //!
 //! `check` is the promise: in any window of w seconds at most burst + rate × w requests pass, also across a restart, because a new
-//! bucket is empty. `reserve` is courtesy: it tells one of many waiters when to come back, so that nobody waits inside a
-//! reconcile slot and ten thousand waiters do not ask in a circle.
+//! bucket is empty. Who is next for a token is the book's affair (`sweep`): nobody queues up here.
 //!
 //! Rejected: a limiter from a crate. The ones at hand read their own clock, which would keep promise 6 out of the property tests,
-//! and know no turns. This one is the generic cell rate algorithm in a dozen lines.
+//! and start full. This one is the generic cell rate algorithm in a dozen lines.
 //!
 //! Times are monotonic: durations since the process began.
 
 use std::time::Duration;
 
-/// A token bucket with turns.
+/// A token bucket.
 #[derive(Debug, Clone)]
 pub struct Limiter {
     period: Duration,
     burst: u32,
     /// When the bucket is full again.
     full_at: Duration,
-    /// When the last of the waiters has had its turn.
-    tail: Duration,
-    /// When the last of those has had it whose turn came to nothing before.
-    again: Duration,
 }
 
 impl Limiter {
@@ -30,7 +25,7 @@ impl Limiter {
     pub fn new(per_minute: u32, burst: u32, now: Duration) -> Self {
         let period = Duration::from_secs(60) / per_minute.max(1);
         let burst = burst.max(1);
-        Self { period, burst, full_at: now + period * burst, tail: now, again: now }
+        Self { period, burst, full_at: now + period * burst }
     }
 
     /// Whether the bucket was made for these figures.
@@ -54,29 +49,10 @@ impl Limiter {
         }
     }
 
-    /// Whether somebody was given a turn that has yet to come.
+    /// How long the bucket needs for one token.
     #[must_use]
-    pub fn has_waiters(&self, now: Duration) -> bool {
-        self.tail > now
-    }
-
-    /// Gives out the next turn for a caller that will take `tokens`, not before `earliest`.
-    pub fn reserve(&mut self, tokens: u32, earliest: Duration, now: Duration) -> Duration {
-        let first_token = (self.full_at.max(now) + self.period).saturating_sub(self.period * self.burst);
-        let turn = self.tail.max(earliest).max(first_token);
-        self.tail = turn + self.period * tokens;
-        turn
-    }
-
-    /// Gives a caller whose turn came, but no token for another `wait`, a turn of its own ahead of the queue, which moves back by one.
-    ///
-    /// More turns than tokens come up when the process stood still: the bucket overflows meanwhile, and the turns all pass. Were they
-    /// all told to come for the next token, the same few would win it each time.
-    pub fn again(&mut self, wait: Duration, now: Duration) -> Duration {
-        let turn = self.again.max(now + wait);
-        self.again = turn + self.period;
-        self.tail = self.tail.max(now) + self.period;
-        turn
+    pub fn period(&self) -> Duration {
+        self.period
     }
 }
 
@@ -101,8 +77,6 @@ mod tests {
                 now += Duration::from_millis(gap);
                 match dice.index(40) {
                     0 => limiter = Limiter::new(per_minute, burst, now),
-                    1..4 => { limiter.reserve(2, now, now); }
-                    4 => { limiter.again(Duration::ZERO, now); }
                     _ => while limiter.check(now).is_ok() { passed.push(now); },
                 }
             }
@@ -113,16 +87,6 @@ mod tests {
                 behind = behind.min(index as f64 - rate * at.as_secs_f64());
                 let most = (index + 1) as f64 - rate * at.as_secs_f64() - behind;
                 prop_assert!(most <= f64::from(burst) + 1e-4, "{most} requests more than the rate gives by {at:?}");
-            }
-        }
-
-        #[test]
-        fn turns_are_given_out_in_order_and_no_faster_than_the_rate(tokens in prop::collection::vec(1u32..4, 2..100)) {
-            let now = Duration::from_secs(5);
-            let mut limiter = Limiter::new(120, 3, now);
-            let turns: Vec<_> = tokens.iter().map(|&tokens| limiter.reserve(tokens, now, now)).collect();
-            for (pair, tokens) in turns.windows(2).zip(&tokens) {
-                prop_assert!(pair[1] - pair[0] >= Duration::from_millis(500) * *tokens);
             }
         }
     }

@@ -183,7 +183,7 @@ async fn resolve(settings: &Settings, deps: &Deps<'_>) -> Result<Usable, Obstacl
 impl Accounts {
     fn probe_is_due(&self, settings: &Settings, usable: &Arc<Usable>, now: Duration) -> bool {
         let mut registry = self.registry();
-        let course = &mut registry.accounts.entry(settings.key.clone()).or_insert_with(Account::new).course;
+        let Some(Account { course, .. }) = registry.accounts.get_mut(&settings.key) else { return false };
         course.rate = (settings.per_minute, settings.burst);
         if course.last.as_ref().is_none_or(|last| !same_key(last, usable)) {
             course.hurry();
@@ -246,10 +246,12 @@ impl Accounts {
 
     fn conclude_if(&self, settings: &Settings, state: State, ready: Option<Ready>, again: Duration) -> Reconciled {
         let mut registry = self.registry();
-        let account = registry.accounts.entry(settings.key.clone()).or_insert_with(Account::new);
+        // Deleted meanwhile: nobody has to hear of it, and there is no status to write.
+        let Some(account) = registry.accounts.get_mut(&settings.key) else { return Reconciled { changed: false, again, status: None } };
         account.course.rate = (settings.per_minute, settings.burst);
         let changed = account.state.differs(&state);
         account.state = state;
+        account.desk.ring();
         drop(registry);
         let status = ready.and_then(|ready| new_status(settings, &ready, clock::now()));
         Reconciled { changed, again, status }
@@ -257,8 +259,8 @@ impl Accounts {
 }
 
 impl Account {
-    fn new() -> Self {
-        Self { state: State::Resolving, course: Course::default() }
+    pub(super) fn new() -> Self {
+        Self { state: State::Resolving, course: Course::default(), desk: Arc::default() }
     }
 }
 

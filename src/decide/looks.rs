@@ -1,13 +1,11 @@
-//! When the next look is due.
-
-use std::time::Duration;
+//! When the next look is due, and what it is for.
 
 use jiff::Timestamp;
 
-use super::{LOOK_STAYS_FRESH, View};
+use super::{LOOK_STAYS_FRESH, LookKind, NextLook, View, verdict};
 use crate::api::duration;
-use crate::outcome::Class;
-use crate::pace;
+use crate::outcome::{Class, Print};
+use crate::pace::{self, Rhythm};
 use crate::settle::situation::{self, Situation};
 use crate::terms::Terms;
 
@@ -32,12 +30,39 @@ pub(super) fn due(view: &View<'_>, terms: &Terms) -> Timestamp {
     if looked_at.is_none() && wants_look_at_once(view) {
         return view.now;
     }
-    let interval = interval(view, terms);
-    let after = looked_at.unwrap_or(view.facts.started);
+    let interval = rhythm(view, terms).interval(&terms.cadence, view.now);
     match looked_at {
-        // What is not settled yet has no anchor in its status: its looks follow one another.
-        Some(looked_at) if view.is_unsettled() => pace::add(looked_at, interval.mul_f64(0.9 + pace::share(view.uid(), 0) / 5.0)),
-        _ => pace::next_on_grid(anchor(view), interval, view.uid(), after),
+        Some(looked_at) => pace::after_look(looked_at, interval, pace::share(view.uid(), 0)),
+        // After a restart the looks stand on a grid, so that they neither bunch nor start anew whenever a process ends early.
+        None => pace::next_on_grid(anchor(view), interval, view.uid(), view.facts.started),
+    }
+}
+
+/// The next look, due at `at`: what it is for.
+pub(super) fn next(view: &View<'_>, terms: &Terms, at: Timestamp) -> NextLook {
+    let memory = view.memory();
+    let routine = view.remembered.is_some_and(expects_no_change) && memory.is_quiet() && !view.is_unsettled();
+    let kind = if view.is_forced() && view.remembered.is_some() && at <= view.now {
+        LookKind::Forced
+    } else if memory.withdrawn_since.is_some() || memory.missing_since.is_some() {
+        LookKind::Wanted { by_list: false }
+    } else if routine {
+        let wanted_from = verdict::renewal_from(view, terms);
+        LookKind::Routine { print: Print::of_status(&view.status), rhythm: rhythm(view, terms), wanted_from }
+    } else {
+        LookKind::Wanted { by_list: true }
+    };
+    NextLook { at, kind }
+}
+
+/// Whether another look that shows the same would change nothing: in every other situation a look leads to a call.
+fn expects_no_change(situation: Situation) -> bool {
+    use Situation as S;
+    match situation {
+        S::Approved | S::Waived | S::NotRequired | S::Awaiting | S::LinkExpired | S::Overdue => true,
+        S::Revoked | S::Refused | S::TrainingFailed | S::Unrecognized => true,
+        S::Suspended | S::Duplicate | S::AccountNotReady | S::AccountNotAllowed => false,
+        S::GroupMissing | S::InvalidRequest | S::NotEntitled | S::LinkSecretConflict | S::LinkSecretNotWritable | S::Initiating => false,
     }
 }
 
@@ -50,21 +75,19 @@ fn wants_look_at_once(view: &View<'_>) -> bool {
     }
 }
 
-fn interval(view: &View<'_>, terms: &Terms) -> Duration {
+fn rhythm(view: &View<'_>, terms: &Terms) -> Rhythm {
     let cadence = &terms.cadence;
-    let pending = |waited| pace::pending_interval(cadence, view.consent.spec.poll_interval.as_deref().and_then(duration::parse), waited);
+    let own = view.consent.spec.poll_interval.as_deref().and_then(duration::parse);
     match view.remembered {
-        Some(Situation::Approved | Situation::Waived | Situation::NotRequired) => cadence.approved,
-        Some(Situation::Awaiting | Situation::LinkExpired | Situation::Overdue) => pending(waited(view)),
+        Some(Situation::Approved | Situation::Waived | Situation::NotRequired) => Rhythm::Fixed(cadence.approved),
+        Some(Situation::Awaiting | Situation::LinkExpired | Situation::Overdue) => {
+            Rhythm::Growing { since: view.status.initiation_time.as_ref().map_or(view.now, |since| since.0), own }
+        }
         // The link Secret is Kubernetes' trouble, mended by the user at any moment: asked about at the ordinary pace.
-        Some(Situation::LinkSecretConflict | Situation::LinkSecretNotWritable) => pending(Duration::ZERO),
-        Some(situation) if !situation.is_before_any_look() => cadence.unknown,
-        _ => pending(Duration::ZERO),
+        Some(Situation::LinkSecretConflict | Situation::LinkSecretNotWritable) => Rhythm::Growing { since: view.now, own },
+        Some(situation) if !situation.is_before_any_look() => Rhythm::Fixed(cadence.unknown),
+        _ => Rhythm::Growing { since: view.now, own },
     }
-}
-
-fn waited(view: &View<'_>) -> Duration {
-    view.status.initiation_time.as_ref().map_or(Duration::ZERO, |since| pace::since(since.0, view.now))
 }
 
 /// The time from the status on which the grid of looks stands.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Call, Finding, Step, Then, View, Wait, invalid_field};
+use super::{Call, Finding, LookKind, NextLook, Rest, Step, Then, View, Wait, invalid_field};
 use crate::api::consent::LinkRenewal;
 use crate::memory::Looks;
 use crate::outcome::{Group, LookType};
@@ -21,7 +21,7 @@ const MOST_RENEWALS: i64 = 14;
 
 /// What the fresh look in memory calls for; the next look is due at `due`.
 pub(super) fn of(view: &View<'_>, terms: &Terms, due: Timestamp) -> Step {
-    let Some(seen) = view.memory().seen.as_deref() else { return Step::Rest(Some(due)) };
+    let Some(seen) = view.memory().seen.as_deref() else { return Step::Rest(Rest::until([due])) };
     let Some(group) = &seen.group else { return Step::Tell(Finding::GroupMissing, Then::Decide) };
     let meaning = terms.policy.read(group.consent_status.as_deref());
     if situation::is_approved(&view.status) && situation::takes_back(meaning) {
@@ -74,7 +74,8 @@ fn by_looks(view: &View<'_>, terms: &Terms) -> Step {
 /// A consent request, unless it was refused a short while ago.
 fn request(view: &View<'_>) -> Step {
     if let Some(not_before) = view.memory().request_waits_until(&view.request.idempotency_key, view.now) {
-        return view.refresh_or_rest(Some(not_before));
+        let look = NextLook { at: not_before, kind: LookKind::Wanted { by_list: true } };
+        return view.refresh_or_rest(Rest::default().with_look(look));
     }
     if let Some(field) = invalid_field(view.consent) {
         return Step::Tell(Finding::InvalidSpec(field), Then::Decide);
@@ -86,13 +87,18 @@ fn request(view: &View<'_>) -> Step {
 }
 
 fn renewal_is_due(view: &View<'_>, terms: &Terms) -> bool {
+    renewal_from(view, terms).is_some_and(|from| from <= view.now)
+}
+
+/// From when on a look that finds the person still awaited leads to a renewal of the link; `None`: as things are, never.
+pub(super) fn renewal_from(view: &View<'_>, terms: &Terms) -> Option<Timestamp> {
     let spec = &view.consent.spec;
-    let Some(expiry) = view.status.link_expiration_time.as_ref() else { return false };
+    let expiry = view.status.link_expiration_time.as_ref()?;
     let renewals = view.status.initiation.as_ref().and_then(|initiation| initiation.renewals).unwrap_or(0);
-    let overdue = situation::deadline(spec, &view.status).is_some_and(|deadline| deadline <= view.now);
-    let waits = view.memory().request_waits_until(&view.request.idempotency_key, view.now).is_some();
     let from = pace::add(expiry.0, REPLAY_WINDOW.saturating_sub(terms.link_lifetime) + RENEWAL_MARGIN);
-    spec.link_renewal == Some(LinkRenewal::Automatic) && renewals < MOST_RENEWALS && !overdue && !waits && from <= view.now
+    let from = view.memory().request_waits_until(&view.request.idempotency_key, view.now).map_or(from, |held| from.max(held));
+    let overdue = situation::deadline(spec, &view.status).is_some_and(|deadline| deadline <= from.max(view.now));
+    (spec.link_renewal == Some(LinkRenewal::Automatic) && renewals < MOST_RENEWALS && !overdue).then_some(from)
 }
 
 /// HeyGen's training state `failed`.

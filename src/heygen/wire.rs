@@ -9,7 +9,10 @@
 use serde_json::{Map, Value};
 
 use crate::link::Link;
-use crate::outcome::{Group, LookType, LooksPage, Started};
+use crate::outcome::{Group, GroupsPage, LookType, LooksPage, Started};
+
+/// A cursor longer than this is none.
+const LONGEST_CURSOR: usize = 2048;
 
 /// Whether the answer carries an `error`, which a success may do as well (section 8).
 pub(super) fn carries_error(json: &Value) -> bool {
@@ -21,6 +24,19 @@ pub(super) fn group(json: &Value, group_id: &str) -> Option<Group> {
     let data = json["data"].as_object()?;
     let object = data.get("avatar_group").and_then(Value::as_object).unwrap_or(data);
     is_about(object.get("id"), group_id).then(|| described(object))?
+}
+
+/// The answer of `GET /v3/avatars` (section 6).
+///
+/// A group that cannot be believed, or that has no id, is left out: the others of its page are no worse for it.
+pub(super) fn groups(json: &Value) -> Option<GroupsPage> {
+    let items = json["data"].as_array()?.iter().filter_map(|item| {
+        let object = item.get("avatar_group").and_then(Value::as_object).or_else(|| item.as_object())?;
+        Some((object.get("id")?.as_str()?.to_owned(), described(object)?))
+    });
+    let more = json["has_more"].as_bool();
+    let next = json["next_token"].as_str().filter(|token| more != Some(false) && !token.is_empty() && token.len() <= LONGEST_CURSOR);
+    Some(GroupsPage { groups: items.collect(), next: next.map(str::to_owned), complete: more != Some(true) || next.is_some() })
 }
 
 /// The answer of `GET /v3/avatars/looks` (paging as in section 6).

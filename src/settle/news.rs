@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use super::situation::{self, CONFIRM_MISSING, CONFIRM_WITHDRAWN, Situation};
 use super::{Draft, Notice, SecretNews, wait_message, whole};
 use crate::api::consent::Initiation;
-use crate::decide::{Call, Wait};
+use crate::decide::{Call, Wait, is_forced};
 use crate::link::Link;
 use crate::memory::{Answer, Attempt, Looks, Seen};
 use crate::outcome::{Class, Group, LookType, LooksPage, Outcome, Started, Trouble};
@@ -26,7 +26,6 @@ const RENEW_AGAIN: Duration = Duration::from_secs(3600);
 
 impl Draft<'_> {
     pub(super) fn answered(&mut self, call: &Call, outcome: &Outcome) {
-        self.memory.turn = None;
         match (call, outcome) {
             (Call::Look, Outcome::Looked(group)) => self.looked(group),
             (Call::ReadLooks(_), Outcome::LooksRead(page)) => self.looks_read(page),
@@ -47,7 +46,7 @@ impl Draft<'_> {
         self.memory.forget_trouble();
         self.note_look();
         self.memory.missing_since = None;
-        if self.is_forced() {
+        if is_forced(self.consent) {
             self.memory.attempt = None;
         }
         self.memory.looks = None;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use twinconsent::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus};
-use twinconsent::decide::{self, AccountFact, Call, Facts, Ownership, Step, Then, decide};
+use twinconsent::decide::{self, AccountFact, Call, Facts, Ownership, Rest, Step, Then, decide};
 use twinconsent::memory::Memory;
 use twinconsent::outcome::{Group, Outcome};
 use twinconsent::pace;
@@ -26,6 +26,8 @@ pub struct Replica {
     pub copy: Option<DigitalTwinConsent>,
     pub started: Timestamp,
     pub in_hand: Option<InHand>,
+    /// When its turn comes, once it has queued up.
+    pub turn: Option<Timestamp>,
     /// The version of its own last write.
     pub written: u64,
     /// What it last saw at HeyGen, and when.
@@ -207,22 +209,20 @@ impl World {
         if Self::version(&base) < replica.written {
             return Progress::Rest(None);
         }
-        let mut facts = self.facts(replica);
+        let facts = self.facts(replica);
         let mut step = decide(&base, &facts, self.now);
-        if let Step::Call(Call::Look) = step {
-            let turn = match facts.memory.turn {
-                Some(turn) => Some(turn).filter(|turn| *turn > self.now),
-                None if self.queue.is_zero() => None,
-                None => Some(pace::add(self.now, self.queue)),
-            };
-            if let Some(turn) = turn {
-                facts.memory.turn = Some(turn);
-                self.replicas[index].memory.turn = Some(turn);
-                step = decide::delayed(&base, &facts, turn, self.now);
+        if let Step::Call(call @ Call::Look) = &step {
+            let turn = replica.turn.unwrap_or_else(|| pace::add(self.now, self.queue));
+            self.replicas[index].turn = Some(turn).filter(|turn| *turn > self.now);
+            if turn > self.now {
+                step = decide::delayed(&base, &facts, call, pace::since(self.now, turn), self.now);
+                if let Step::Rest(Rest { look: Some(look), .. }) | Step::Tell(_, Then::Rest(Rest { look: Some(look), .. })) = &mut step {
+                    look.at = turn;
+                }
             }
         }
         let (news, then) = match step {
-            Step::Rest(until) => return Progress::Rest(until),
+            Step::Rest(rest) => return Progress::Rest(rest.earliest()),
             Step::Tell(finding, then) => (News::Found(finding), then),
             Step::Call(call) => (self.act(index, &base, call), Then::Decide),
         };
@@ -326,7 +326,7 @@ impl World {
         }
         match then {
             Then::Decide => Progress::Going,
-            Then::Rest(until) => Progress::Rest(until),
+            Then::Rest(rest) => Progress::Rest(rest.earliest()),
         }
     }
 

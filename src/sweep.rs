@@ -1,0 +1,126 @@
+//! The sweep: who is asked about next on one account, and by which call.
+//!
+//! Ten thousand pending consents cannot be read one by one every minute. Per account there is one *book* of the groups that are to
+//! be looked at, and one task that works through it. A look is made by a read of the one group or by a *pass* through the pages of
+//! the list, fifty groups a call, whichever costs fewer calls. What a look shows goes to the reconciler only when it differs from
+//! what was told, or when something hangs on it; all others cost no reconcile, no write, nothing.
+//!
+//! The same task gives out the account's tokens when there are fewer than are wanted, in lanes: looks that a user forces, then
+//! consent requests, which leave one token in five to the looks while looks are due, then looks. Nobody waits for a token inside a
+//! reconcile: whoever finds no token rests, and is woken when its turn has come.
+//!
+//! - [`book`] is pure: seats, lanes, turns.
+//! - [`pass`] is pure: one way through the list, and what it may cost.
+//! - [`task`] does what the book says.
+//!
+//! Times are those of [`steady`](crate::clock::steady): the wall clock's, without its jumps.
+
+pub mod book;
+pub mod pass;
+pub mod task;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::account::gate::{Admission, Gate};
+use crate::clock;
+use crate::decide::NextLook;
+use crate::outcome::Outcome;
+use crate::pace;
+use crate::roster::Uid;
+use book::{Book, Lane};
+
+/// Where the consents of one account ask for looks and for turns.
+#[derive(Debug, Default)]
+pub struct Desk {
+    book: Mutex<Book>,
+    bell: Notify,
+    closed: CancellationToken,
+}
+
+/// What the sweep has seen for one object.
+#[derive(Debug)]
+pub struct Handed {
+    /// When the read began.
+    pub at: Timestamp,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// The answer to somebody who wants to call HeyGen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Passage {
+    /// Go.
+    Now,
+    /// Others come first, or the gate is closed: it will take about so long.
+    Later(Duration),
+}
+
+impl Desk {
+    /// Lets a call pass when the gate is open and nobody waits who comes before it.
+    #[must_use]
+    pub fn pass(&self, uid: Uid, lane: Lane, gate: &Gate) -> Passage {
+        let (steady, now) = (clock::steady(), clock::monotonic());
+        let mut book = self.book();
+        if lane == Lane::Request && book.take_grant(uid, steady) {
+            return Passage::Now;
+        }
+        if book.may_pass(lane, steady) && gate.admit(now) == Admission::Now {
+            book.note_passed(lane);
+            return Passage::Now;
+        }
+        Passage::Later(gate.wait(book.ahead(lane), now))
+    }
+
+    /// Seats an object, or changes what it waits for. `at` in `look` is a time of the wall clock.
+    pub fn enlist(&self, uid: Uid, group: &str, share: f64, look: NextLook) {
+        let (wall, steady) = (clock::now(), clock::steady());
+        let at = if look.at <= wall { steady } else { pace::add(steady, pace::since(wall, look.at)) };
+        if self.book().enlist(uid, group, share, NextLook { at, ..look }, steady) {
+            self.ring();
+        }
+    }
+
+    /// Queues a consent request that is good until `fresh_until`, a time of the wall clock, because the look before it grows old.
+    pub fn request(&self, uid: Uid, fresh_until: Timestamp) {
+        let until = pace::add(clock::steady(), pace::since(clock::now(), fresh_until));
+        self.book().request(uid, until);
+        self.ring();
+    }
+
+    /// Forgets an object.
+    pub fn dismiss(&self, uid: Uid) {
+        self.book().dismiss(uid);
+    }
+
+    /// When the object's group was last looked at without anything new, by the wall clock.
+    #[must_use]
+    pub fn looked_at(&self, uid: Uid) -> Option<Timestamp> {
+        let looked_at = self.book().looked_at(uid)?;
+        Some(wall(looked_at))
+    }
+
+    /// Lets the task see what has changed.
+    pub fn ring(&self) {
+        self.bell.notify_one();
+    }
+
+    /// Ends the task: the account is gone.
+    pub fn close(&self) {
+        self.closed.cancel();
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A steady time as the wall clock's.
+fn wall(steady: Timestamp) -> Timestamp {
+    let ago = pace::since(steady, clock::steady());
+    clock::now().checked_sub(ago).unwrap_or(Timestamp::MIN)
+}

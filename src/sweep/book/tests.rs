@@ -1,0 +1,340 @@
+//! The book against an account in small: groups on pages, a bucket of tokens, a clock that stands where it is told to.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::account::limiter::Limiter;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// What HeyGen would show, and what was asked.
+struct Account {
+    book: Book,
+    limiter: Limiter,
+    now: Timestamp,
+    /// The groups in the order of the list; not all of them are seated.
+    listed: Vec<Uid>,
+    words: HashMap<Uid, String>,
+    looks: HashMap<Uid, Vec<Timestamp>>,
+    calls: Vec<(Timestamp, Work)>,
+    news: Vec<(Timestamp, Uid)>,
+    list: List,
+}
+
+/// How the list behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum List {
+    Faithful,
+    /// The second page leads to itself.
+    RepeatsACursor,
+    /// There is more after the first page, and no cursor.
+    LosesTheCursor,
+    /// Every second page begins with the last group of the one before.
+    Repeats,
+    /// It goes on for ever with groups that nobody has seated.
+    Endless,
+    /// Groups whose number ends in 7 are not shown.
+    Omits,
+    Fails,
+}
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_000_000 + seconds).unwrap()
+}
+
+fn name(uid: Uid) -> String {
+    format!("group-{uid}")
+}
+
+fn shown(word: &str) -> Group {
+    Group { consent_status: Some(word.to_owned()), ..Group::default() }
+}
+
+impl Account {
+    fn new(groups: u128, per_minute: u32, burst: u32) -> Self {
+        Self {
+            book: Book::default(),
+            limiter: Limiter::new(per_minute, burst, Duration::ZERO),
+            now: at(0),
+            listed: (1..=groups).collect(),
+            words: HashMap::new(),
+            looks: HashMap::new(),
+            calls: Vec::new(),
+            news: Vec::new(),
+            list: List::Faithful,
+        }
+    }
+
+    fn share(uid: Uid) -> f64 {
+        (uid % 97) as f64 / 97.0
+    }
+
+    /// Seats an object that is looked at as a matter of routine, as a restarted process does: somewhere in the interval.
+    fn seat(&mut self, uid: Uid, interval: Duration) {
+        let first = pace::add(self.now, interval.mul_f64(Self::share(uid)));
+        self.seat_from(uid, interval, first);
+    }
+
+    fn seat_from(&mut self, uid: Uid, interval: Duration, first: Timestamp) {
+        let print = Print::of(&shown(self.word(uid)));
+        let kind = LookKind::Routine { print, rhythm: pace::Rhythm::Fixed(interval), wanted_from: None };
+        self.book.enlist(uid, &name(uid), Self::share(uid), NextLook { at: first, kind }, self.now);
+    }
+
+    fn want(&mut self, uid: Uid, by_list: bool) {
+        self.book.enlist(uid, &name(uid), 0.5, NextLook { at: self.now, kind: LookKind::Wanted { by_list } }, self.now);
+    }
+
+    fn word(&self, uid: Uid) -> &str {
+        self.words.get(&uid).map_or("pending", String::as_str)
+    }
+
+    fn elapsed(&self) -> Duration {
+        pace::since(at(0), self.now)
+    }
+
+    /// Lets time pass; every call is answered at once. What is news is seated again as a routine look every `reseat`, if given.
+    fn run(&mut self, seconds: u64, reseat: Option<Duration>) {
+        let end = pace::add(self.now, Duration::from_secs(seconds));
+        for turn in 0.. {
+            assert!(turn < 2_000_000, "a hot loop");
+            let next = match self.book.next(true, self.now) {
+                Next::Do(work) => match self.limiter.check(self.elapsed()) {
+                    Ok(()) => {
+                        self.book.begin(&work, self.now);
+                        self.calls.push((self.now, work.clone()));
+                        self.answer(&work, reseat);
+                        continue;
+                    }
+                    Err(wait) => pace::add(self.now, wait + Duration::from_micros(1)),
+                },
+                Next::At(at) => at.max(pace::add(self.now, Duration::from_millis(1))),
+                Next::Idle => end,
+            };
+            self.now = next.min(end);
+            if self.now == end {
+                return;
+            }
+        }
+    }
+
+    fn answer(&mut self, work: &Work, reseat: Option<Duration>) {
+        let news: Vec<Uid> = match work {
+            Work::Grant(_) => Vec::new(),
+            Work::Read(uid, group) => {
+                assert_eq!(*group, name(*uid));
+                self.looks.entry(*uid).or_default().push(self.now);
+                let group = shown(self.word(*uid));
+                self.book.read(*uid, Some(&group), self.now, self.now).then_some(*uid).into_iter().collect()
+            }
+            Work::Page(cursor) => {
+                if self.list == List::Fails {
+                    self.book.page_failed(Duration::ZERO, self.now);
+                    return;
+                }
+                let page = self.page(cursor.as_deref());
+                for (id, _) in &page.groups {
+                    let uid = id.trim_start_matches("group-").parse().unwrap();
+                    self.looks.entry(uid).or_default().push(self.now);
+                }
+                self.book.page(&page, self.now, self.now).into_iter().map(|(uid, _)| uid).collect()
+            }
+        };
+        for uid in news {
+            self.news.push((self.now, uid));
+            if let Some(interval) = reseat {
+                let first = pace::after_look(self.now, interval, Self::share(uid));
+                self.seat_from(uid, interval, first);
+            }
+        }
+    }
+
+    fn page(&self, cursor: Option<&str>) -> GroupsPage {
+        let from: usize = cursor.map_or(0, |cursor| cursor.parse().unwrap());
+        let start = if self.list == List::Repeats && from > 0 { from - 1 } else { from };
+        let shows = |uid: &&Uid| self.list != List::Omits || **uid % 10 != 7;
+        let items = self.listed.iter().skip(start).take(50).filter(shows);
+        let groups: Vec<_> = items.map(|uid| (name(*uid), shown(self.word(*uid)))).collect();
+        let more = start + 50 < self.listed.len();
+        let next = match self.list {
+            List::RepeatsACursor if from >= 50 => Some("50".to_owned()),
+            List::LosesTheCursor => return GroupsPage { groups, next: None, complete: !more },
+            List::Endless => Some((from + 50).to_string()),
+            _ => more.then(|| (start + 50).to_string()),
+        };
+        GroupsPage { groups, next, complete: true }
+    }
+
+    fn requests_between(&self, from: i64, to: i64) -> usize {
+        self.calls.iter().filter(|(time, _)| (at(from)..at(to)).contains(time)).count()
+    }
+
+    /// The longest time that a group went without a look, from the beginning on.
+    fn longest_gap(&self, uid: Uid) -> Duration {
+        let mut times = vec![at(0)];
+        times.extend(self.looks.get(&uid).into_iter().flatten());
+        times.push(self.now);
+        times.windows(2).map(|pair| pace::since(pair[0], pair[1])).max().unwrap()
+    }
+}
+
+#[test]
+fn ten_thousand_pending_groups_cost_a_pass_a_minute_and_nobody_waits_longer_than_the_interval() {
+    let mut account = Account::new(10_000, 600, 20);
+    (1..=10_000).for_each(|uid| account.seat(uid, MINUTE));
+    account.run(600, None);
+    for minute in 1..10 {
+        let requests = account.requests_between(60 * minute, 60 * (minute + 1));
+        assert!((150..=250).contains(&requests), "{requests} requests in minute {minute}");
+    }
+    let longest = (1..=10_000).map(|uid| account.longest_gap(uid)).max().unwrap();
+    assert!(longest <= Duration::from_secs(65), "a group went without a look for {longest:?}");
+    assert_eq!(account.news, []);
+}
+
+#[test]
+fn a_few_groups_among_many_are_read_one_by_one() {
+    let mut account = Account::new(10_000, 600, 20);
+    (1..=40).for_each(|uid| account.seat(uid * 200, MINUTE));
+    account.run(1800, None);
+    let pages = account.calls.iter().filter(|(_, work)| matches!(work, Work::Page(_))).count();
+    let late = account.calls.iter().filter(|(time, work)| *time > at(600) && matches!(work, Work::Page(_))).count();
+    assert!(pages < 200 && late == 0, "{pages} pages were read, {late} of them after ten minutes");
+    let requests = account.requests_between(600, 1800);
+    assert!((750..=900).contains(&requests), "{requests} requests for 40 groups in 20 minutes");
+}
+
+#[test]
+fn a_change_is_told_once_and_all_others_are_not() {
+    let mut account = Account::new(1000, 6000, 100);
+    (1..=1000).for_each(|uid| account.seat(uid, MINUTE));
+    account.run(100, Some(MINUTE));
+    account.words.insert(77, "approved".to_owned());
+    account.run(300, Some(MINUTE));
+    let told: Vec<Uid> = account.news.iter().map(|(_, uid)| *uid).collect();
+    assert_eq!(told, [77]);
+    assert!(pace::since(at(100), account.news[0].0) <= Duration::from_secs(60));
+}
+
+#[test]
+fn what_a_complete_list_does_not_show_is_read_one_by_one() {
+    let mut account = Account::new(1000, 6000, 100);
+    account.list = List::Omits;
+    (1..=1000).for_each(|uid| account.seat(uid, MINUTE));
+    account.run(600, None);
+    let longest = (1..=1000).map(|uid| account.longest_gap(uid)).max().unwrap();
+    assert!(longest <= Duration::from_secs(121), "{longest:?}");
+    let alone = account.calls.iter().filter(|(_, work)| matches!(work, Work::Read(..))).count();
+    assert!((900..=1400).contains(&alone), "{alone} reads of 100 groups in ten minutes");
+}
+
+#[test]
+fn no_trouble_with_the_list_leaves_anybody_out() {
+    for list in [List::RepeatsACursor, List::LosesTheCursor, List::Repeats, List::Endless, List::Omits, List::Fails] {
+        let mut account = Account::new(500, 6000, 100);
+        account.list = list;
+        (1..=500).for_each(|uid| account.seat(uid, MINUTE));
+        account.run(1200, None);
+        let longest = (1..=500).map(|uid| account.longest_gap(uid)).max().unwrap();
+        assert!(longest <= Duration::from_secs(130), "{list:?}: a group went without a look for {longest:?}");
+        let a_minute = account.calls.len() / 20;
+        assert!(a_minute <= 600, "{list:?}: {a_minute} requests a minute");
+    }
+}
+
+#[test]
+fn many_that_ask_at_once_are_looked_at_by_the_list_and_few_one_by_one() {
+    let mut account = Account::new(1000, 600, 20);
+    (1..=1000).for_each(|uid| account.want(uid, true));
+    account.run(60, Some(Duration::from_secs(86_400)));
+    assert_eq!(account.news.len(), 1000);
+    assert_eq!(account.calls.len(), 20, "a pass of 20 pages");
+
+    let mut account = Account::new(1000, 600, 20);
+    account.book.size.took(20, account.now);
+    (1..=5).for_each(|uid| account.want(uid, true));
+    account.run(60, Some(Duration::from_secs(86_400)));
+    assert_eq!((account.news.len(), account.calls.len()), (5, 5));
+}
+
+#[test]
+fn a_suspicion_is_confirmed_by_a_read_of_the_one_group() {
+    let mut account = Account::new(1000, 600, 20);
+    (1..=1000).for_each(|uid| account.seat(uid, MINUTE));
+    account.want(500, false);
+    account.run(30, None);
+    assert!(account.calls.iter().any(|(_, work)| *work == Work::Read(500, name(500))));
+    assert!(account.news.iter().any(|(_, uid)| *uid == 500));
+}
+
+#[test]
+fn a_forced_look_comes_first_and_requests_leave_one_token_in_five_to_the_looks() {
+    let mut account = Account::new(10_000, 600, 1);
+    account.book.size.took(200, account.now);
+    (1..=100).for_each(|uid| account.want(uid, false));
+    (1000..1100).for_each(|uid| account.book.request(uid, at(3600)));
+    let forced = NextLook { at: account.now, kind: LookKind::Forced };
+    account.book.enlist(7777, &name(7777), 0.5, forced, account.now);
+    account.run(10, None);
+    let kinds: Vec<bool> = account.calls.iter().map(|(_, work)| matches!(work, Work::Grant(_))).collect();
+    assert_eq!(account.calls[0].1, Work::Read(7777, name(7777)));
+    assert_eq!(kinds[1..11], [true, true, true, true, false, true, true, true, true, false]);
+}
+
+#[test]
+fn a_request_whose_look_has_grown_old_gets_no_turn() {
+    let mut account = Account::new(10, 600, 1);
+    account.book.request(1, at(5));
+    account.book.request(2, at(50));
+    account.now = at(10);
+    assert_eq!(account.book.next(true, account.now), Next::Do(Work::Grant(2)));
+    account.book.begin(&Work::Grant(2), account.now);
+    assert!(!account.book.take_grant(1, account.now) && account.book.take_grant(2, account.now));
+    assert!(!account.book.take_grant(2, account.now), "a turn is used once");
+}
+
+#[test]
+fn a_newcomer_passes_only_while_nobody_waits_who_comes_before_it() {
+    let mut account = Account::new(1000, 600, 1);
+    let now = account.now;
+    assert!([Lane::Forced, Lane::Request, Lane::Look].into_iter().all(|lane| account.book.may_pass(lane, now)));
+    account.want(1, true);
+    assert!(account.book.may_pass(Lane::Request, now) && !account.book.may_pass(Lane::Look, now));
+    account.book.request(2, at(50));
+    assert!(account.book.may_pass(Lane::Forced, now) && !account.book.may_pass(Lane::Request, now));
+}
+
+#[test]
+fn what_was_read_before_an_object_was_seated_is_not_held_against_it() {
+    let mut account = Account::new(10, 600, 1);
+    account.seat(1, MINUTE);
+    account.now = at(5);
+    account.seat(1, MINUTE);
+    assert!(!account.book.read(1, Some(&shown("approved")), at(4), account.now));
+    assert!(account.book.read(1, Some(&shown("approved")), at(5), account.now));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    /// Whoever is seated is looked at in time, whatever the mixture of intervals, as long as the rate suffices.
+    #[test]
+    fn everybody_is_looked_at_in_time(
+        groups in 1u128..600,
+        stride in 1u128..7,
+        intervals in prop::collection::vec(10u64..900, 1..5),
+    ) {
+        let mut account = Account::new(groups, 6000, 50);
+        let seated: Vec<Uid> = (1..=groups).step_by(usize::try_from(stride).unwrap()).collect();
+        let interval = |uid: Uid| Duration::from_secs(intervals[usize::try_from(uid).unwrap() % intervals.len()]);
+        seated.iter().for_each(|uid| account.seat(*uid, interval(*uid)));
+        account.run(1900, None);
+        for uid in &seated {
+            let (longest, interval) = (account.longest_gap(*uid), interval(*uid));
+            prop_assert!(longest <= interval + Duration::from_secs(3), "{longest:?} for an interval of {interval:?}");
+        }
+        // A read of each in its interval is the most that looks may cost, and a pass or two to learn the size of the list.
+        let alone: f64 = seated.iter().map(|uid| 1900.0 / (0.9 * interval(*uid).as_secs_f64()) + 1.0).sum();
+        prop_assert!(account.calls.len() as f64 <= alone + 3.0 * account.listed.len().div_ceil(50) as f64 + 5.0, "{} calls, {alone} alone", account.calls.len());
+    }
+}
