@@ -115,7 +115,7 @@ impl Gate {
     pub fn wait(&self, ahead: usize, now: Duration) -> Duration {
         let state = self.state();
         let closed = state.closed.map_or(Duration::ZERO, |closure| closure.until.map_or(LONGEST_PAUSE, |until| until.saturating_sub(now)));
-        closed + state.limiter.period().saturating_mul(u32::try_from(ahead).unwrap_or(u32::MAX))
+        closed.max(state.limiter.wait(ahead, now))
     }
 
     /// Lets the probe pass, also through a closed gate; it takes a token like any request.

@@ -49,10 +49,11 @@ impl Limiter {
         }
     }
 
-    /// How long the bucket needs for one token.
+    /// How long until there is a token for somebody who comes behind `ahead` others.
     #[must_use]
-    pub fn period(&self) -> Duration {
-        self.period
+    pub fn wait(&self, ahead: usize, now: Duration) -> Duration {
+        let tokens = u32::try_from(ahead).unwrap_or(u32::MAX).saturating_add(1);
+        (self.full_at.max(now) + self.period.saturating_mul(tokens)).saturating_sub(now + self.period * self.burst)
     }
 }
 
@@ -101,6 +102,14 @@ mod tests {
                 assert_eq!(limiter.check(now), Ok(()));
             }
         }
+    }
+
+    #[test]
+    fn who_comes_behind_others_is_told_how_long_it_takes() {
+        let limiter = Limiter::new(60, 2, Duration::ZERO);
+        assert_eq!(limiter.wait(0, Duration::ZERO), Duration::from_secs(1));
+        assert_eq!(limiter.wait(9, Duration::ZERO), Duration::from_secs(10));
+        assert_eq!(limiter.wait(1, Duration::from_secs(60)), Duration::ZERO);
     }
 
     #[test]

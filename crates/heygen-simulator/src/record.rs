@@ -97,6 +97,8 @@ pub struct GroupSummary {
     pub refused: u64,
     /// Single reads, `GET /v3/avatars/{group_id}`, whatever was answered.
     pub reads: u64,
+    /// Pages of the list of groups that showed the group.
+    pub listed: u64,
     /// The links of the group, also those from before a reset.
     pub links: usize,
     /// The idempotency keys that came with POSTs for the group.
@@ -213,6 +215,13 @@ impl Record {
         }
         if let Some(entry) = self.entry_mut(sequence) {
             entry.effect = effect;
+        }
+    }
+
+    /// Writes down which groups a page of the list showed.
+    pub(crate) fn listed(&mut self, groups: &[String]) {
+        for group in groups {
+            self.group_mut(group).listed += 1;
         }
     }
 

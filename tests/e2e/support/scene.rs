@@ -109,9 +109,10 @@ impl Scene {
         }
     }
 
-    /// How often the group was read.
+    /// How often the group was looked at, alone or on a page of the list.
     pub fn reads(&self, group: &str) -> u64 {
-        self.simulator.group_summary(group).reads
+        let summary = self.simulator.group_summary(group);
+        summary.reads + summary.listed
     }
 
     /// Waits until the group was read so often.

@@ -63,10 +63,11 @@ impl State {
         Answer::json(200, &json!({"data": {"username": account.name, "billing_type": "wallet"}}))
     }
 
-    pub(super) fn list_groups(&self, account: usize, received: &Received) -> Answer {
+    /// A page of the list, and the groups on it.
+    pub(super) fn list_groups(&self, account: usize, received: &Received) -> (Answer, Vec<String>) {
         let listing = match Listing::read(received) {
             Ok(listing) => listing,
-            Err(refusal) => return refusal,
+            Err(refusal) => return (refusal, Vec::new()),
         };
         let mut data: Vec<(u64, WireGroup<'_>)> = self
             .groups_behind(account, &listing, Bound::Excluded(listing.from.group))
@@ -79,8 +80,9 @@ impl State {
             let group = *group;
             Cursor { group, look: 0 }.encode()
         });
-        let data = data.into_iter().map(|(_, group)| group).collect();
-        Answer::json(200, &Page { data, has_more, next_token })
+        let data: Vec<WireGroup<'_>> = data.into_iter().map(|(_, group)| group).collect();
+        let shown = data.iter().map(|group| group.id.to_owned()).collect();
+        (Answer::json(200, &Page { data, has_more, next_token }), shown)
     }
 
     /// Looks of one group, or of all that the caller sees. A cursor points behind look number `look` of group `group`.

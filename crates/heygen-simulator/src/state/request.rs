@@ -169,7 +169,11 @@ impl State {
                 }
             }
             (Target::Group { group_id }, &Method::GET) => self.read_group(account, group_id),
-            (Target::List, &Method::GET) => self.list_groups(account, received),
+            (Target::List, &Method::GET) => {
+                let (answer, shown) = self.list_groups(account, received);
+                self.record.listed(&shown);
+                answer
+            }
             (Target::Looks, &Method::GET) => self.list_looks(account, received),
             (Target::Me, &Method::GET) => self.read_me(account),
             (Target::Unknown, _) => Answer::error(404, "not_found", "No such path", Param::Null),
