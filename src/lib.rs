@@ -11,10 +11,10 @@
 //!   watch ──▶ decide (pure) ──▶ act (one effect) ──▶ settle (pure) ──▶ record (one writer)
 //!     ▲            │
 //!     │            └──▶ rest until a time, or until something changes
-//!     └── a timer, a change of the object, of its account, of the owner of its group
+//!     └── an alarm, the sweep, a change of the object, of its account, of the owner of its group
 //! ```
 //!
-//! - **watch** ([`controller`]): three kinds, pruned of what nobody reads, at most so many objects at once.
+//! - **watch** ([`controller`]): three kinds, kept as text without what nobody reads, at most so many objects at once.
 //! - **decide** ([`decide`]): object, facts and time in, one step out.
 //! - **act** ([`reconcile`]): that step: a request to HeyGen, or a look at the link Secret.
 //! - **settle** ([`settle`]): what came of it, as a new status.
@@ -26,8 +26,10 @@
 //! Nothing is stored but the status, and no step is written down before it is taken: a request to HeyGen carries a key that is a function of
 //! the spec, so whoever repeats it, after whatever crash, gets the first answer again ([`request`]).
 //!
-//! The sweep, which will look at many pending consents with one request, will stand beside the timers: it will tell the watch which
-//! objects have changed at HeyGen, and decide nothing itself.
+//! An object that rests leaves two things behind: a time at which it is to be decided anew, and a seat in the book of its account, which
+//! says when its group is to be looked at and what it looked like. The sweep ([`sweep`]) works through that book with as few calls as it
+//! can, by pages of the list or one by one, and wakes the objects whose groups have changed; it decides nothing itself. It also gives
+//! out the account's tokens when they are scarce, so that nobody waits for one inside a reconcile.
 //!
 //! # Vocabulary
 //!
@@ -44,6 +46,8 @@
 //! | situation | a row of the conditions table: what the object's conditions say |
 //! | owner | the one object that may ask about a group on an account |
 //! | gate | how fast a key may be used, and whether at all right now |
+//! | seat | a group that is to be looked at, in the book of its account |
+//! | pass | one way through all pages of the list of groups |
 //! | terms | what an account says about its consents: policy, pace, lifetime of a link |
 //!
 //! # Reading order
@@ -52,9 +56,10 @@
 //! 2. [`outcome`], [`terms`], [`memory`]: what the core is told.
 //! 3. [`decide`], [`settle`], [`pace`]: the core.
 //! 4. [`reconcile`]: the shell around it.
-//! 5. [`heygen`], [`account`], [`cluster`], [`roster`]: what the shell uses: HeyGen, keys, Kubernetes, who owns what.
-//! 6. [`controller`], [`context`]: how it is wired.
-//! 7. [`config`], [`telemetry`], [`metrics`], [`server`], [`shutdown`], [`clock`]: the process.
+//! 5. [`sweep`]: following many at once.
+//! 6. [`heygen`], [`account`], [`cluster`], [`roster`], [`fold`]: what the shell uses: HeyGen, keys, Kubernetes, who owns what.
+//! 7. [`controller`], [`context`]: how it is wired.
+//! 8. [`config`], [`telemetry`], [`metrics`], [`server`], [`shutdown`], [`clock`]: the process.
 
 pub mod account;
 pub mod api;

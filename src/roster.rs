@@ -13,8 +13,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 use kube::runtime::reflector::ObjectRef;
-use tokio::sync::Notify;
 use sha2::{Digest as _, Sha256};
+use tokio::sync::Notify;
 
 use crate::account::settings::AccountKey;
 use crate::api::consent::DigitalTwinConsent;
@@ -36,6 +36,7 @@ struct State {
     claims: HashMap<Claim, Claimants>,
     /// Every account that was ever named; entries refer to them by their place.
     accounts: Vec<AccountKey>,
+    places: HashMap<AccountKey, u32>,
     /// When whom to decide anew, in milliseconds since 1970.
     alarms: BTreeSet<(i64, Uid)>,
 }
@@ -101,8 +102,8 @@ impl Roster {
         state.claims.entry(claim).or_default().members.push(uid);
         let created = consent.metadata.creation_timestamp.as_ref().map_or(0, |time| time.0.as_second());
         let account = AccountKey::of(consent);
-        let known = state.accounts.iter().position(|known| *known == account);
-        let place = known.unwrap_or(state.accounts.len());
+        let known = state.places.get(&account).copied();
+        let place = known.unwrap_or_else(|| u32::try_from(state.accounts.len()).unwrap_or(u32::MAX));
         let entry = Entry {
             namespace: consent.namespace().unwrap_or_default().into(),
             name: consent.name_any().into(),
@@ -111,7 +112,7 @@ impl Roster {
             initiated,
             round,
             written: 0,
-            account: u32::try_from(place).unwrap_or(u32::MAX),
+            account: place,
             alarm: None,
             memory: None,
             looked_at: None,
@@ -124,21 +125,22 @@ impl Roster {
             return None;
         }
         state.accounts.push(account.clone());
+        state.places.insert(account.clone(), place);
         Some(account)
     }
 
     /// Whether any object has named this account since the process began.
     #[must_use]
     pub fn names(&self, account: &AccountKey) -> bool {
-        self.state().accounts.contains(account)
+        self.state().places.contains_key(account)
     }
 
     /// Every object that names this account.
     #[must_use]
     pub fn of_account(&self, account: &AccountKey) -> Vec<Uid> {
         let state = self.state();
-        let Some(place) = state.accounts.iter().position(|known| known == account) else { return Vec::new() };
-        state.entries.iter().filter(|(_, entry)| entry.account as usize == place).map(|(uid, _)| *uid).collect()
+        let Some(place) = state.places.get(account) else { return Vec::new() };
+        state.entries.iter().filter(|(_, entry)| entry.account == *place).map(|(uid, _)| *uid).collect()
     }
 
     /// Every object of `namespace` (`None`: of all).

@@ -48,7 +48,9 @@ pub struct Book {
     wanted: BTreeSet<(Millis, Uid)>,
     /// Routine looks by their interval in milliseconds.
     routine: BTreeMap<u32, BTreeSet<(Millis, Uid)>>,
-    requests: VecDeque<(Uid, Millis)>,
+    requests: VecDeque<Uid>,
+    /// Until when the look before each request is fresh; who is not here any more waits no more.
+    fresh_until: HashMap<Uid, Millis>,
     grants: HashMap<Uid, Millis>,
     pass: Option<Pass>,
     size: ListSize,
@@ -123,6 +125,7 @@ impl Default for Book {
             wanted: BTreeSet::new(),
             routine: BTreeMap::new(),
             requests: VecDeque::new(),
+            fresh_until: HashMap::new(),
             grants: HashMap::new(),
             pass: None,
             size: ListSize::default(),
@@ -161,6 +164,7 @@ impl Book {
             }
         }
         self.grants.remove(&uid);
+        self.fresh_until.remove(&uid);
     }
 
     /// When the object's group was last looked at without anything new.
@@ -183,10 +187,8 @@ impl Book {
 
     /// Queues a request that is good until then.
     pub fn request(&mut self, uid: Uid, fresh_until: Timestamp) {
-        let until = fresh_until.as_millisecond();
-        match self.requests.iter_mut().find(|(waiting, _)| *waiting == uid) {
-            Some((_, waits_until)) => *waits_until = until,
-            None => self.requests.push_back((uid, until)),
+        if self.fresh_until.insert(uid, fresh_until.as_millisecond()).is_none() {
+            self.requests.push_back(uid);
         }
     }
 
@@ -201,7 +203,9 @@ impl Book {
         let forced = is_due(&self.forced, now);
         match lane {
             Lane::Forced => !forced,
-            Lane::Request => !forced && self.requests.is_empty() && (self.requests_in_a_row < REQUESTS_PER_LOOK || !self.looks_are_due(now)),
+            Lane::Request => {
+                !forced && self.requests.is_empty() && (self.requests_in_a_row < REQUESTS_PER_LOOK || !self.looks_are_due(now))
+            }
             Lane::Look => !forced && self.requests.is_empty() && self.wanted.is_empty() && !is_due(&self.alone, now),
         }
     }
@@ -232,7 +236,7 @@ impl Book {
             return Next::Do(read);
         }
         let look = self.next_look(room, now);
-        let request = self.requests.front().map(|(uid, _)| Work::Grant(*uid));
+        let request = self.requests.front().map(|uid| Work::Grant(*uid));
         match (request, look) {
             (Some(request), None) => Next::Do(request),
             (Some(request), Some(_)) if self.requests_in_a_row < REQUESTS_PER_LOOK => Next::Do(request),
@@ -245,7 +249,10 @@ impl Book {
     pub fn begin(&mut self, work: &Work, now: Timestamp) {
         match work {
             Work::Grant(uid) => {
-                self.requests.retain(|(waiting, _)| waiting != uid);
+                if self.requests.front() == Some(uid) {
+                    self.requests.pop_front();
+                }
+                self.fresh_until.remove(uid);
                 self.grants.retain(|_, good_until| *good_until > now.as_millisecond());
                 self.grants.insert(*uid, pace::add(now, GRANT_STAYS_GOOD).as_millisecond());
                 self.requests_in_a_row += 1;
@@ -341,10 +348,13 @@ impl Book {
         news
     }
 
-    /// Notes that a page could not be read, for reasons that last for `pause` at least.
+    /// Notes that a page could not be read, for reasons that last for `pause` at least; without any, it may be read the next time.
     pub fn page_failed(&mut self, pause: Duration, now: Timestamp) {
-        self.pass = None;
-        self.size.failed(pause, now);
+        let again = self.pass.as_mut().is_some_and(|pass| pause.is_zero() && pass.try_again(now));
+        if !again {
+            self.pass = None;
+            self.size.failed(pause, now);
+        }
     }
 
     /// Gives up the pass under way: the account could not be asked at all.
@@ -438,7 +448,9 @@ impl Book {
         }
         match &self.pass {
             Some(pass) => times.extend((!pass.is_busy).then(|| pass.next_at.as_millisecond())),
-            None => times.extend(listed.into_iter().flat_map(|listed| self.routine.range(listed..)).filter_map(|(_, queue)| earliest(queue))),
+            None => {
+                times.extend(listed.into_iter().flat_map(|listed| self.routine.range(listed..)).filter_map(|(_, queue)| earliest(queue)))
+            }
         }
         times.into_iter().min().map_or(Next::Idle, |time| Next::At(timestamp(time)))
     }
@@ -453,7 +465,10 @@ impl Book {
                 seat.queue = Queue::Wanted;
             }
         }
-        while self.requests.front().is_some_and(|(_, fresh_until)| *fresh_until <= now) {
+        while let Some(first) = self.requests.front()
+            && self.fresh_until.get(first).is_none_or(|fresh_until| *fresh_until <= now)
+        {
+            self.fresh_until.remove(first);
             self.requests.pop_front();
         }
     }
@@ -529,7 +544,9 @@ impl Seat {
     fn is_news(&self, group: &Group, read_at: Timestamp) -> bool {
         match self.kind {
             LookKind::Forced | LookKind::Wanted { .. } => true,
-            LookKind::Routine { print, rhythm: _, wanted_from } => print != Print::of(group) || wanted_from.is_some_and(|from| from <= read_at),
+            LookKind::Routine { print, rhythm: _, wanted_from } => {
+                print != Print::of(group) || wanted_from.is_some_and(|from| from <= read_at)
+            }
         }
     }
 

@@ -20,6 +20,9 @@ const WIDEST_SPREAD: f64 = 0.8;
 /// The share of the interval by which a pass may be spread wider than the one before it: as much as the looks come early.
 const WIDENING: f64 = 0.09;
 
+/// How often a page is tried again before the pass is given up.
+const MOST_FAILURES: u32 = 3;
+
 /// What is known of the list's size.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ListSize {
@@ -94,6 +97,7 @@ pub struct Pass {
     cursor: Option<String>,
     spacing: Duration,
     cursors: HashSet<u64>,
+    failures: u32,
 }
 
 /// How a pass stands after a page.
@@ -112,13 +116,21 @@ impl Pass {
     #[must_use]
     pub fn new(unseen: usize, pages: usize, spread: Duration, now: Timestamp) -> Self {
         let spacing = spread / u32::try_from(pages).unwrap_or(u32::MAX).max(1);
-        Self { began: now, next_at: now, is_busy: false, pages: 0, unseen, cursor: None, spacing, cursors: HashSet::new() }
+        Self { began: now, next_at: now, is_busy: false, pages: 0, unseen, cursor: None, spacing, cursors: HashSet::new(), failures: 0 }
     }
 
     /// The cursor of the page to be read next; `None`: the first.
     #[must_use]
     pub fn cursor(&self) -> Option<&str> {
         self.cursor.as_deref()
+    }
+
+    /// Notes that a page could not be read. Returns whether it is worth another try.
+    pub fn try_again(&mut self, now: Timestamp) -> bool {
+        self.is_busy = false;
+        self.failures += 1;
+        self.next_at = pace::add(now, pace::backoff(self.failures, ""));
+        self.failures <= MOST_FAILURES
     }
 
     /// Lets the pages that are left follow at once.
@@ -131,6 +143,7 @@ impl Pass {
     pub fn advance(&mut self, next: Option<&str>, complete: bool, read_at: Timestamp) -> Progress {
         self.is_busy = false;
         self.pages += 1;
+        self.failures = 0;
         self.next_at = pace::add(read_at, self.spacing);
         let Some(next) = next else { return if complete { Progress::Complete } else { Progress::Lost } };
         let mut hasher = DefaultHasher::new();
