@@ -97,6 +97,8 @@ pub struct GroupSummary {
     pub refused: u64,
     /// Single reads, `GET /v3/avatars/{group_id}`, whatever was answered.
     pub reads: u64,
+    /// How often a page of the list of groups showed the group; twice when one page showed it twice.
+    pub listed: u64,
     /// The links of the group, also those from before a reset.
     pub links: usize,
     /// The idempotency keys that came with POSTs for the group.
@@ -213,6 +215,16 @@ impl Record {
         }
         if let Some(entry) = self.entry_mut(sequence) {
             entry.effect = effect;
+        }
+    }
+
+    /// Counts the groups of a page.
+    pub(crate) fn listed<'a>(&mut self, groups: impl Iterator<Item = &'a str>) {
+        for group in groups {
+            match self.groups.get_mut(group) {
+                Some(summary) => summary.listed += 1,
+                None => self.group_mut(group).listed = 1,
+            }
         }
     }
 
