@@ -80,4 +80,6 @@ pub(crate) struct Account {
     pub(crate) key_refused: bool,
     /// The account's groups by order of creation; the order of the list answers.
     pub(crate) groups: std::collections::BTreeMap<u64, String>,
+    /// How often the list of groups was begun to be read.
+    pub(crate) passes: u64,
 }

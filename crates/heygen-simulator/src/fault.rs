@@ -8,9 +8,11 @@ use serde_json::json;
 
 use crate::target::PathKind;
 
+mod listing;
 mod plan;
 mod reshape;
 
+pub use listing::ListTrouble;
 pub(crate) use plan::{Drip, FaultEnding, FaultPlan, Faults};
 pub use reshape::Reshape;
 
@@ -131,6 +133,8 @@ pub enum FaultAction {
     },
     /// Acts, and answers a deformed body.
     Reshape(Reshape),
+    /// Answers another page of the list than the one that was asked for.
+    List(ListTrouble),
 }
 
 /// An answer made up.

@@ -70,7 +70,7 @@ mod target;
 pub use account::{AccountDefinition, AccountPatch, AccountView, DEMO_API_KEY, MAIN_ACCOUNT};
 pub use clock::ClockView;
 pub use control::{Control, ControlError};
-pub use fault::{FaultAction, FaultMatcher, FaultRule, FaultView, Reshape, Respond};
+pub use fault::{FaultAction, FaultMatcher, FaultRule, FaultView, ListTrouble, Reshape, Respond};
 pub use group::{BulkGroups, GroupDefinition, GroupError, GroupPatch, GroupView, Look, OptionalFields};
 pub use link::{LinkProgress, LinkView};
 pub use record::{Effect, GroupSummary, RecordedRequest, Summary};

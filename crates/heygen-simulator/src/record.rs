@@ -97,7 +97,7 @@ pub struct GroupSummary {
     pub refused: u64,
     /// Single reads, `GET /v3/avatars/{group_id}`, whatever was answered.
     pub reads: u64,
-    /// Pages of the list of groups that showed the group.
+    /// How often a page of the list of groups showed the group; twice when one page showed it twice.
     pub listed: u64,
     /// The links of the group, also those from before a reset.
     pub links: usize,
@@ -218,10 +218,13 @@ impl Record {
         }
     }
 
-    /// Writes down which groups a page of the list showed.
-    pub(crate) fn listed(&mut self, groups: &[String]) {
+    /// Counts the groups of a page.
+    pub(crate) fn listed<'a>(&mut self, groups: impl Iterator<Item = &'a str>) {
         for group in groups {
-            self.group_mut(group).listed += 1;
+            match self.groups.get_mut(group) {
+                Some(summary) => summary.listed += 1,
+                None => self.group_mut(group).listed = 1,
+            }
         }
     }
 

@@ -16,6 +16,7 @@ mod hosted;
 mod html;
 mod idempotency;
 mod initiate;
+mod list;
 mod manage;
 mod read;
 mod request;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 
-use super::{FaultAction, FaultRule, FaultView, Reshape, Respond};
+use super::{FaultAction, FaultRule, FaultView, ListTrouble, Reshape, Respond};
 use crate::record::Arrival;
 use crate::state::Answer;
 use crate::target::PathKind;
@@ -22,6 +22,7 @@ pub(crate) struct FaultPlan {
     pub(crate) delay_before: Duration,
     pub(crate) delay_after: Duration,
     pub(crate) reshape: Vec<Reshape>,
+    pub(crate) listing: Vec<ListTrouble>,
     pub(crate) drip: Option<Drip>,
     pub(crate) ending: Option<FaultEnding>,
     pub(crate) rules: Vec<u64>,
@@ -120,6 +121,7 @@ impl FaultPlan {
                 self.drip = Some(Drip { chunk_bytes: (*chunk_bytes).max(1), pause: Duration::from_millis(*pause_ms) });
             }
             FaultAction::Reshape(reshape) => self.reshape.push(*reshape),
+            FaultAction::List(trouble) => self.listing.push(trouble.clone()),
         }
     }
 

@@ -65,7 +65,7 @@ async fn happen(received: Received, shared: Arc<Shared>) -> Result<Response<Body
     let deserved = {
         let mut state = shared.state();
         if acts {
-            Some(state.act(sequence, &received, admission))
+            Some(state.act(sequence, &received, admission, &plan.listing))
         } else {
             if let Some(answer) = &made_up {
                 state.keep_fault(&received, &admission, answer);

@@ -19,7 +19,7 @@ impl State {
         }
         self.check_key(&api_key)?;
         self.keys.insert(api_key, self.accounts.len());
-        self.accounts.push(Account { name, enterprise, key_refused: false, groups: std::collections::BTreeMap::new() });
+        self.accounts.push(Account { name, enterprise, key_refused: false, groups: std::collections::BTreeMap::new(), passes: 0 });
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use hyper::Method;
 use super::idempotency::{Claim, ScopedKey, well_formed};
 use super::wire::Param;
 use super::{Answer, State};
-use crate::fault::FaultPlan;
+use crate::fault::{FaultPlan, ListTrouble};
 use crate::record::{Arrival, Effect, Ending};
 use crate::target::{PathKind, Target, pairs, redact};
 
@@ -122,13 +122,13 @@ impl State {
     }
 
     /// Does what the request came for, and settles its idempotency key.
-    pub(crate) fn act(&mut self, sequence: u64, received: &Received, admission: Admission) -> Answer {
+    pub(crate) fn act(&mut self, sequence: u64, received: &Received, admission: Admission, listing: &[ListTrouble]) -> Answer {
         let (account, key) = match admission {
             Admission::Settled(answer) => return answer,
             Admission::Page => return self.hosted_page(received),
             Admission::Caller { account, key } => (account, key),
         };
-        let answer = self.answer_caller(account, received);
+        let answer = self.answer_caller(account, received, listing);
         let group_id = received.target.group_id();
         self.record.acted(sequence, group_id, answer.effect);
         if let (Some(group_id), Some(key)) = (group_id, key) {
@@ -159,7 +159,7 @@ impl State {
         }
     }
 
-    fn answer_caller(&mut self, account: usize, received: &Received) -> Answer {
+    fn answer_caller(&mut self, account: usize, received: &Received, listing: &[ListTrouble]) -> Answer {
         match (&received.target, &received.method) {
             (Target::Consent { group_id }, &Method::POST) => {
                 let answer = self.initiate(account, group_id, received.body.as_ref());
@@ -169,11 +169,7 @@ impl State {
                 }
             }
             (Target::Group { group_id }, &Method::GET) => self.read_group(account, group_id),
-            (Target::List, &Method::GET) => {
-                let (answer, shown) = self.list_groups(account, received);
-                self.record.listed(&shown);
-                answer
-            }
+            (Target::List, &Method::GET) => self.list_groups(account, received, listing),
             (Target::Looks, &Method::GET) => self.list_looks(account, received),
             (Target::Me, &Method::GET) => self.read_me(account),
             (Target::Unknown, _) => Answer::error(404, "not_found", "No such path", Param::Null),

@@ -5,6 +5,7 @@ mod consent;
 mod control_api;
 mod faults;
 mod idempotency;
+mod list_trouble;
 mod page;
 mod program;
 mod reads;
