@@ -1,6 +1,7 @@
 //! The client of HeyGen's API: one request in, one [`Outcome`] out.
 //!
-//! Four requests are all that is ever sent: read a group, read its avatar looks, start a consent, probe the credentials.
+//! Five requests are all that is ever sent: read a group, read its avatar looks, list the account's groups, start a consent, probe the
+//! credentials.
 //! Each goes the same way: address → send under a deadline → read the body under a cap → understand.
 //! What came of it is a value, whatever happened: a lost answer is [`Class::Unreachable`], HTML from a gateway goes by its status,
 //! a success that cannot be believed is [`Class::Unreadable`]. Nothing here retries, waits, or knows of limits and objects:
@@ -54,8 +55,8 @@ pub const READ_DEADLINE: Duration = Duration::from_secs(30);
 /// `request_in_progress`; HeyGen's own CLI allows 120 s.
 pub const INITIATE_DEADLINE: Duration = Duration::from_secs(60);
 
-/// Looks asked for per page, HeyGen's maximum for lists (HeyGen API notes, section 6).
-const LOOKS_PER_PAGE: &str = "50";
+/// Items asked for per page, HeyGen's maximum for lists (HeyGen API notes, section 6).
+const PER_PAGE: &str = "50";
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -162,10 +163,27 @@ impl HeyGen {
         };
         url.query_pairs_mut()
             .append_pair("group_id", group_id)
-            .append_pair("limit", LOOKS_PER_PAGE)
+            .append_pair("limit", PER_PAGE)
             .extend_pairs(page.map(|token| ("token", token)));
         let request = self.client_for(&url).get(url);
         self.exchange(Operation::Looks, credentials, request, |json| wire::looks(json, group_id).map(Outcome::LooksRead)).await
+    }
+
+    /// Reads one page of the account's own groups: `GET /v3/avatars?ownership=private` (HeyGen API notes, section 6). `token` is the
+    /// cursor that the page before gave, `None` for the first.
+    ///
+    /// Answers [`Outcome::Listed`] or [`Outcome::Trouble`].
+    pub async fn list_groups(&self, credentials: &Credentials, token: Option<&str>) -> Outcome {
+        let mut url = match address::of(&credentials.base_url, &["v3", "avatars"]) {
+            Ok(url) => url,
+            Err(trouble) => return Outcome::Trouble(trouble),
+        };
+        url.query_pairs_mut()
+            .append_pair("ownership", "private")
+            .append_pair("limit", PER_PAGE)
+            .extend_pairs(token.map(|token| ("token", token)));
+        let request = self.client_for(&url).get(url);
+        self.exchange(Operation::List, credentials, request, |json| wire::groups(json).map(Outcome::Listed)).await
     }
 
     /// Starts a consent: `POST /v3/avatars/{group_id}/consent` (HeyGen API notes, section 3). `idempotency_key` matches
@@ -227,11 +245,12 @@ impl HeyGen {
     }
 }
 
-/// The four things asked of HeyGen.
+/// The things asked of HeyGen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Operation {
     Group,
     Looks,
+    List,
     Initiate,
     Probe,
 }
@@ -242,6 +261,7 @@ impl Operation {
         match self {
             Self::Group => "group",
             Self::Looks => "looks",
+            Self::List => "list",
             Self::Initiate => "initiate",
             Self::Probe => "probe",
         }
@@ -292,7 +312,7 @@ fn is_idempotency_key(key: &str) -> bool {
 /// The value of the metrics' label `outcome`.
 const fn label(outcome: &Outcome) -> &'static str {
     match outcome {
-        Outcome::Looked(_) | Outcome::LooksRead(_) | Outcome::Initiated(_) | Outcome::Probed => "ok",
+        Outcome::Looked(_) | Outcome::LooksRead(_) | Outcome::Listed(_) | Outcome::Initiated(_) | Outcome::Probed => "ok",
         Outcome::Trouble(trouble) => match trouble.class {
             Class::Unreachable => "unreachable",
             Class::Unavailable => "unavailable",
@@ -321,6 +341,10 @@ fn log(operation: Operation, label: &str, outcome: &Outcome, fault: Option<&str>
         }
         Outcome::Initiated(started) => {
             tracing::debug!(operation, outcome = label, request_id = started.request_id, elapsed_ms, "HeyGen request answered");
+        }
+        Outcome::Listed(page) => {
+            let (groups, unreadable, last) = (page.groups.len(), page.unreadable, page.next.is_none());
+            tracing::debug!(operation, outcome = label, groups, unreadable, last, elapsed_ms, "HeyGen request answered");
         }
         Outcome::Looked(_) | Outcome::LooksRead(_) | Outcome::Probed => {
             tracing::debug!(operation, outcome = label, elapsed_ms, "HeyGen request answered");

@@ -119,7 +119,7 @@ impl Gate {
                 state.failures = 0;
                 state.closed = None;
             }
-            Outcome::Looked(_) | Outcome::LooksRead(_) | Outcome::Initiated(_) => {
+            Outcome::Looked(_) | Outcome::LooksRead(_) | Outcome::Listed(_) | Outcome::Initiated(_) => {
                 state.failures = 0;
                 // A late answer does not open what a rejected key has closed: only the probe does.
                 state.closed = state.closed.filter(|closure| closure.until.is_none_or(|until| until > now));
