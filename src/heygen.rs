@@ -1,6 +1,7 @@
 //! The client of HeyGen's API: one request in, one [`Outcome`] out.
 //!
-//! Five requests are all that is ever sent: read a group, list the groups, read its avatar looks, start a consent, probe the credentials.
+//! Five requests are all that is ever sent: read a group, read its avatar looks, list the account's groups, start a consent, probe the
+//! credentials.
 //! Each goes the same way: address → send under a deadline → read the body under a cap → understand.
 //! What came of it is a value, whatever happened: a lost answer is [`Class::Unreachable`], HTML from a gateway goes by its status,
 //! a success that cannot be believed is [`Class::Unreadable`]. Nothing here retries, waits, or knows of limits and objects:
@@ -54,7 +55,7 @@ pub const READ_DEADLINE: Duration = Duration::from_secs(30);
 /// `request_in_progress`; HeyGen's own CLI allows 120 s.
 pub const INITIATE_DEADLINE: Duration = Duration::from_secs(60);
 
-/// What is asked for per page, HeyGen's maximum for lists (HeyGen API notes, section 6).
+/// Items asked for per page, HeyGen's maximum for lists (HeyGen API notes, section 6).
 const PER_PAGE: &str = "50";
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
@@ -168,6 +169,23 @@ impl HeyGen {
         self.exchange(Operation::Looks, credentials, request, |json| wire::looks(json, group_id).map(Outcome::LooksRead)).await
     }
 
+    /// Reads one page of the account's own groups: `GET /v3/avatars?ownership=private` (HeyGen API notes, section 6). `token` is the
+    /// cursor that the page before gave, `None` for the first.
+    ///
+    /// Answers [`Outcome::Listed`] or [`Outcome::Trouble`].
+    pub async fn list_groups(&self, credentials: &Credentials, token: Option<&str>) -> Outcome {
+        let mut url = match address::of(&credentials.base_url, &["v3", "avatars"]) {
+            Ok(url) => url,
+            Err(trouble) => return Outcome::Trouble(trouble),
+        };
+        url.query_pairs_mut()
+            .append_pair("ownership", "private")
+            .append_pair("limit", PER_PAGE)
+            .extend_pairs(token.map(|token| ("token", token)));
+        let request = self.client_for(&url).get(url);
+        self.exchange(Operation::List, credentials, request, |json| wire::groups(json).map(Outcome::Listed)).await
+    }
+
     /// Starts a consent: `POST /v3/avatars/{group_id}/consent` (HeyGen API notes, section 3). `idempotency_key` matches
     /// `^[A-Za-z0-9_\-:.]{1,255}$`; the same one within 24 hours replays the first answer.
     ///
@@ -183,22 +201,6 @@ impl HeyGen {
         let is_complete = |started: &Started| started.link.is_some() || content.consent_video.is_some();
         let read = |json: &Value| wire::started(json, group_id).filter(is_complete).map(Outcome::Initiated);
         self.exchange(Operation::Initiate, credentials, request, read).await
-    }
-
-    /// Reads a page of the account's own groups: `GET /v3/avatars` (HeyGen API notes, section 6), the first or the one behind `cursor`.
-    ///
-    /// Answers [`Outcome::Listed`] or [`Outcome::Trouble`].
-    pub async fn list_groups(&self, credentials: &Credentials, cursor: Option<&str>) -> Outcome {
-        let mut url = match address::of(&credentials.base_url, &["v3", "avatars"]) {
-            Ok(url) => url,
-            Err(trouble) => return Outcome::Trouble(trouble),
-        };
-        url.query_pairs_mut()
-            .append_pair("ownership", "private")
-            .append_pair("limit", PER_PAGE)
-            .extend_pairs(cursor.map(|cursor| ("token", cursor)));
-        let request = self.client_for(&url).get(url);
-        self.exchange(Operation::List, credentials, request, |json| wire::groups(json).map(Outcome::Listed)).await
     }
 
     /// Asks whether the credentials are accepted: `GET /v3/users/me` (HeyGen API notes, section 1).
@@ -243,12 +245,12 @@ impl HeyGen {
     }
 }
 
-/// The five things asked of HeyGen.
+/// The things asked of HeyGen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Operation {
     Group,
-    List,
     Looks,
+    List,
     Initiate,
     Probe,
 }
@@ -258,8 +260,8 @@ impl Operation {
     const fn name(self) -> &'static str {
         match self {
             Self::Group => "group",
-            Self::List => "list",
             Self::Looks => "looks",
+            Self::List => "list",
             Self::Initiate => "initiate",
             Self::Probe => "probe",
         }
@@ -340,7 +342,11 @@ fn log(operation: Operation, label: &str, outcome: &Outcome, fault: Option<&str>
         Outcome::Initiated(started) => {
             tracing::debug!(operation, outcome = label, request_id = started.request_id, elapsed_ms, "HeyGen request answered");
         }
-        Outcome::Looked(_) | Outcome::LooksRead(_) | Outcome::Listed(_) | Outcome::Probed => {
+        Outcome::Listed(page) => {
+            let (groups, unreadable, last) = (page.groups.len(), page.unreadable, page.next.is_none());
+            tracing::debug!(operation, outcome = label, groups, unreadable, last, elapsed_ms, "HeyGen request answered");
+        }
+        Outcome::Looked(_) | Outcome::LooksRead(_) | Outcome::Probed => {
             tracing::debug!(operation, outcome = label, elapsed_ms, "HeyGen request answered");
         }
     }

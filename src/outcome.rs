@@ -62,15 +62,29 @@ pub struct LooksPage {
     pub next: Option<String>,
 }
 
-/// One page of the account's groups.
+/// One page of the account's own avatar groups, in HeyGen's order.
+///
+/// A group that is not in the pages read is not thereby missing: see [`unreadable`](Self::unreadable) and
+/// [`cut_short`](Self::cut_short), and groups move between pages while they are read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GroupsPage {
-    /// The groups of this page by their ids; what could not be read is left out.
-    pub groups: Vec<(String, Group)>,
-    /// The cursor of the next page; `None` on the last one.
+    /// The groups that could be read, each with its id; at most what fits into a body of 1 MiB.
+    pub groups: Vec<ListedGroup>,
+    /// How many items of the page could not be read, and are in [`groups`](Self::groups) under no id.
+    pub unreadable: usize,
+    /// The cursor of the next page, opaque and at most 4 KiB long; `None` when this is the last page that can be read.
     pub next: Option<String>,
-    /// Whether the answer is whole: false when it says that there is more and gives no cursor.
-    pub complete: bool,
+    /// HeyGen says that there is more and gives no way to it. The list ends here, incomplete.
+    pub cut_short: bool,
+}
+
+/// One avatar group of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedGroup {
+    /// The group's id, never empty.
+    pub id: String,
+    /// What the list says about it: the same fields as a single read.
+    pub group: Group,
 }
 
 /// A consent request that HeyGen accepted.

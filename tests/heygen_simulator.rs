@@ -143,6 +143,27 @@ async fn all_pages_of_looks_are_read() {
 }
 
 #[tokio::test]
+async fn all_pages_of_groups_are_listed_and_no_foreign_one() {
+    let line = line().await;
+    for number in 0..119 {
+        line.control.create_group(GroupDefinition::twin(format!("twin-{number}"))).unwrap();
+    }
+    let (mut ids, mut pages, mut cursor) = (std::collections::BTreeSet::new(), 0, None);
+    loop {
+        let Outcome::Listed(page) = line.heygen.list_groups(&line.credentials, cursor.as_deref()).await else { panic!("no page") };
+        assert_eq!((page.unreadable, page.cut_short), (0, false));
+        ids.extend(page.groups.into_iter().map(|listed| listed.id));
+        pages += 1;
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!((ids.len(), pages), (120, 3));
+    assert!(ids.contains("ada") && !ids.contains("foreign"));
+}
+
+#[tokio::test]
 async fn an_answer_that_was_lost_after_the_act_comes_by_the_same_key() {
     let line = line().await;
     line.control.add_fault(FaultRule::new(FaultAction::DropAfter).on(PathKind::Consent).times(1)).unwrap();

@@ -9,10 +9,10 @@
 use serde_json::{Map, Value};
 
 use crate::link::Link;
-use crate::outcome::{Group, GroupsPage, LookType, LooksPage, Started};
+use crate::outcome::{Group, GroupsPage, ListedGroup, LookType, LooksPage, Started};
 
-/// A cursor longer than this is none.
-const LONGEST_CURSOR: usize = 2048;
+/// The longest cursor that is sent back, in bytes. It travels in the request's line, for which servers allow 8 KiB and more.
+const TOKEN_CAP: usize = 4096;
 
 /// Whether the answer carries an `error`, which a success may do as well (section 8).
 pub(super) fn carries_error(json: &Value) -> bool {
@@ -26,19 +26,6 @@ pub(super) fn group(json: &Value, group_id: &str) -> Option<Group> {
     is_about(object.get("id"), group_id).then(|| described(object))?
 }
 
-/// The answer of `GET /v3/avatars` (section 6).
-///
-/// A group that cannot be believed, or that has no id, is left out: the others of its page are no worse for it.
-pub(super) fn groups(json: &Value) -> Option<GroupsPage> {
-    let items = json["data"].as_array()?.iter().filter_map(|item| {
-        let object = item.get("avatar_group").and_then(Value::as_object).or_else(|| item.as_object())?;
-        Some((object.get("id")?.as_str()?.to_owned(), described(object)?))
-    });
-    let more = json["has_more"].as_bool();
-    let next = json["next_token"].as_str().filter(|token| more != Some(false) && !token.is_empty() && token.len() <= LONGEST_CURSOR);
-    Some(GroupsPage { groups: items.collect(), next: next.map(str::to_owned), complete: more != Some(true) || next.is_some() })
-}
-
 /// The answer of `GET /v3/avatars/looks` (paging as in section 6).
 ///
 /// Looks of another group make it unbelievable: they would decide whether this person needs to be asked.
@@ -47,14 +34,58 @@ pub(super) fn looks(json: &Value, group_id: &str) -> Option<LooksPage> {
     if !looks.iter().all(|look| is_about(look.get("group_id"), group_id)) {
         return None;
     }
-    let more = json["has_more"].as_bool().unwrap_or(true);
-    let next = json["next_token"].as_str().filter(|token| more && !token.is_empty()).map(str::to_owned);
     let mut types: Vec<LookType> = looks.iter().map(look_type).collect();
-    if json["has_more"].as_bool() == Some(true) && next.is_none() {
-        // There is more and no way to it: the rest is unknown, and an unknown type never means "no person is depicted".
-        types.push(LookType::Other);
-    }
+    let next = match next_page(json) {
+        NextPage::None => None,
+        NextPage::At(token) => Some(token),
+        NextPage::OutOfReach => {
+            // The rest is unknown, and an unknown type never means "no person is depicted".
+            types.push(LookType::Other);
+            None
+        }
+    };
     Some(LooksPage { types, next })
+}
+
+/// The answer of `GET /v3/avatars` (section 6).
+///
+/// An item that cannot be believed costs itself and not the other 49; its group is then read singly, like one that the list left out.
+pub(super) fn groups(json: &Value) -> Option<GroupsPage> {
+    let items = json["data"].as_array()?;
+    let groups: Vec<ListedGroup> = items.iter().filter_map(listed).collect();
+    let unreadable = items.len() - groups.len();
+    let (next, cut_short) = match next_page(json) {
+        NextPage::None => (None, false),
+        NextPage::At(token) => (Some(token), false),
+        NextPage::OutOfReach => (None, true),
+    };
+    Some(GroupsPage { groups, unreadable, next, cut_short })
+}
+
+fn listed(item: &Value) -> Option<ListedGroup> {
+    let object = item.as_object()?;
+    let object = object.get("avatar_group").and_then(Value::as_object).unwrap_or(object);
+    let id = object.get("id")?.as_str().filter(|id| !id.is_empty())?;
+    Some(ListedGroup { id: id.to_owned(), group: described(object)? })
+}
+
+/// Where a list goes on (section 6: "stop when `has_more` is false or `next_token` is empty").
+enum NextPage {
+    None,
+    At(String),
+    /// There is more, and no cursor that could be sent.
+    OutOfReach,
+}
+
+fn next_page(json: &Value) -> NextPage {
+    let more = json["has_more"].as_bool();
+    match &json["next_token"] {
+        _ if more == Some(false) => NextPage::None,
+        Value::String(token) if (1..=TOKEN_CAP).contains(&token.len()) => NextPage::At(token.clone()),
+        Value::Null if more.is_none() => NextPage::None,
+        Value::String(token) if token.is_empty() && more.is_none() => NextPage::None,
+        _ => NextPage::OutOfReach,
+    }
 }
 
 /// The answer of `POST /v3/avatars/{group_id}/consent` (section 3); the request id is a header and stays `None` here.
@@ -206,6 +237,82 @@ mod tests {
         assert_eq!(next(json!({"has_more": true, "next_token": ""})), None);
         assert_eq!(next(json!({"has_more": true, "next_token": null})), None);
         assert_eq!(next(json!({})), None);
+    }
+
+    #[test]
+    fn a_page_of_looks_without_a_way_on_ends_in_an_unknown_look() {
+        for token in [json!(null), json!(""), json!(7), json!({}), json!("t".repeat(TOKEN_CAP + 1))] {
+            let page = looks(&json!({"data": [{"avatar_type": "photo_avatar"}], "has_more": true, "next_token": token}), "g").unwrap();
+            assert_eq!(page, LooksPage { types: vec![LookType::PhotoAvatar, LookType::Other], next: None }, "{token}");
+        }
+    }
+
+    #[test]
+    fn groups_are_listed_flat_and_nested_with_their_ids() {
+        let page = groups(&json!({
+            "data": [
+                {"id": "a", "name": "Ada", "consent_status": "pending", "created_at": 1, "looks_count": 2, "status": "completed"},
+                {"avatar_group": {"id": "b", "consent_status": null}},
+                {"id": "c", "avatar_group": null}
+            ],
+            "has_more": true, "next_token": "t", "brand_new": 1
+        }))
+        .unwrap();
+        let ada = Group {
+            name: Some("Ada".to_owned()),
+            status: Some("completed".to_owned()),
+            looks_count: Some(2),
+            created_at: Some(1),
+            consent_status: Some("pending".to_owned()),
+        };
+        let listed = |id: &str, group: Group| ListedGroup { id: id.to_owned(), group };
+        let expected = vec![listed("a", ada), listed("b", Group::default()), listed("c", Group::default())];
+        assert_eq!(page, GroupsPage { groups: expected, unreadable: 0, next: Some("t".to_owned()), cut_short: false });
+    }
+
+    #[test]
+    fn one_broken_item_costs_no_other() {
+        let page = groups(&json!({"data": [
+            {"id": "a"}, null, 7, "b", [], {}, {"id": null}, {"id": ""}, {"id": 7}, {"id": "b", "consent_status": true},
+            {"avatar_group": {"name": "no id"}}, {"id": "z", "looks_count": "2"}
+        ]}))
+        .unwrap();
+        let ids: Vec<_> = page.groups.iter().map(|listed| listed.id.as_str()).collect();
+        assert_eq!((ids, page.unreadable), (vec!["a", "z"], 10));
+    }
+
+    #[test]
+    fn groups_that_are_not_a_list_are_unreadable() {
+        for answer in [json!({}), json!({"data": {}}), json!({"data": null}), json!({"data": {"avatar_groups": []}}), json!([])] {
+            assert_eq!(groups(&answer), None, "{answer}");
+        }
+    }
+
+    #[test]
+    fn a_list_says_whether_it_goes_on_ends_or_is_cut_short() {
+        let long = "t".repeat(TOKEN_CAP + 1);
+        for (paging, expected) in [
+            (json!({"has_more": true, "next_token": "t"}), (Some("t"), false)),
+            (json!({"next_token": "t"}), (Some("t"), false)),
+            (json!({"has_more": "yes", "next_token": "t"}), (Some("t"), false)),
+            (json!({"has_more": false, "next_token": "t"}), (None, false)),
+            (json!({"has_more": false, "next_token": 7}), (None, false)),
+            (json!({"has_more": false}), (None, false)),
+            (json!({"next_token": ""}), (None, false)),
+            (json!({"next_token": null}), (None, false)),
+            (json!({}), (None, false)),
+            (json!({"has_more": true}), (None, true)),
+            (json!({"has_more": true, "next_token": null}), (None, true)),
+            (json!({"has_more": true, "next_token": ""}), (None, true)),
+            (json!({"has_more": true, "next_token": 7}), (None, true)),
+            (json!({"next_token": {}}), (None, true)),
+            (json!({"next_token": long}), (None, true)),
+        ] {
+            let mut answer = json!({"data": []});
+            answer.as_object_mut().unwrap().extend(paging.as_object().unwrap().clone());
+            let page = groups(&answer).unwrap();
+            assert_eq!((page.next.as_deref(), page.cut_short), expected, "{paging}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use super::pass::{ListSize, Pass, Progress, listed_from};
 use crate::decide::{LookKind, NextLook};
-use crate::outcome::{Group, GroupsPage, Print};
+use crate::outcome::{Group, GroupsPage, ListedGroup, Print};
 use crate::pace;
 use crate::roster::Uid;
 use crate::terms::{Cadence, Terms};
@@ -318,7 +318,7 @@ impl Book {
     pub fn page(&mut self, page: &GroupsPage, read_at: Timestamp, now: Timestamp) -> Vec<(Uid, Group)> {
         let Some(mut pass) = self.pass.take() else { return Vec::new() };
         let mut news = Vec::new();
-        for (id, group) in &page.groups {
+        for ListedGroup { id, group } in &page.groups {
             let Some(&uid) = self.groups.get(&hash(id)) else { continue };
             let Some(seat) = self.seats.get(&uid).filter(|seat| *seat.group == **id && seat.since <= read_at.as_millisecond()) else {
                 continue;
@@ -337,7 +337,7 @@ impl Book {
             }
         }
         self.size.was_spread(pace::since(pass.began, read_at));
-        match pass.advance(page.next.as_deref(), page.complete, read_at) {
+        match pass.advance(page.next.as_deref(), !page.cut_short, read_at) {
             Progress::Complete => {
                 self.size.took(pass.pages, now);
                 self.read_alone_what_was_not_shown(pass.began, now);

@@ -133,8 +133,8 @@ impl Account {
                     return;
                 }
                 let page = self.page(cursor.as_deref());
-                for (id, _) in &page.groups {
-                    let uid = id.trim_start_matches("group-").parse().unwrap();
+                for listed in &page.groups {
+                    let uid = listed.id.trim_start_matches("group-").parse().unwrap();
                     self.looks.entry(uid).or_default().push(self.now);
                 }
                 self.book.page(&page, self.now, self.now).into_iter().map(|(uid, _)| uid).collect()
@@ -154,15 +154,15 @@ impl Account {
         let start = if self.list == List::Repeats && from > 0 { from - 1 } else { from };
         let shows = |uid: &&Uid| self.list != List::Omits || **uid % 10 != 7;
         let items = self.listed.iter().skip(start).take(50).filter(shows);
-        let groups: Vec<_> = items.map(|uid| (name(*uid), shown(self.word(*uid)))).collect();
+        let groups: Vec<_> = items.map(|uid| ListedGroup { id: name(*uid), group: shown(self.word(*uid)) }).collect();
         let more = start + 50 < self.listed.len();
         let next = match self.list {
             List::RepeatsACursor if from >= 50 => Some("50".to_owned()),
-            List::LosesTheCursor => return GroupsPage { groups, next: None, complete: !more },
+            List::LosesTheCursor => return GroupsPage { groups, next: None, cut_short: more, unreadable: 0 },
             List::Endless => Some((from + 50).to_string()),
             _ => more.then(|| (start + 50).to_string()),
         };
-        GroupsPage { groups, next, complete: true }
+        GroupsPage { groups, next, cut_short: false, unreadable: 0 }
     }
 
     fn requests_between(&self, from: i64, to: i64) -> usize {
