@@ -25,11 +25,18 @@ const PATIENCE: Duration = Duration::from_secs(1800);
 pub struct Stage {
     pub client: Client,
     pub simulator: Simulator,
+    /// Where the operator finds HeyGen: that simulator, unless [`Stage::set_with`] was told of another.
+    pub heygen: String,
     pub plane: controlplane::ControlPlane,
 }
 
 impl Stage {
     pub async fn set() -> anyhow::Result<Self> {
+        Self::set_with(None).await
+    }
+
+    /// With a HeyGen at this base URL.
+    pub async fn set_with(heygen: Option<String>) -> anyhow::Result<Self> {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let plane = tokio::task::spawn_blocking(|| controlplane::ControlPlane::start(controlplane::Options::default())).await??;
         for (_, yaml) in twinconsent::api::crd_files()? {
@@ -39,7 +46,8 @@ impl Stage {
         let simulator = Simulator::start(heygen_simulator::Settings::default()).await?;
         let kubeconfig = kube::config::Kubeconfig::read_from(plane.kubeconfig())?;
         let config = Config::from_custom_kubeconfig(kubeconfig, &kube::config::KubeConfigOptions::default()).await?;
-        let stage = Self { client: Client::try_from(config)?, simulator, plane };
+        let stage =
+            Self { client: Client::try_from(config)?, heygen: heygen.unwrap_or_else(|| simulator.base_url().to_owned()), simulator, plane };
         stage.namespace(NAMESPACE).await?;
         let secret =
             json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": NAMESPACE }, "stringData": { "key": DEMO_API_KEY } });
@@ -75,7 +83,7 @@ impl Stage {
         let began = Instant::now();
         let child = Command::new(env!("CARGO_BIN_EXE_twinconsent-operator"))
             .args(["run", "--listen", &address, "--watch-namespaces", NAMESPACE, "--log-filter", "warn"])
-            .args(["--heygen-base-url", self.simulator.base_url(), "--allow-insecure-base-url"])
+            .args(["--heygen-base-url", &self.heygen, "--allow-insecure-base-url"])
             .env("KUBECONFIG", self.plane.kubeconfig())
             .stdin(Stdio::null())
             .spawn()
