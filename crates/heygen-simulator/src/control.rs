@@ -13,6 +13,7 @@ use crate::group::{BulkGroups, GroupDefinition, GroupPatch, GroupView};
 use crate::record::{GroupSummary, RecordedRequest, Summary};
 use crate::settings::{Behaviour, BehaviourPatch};
 use crate::simulator::Shared;
+use crate::webhook::{self, WebhookEndpoint, WebhookEvent};
 
 /// Why a switch could not be set.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -242,6 +243,28 @@ impl Control {
     /// The accounts, without their keys. HTTP: `GET /_sim/accounts`.
     pub fn accounts(&self) -> Vec<AccountView> {
         self.shared.state().accounts()
+    }
+
+    /// Tells the webhook endpoints of the group's account of an event, as often as it says, and returns the statuses they answered,
+    /// 0 for none. HTTP: `POST /_sim/webhooks/deliver`.
+    ///
+    /// HeyGen repeats what is not acknowledged (HeyGen API notes, section 9); the simulator delivers only when it is told to.
+    ///
+    /// # Errors
+    ///
+    /// When the group is unknown.
+    pub async fn deliver(&self, event: &WebhookEvent) -> Result<Vec<u16>, ControlError> {
+        let deliveries = self.shared.state().deliveries(event)?;
+        let mut answered = Vec::new();
+        for delivery in &deliveries {
+            answered.push(webhook::deliver(delivery).await);
+        }
+        Ok(answered)
+    }
+
+    /// The webhook endpoints of all accounts, without their secrets. HTTP: `GET /_sim/webhooks`.
+    pub fn webhooks(&self) -> Vec<WebhookEndpoint> {
+        self.shared.state().webhook_endpoints()
     }
 
     /// Totals since the start or the last reset. HTTP: `GET /_sim/summary`.

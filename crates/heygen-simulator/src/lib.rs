@@ -66,6 +66,7 @@ mod settings;
 mod simulator;
 mod state;
 mod target;
+mod webhook;
 
 pub use account::{AccountDefinition, AccountPatch, AccountView, DEMO_API_KEY, MAIN_ACCOUNT};
 pub use clock::ClockView;
@@ -77,3 +78,4 @@ pub use record::{Effect, GroupSummary, RecordedRequest, Summary};
 pub use settings::{AlreadyBound, Behaviour, BehaviourPatch, Settings};
 pub use simulator::Simulator;
 pub use target::PathKind;
+pub use webhook::{WebhookEndpoint, WebhookEvent};

@@ -20,6 +20,7 @@ use crate::fault::FaultRule;
 use crate::group::{BulkGroups, GroupDefinition, GroupPatch};
 use crate::settings::{BehaviourPatch, duration_json};
 use crate::simulator::Shared;
+use crate::webhook::WebhookEvent;
 
 pub(super) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
@@ -36,6 +37,8 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/_sim/requests", get(list_requests))
         .route("/_sim/summary", get(summary))
         .route("/_sim/summary/{id}", get(group_summary))
+        .route("/_sim/webhooks", get(list_webhooks))
+        .route("/_sim/webhooks/deliver", post(deliver))
         .route("/_sim/reset-record", post(reset_record))
         .fallback(no_such_path)
         .with_state(Control::new(shared))
@@ -264,6 +267,15 @@ async fn summary(State(control): State<Control>, Query(query): Query<BTreeMap<St
 
 async fn group_summary(State(control): State<Control>, Path(id): Path<String>) -> Answer {
     show(&control.group_summary(&id))
+}
+
+async fn list_webhooks(State(control): State<Control>) -> Answer {
+    show(&json!({ "endpoints": control.webhooks() }))
+}
+
+async fn deliver(State(control): State<Control>, body: Bytes) -> Answer {
+    let event: WebhookEvent = read(&body)?;
+    show(&json!({ "answered": control.deliver(&event).await? }))
 }
 
 async fn reset_record(State(control): State<Control>) -> Answer {

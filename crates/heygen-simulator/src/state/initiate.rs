@@ -159,7 +159,7 @@ fn check_clip(clip: &Value) -> Result<(), Answer> {
 }
 
 /// 192 random bits in hexadecimal: whoever guesses one acts as the person.
-fn random_token() -> Result<String, getrandom::Error> {
+pub(super) fn random_token() -> Result<String, getrandom::Error> {
     let mut bytes = [0_u8; 24];
     getrandom::fill(&mut bytes)?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())

@@ -1,6 +1,7 @@
 //! `POST …/consent`: the answer, validation, level 2.
 
 use heygen_simulator::{AccountPatch, AlreadyBound, BehaviourPatch, GroupPatch, MAIN_ACCOUNT};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::stage;
@@ -158,4 +159,20 @@ async fn a_second_link_can_be_refused_as_already_bound() {
     assert!(refused.text.contains("security code already binded"));
     stage.control.advance(std::time::Duration::from_hours(24));
     assert_eq!(stage.post("twin", "", "{}").await.status, 200, "a dead link binds nothing");
+}
+
+#[tokio::test]
+async fn an_approval_can_go_back_to_pending_and_return() {
+    let stage = stage().await;
+    stage.link("{}").await;
+    for word in ["approved", "pending", "approved"] {
+        match word {
+            "approved" => stage.control.approve("twin").unwrap(),
+            word => stage.control.set_consent_status("twin", Some(word)).unwrap(),
+        }
+        assert_eq!(stage.consent_status().await, word);
+    }
+    let over_http = stage.sim(Method::PATCH, "groups/twin", r#"{"consent_status": "pending"}"#).await;
+    assert_eq!((over_http.status, stage.consent_status().await), (200, json!("pending")));
+    assert_eq!(stage.control.group_summary("twin").links, 1, "the link stays");
 }

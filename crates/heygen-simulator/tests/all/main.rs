@@ -11,3 +11,4 @@ mod program;
 mod reads;
 mod recording;
 mod support;
+mod webhooks;

@@ -1,0 +1,118 @@
+//! The rows of the error table that concern the whole key: the account's condition tells of them, and its consents keep still.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use heygen_simulator::{FaultAction, FaultRule, PathKind};
+
+use crate::stage::{AWAITING, INITIATING, Stage, most_at};
+use crate::support::scene::{message, reading};
+use crate::table::{Row, TABLE, Told};
+
+const NOT_READY: &str = "Ready=False:AccountNotReady Initiated=False Approved=False Reconciling";
+
+/// What HeyGen asks for where it names a time; less than half a minute would not be told.
+const RETRY_AFTER: Duration = Duration::from_secs(45);
+
+/// How long the key is out of use; long enough to see whether somebody knocks all the time.
+const OUTAGE: Duration = Duration::from_secs(8);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_about_the_key_is_told_by_the_account_and_stops_its_requests() {
+    let owned = Stage::start("keys").await;
+    let stage = &owned;
+    let rows = || TABLE.iter().filter(|row| matches!(row.look, Told::Account(_)));
+    assert_eq!(rows().count(), 11);
+    let at_a_look = rows().map(|row| key_refused(stage, row, "look", &[]));
+    // The look before the request is answered, the request itself and the probe are not.
+    let at_a_request = rows().map(|row| key_refused(stage, row, "request", &[PathKind::Consent, PathKind::Me]));
+    tokio::join!(join_all(at_a_look), join_all(at_a_request));
+    owned.end().await;
+}
+
+async fn key_refused(stage: &Stage, row: &Row, at: &str, kinds: &[PathKind]) {
+    let Told::Account(reason) = row.look else { return };
+    let account = format!("{at}-{}", row.name());
+    let (new, asked) = (format!("new-{account}"), format!("asked-{account}"));
+    stage.account_of_its_own(&account).await;
+    stage.ask_on(&account, &asked).await;
+    stage.until_told(&asked, AWAITING).await;
+    let before = stage.version(&asked).await;
+
+    let action = FaultAction::error(row.status, row.code, "prose that nobody should repeat");
+    let action = if row.status == 429 { action.with_header("retry-after", RETRY_AFTER.as_secs().to_string()) } else { action };
+    let rule = FaultRule::new(action).account(&account);
+    let rules = if kinds.is_empty() { vec![rule] } else { kinds.iter().map(|kind| rule.clone().on(*kind)).collect() };
+    let rules: Vec<u64> = rules.into_iter().map(|rule| stage.simulator.add_fault(rule).unwrap()).collect();
+    stage.ask_on(&account, &new).await;
+    let (status, told) = stage.until_other_account(&account, reason).await;
+    assert_eq!(status, "False", "{account}");
+    assert_eq!(told, account_message(row), "{account}");
+    let closed = (stage.elapsed(), stage.next_request());
+    // A limit is waited out, which is the consent's turn; a key that must be mended is named to whoever waits for the consent.
+    let expected = if reason == "Throttled" { INITIATING } else { NOT_READY };
+    let consent = stage.until_told(&new, expected).await;
+    if reason != "Throttled" {
+        assert!(message(&consent).contains(account_message(row)), "{account}: {}", message(&consent));
+    }
+    // Nothing comes of this time, so there is nothing to wait for: it is what is measured.
+    tokio::time::sleep(OUTAGE).await;
+    let all = stage.requests_of(&account, closed.1).len() as u64;
+    // What was under way when the gate closed, one call for each of the two consents, and a probe each half minute.
+    let most = 2 + most_at(Duration::from_secs(30), stage.elapsed() - closed.0);
+    assert!(all <= most, "{account}: {all} requests while the key was out of use, {most} are allowed");
+    assert_eq!(stage.executed(&new), 0, "{account}");
+    assert_eq!(stage.version(&asked).await, before, "{account}: {} was told of it: {}", asked, reading(&stage.get(&asked).await));
+
+    rules.into_iter().for_each(|rule| stage.simulator.remove_fault(rule).unwrap());
+    if row.code == "quota_exceeded" {
+        // A used-up quota is waited for half an hour at the least.
+        stage.only_told(&new, &[INITIATING]);
+        return;
+    }
+    // What names no time is asked about after a minute.
+    stage.until_other_account(&account, "CredentialsAccepted").await;
+    stage.until_told(&new, AWAITING).await;
+    for name in [&new, &asked] {
+        stage.until_looked(name, 2).await;
+        stage.has_its_only_link(name).await;
+    }
+    assert_eq!(stage.version(&asked).await, before, "{account}");
+    stage.only_told(&new, &[INITIATING, NOT_READY, AWAITING]);
+}
+
+fn account_message(row: &Row) -> &'static str {
+    match (row.status, row.code) {
+        (401, _) => "HeyGen refuses the key. Put a valid one into the Secret.",
+        (402, _) => "HeyGen wants a payment or another plan before it answers.",
+        (_, "quota_exceeded") => "The account's quota at HeyGen is used up; asking again from time to time.",
+        _ => "HeyGen asks to be called less often; waiting as long as it says.",
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_without_a_time_is_waited_out_with_growing_pauses() {
+    let stage = Stage::start("limited").await;
+    stage.ask("asked", serde_json::json!({})).await;
+    stage.until_told("asked", AWAITING).await;
+    let (began, first) = (stage.elapsed(), stage.next_request());
+    stage.simulator.add_fault(FaultRule::new(FaultAction::rate_limited(None))).unwrap();
+    stage.ask("new", serde_json::json!({})).await;
+    stage.until_told("new", INITIATING).await;
+    crate::support::eventually("two rounds", || async {
+        let limited = stage.simulator.summary().by_status.get(&429).copied().unwrap_or_default();
+        if limited >= 3 { Ok(()) } else { Err(limited) }
+    })
+    .await;
+    stage.simulator.clear_faults();
+    // Five seconds at first, then ten: each time at most the two consents and a probe.
+    let all = stage.requests_of(heygen_simulator::MAIN_ACCOUNT, first).len() as u64;
+    let most = 3 * most_at(Duration::from_secs(5), stage.elapsed() - began);
+    assert!(all <= most, "{all} requests, {most} are allowed");
+    for name in ["new", "asked"] {
+        stage.until_told(name, AWAITING).await;
+        stage.until_looked(name, 2).await;
+        stage.has_its_only_link(name).await;
+    }
+    stage.end().await;
+}

@@ -1,0 +1,141 @@
+//! What takes two looks far apart to be believed: the rows of the error table that say "missing", which a request alone never
+//! says, and an approval that HeyGen takes back.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use heygen_simulator::{FaultAction, GroupDefinition};
+use serde_json::json;
+
+use crate::stage::{APPROVED, AWAITING, INITIATING, SLOW, Stage, most_at};
+use crate::support::eventually_within;
+use crate::support::scene::{message, reading};
+use crate::table::{Row, TABLE, Told};
+
+const NEW_MISSING: &str = "Ready=False:AvatarGroupNotFound Initiated=False Approved=False Stalled";
+const ASKED_MISSING: &str = "Ready=False:AvatarGroupNotFound Initiated=True Approved=False Stalled";
+
+/// How far apart the two looks are.
+const CONFIRM: Duration = Duration::from_secs(120);
+
+/// How far apart they are when an approval is taken back.
+const CONFIRM_REGRESS: Duration = Duration::from_secs(60);
+
+/// All of it takes the two minutes, so all of it shares them.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_missing_or_taken_back_is_told_after_two_looks_and_heals_with_its_link() {
+    let owned = Stage::start("missing").await;
+    let stage = &owned;
+    let rows = || TABLE.iter().filter(|row| row.look == Told::Missing);
+    assert_eq!(rows().count(), 5);
+    tokio::join!(
+        join_all(rows().map(|row| at_a_look(stage, row))),
+        join_all(rows().map(|row| at_a_request(stage, row))),
+        deleted(stage),
+        regressed(stage)
+    );
+    owned.end().await;
+}
+
+async fn at_a_look(stage: &Stage, row: &Row) {
+    let (new, asked) = (format!("new-{}", row.name()), format!("asked-{}", row.name()));
+    stage.ask(&asked, json!({})).await;
+    stage.until_told(&asked, AWAITING).await;
+    for name in [&new, &asked] {
+        stage.fails_to_read(name, FaultAction::error(row.status, row.code, "prose that nobody should repeat"));
+    }
+    let began = stage.elapsed();
+    stage.ask(&new, json!({})).await;
+    stage.until_told(&new, INITIATING).await;
+    let before = stage.reads(&asked);
+    for (name, expected) in [(&new, NEW_MISSING), (&asked, ASKED_MISSING)] {
+        let told = until_slowly(stage, name, expected).await;
+        assert!(stage.elapsed() - began >= CONFIRM.mul_f64(0.95), "{name}: already after {:?}", stage.elapsed() - began);
+        assert!(told.contains("HeyGen does not know this avatar group. Check spec.groupID"), "{name}: {told}");
+    }
+    let elapsed = stage.elapsed() - began;
+    for (name, before) in [(&new, 0), (&asked, before)] {
+        // The two looks, those that were under way with the first, and from then on those at the slow pace.
+        let (reads, most) = (stage.reads(name) - before, 3 + most_at(SLOW.mul_f64(0.9), elapsed.saturating_sub(CONFIRM)));
+        assert!(reads <= most, "{name}: {reads} looks within {elapsed:?}, {most} are allowed");
+    }
+    assert_eq!((stage.posts(&new).len(), stage.posts(&asked).len()), (0, 1));
+    stage.simulator.faults().iter().filter(|fault| concerns(fault, &[&new, &asked])).for_each(|fault| {
+        stage.simulator.remove_fault(fault.id).unwrap();
+    });
+    for name in [&new, &asked] {
+        stage.until_told(name, AWAITING).await;
+        stage.has_its_only_link(name).await;
+    }
+    stage.only_told(&new, &[INITIATING, NEW_MISSING, AWAITING]);
+    stage.only_told(&asked, &[INITIATING, ASKED_MISSING, AWAITING]);
+}
+
+/// Looks say that the group is there: the request is repeated, seldom.
+async fn at_a_request(stage: &Stage, row: &Row) {
+    let name = format!("request-{}", row.name());
+    let began = stage.elapsed();
+    stage.fails_to_ask(&name, FaultAction::error(row.status, row.code, "prose that nobody should repeat"));
+    stage.ask(&name, json!({})).await;
+    stage.until_told(&name, INITIATING).await;
+    eventually_within(CONFIRM * 2, "the request is repeated", || async {
+        if stage.posts(&name).len() >= 2 { Ok(()) } else { Err(name.clone()) }
+    })
+    .await;
+    let (posts, most) = (stage.posts(&name).len() as u64, most_at(CONFIRM.mul_f64(0.95), stage.elapsed() - began));
+    assert!(posts <= most, "{name}: {posts} requests for consent, {most} are allowed");
+    assert_eq!(stage.executed(&name), 0, "{name}");
+    stage.only_told(&name, &[INITIATING]);
+}
+
+/// A deletion under way: HeyGen forgets the group, its links and its keys.
+async fn deleted(stage: &Stage) {
+    stage.ask("deleted", json!({})).await;
+    let told = stage.until_told("deleted", AWAITING).await;
+    let link = crate::support::scene::link(&told);
+    stage.simulator.delete_group("deleted").unwrap();
+    until_slowly(stage, "deleted", ASKED_MISSING).await;
+    assert_eq!((stage.posts("deleted").len(), crate::support::scene::link(&stage.get("deleted").await) == link), (1, true));
+    stage.simulator.create_group(GroupDefinition::twin("deleted")).unwrap();
+    stage.until_told("deleted", AWAITING).await;
+    assert_eq!(stage.posts("deleted").len(), 1, "nobody asked for another link");
+}
+
+/// An approval that goes back to pending is told once, a minute later, and nobody is asked again.
+async fn regressed(stage: &Stage) {
+    const REVOKED: &str = "Ready=False:ConsentRevoked Initiated=True Approved=False Stalled";
+    stage.ask("regressed", json!({})).await;
+    stage.until_told("regressed", AWAITING).await;
+    stage.simulator.approve("regressed").unwrap();
+    stage.until_told("regressed", APPROVED).await;
+    stage.simulator.set_consent_status("regressed", Some("pending")).unwrap();
+    let began = stage.elapsed();
+    let told = until_slowly(stage, "regressed", REVOKED).await;
+    assert!(stage.elapsed() - began >= CONFIRM_REGRESS.mul_f64(0.95), "already after {:?}", stage.elapsed() - began);
+    assert!(told.ends_with("Stop using the twin; raise spec.requestEpoch to ask the person again."), "{told}");
+    let before = stage.version("regressed").await;
+    stage.until_looked("regressed", 2).await;
+    assert_eq!(stage.version("regressed").await, before, "written again");
+    assert_eq!(stage.posts("regressed").len(), 1);
+    stage.simulator.approve("regressed").unwrap();
+    stage.until_told("regressed", APPROVED).await;
+    stage.has_its_only_link("regressed").await;
+    stage.only_told("regressed", &[INITIATING, AWAITING, APPROVED, REVOKED]);
+}
+
+/// Whether a rule is about one of these groups.
+fn concerns(fault: &heygen_simulator::FaultView, groups: &[&String]) -> bool {
+    let missing = match &fault.rule.action {
+        FaultAction::List(heygen_simulator::ListTrouble::ItemMissing { group }) => Some(group),
+        _ => None,
+    };
+    groups.iter().any(|group| fault.rule.matcher.group.as_ref() == Some(group) || missing == Some(group))
+}
+
+async fn until_slowly(stage: &Stage, name: &str, expected: &str) -> String {
+    eventually_within(CONFIRM + Duration::from_secs(60), expected, || async {
+        let consent = stage.get(name).await;
+        if reading(&consent) == expected { Ok(message(&consent)) } else { Err(format!("{name}: {}", reading(&consent))) }
+    })
+    .await
+}

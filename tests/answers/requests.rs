@@ -1,0 +1,85 @@
+//! The rows of the error table as answers to a consent request, but for those that concern the whole key and those that say
+//! "missing".
+
+use futures::future::join_all;
+use heygen_simulator::FaultAction;
+
+use crate::stage::{AWAITING, INITIATING, INTERVAL, SLOW, Stage, most_at, most_tries};
+use crate::support::scene::message;
+use crate::table::{Row, TABLE, Told};
+
+const NOT_ENTITLED: &str = "Ready=False:NotEntitled Initiated=False Approved=False Stalled";
+const INVALID: &str = "Ready=False:InvalidRequest Initiated=False Approved=False Stalled";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_fails_is_executed_once_in_the_end_whatever_was_answered_before() {
+    let owned = Stage::start("requests").await;
+    let stage = &owned;
+    join_all(rows().map(|row| async move { stage.account_of_its_own(&row.name()).await })).await;
+    let (began, first) = (stage.elapsed(), stage.next_request());
+    join_all(rows().map(|row| async move {
+        let name = row.name();
+        stage.fails_to_ask(&name, FaultAction::error(row.status, row.code, "prose that nobody should repeat"));
+        stage.ask_on(&name, &name).await;
+        let told = stage.until_told(&name, reading_of(row.request)).await;
+        if let Some(expected) = message_of(&row) {
+            assert_eq!(message(&told), expected, "{name}");
+        }
+        stage.until_posted(&name, 2).await;
+    }))
+    .await;
+
+    let elapsed = stage.elapsed() - began;
+    for row in rows() {
+        let name = row.name();
+        let posts = stage.posts(&name).len() as u64;
+        let most = match row.request {
+            Told::Nothing => most_tries(elapsed),
+            // The first `forbidden` is asked about at the account, and repeated.
+            _ => 1 + most_at(SLOW.mul_f64(0.9), elapsed),
+        };
+        assert!(posts <= most, "{name}: {posts} requests for consent within {elapsed:?}, {most} are allowed");
+        let all = stage.requests_of(&name, first).len() as u64;
+        let most = 2 * most + 2 * most_at(INTERVAL, elapsed);
+        assert!(all <= most, "{name}: {all} requests within {elapsed:?}, {most} are allowed");
+        assert_eq!(stage.executed(&name), 0, "{name}");
+    }
+
+    stage.simulator.clear_faults();
+    join_all(rows().map(|row| async move {
+        let name = row.name();
+        stage.until_told(&name, AWAITING).await;
+        stage.until_looked(&name, 2).await;
+        stage.has_its_only_link(&name).await;
+        stage.only_told(&name, &[INITIATING, reading_of(row.request), AWAITING]);
+    }))
+    .await;
+    owned.end().await;
+}
+
+fn rows() -> impl Iterator<Item = Row> {
+    let rows = TABLE.iter().copied().filter(|row| matches!(row.request, Told::Nothing | Told::NotEntitled | Told::InvalidRequest));
+    assert!(rows.clone().count() > 30);
+    rows
+}
+
+fn reading_of(told: Told) -> &'static str {
+    match told {
+        Told::NotEntitled => NOT_ENTITLED,
+        Told::InvalidRequest => INVALID,
+        _ => INITIATING,
+    }
+}
+
+/// What the person who must act reads.
+fn message_of(row: &Row) -> Option<String> {
+    let correct = "Correct the spec together with a higher requestEpoch.";
+    let check = "HeyGen does not let this account ask for consent to this avatar group. Check that the group belongs to the account and that its plan includes what the spec asks for.";
+    match (row.request, row.named()) {
+        (Told::NotEntitled, Some(code)) => Some(format!("HeyGen answers `{code}`. {check}")),
+        (Told::NotEntitled, None) => Some(check.to_owned()),
+        (Told::InvalidRequest, Some(code)) => Some(format!("HeyGen refuses the request with `{code}`. {correct}")),
+        (Told::InvalidRequest, None) => Some(format!("HeyGen refuses the request as it stands. {correct}")),
+        _ => None,
+    }
+}

@@ -1,0 +1,141 @@
+//! Answers that are not what the documentation promises: those that can be read are, and nothing is concluded from the others.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use heygen_simulator::{FaultAction, Reshape};
+
+use crate::stage::{AWAITING, INITIATING, INTERVAL, Stage, most_at, most_tries};
+use crate::support::scene::reading;
+
+/// Shapes with which the operator goes on as if nothing were odd.
+fn readable() -> Vec<(&'static str, FaultAction)> {
+    vec![
+        ("nested", FaultAction::Reshape(Reshape::NestedGroup)),
+        ("extra-fields", FaultAction::Reshape(Reshape::ExtraFields)),
+        ("looks-count", FaultAction::Reshape(Reshape::LooksCountIsString)),
+        ("created-at", FaultAction::Reshape(Reshape::CreatedAtIsString)),
+        ("slow", FaultAction::delay_after(Duration::from_millis(700))),
+        ("drips", FaultAction::SlowBody { chunk_bytes: 100, pause_ms: 20 }),
+    ]
+}
+
+/// Shapes of which nothing is believed.
+fn unreadable() -> Vec<(&'static str, FaultAction)> {
+    vec![
+        ("empty", FaultAction::empty(200)),
+        ("empty-gateway", FaultAction::empty(502)),
+        ("not-json", FaultAction::not_json(200)),
+        ("html", FaultAction::html(200)),
+        ("html-gateway", FaultAction::html(504)),
+        ("upper-case", FaultAction::error(500, "INTERNAL_ERROR", "prose")),
+        ("error-in-success", FaultAction::ok_with_error("internal_error", "approved")),
+        ("missing-in-success", FaultAction::ok_with_error("avatar_group_not_found", "approved")),
+        ("legacy", FaultAction::legacy_error(500, 400_123, "approved")),
+        ("redirect", FaultAction::redirect(302, "https://example.com/approved")),
+        ("huge", FaultAction::HugeBody { mebibytes: 2 }),
+        ("list", FaultAction::Reshape(Reshape::DataIsList)),
+        ("null", FaultAction::Reshape(Reshape::DataIsNull)),
+        ("without-data", FaultAction::Reshape(Reshape::DataIsMissing)),
+        ("cut-before", FaultAction::DropBefore),
+        ("cut-after", FaultAction::DropAfter),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shapes_that_can_be_read_are_read_at_a_look_and_at_a_request() {
+    let owned = Stage::start("readable").await;
+    let stage = &owned;
+    join_all(readable().into_iter().map(|(name, action)| async move {
+        stage.account_of_its_own(name).await;
+        stage.fails_to_read(name, action.clone());
+        // The group in the answer to a request is always nested.
+        if name != "nested" {
+            stage.fails_to_ask(name, action);
+        }
+        stage.ask_on(name, name).await;
+        stage.until_told(name, AWAITING).await;
+        stage.until_looked(name, 2).await;
+        stage.has_its_only_link(name).await;
+        assert_eq!(stage.posts(name).len(), 1, "{name}");
+        stage.simulator.approve(name).unwrap();
+        stage.until_told(name, crate::stage::APPROVED).await;
+    }))
+    .await;
+    owned.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_concluded_from_a_look_that_cannot_be_read() {
+    let owned = Stage::start("unreadable").await;
+    let stage = &owned;
+    join_all(unreadable().into_iter().map(|(shape, action)| async move {
+        let (new, asked) = (format!("new-{shape}"), format!("asked-{shape}"));
+        stage.account_of_its_own(shape).await;
+        stage.ask_on(shape, &asked).await;
+        stage.until_told(&asked, AWAITING).await;
+        let (began, first) = (stage.elapsed(), stage.next_request());
+        for name in [&new, &asked] {
+            stage.fails_to_read(name, action.clone());
+        }
+        let (before, reads) = (stage.version(&asked).await, stage.reads(&asked));
+        stage.ask_on(shape, &new).await;
+        stage.until_told(&new, INITIATING).await;
+        stage.until_read(&new, 3).await;
+        stage.until_read(&asked, reads + 2).await;
+        assert_eq!(stage.version(&asked).await, before, "{shape}: told {}", reading(&stage.get(&asked).await));
+        let elapsed = stage.elapsed() - began;
+        let (reads, most) = (stage.reads(&new), most_tries(elapsed));
+        assert!(reads <= most, "{shape}: {reads} looks within {elapsed:?}, {most} are allowed");
+        let (all, most) = (stage.requests_of(shape, first).len() as u64, 2 * most + 2 * most_at(INTERVAL, elapsed));
+        assert!(all <= most, "{shape}: {all} requests within {elapsed:?}, {most} are allowed");
+        assert_eq!(stage.posts(&new).len(), 0, "{shape}");
+
+        stage.simulator.approve(&asked).unwrap();
+        mend(stage, &[&new, &asked]);
+        stage.until_told(&new, AWAITING).await;
+        stage.until_told(&asked, crate::stage::APPROVED).await;
+        stage.has_its_only_link(&new).await;
+        stage.has_its_only_link(&asked).await;
+    }))
+    .await;
+    owned.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_whose_answer_cannot_be_read_is_repeated_and_executed_once() {
+    let owned = Stage::start("unread").await;
+    let stage = &owned;
+    let without_link = ("without-link", FaultAction::Reshape(Reshape::UrlIsMissing));
+    let odd_link = ("odd-link", FaultAction::Reshape(Reshape::UrlIsNumber));
+    let gave_up = ("gave-up", FaultAction::server_error(504).acting_first());
+    join_all(unreadable().into_iter().chain([without_link, odd_link, gave_up]).map(|(shape, action)| async move {
+        stage.account_of_its_own(shape).await;
+        let (began, first) = (stage.elapsed(), stage.next_request());
+        stage.fails_to_ask(shape, action);
+        stage.ask_on(shape, shape).await;
+        stage.until_told(shape, INITIATING).await;
+        stage.until_posted(shape, 3).await;
+        let elapsed = stage.elapsed() - began;
+        let (posts, most) = (stage.posts(shape).len() as u64, most_tries(elapsed));
+        assert!(posts <= most, "{shape}: {posts} requests for consent within {elapsed:?}, {most} are allowed");
+        let (all, most) = (stage.requests_of(shape, first).len() as u64, 2 * most + 2 * most_at(INTERVAL, elapsed));
+        assert!(all <= most, "{shape}: {all} requests within {elapsed:?}, {most} are allowed");
+        assert!(stage.executed(shape) <= 1, "{shape}");
+        mend(stage, &[shape]);
+        stage.until_told(shape, AWAITING).await;
+        stage.has_its_only_link(shape).await;
+        stage.only_told(shape, &[INITIATING, AWAITING]);
+    }))
+    .await;
+    owned.end().await;
+}
+
+/// Removes the rules that name one of these groups; that lists leave them out goes on.
+fn mend(stage: &Stage, groups: &[&str]) {
+    for fault in stage.simulator.faults() {
+        if fault.rule.matcher.group.as_deref().is_some_and(|group| groups.contains(&group)) {
+            stage.simulator.remove_fault(fault.id).unwrap();
+        }
+    }
+}
