@@ -330,6 +330,11 @@ impl Book {
                 // What waits for its time, or for a read of its own, gets nothing from the list.
                 Queue::Later | Queue::Alone | Queue::Forced => {}
                 Queue::Routine(_) if !seat.is_news(group, read_at) => self.note_nothing_new(uid, read_at),
+                // Fields come and go in HeyGen's lists: that a word is missing there is confirmed by a read of the one group.
+                Queue::Routine(_) | Queue::Wanted if group.consent_status.is_none() => {
+                    pass.wordless += 1;
+                    self.read_alone(uid, now);
+                }
                 Queue::Routine(_) | Queue::Wanted => {
                     self.set_aside(uid, now);
                     news.push((uid, group.clone()));
@@ -341,6 +346,10 @@ impl Book {
             Progress::Complete => {
                 self.size.took(pass.pages, now);
                 self.read_alone_what_was_not_shown(pass.began, now);
+                if pass.wordless > pass.pages {
+                    // Such a pass costs more calls than it saves.
+                    self.size.failed(LOST_LIST, now);
+                }
             }
             Progress::Lost => self.size.failed(LOST_LIST, now),
             Progress::Going => self.go_on(pass, now),
@@ -396,13 +405,14 @@ impl Book {
         let seats = self.routine.range(listed..).flat_map(|(_, queue)| queue).chain(&self.wanted);
         let unseen: Vec<Uid> =
             seats.map(|(_, uid)| *uid).filter(|uid| self.seats.get(uid).is_some_and(|seat| seat.is_unseen_since(began))).collect();
-        for uid in unseen {
-            if let Some(mut seat) = self.take(uid) {
-                seat.queue = Queue::Alone;
-                seat.due = now.as_millisecond();
-                self.put(uid, seat);
-            }
-        }
+        unseen.into_iter().for_each(|uid| self.read_alone(uid, now));
+    }
+
+    fn read_alone(&mut self, uid: Uid, now: Timestamp) {
+        let Some(mut seat) = self.take(uid) else { return };
+        seat.queue = Queue::Alone;
+        seat.due = now.as_millisecond();
+        self.put(uid, seat);
     }
 
     fn next_look(&self, room: bool, now: Timestamp) -> Option<Work> {

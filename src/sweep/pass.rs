@@ -94,6 +94,8 @@ pub struct Pass {
     pub pages: usize,
     /// How many groups are still to be seen, about.
     pub unseen: usize,
+    /// How many groups it showed without a word of consent, of which another word was told.
+    pub wordless: usize,
     cursor: Option<String>,
     spacing: Duration,
     cursors: HashSet<u64>,
@@ -116,7 +118,18 @@ impl Pass {
     #[must_use]
     pub fn new(unseen: usize, pages: usize, spread: Duration, now: Timestamp) -> Self {
         let spacing = spread / u32::try_from(pages).unwrap_or(u32::MAX).max(1);
-        Self { began: now, next_at: now, is_busy: false, pages: 0, unseen, cursor: None, spacing, cursors: HashSet::new(), failures: 0 }
+        Self {
+            began: now,
+            next_at: now,
+            is_busy: false,
+            pages: 0,
+            unseen,
+            wordless: 0,
+            cursor: None,
+            spacing,
+            cursors: HashSet::new(),
+            failures: 0,
+        }
     }
 
     /// The cursor of the page to be read next; `None`: the first.
