@@ -10,10 +10,6 @@ use twinconsent::server::{self, Readiness};
 use twinconsent::shutdown::Shutdown;
 use twinconsent::{api, controller, telemetry};
 
-/// A hundred thousand objects come and go in little pieces, on several threads: the system's allocator keeps much of what they leave.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> std::process::ExitCode {
     let done = match Cli::parse_or_exit().command {
         Command::Crds => print_crds(),
