@@ -203,7 +203,10 @@ async fn run_consents(
     }
     let (noted, watched) = (context.clone(), namespace.clone());
     let mut round = 0;
-    let shown = watch::watcher(api, config).default_backoff().map_ok(move |event| note(event, namespace.as_deref(), &mut round, &noted)).reflect(writer);
+    let shown = watch::watcher(api, config)
+        .default_backoff()
+        .map_ok(move |event| note(event, namespace.as_deref(), &mut round, &noted))
+        .reflect(writer);
     let changed = shown.filter_map(move |event| {
         std::future::ready(match event {
             Ok(Event::Apply(consent)) => Some(Ok(consent)),

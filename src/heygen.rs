@@ -193,7 +193,10 @@ impl HeyGen {
             Ok(url) => url,
             Err(trouble) => return Outcome::Trouble(trouble),
         };
-        url.query_pairs_mut().append_pair("ownership", "private").append_pair("limit", PER_PAGE).extend_pairs(cursor.map(|cursor| ("token", cursor)));
+        url.query_pairs_mut()
+            .append_pair("ownership", "private")
+            .append_pair("limit", PER_PAGE)
+            .extend_pairs(cursor.map(|cursor| ("token", cursor)));
         let request = self.client_for(&url).get(url);
         self.exchange(Operation::List, credentials, request, |json| wire::groups(json).map(Outcome::Listed)).await
     }

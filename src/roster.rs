@@ -13,8 +13,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 use kube::runtime::reflector::ObjectRef;
-use tokio::sync::Notify;
 use sha2::{Digest as _, Sha256};
+use tokio::sync::Notify;
 
 use crate::account::settings::AccountKey;
 use crate::api::consent::DigitalTwinConsent;

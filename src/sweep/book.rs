@@ -201,7 +201,9 @@ impl Book {
         let forced = is_due(&self.forced, now);
         match lane {
             Lane::Forced => !forced,
-            Lane::Request => !forced && self.requests.is_empty() && (self.requests_in_a_row < REQUESTS_PER_LOOK || !self.looks_are_due(now)),
+            Lane::Request => {
+                !forced && self.requests.is_empty() && (self.requests_in_a_row < REQUESTS_PER_LOOK || !self.looks_are_due(now))
+            }
             Lane::Look => !forced && self.requests.is_empty() && self.wanted.is_empty() && !is_due(&self.alone, now),
         }
     }
@@ -438,7 +440,9 @@ impl Book {
         }
         match &self.pass {
             Some(pass) => times.extend((!pass.is_busy).then(|| pass.next_at.as_millisecond())),
-            None => times.extend(listed.into_iter().flat_map(|listed| self.routine.range(listed..)).filter_map(|(_, queue)| earliest(queue))),
+            None => {
+                times.extend(listed.into_iter().flat_map(|listed| self.routine.range(listed..)).filter_map(|(_, queue)| earliest(queue)))
+            }
         }
         times.into_iter().min().map_or(Next::Idle, |time| Next::At(timestamp(time)))
     }
@@ -529,7 +533,9 @@ impl Seat {
     fn is_news(&self, group: &Group, read_at: Timestamp) -> bool {
         match self.kind {
             LookKind::Forced | LookKind::Wanted { .. } => true,
-            LookKind::Routine { print, rhythm: _, wanted_from } => print != Print::of(group) || wanted_from.is_some_and(|from| from <= read_at),
+            LookKind::Routine { print, rhythm: _, wanted_from } => {
+                print != Print::of(group) || wanted_from.is_some_and(|from| from <= read_at)
+            }
         }
     }
 
