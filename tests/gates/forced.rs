@@ -1,0 +1,67 @@
+//! An approval among three hundred pending consents whose looks use the whole bucket.
+
+use std::time::{Duration, Instant};
+
+use heygen_simulator::MAIN_ACCOUNT;
+use serde_json::{Value, json};
+
+use crate::bystander::{LONG, next_sequence};
+use crate::fleet::{create, groups, until_all, until_requests};
+use crate::support::World;
+
+const CONSENTS: usize = 300;
+const PER_SECOND: usize = 10;
+const BURST: usize = 20;
+
+/// Groups that nobody asks about, in the midst of the others, make the list so long that a pass through it takes twice as long as the
+/// interval: when it ends, those who were seen first are due again.
+const STRANGERS: usize = 700;
+const PAGES: usize = (CONSENTS + STRANGERS) / 50;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approval_is_seen_within_its_time_although_the_sweep_uses_the_whole_bucket() {
+    let world = World::with_account("forced", account(60_000, 1000)).await;
+    let operator = world.operator(&[]).await;
+    let mut names = groups(&world, "first-", CONSENTS / 2);
+    groups(&world, "stranger-", STRANGERS);
+    names.extend(groups(&world, "last-", CONSENTS / 2));
+    create(&world, &names).await;
+    until_all(&world, CONSENTS, "AwaitingApproval", LONG).await;
+    world.account(account(60 * PER_SECOND, BURST)).await;
+    // The fast bucket is used for the last time when the new one is: the record starts where that is long past.
+    world.simulator.reset_record();
+    until_requests(&world, 150, LONG).await;
+    let since = next_sequence(&world);
+    world.simulator.reset_record();
+    until_requests(&world, 60, LONG).await;
+
+    let began = Instant::now();
+    world.simulator.approve(&names[150]).unwrap();
+    world.force(&names[150], "now").await;
+    world.until(&names[150], "Approved").await;
+    let forced = began.elapsed();
+
+    let began = Instant::now();
+    world.simulator.approve(&names[250]).unwrap();
+    world.until(&names[250], "Approved").await;
+    let unforced = began.elapsed();
+
+    let record = world.simulator.requests_since(since);
+    let busy = Duration::from_millis(record.last().unwrap().real_ms - record[0].real_ms).as_secs_f64();
+    let rate = record.len() as f64 / busy;
+    println!("forced {forced:?}, unforced {unforced:?}, at {rate:.1} requests a second");
+    assert!(rate > 0.8 * PER_SECOND as f64, "the sweep was not busy: {rate} requests a second");
+    let most = world.simulator.most_requests_within(Duration::from_secs(5), MAIN_ACCOUNT);
+    assert!(most <= BURST + 5 * PER_SECOND + 1, "{most} requests within 5 s");
+    assert!(forced < Duration::from_secs(3), "forced: {forced:?}");
+    let allowed = Duration::from_secs_f64(1.0 + PAGES as f64 / PER_SECOND as f64 + 5.0);
+    assert!(unforced < allowed, "unforced: {unforced:?}, {allowed:?} are allowed");
+    world.end([operator]).await;
+}
+
+fn account(per_minute: usize, burst: usize) -> Value {
+    json!({
+        "rateLimit": { "requestsPerMinute": per_minute, "burst": burst },
+        "polling": { "interval": "1s", "minimum": "1s" },
+    })
+}

@@ -1,0 +1,65 @@
+//! Which accounts share a limiter: those with the same key and base URL, and no others.
+
+use std::time::Duration;
+
+use heygen_simulator::{FaultAction, FaultRule, MAIN_ACCOUNT};
+use serde_json::json;
+
+use crate::bystander::{LONG, OTHER, of, other_account, other_consent, other_groups, until_account};
+use crate::fleet::{create, generous_account, groups, until_all};
+use crate::support::{World, eventually_within};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_is_throttled_for_an_hour_does_not_slow_one_with_another_key() {
+    let world = World::with_account("unshared", generous_account()).await;
+    let operator = world.operator(&[]).await;
+    other_account(&world, generous_account()).await;
+    until_account(&world, "CredentialsAccepted").await;
+    let hour = FaultAction::rate_limited(Some(Duration::from_secs(3600)));
+    world.simulator.add_fault(FaultRule::new(hour).account(MAIN_ACCOUNT)).unwrap();
+    create(&world, &groups(&world, "throttled-", 50)).await;
+    until_account(&world, "Throttled").await;
+    let names = other_groups(&world, "free-", 50);
+    for name in &names {
+        other_consent(&world, name).await;
+    }
+    until_all(&world, names.len(), "AwaitingApproval", LONG).await;
+    let throttled = of(&world, MAIN_ACCOUNT, 0).len();
+    assert!(throttled < 50, "{throttled} requests of a throttled account");
+    assert!(of(&world, OTHER, 0).len() >= names.len());
+    world.end([operator]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_account_and_a_namespaced_one_with_the_same_key_share_one_limiter() {
+    const BURST: usize = 5;
+    const PER_SECOND: usize = 5;
+    let limited = json!({
+        "rateLimit": { "requestsPerMinute": 60 * PER_SECOND, "burst": BURST },
+        "polling": { "interval": "1s", "minimum": "1s" },
+    });
+    let world = World::with_account("one-key", limited.clone()).await;
+    let mut cluster = limited;
+    cluster["baseURL"] = json!(world.base_url);
+    world.cluster_account(cluster).await;
+    let operator = world.operator(&[]).await;
+    let (left, right) = (groups(&world, "left-", 20), groups(&world, "right-", 20));
+    for (left, right) in left.iter().zip(&right) {
+        world.consent(left, json!({ "groupID": left })).await;
+        let account = json!({ "kind": "ClusterHeyGenAccount", "name": world.namespace });
+        world.consent(right, json!({ "groupID": right, "accountRef": account })).await;
+    }
+    eventually_within(LONG, "all are asked", || async {
+        let executed = world.simulator.summary().executed;
+        if executed == 40 { Ok(()) } else { Err(executed) }
+    })
+    .await;
+    for seconds in [1, 2, 5, 10] {
+        let most = world.simulator.most_requests_within(Duration::from_secs(seconds), MAIN_ACCOUNT);
+        // Both ends of a window count, and arrivals are recorded a moment after they were allowed.
+        let allowed = BURST + PER_SECOND * usize::try_from(seconds).unwrap() + 1;
+        println!("{}: at most {most} requests within {seconds} s, {allowed} allowed", world.namespace);
+        assert!(most <= allowed, "{most} requests within {seconds} s");
+    }
+    world.end([operator]).await;
+}

@@ -1,0 +1,63 @@
+//! An unpaid bill and a used-up quota: one condition, one event, few requests.
+
+use std::time::Duration;
+
+use heygen_simulator::{FaultAction, FaultRule, MAIN_ACCOUNT};
+use serde_json::json;
+
+use crate::bystander::{LONG, bystander, next_sequence, of, times_reported, until_account, until_each_is_looked_at, watch_bystander};
+use crate::fleet::{create, groups, until_all, versions};
+use crate::support::{Operator, World};
+
+const CONSENTS: usize = 50;
+
+/// Long enough for every consent to have been due several times.
+const MEANWHILE: Duration = Duration::from_secs(15);
+
+/// Those under way when the first is refused (a page, sixteen reads at most) and two probes.
+const REFUSALS: usize = 17 + 2;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unpaid_bill_pauses_the_account_and_a_paid_one_lets_it_go_on() {
+    let (world, operator, names) = world("billing").await;
+    pauses(&world, FaultAction::error(402, "insufficient_credit", "pay"), "BillingRequired").await;
+    world.simulator.clear_faults();
+    until_account(&world, "CredentialsAccepted").await;
+    world.simulator.reset_record();
+    until_each_is_looked_at(&world, &names).await;
+    assert_eq!(times_reported(&world, "BillingRequired").await, 1);
+    world.end([operator]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_used_up_quota_pauses_the_account() {
+    let (world, operator, _) = world("quota").await;
+    pauses(&world, FaultAction::quota_exceeded(), "Throttled").await;
+    world.end([operator]).await;
+}
+
+async fn world(name: &str) -> (World, Operator, Vec<String>) {
+    let rate = json!({ "requestsPerMinute": 6000, "burst": 100 });
+    let world = World::with_account(name, json!({ "rateLimit": rate, "polling": { "interval": "1s", "minimum": "1s" } })).await;
+    let operator = world.operator(&[]).await;
+    bystander(&world).await;
+    let names = groups(&world, "pending-", CONSENTS);
+    create(&world, &names).await;
+    until_all(&world, CONSENTS + 1, "AwaitingApproval", LONG).await;
+    until_account(&world, "CredentialsAccepted").await;
+    (world, operator, names)
+}
+
+/// Asserts that this answer to everything is told once, by the account, and ends the requests.
+async fn pauses(world: &World, answer: FaultAction, reason: &str) {
+    let before = versions(world).await;
+    let since = next_sequence(world);
+    world.simulator.add_fault(FaultRule::new(answer).account(MAIN_ACCOUNT)).unwrap();
+    until_account(world, reason).await;
+    watch_bystander(world, MEANWHILE).await;
+    let refused = of(world, MAIN_ACCOUNT, since).into_iter().filter(|request| !request.faults.is_empty()).count();
+    println!("{}: {refused} requests in {MEANWHILE:?} of {reason}", world.namespace);
+    assert!((1..=REFUSALS).contains(&refused), "{refused} requests");
+    assert!(versions(world).await == before, "the account's trouble was written to consents");
+    assert_eq!(times_reported(world, reason).await, 1);
+}

@@ -1,0 +1,64 @@
+//! Half a minute of 429 over two hundred pending consents.
+
+use std::time::Duration;
+
+use heygen_simulator::{FaultAction, FaultRule, MAIN_ACCOUNT};
+use serde_json::json;
+
+use crate::bystander::{LONG, bystander, next_sequence, of, until_each_is_looked_at, watch_bystander};
+use crate::fleet::{create, groups, until_all, versions};
+use crate::support::{World, eventually};
+
+const CONSENTS: usize = 200;
+const FORCED: usize = 20;
+const APPROVED: usize = 150;
+const THROTTLED: Duration = Duration::from_secs(30);
+
+/// The one that is refused, and one after each pause of five seconds; one more may be under way when the first is refused.
+const GET_THROUGH: usize = 8;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_a_minute_of_429_lets_eight_requests_through_changes_nothing_and_passes() {
+    let polling = json!({ "interval": "10s", "minimum": "1s" });
+    let rate = json!({ "requestsPerMinute": 60000, "burst": 1000 });
+    let world = World::with_account("throttled", json!({ "rateLimit": rate, "polling": polling })).await;
+    let operator = world.operator(&[]).await;
+    bystander(&world).await;
+    let names = groups(&world, "pending-", CONSENTS);
+    create(&world, &names).await;
+    until_all(&world, CONSENTS + 1, "AwaitingApproval", LONG).await;
+
+    let throttle = FaultRule::new(FaultAction::rate_limited(Some(Duration::from_secs(5)))).account(MAIN_ACCOUNT);
+    let since = next_sequence(&world);
+    world.simulator.add_fault(throttle).unwrap();
+    eventually("the throttle is met", || async {
+        of(&world, MAIN_ACCOUNT, since).iter().find(|met| met.status == Some(429)).map(drop).ok_or(())
+    })
+    .await;
+    // Looks that a user forces are read one by one: all of these want to go at once when a pause is over.
+    for name in &names[..FORCED] {
+        world.force(name, "now").await;
+    }
+    let before = versions(&world).await;
+    watch_bystander(&world, THROTTLED).await;
+    let met: Vec<_> = of(&world, MAIN_ACCOUNT, since).into_iter().filter(|request| request.status == Some(429)).collect();
+    let end = met[0].real_ms + u64::try_from(THROTTLED.as_millis()).unwrap();
+    let sent: Vec<_> = met.iter().filter(|request| request.real_ms < end).collect();
+    world.simulator.clear_faults();
+    println!("{} requests got through in 30 s of 429", sent.len());
+    assert!(sent.len() >= 3, "the throttle was not met: {} requests", sent.len());
+    assert!(sent.len() <= GET_THROUGH, "{} requests got through", sent.len());
+    assert!(versions(&world).await == before, "a throttle wrote to consents");
+
+    world.simulator.reset_record();
+    until_each_is_looked_at(&world, &names).await;
+    world.simulator.approve(&names[APPROVED]).unwrap();
+    world.until(&names[APPROVED], "Approved").await;
+    // What a user forced is answered in the status, and the approval is written; nothing else is.
+    let after = versions(&world).await;
+    let unforced = names[FORCED..].iter().filter(|name| **name != names[APPROVED]);
+    let written: Vec<_> = unforced.filter(|name| after[*name] != before[*name]).collect();
+    assert_eq!(written, Vec::<&String>::new());
+    assert_eq!(world.simulator.summary().executed, 0);
+    world.end([operator]).await;
+}
