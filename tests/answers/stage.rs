@@ -61,7 +61,12 @@ impl Deref for Stage {
 
 impl Stage {
     pub async fn start(name: &str) -> Self {
-        let scene = Scene::of(World::with_account(name, spec()).await, &[]).await;
+        Self::with_account(name, spec()).await
+    }
+
+    /// With an account that has these fields.
+    pub async fn with_account(name: &str, spec: Value) -> Self {
+        let scene = Scene::of(World::with_account(name, spec).await, &[]).await;
         scene.until_account("CredentialsAccepted").await;
         Self { scene, began: Instant::now() }
     }
