@@ -21,7 +21,6 @@ use tokio_util::sync::CancellationToken;
 use crate::account::Accounts;
 use crate::account::reconcile::{self as account, Deps};
 use crate::account::settings::AccountObject;
-use crate::api::REQUESTED_AT;
 use crate::api::account::{ClusterHeyGenAccount, HeyGenAccount};
 use crate::api::consent::DigitalTwinConsent;
 use crate::clock;
@@ -29,7 +28,7 @@ use crate::cluster::events::Events;
 use crate::cluster::{self, Cluster};
 use crate::config::Config;
 use crate::context::{Context, NamespaceLabels, WAKE_QUEUE, Wakers};
-use crate::fold::Folded;
+use crate::fold::{Folded, prune};
 use crate::heygen::HeyGen;
 use crate::metrics::{Kind, Metrics, ReconcileResult};
 use crate::pace;
@@ -296,8 +295,11 @@ where
     let Watch { namespace, writer, store } = watch;
     let noted = context.clone();
     let present = store.clone();
-    let shown =
-        watch::watcher(api, watcher::Config::default()).default_backoff().modify(prune).reflect(writer).inspect(move |event| match event {
+    let shown = watch::watcher(api, watcher::Config::default())
+        .default_backoff()
+        .modify(|object| prune(object.meta_mut()))
+        .reflect(writer)
+        .inspect(move |event| match event {
             Ok(Event::InitApply(object) | Event::Apply(object)) => {
                 let key = object.settings(&noted.operator_namespace).key;
                 if let Some(desk) = noted.accounts.announce(key.clone()) {
@@ -363,20 +365,6 @@ where
         }
     }
     Ok(Action::requeue(again))
-}
-
-/// Drops what nobody reads.
-fn prune<K: Resource>(object: &mut K) {
-    let meta = object.meta_mut();
-    meta.managed_fields = None;
-    meta.labels = None;
-    meta.owner_references = None;
-    if let Some(annotations) = &mut meta.annotations {
-        annotations.retain(|key, _| key == REQUESTED_AT);
-        if annotations.is_empty() {
-            meta.annotations = None;
-        }
-    }
 }
 
 fn receive<T>(mut queue: mpsc::Receiver<T>) -> impl Stream<Item = T> {
