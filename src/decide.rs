@@ -127,6 +127,8 @@ pub enum LookKind {
         rhythm: Rhythm,
         /// From this time on the look is wanted, whatever it shows.
         wanted_from: Option<Timestamp>,
+        /// Whether a page of the list will do to tell something new; else it takes a read of the one group besides.
+        by_list: bool,
     },
 }
 

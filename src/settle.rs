@@ -7,6 +7,7 @@
 //! An outcome that only prepares the next call (a look before a request, a page of looks) changes the memory and not the status:
 //! that is how one consent costs two writes.
 
+pub mod example;
 pub mod situation;
 
 mod news;

@@ -9,7 +9,7 @@
 //! consent requests, which leave one token in five to the looks while looks are due, then looks. Nobody waits for a token inside a
 //! reconcile: whoever finds no token rests, and is woken when its turn has come.
 //!
-//! - [`book`] is pure: seats, lanes, turns.
+//! - [`book`] is pure: whose the next token is. It keeps `seats`, who is to be looked at, and [`turns`], who wants to ask.
 //! - [`pass`] is pure: one way through the list, and what it may cost.
 //! - [`task`] does what the book says.
 //!
@@ -17,7 +17,9 @@
 
 pub mod book;
 pub mod pass;
+mod seats;
 pub mod task;
+pub mod turns;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -66,7 +68,8 @@ impl Desk {
     pub fn pass(&self, uid: Uid, lane: Lane, gate: &Gate) -> Passage {
         let (steady, now) = (clock::steady(), clock::monotonic());
         let mut book = self.book();
-        if lane == Lane::Request && book.take_grant(uid, steady) {
+        if lane == Lane::Request && book.take_turn(uid, steady) {
+            gate.go(now);
             return Passage::Now;
         }
         if book.may_pass(lane, steady) && gate.admit(now) == Admission::Now {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::outcome::{Class, Outcome, Trouble};
+use crate::sweep::turns::TURN_STAYS_GOOD;
 
 use super::limiter::Limiter;
 
@@ -37,7 +38,7 @@ pub struct Gate {
 struct State {
     limiter: Limiter,
     closed: Option<Closure>,
-    /// When the request went that goes first after a pause.
+    /// Until when the others wait for the request that goes first after a pause.
     scout: Option<Duration>,
     failures: u32,
 }
@@ -85,19 +86,36 @@ impl Gate {
     /// throttled would answer each of them with another 429.
     #[must_use]
     pub fn admit(&self, now: Duration) -> Admission {
+        self.admit_for(LONGEST_SCOUT, now)
+    }
+
+    /// Lets somebody pass who was given a turn and may have changed its mind: the others wait for it no longer than a turn is good, unless
+    /// it goes.
+    #[must_use]
+    pub fn admit_turn(&self, now: Duration) -> Admission {
+        self.admit_for(TURN_STAYS_GOOD, now)
+    }
+
+    /// Notes that somebody goes who was given a turn.
+    pub fn go(&self, now: Duration) {
+        let state = &mut *self.state();
+        state.scout = state.scout.map(|_| now + LONGEST_SCOUT);
+    }
+
+    fn admit_for(&self, longest: Duration, now: Duration) -> Admission {
         let state = &mut *self.state();
         if let Some(closure) = state.closed {
             let Some(until) = closure.until else { return Admission::Shut };
             if until > now {
                 return Admission::At(until);
             }
-            if let Some(gone) = state.scout.filter(|gone| *gone + LONGEST_SCOUT > now) {
-                return Admission::At(gone + LONGEST_SCOUT);
+            if let Some(back) = state.scout.filter(|back| *back > now) {
+                return Admission::At(back);
             }
         }
         match state.limiter.check(now) {
             Ok(()) => {
-                state.scout = state.closed.map(|_| now);
+                state.scout = state.closed.map(|_| now + longest);
                 Admission::Now
             }
             Err(wait) => Admission::At(now + wait),
@@ -259,6 +277,18 @@ mod tests {
         let over = LATER + Duration::from_secs(5);
         assert_eq!(gate.admit(over), Admission::Now);
         assert_eq!(gate.admit(over + LONGEST_SCOUT), Admission::Now);
+    }
+
+    #[test]
+    fn a_turn_that_is_not_used_keeps_nobody_waiting_and_one_that_is_used_goes_first() {
+        let gate = open_gate();
+        gate.learn(&trouble(Class::Throttled, Some(5)), LATER);
+        let over = LATER + Duration::from_secs(5);
+        assert_eq!(gate.admit_turn(over), Admission::Now);
+        assert_eq!(gate.admit(over), Admission::At(over + TURN_STAYS_GOOD));
+        assert_eq!(gate.admit_turn(over + TURN_STAYS_GOOD), Admission::Now);
+        gate.go(over + TURN_STAYS_GOOD);
+        assert_eq!(gate.admit(over + TURN_STAYS_GOOD * 2), Admission::At(over + TURN_STAYS_GOOD + LONGEST_SCOUT));
     }
 
     #[test]

@@ -48,7 +48,9 @@ pub(super) fn next(view: &View<'_>, terms: &Terms, at: Timestamp) -> NextLook {
         LookKind::Wanted { by_list: false }
     } else if routine {
         let wanted_from = verdict::renewal_from(view, terms);
-        LookKind::Routine { print: Print::of_status(&view.status), rhythm: rhythm(view, terms), wanted_from }
+        // What takes an approval back counts only when two reads of the one group have shown it.
+        let by_list = !situation::is_approved(&view.status);
+        LookKind::Routine { print: Print::of_status(&view.status), rhythm: rhythm(view, terms), wanted_from, by_list }
     } else {
         LookKind::Wanted { by_list: true }
     };

@@ -1,19 +1,17 @@
 //! PURE. The book of one account: who is to be looked at, who wants to ask, and who is next.
 //!
-//! A seat is an object whose group is to be looked at. It stands in one queue at a time: reads that are forced or must be of the one
-//! group, looks that something hangs on, and routine looks by their interval, so that the intervals with many groups can be served by
-//! the list. Requests for consent queue up beside them, first come, first served, as long as the look before them is fresh.
+//! Looks ([`Seats`]) and requests for consent ([`Turns`]) queue up side by side; the book says whose the next token is, and how the look
+//! is made. It takes in what a read or a page has shown, and says who has to hear of it.
 
-use std::collections::hash_map::DefaultHasher;
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::hash::{Hash as _, Hasher as _};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::pass::{ListSize, Pass, Progress, listed_from};
-use crate::decide::{LookKind, NextLook};
-use crate::outcome::{Group, GroupsPage, ListedGroup, Print};
+use super::seats::{Line, Millis, Queue, Seats, Shown, is_due, timestamp};
+use super::turns::Turns;
+use crate::decide::NextLook;
+use crate::outcome::{Group, GroupsPage, ListedGroup};
 use crate::pace;
 use crate::roster::Uid;
 use crate::terms::{Cadence, Terms};
@@ -24,60 +22,19 @@ const REQUESTS_PER_LOOK: u32 = 4;
 /// How many looks that something hangs on pass in a row while routine looks are due.
 const WANTED_PER_ROUTINE: u32 = 4;
 
-/// How long a turn to ask stays good.
-const GRANT_STAYS_GOOD: Duration = Duration::from_secs(10);
-
-/// When an object that was handed a look, or whose read is under way, is looked at again if nobody has seated it anew.
-const SAFETY_NET: Duration = Duration::from_secs(300);
-
-/// Milliseconds since 1970 of the steady clock.
-type Millis = i64;
+/// How long a list that cannot be followed to its end is left alone.
+const LOST_LIST: Duration = Duration::from_secs(600);
 
 /// The book of one account.
 #[derive(Debug)]
 pub struct Book {
     cadence: Cadence,
-    seats: HashMap<Uid, Seat>,
-    groups: HashMap<u64, Uid>,
-    forced: BTreeSet<(Millis, Uid)>,
-    /// Reads of the one group: a suspicion to confirm, or a group that a pass did not show.
-    alone: BTreeSet<(Millis, Uid)>,
-    /// Looks that something hangs on, and that are yet to come.
-    later: BTreeSet<(Millis, Uid)>,
-    /// The same, due.
-    wanted: BTreeSet<(Millis, Uid)>,
-    /// Routine looks by their interval in milliseconds.
-    routine: BTreeMap<u32, BTreeSet<(Millis, Uid)>>,
-    requests: VecDeque<Uid>,
-    /// Until when the look before each request is fresh; who is not here any more waits no more.
-    fresh_until: HashMap<Uid, Millis>,
-    grants: HashMap<Uid, Millis>,
+    seats: Seats,
+    turns: Turns,
     pass: Option<Pass>,
     size: ListSize,
     requests_in_a_row: u32,
     wanted_in_a_row: u32,
-}
-
-#[derive(Debug)]
-struct Seat {
-    group: Box<str>,
-    due: Millis,
-    /// When the group was last looked at without anything new.
-    looked_at: Option<Millis>,
-    /// What was read before is older than what the seat knows.
-    since: Millis,
-    share: f32,
-    queue: Queue,
-    kind: LookKind,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Queue {
-    Forced,
-    Alone,
-    Later,
-    Wanted,
-    Routine(u32),
 }
 
 /// Whoever wants to call HeyGen, in order of precedence.
@@ -95,7 +52,7 @@ pub enum Lane {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Work {
     /// Let this object ask.
-    Grant(Uid),
+    Turn(Uid),
     /// Read the group of this object.
     Read(Uid, String),
     /// Read this page of the list: the first, or the one behind a cursor.
@@ -117,16 +74,8 @@ impl Default for Book {
     fn default() -> Self {
         Self {
             cadence: Terms::default().cadence,
-            seats: HashMap::new(),
-            groups: HashMap::new(),
-            forced: BTreeSet::new(),
-            alone: BTreeSet::new(),
-            later: BTreeSet::new(),
-            wanted: BTreeSet::new(),
-            routine: BTreeMap::new(),
-            requests: VecDeque::new(),
-            fresh_until: HashMap::new(),
-            grants: HashMap::new(),
+            seats: Seats::default(),
+            turns: Turns::default(),
             pass: None,
             size: ListSize::default(),
             requests_in_a_row: 0,
@@ -143,34 +92,19 @@ impl Book {
 
     /// Seats an object, or seats it anew. Returns whether it is the first in its queue, so that somebody may have to wake up.
     pub fn enlist(&mut self, uid: Uid, group: &str, share: f64, look: NextLook, now: Timestamp) -> bool {
-        let looked_at = self.take(uid).and_then(|seat| seat.looked_at);
-        self.groups.insert(hash(group), uid);
-        let queue = match look.kind {
-            LookKind::Forced => Queue::Forced,
-            LookKind::Wanted { by_list: false } => Queue::Alone,
-            LookKind::Wanted { by_list: true } => Queue::Later,
-            LookKind::Routine { rhythm, .. } => Queue::Routine(millis_of(rhythm.interval(&self.cadence, now))),
-        };
-        let (due, since) = (look.at.as_millisecond(), now.as_millisecond());
-        self.put(uid, Seat { group: group.into(), due, looked_at, since, share: share as f32, queue, kind: look.kind })
+        self.seats.seat(uid, group, share, look, &self.cadence, now)
     }
 
     /// Forgets an object.
     pub fn dismiss(&mut self, uid: Uid) {
-        if let Some(seat) = self.take(uid) {
-            let group = hash(&seat.group);
-            if self.groups.get(&group) == Some(&uid) {
-                self.groups.remove(&group);
-            }
-        }
-        self.grants.remove(&uid);
-        self.fresh_until.remove(&uid);
+        self.seats.remove(uid);
+        self.turns.remove(uid);
     }
 
     /// When the object's group was last looked at without anything new.
     #[must_use]
     pub fn looked_at(&self, uid: Uid) -> Option<Timestamp> {
-        self.seats.get(&uid)?.looked_at.map(timestamp)
+        self.seats.get(uid)?.looked_at()
     }
 
     /// How many seats there are.
@@ -182,31 +116,28 @@ impl Book {
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.seats.is_empty()
+        self.len() == 0
     }
 
     /// Queues a request that is good until then.
     pub fn request(&mut self, uid: Uid, fresh_until: Timestamp) {
-        if self.fresh_until.insert(uid, fresh_until.as_millisecond()).is_none() {
-            self.requests.push_back(uid);
-        }
+        self.turns.queue(uid, fresh_until);
     }
 
-    /// Uses the turn that an object was given.
-    pub fn take_grant(&mut self, uid: Uid, now: Timestamp) -> bool {
-        self.grants.remove(&uid).is_some_and(|good_until| good_until > now.as_millisecond())
+    /// Uses the turn that an object was given. Returns whether there was one.
+    pub fn take_turn(&mut self, uid: Uid, now: Timestamp) -> bool {
+        self.turns.take(uid, now)
     }
 
     /// Whether nobody waits who comes before a newcomer of this lane.
     pub fn may_pass(&mut self, lane: Lane, now: Timestamp) -> bool {
-        self.bring_up(now);
-        let forced = is_due(&self.forced, now);
+        self.seats.bring_up(now);
+        let nobody_asks = self.turns.next(now).is_none();
+        let forced = is_due(&self.seats.forced, now);
         match lane {
             Lane::Forced => !forced,
-            Lane::Request => {
-                !forced && self.requests.is_empty() && (self.requests_in_a_row < REQUESTS_PER_LOOK || !self.looks_are_due(now))
-            }
-            Lane::Look => !forced && self.requests.is_empty() && self.wanted.is_empty() && !is_due(&self.alone, now),
+            Lane::Request => !forced && nobody_asks && (self.requests_in_a_row < REQUESTS_PER_LOOK || !self.seats.looks_are_due(now)),
+            Lane::Look => !forced && nobody_asks && self.seats.wanted.is_empty() && !is_due(&self.seats.alone, now),
         }
     }
 
@@ -222,22 +153,22 @@ impl Book {
     /// How many wait who come before a newcomer of this lane.
     #[must_use]
     pub fn ahead(&self, lane: Lane) -> usize {
+        let Seats { forced, wanted, .. } = &self.seats;
         match lane {
-            Lane::Forced => self.forced.len(),
-            Lane::Request => self.forced.len() + self.requests.len(),
-            Lane::Look => self.forced.len() + self.requests.len() + self.wanted.len(),
+            Lane::Forced => forced.len(),
+            Lane::Request => forced.len() + self.turns.len(),
+            Lane::Look => forced.len() + self.turns.len() + wanted.len(),
         }
     }
 
     /// What is next; reads of one group only while there is `room` for another.
     pub fn next(&mut self, room: bool, now: Timestamp) -> Next {
-        self.bring_up(now);
-        if room && let Some(read) = self.first_due(&self.forced, now) {
+        self.seats.bring_up(now);
+        if room && let Some(read) = self.first_due(&self.seats.forced, now) {
             return Next::Do(read);
         }
-        let look = self.next_look(room, now);
-        let request = self.requests.front().map(|uid| Work::Grant(*uid));
-        match (request, look) {
+        let request = self.turns.next(now).map(Work::Turn);
+        match (request, self.next_look(room, now)) {
             (Some(request), None) => Next::Do(request),
             (Some(request), Some(_)) if self.requests_in_a_row < REQUESTS_PER_LOOK => Next::Do(request),
             (_, Some(look)) => Next::Do(look),
@@ -248,29 +179,23 @@ impl Book {
     /// Notes that `work` is being done.
     pub fn begin(&mut self, work: &Work, now: Timestamp) {
         match work {
-            Work::Grant(uid) => {
-                if self.requests.front() == Some(uid) {
-                    self.requests.pop_front();
-                }
-                self.fresh_until.remove(uid);
-                self.grants.retain(|_, good_until| *good_until > now.as_millisecond());
-                self.grants.insert(*uid, pace::add(now, GRANT_STAYS_GOOD).as_millisecond());
+            Work::Turn(uid) => {
+                self.turns.give(*uid, now);
                 self.requests_in_a_row += 1;
                 return;
             }
             Work::Read(uid, _) => {
-                let Some(seat) = self.seats.get(uid) else { return };
+                let Some(seat) = self.seats.get(*uid) else { return };
                 self.wanted_in_a_row = if matches!(seat.queue, Queue::Routine(_)) { 0 } else { self.wanted_in_a_row + 1 };
-                self.set_aside(*uid, now);
+                self.seats.set_aside(*uid, now);
             }
             Work::Page(_) => {
                 if self.pass.is_none() {
                     let (pages, listed) = self.plan(now);
                     let (pages, listed) = (pages.unwrap_or(1), listed.unwrap_or(u32::MAX));
-                    let unseen = self.wanted.len() + self.routine.range(listed..).map(|(_, queue)| queue.len()).sum::<usize>();
-                    let hurried = self.wanted.len() > pages || listed == u32::MAX;
+                    let hurried = self.seats.wanted.len() > pages || listed == u32::MAX;
                     let spread = if hurried { Duration::ZERO } else { self.size.spread(Duration::from_millis(listed.into())) };
-                    self.pass = Some(Pass::new(unseen, pages, spread, now));
+                    self.pass = Some(Pass::new(self.seats.listed(listed).count(), pages, spread, now));
                 }
                 if let Some(pass) = &mut self.pass {
                     pass.is_busy = true;
@@ -285,33 +210,19 @@ impl Book {
     ///
     /// `shown` is `None` for trouble: whatever it was, the object deals with it.
     pub fn read(&mut self, uid: Uid, shown: Option<&Group>, read_at: Timestamp, now: Timestamp) -> bool {
-        let Some(seat) = self.seats.get(&uid) else { return false };
-        if seat.since > read_at.as_millisecond() {
-            return false;
+        let Some(seat) = self.seats.get(uid).filter(|seat| seat.is_older_than(read_at)) else { return false };
+        let is_news = shown.is_none_or(|group| seat.is_news(group, read_at));
+        if is_news {
+            self.seats.set_aside(uid, now);
+        } else {
+            self.seats.note_nothing_new(uid, Shown::Alone, read_at, &self.cadence);
         }
-        match shown {
-            Some(group) if !seat.is_news(group, read_at) => {
-                self.note_nothing_new(uid, read_at);
-                false
-            }
-            _ => {
-                self.set_aside(uid, now);
-                true
-            }
-        }
+        is_news
     }
 
     /// Seats an object again as it was, whose read has met the account's trouble and not its own.
     pub fn postpone(&mut self, uid: Uid, now: Timestamp) {
-        let Some(mut seat) = self.take(uid) else { return };
-        seat.queue = match seat.kind {
-            LookKind::Forced => Queue::Forced,
-            LookKind::Wanted { by_list: false } => Queue::Alone,
-            LookKind::Wanted { by_list: true } => Queue::Later,
-            LookKind::Routine { rhythm, .. } => Queue::Routine(millis_of(rhythm.interval(&self.cadence, now))),
-        };
-        seat.due = now.as_millisecond();
-        self.put(uid, seat);
+        self.seats.bring_forward(uid, &self.cadence, now);
     }
 
     /// Takes in a page whose reading began at `read_at`. Returns the objects that have to hear of it, with what it shows of them.
@@ -319,24 +230,24 @@ impl Book {
         let Some(mut pass) = self.pass.take() else { return Vec::new() };
         let mut news = Vec::new();
         for ListedGroup { id, group } in &page.groups {
-            let Some(&uid) = self.groups.get(&hash(id)) else { continue };
-            let Some(seat) = self.seats.get(&uid).filter(|seat| *seat.group == **id && seat.since <= read_at.as_millisecond()) else {
-                continue;
-            };
-            if seat.looked_at.is_none_or(|looked_at| looked_at < pass.began.as_millisecond()) {
+            let Some((uid, seat)) = self.seats.of_group(id).filter(|(_, seat)| seat.is_older_than(read_at)) else { continue };
+            if seat.looked_at().is_none_or(|looked_at| looked_at < pass.began) {
                 pass.unseen = pass.unseen.saturating_sub(1);
             }
+            let (is_wordless, is_believed) = (group.consent_status.is_none(), seat.believes_the_list());
             match seat.queue {
                 // What waits for its time, or for a read of its own, gets nothing from the list.
                 Queue::Later | Queue::Alone | Queue::Forced => {}
-                Queue::Routine(_) if !seat.is_news(group, read_at) => self.note_nothing_new(uid, read_at),
+                Queue::Routine(_) if !seat.is_news(group, read_at) => {
+                    self.seats.note_nothing_new(uid, Shown::ByList, read_at, &self.cadence);
+                }
                 // Fields come and go in HeyGen's lists: that a word is missing there is confirmed by a read of the one group.
-                Queue::Routine(_) | Queue::Wanted if group.consent_status.is_none() => {
-                    pass.wordless += 1;
-                    self.read_alone(uid, now);
+                Queue::Routine(_) | Queue::Wanted if is_wordless || !is_believed => {
+                    pass.wordless += usize::from(is_wordless);
+                    self.seats.read_alone(uid, now);
                 }
                 Queue::Routine(_) | Queue::Wanted => {
-                    self.set_aside(uid, now);
+                    self.seats.set_aside(uid, now);
                     news.push((uid, group.clone()));
                 }
             }
@@ -380,7 +291,7 @@ impl Book {
         }
         // Longer than was thought: those who are still to be seen have waited for the pages that were spread over their interval.
         pass.hurry();
-        pass.unseen = self.unseen(pass.began, now);
+        pass.unseen = self.seats.unseen(self.listed(now), pass.began).count();
         if pass.unseen == 0 {
             self.size.took(pass.pages, now);
         } else if pass.pages > expected && pass.pages >= pass.unseen {
@@ -390,35 +301,17 @@ impl Book {
         }
     }
 
-    /// How many of those that a pass was to show have not been seen since it began.
-    fn unseen(&self, began: Timestamp, now: Timestamp) -> usize {
-        let listed = self.plan(now).1.unwrap_or(u32::MAX);
-        let began = began.as_millisecond();
-        let seats = self.routine.range(listed..).flat_map(|(_, queue)| queue).chain(&self.wanted);
-        seats.filter(|(_, uid)| self.seats.get(uid).is_some_and(|seat| seat.is_unseen_since(began))).count()
-    }
-
     /// A complete list did not show them: before they count as missing, or as anything, they are read one by one.
     fn read_alone_what_was_not_shown(&mut self, began: Timestamp, now: Timestamp) {
-        let listed = self.plan(now).1.unwrap_or(u32::MAX);
-        let began = began.as_millisecond();
-        let seats = self.routine.range(listed..).flat_map(|(_, queue)| queue).chain(&self.wanted);
-        let unseen: Vec<Uid> =
-            seats.map(|(_, uid)| *uid).filter(|uid| self.seats.get(uid).is_some_and(|seat| seat.is_unseen_since(began))).collect();
-        unseen.into_iter().for_each(|uid| self.read_alone(uid, now));
-    }
-
-    fn read_alone(&mut self, uid: Uid, now: Timestamp) {
-        let Some(mut seat) = self.take(uid) else { return };
-        seat.queue = Queue::Alone;
-        seat.due = now.as_millisecond();
-        self.put(uid, seat);
+        let unseen: Vec<Uid> = self.seats.unseen(self.listed(now), began).collect();
+        unseen.into_iter().for_each(|uid| self.seats.read_alone(uid, now));
     }
 
     fn next_look(&self, room: bool, now: Timestamp) -> Option<Work> {
+        let Seats { alone, wanted, routine, .. } = &self.seats;
         let (pages, listed) = self.plan(now);
-        let many_wanted = pages.is_some_and(|pages| self.wanted.len() > pages);
-        let listed_is_due = listed.is_some_and(|listed| self.routine.range(listed..).any(|(_, queue)| is_due(queue, now)));
+        let many_wanted = pages.is_some_and(|pages| wanted.len() > pages);
+        let listed_is_due = listed.is_some_and(|listed| routine.range(listed..).any(|(_, line)| is_due(line, now)));
         let page = match &self.pass {
             Some(pass) => {
                 let is_ready = !pass.is_busy && (pass.next_at <= now || many_wanted);
@@ -426,8 +319,8 @@ impl Book {
             }
             None => (many_wanted || listed_is_due).then_some(Work::Page(None)),
         };
-        let alone = || self.first_due(&self.alone, now).or_else(|| self.first_due(&self.wanted, now).filter(|_| !many_wanted));
-        let quick = || self.routine.range(..listed.unwrap_or(u32::MAX)).find_map(|(_, queue)| self.first_due(queue, now));
+        let alone = || self.first_due(alone, now).or_else(|| self.first_due(wanted, now).filter(|_| !many_wanted));
+        let quick = || routine.range(..listed.unwrap_or(u32::MAX)).find_map(|(_, line)| self.first_due(line, now));
         let (wanted, routine) = if many_wanted {
             (page.or_else(|| alone().filter(|_| room)), quick().filter(|_| room))
         } else {
@@ -439,148 +332,34 @@ impl Book {
     /// What a pass costs, and from which interval on it serves the routine looks.
     fn plan(&self, now: Timestamp) -> (Option<usize>, Option<u32>) {
         let pages = self.size.pages(self.seats.len(), now);
-        let counts = || self.routine.iter().map(|(interval, queue)| (*interval, queue.len())).collect();
-        (pages, pages.and_then(|pages| listed_from(&counts(), pages)))
+        (pages, pages.and_then(|pages| listed_from(&self.seats.intervals(), pages)))
     }
 
-    fn looks_are_due(&self, now: Timestamp) -> bool {
-        !self.wanted.is_empty() || is_due(&self.alone, now) || self.routine.values().any(|queue| is_due(queue, now))
+    /// From which interval on a pass serves the routine looks; beyond all intervals when it serves none.
+    fn listed(&self, now: Timestamp) -> u32 {
+        self.plan(now).1.unwrap_or(u32::MAX)
     }
 
     fn next_time(&self, room: bool, now: Timestamp) -> Next {
-        let (_, listed) = self.plan(now);
-        let earliest = |queue: &BTreeSet<(Millis, Uid)>| queue.first().map(|(due, _)| *due);
+        let Seats { forced, alone, later, routine, .. } = &self.seats;
+        let listed = self.listed(now);
+        let earliest = |line: &Line| line.first().map(|(due, _)| *due);
         let mut times: Vec<Millis> = Vec::new();
-        times.extend(earliest(&self.later));
+        times.extend(earliest(later));
         if room {
-            times.extend([&self.forced, &self.alone].into_iter().filter_map(earliest));
-            times.extend(self.routine.range(..listed.unwrap_or(u32::MAX)).filter_map(|(_, queue)| earliest(queue)));
+            times.extend([forced, alone].into_iter().filter_map(earliest));
+            times.extend(routine.range(..listed).filter_map(|(_, line)| earliest(line)));
         }
         match &self.pass {
             Some(pass) => times.extend((!pass.is_busy).then(|| pass.next_at.as_millisecond())),
-            None => {
-                times.extend(listed.into_iter().flat_map(|listed| self.routine.range(listed..)).filter_map(|(_, queue)| earliest(queue)))
-            }
+            None => times.extend(routine.range(listed..).filter_map(|(_, line)| earliest(line))),
         }
         times.into_iter().min().map_or(Next::Idle, |time| Next::At(timestamp(time)))
     }
 
-    /// Moves what has come due, and drops requests whose look has grown old: those objects are looked at again.
-    fn bring_up(&mut self, now: Timestamp) {
-        let now = now.as_millisecond();
-        while let Some(&(due, uid)) = self.later.first().filter(|(due, _)| *due <= now) {
-            self.later.remove(&(due, uid));
-            self.wanted.insert((due, uid));
-            if let Some(seat) = self.seats.get_mut(&uid) {
-                seat.queue = Queue::Wanted;
-            }
-        }
-        while let Some(first) = self.requests.front()
-            && self.fresh_until.get(first).is_none_or(|fresh_until| *fresh_until <= now)
-        {
-            self.fresh_until.remove(first);
-            self.requests.pop_front();
-        }
+    fn first_due(&self, line: &Line, now: Timestamp) -> Option<Work> {
+        self.seats.first_due(line, now).map(|(uid, group)| Work::Read(uid, group))
     }
-
-    fn first_due(&self, queue: &BTreeSet<(Millis, Uid)>, now: Timestamp) -> Option<Work> {
-        let (_, uid) = queue.first().filter(|(due, _)| *due <= now.as_millisecond())?;
-        let seat = self.seats.get(uid)?;
-        Some(Work::Read(*uid, seat.group.to_string()))
-    }
-
-    /// A look has shown nothing new: the next one is due an interval later.
-    fn note_nothing_new(&mut self, uid: Uid, read_at: Timestamp) {
-        let Some(mut seat) = self.take(uid) else { return };
-        if let LookKind::Routine { rhythm, .. } = seat.kind {
-            let interval = rhythm.interval(&self.cadence, read_at);
-            seat.queue = Queue::Routine(millis_of(interval));
-            seat.due = pace::after_look(read_at, interval, f64::from(seat.share)).as_millisecond();
-        }
-        seat.looked_at = Some(read_at.as_millisecond());
-        self.put(uid, seat);
-    }
-
-    /// Whoever hears of a look, or is being read, is seated anew by what comes of it; if nothing does, it is looked at later.
-    fn set_aside(&mut self, uid: Uid, now: Timestamp) {
-        let Some(mut seat) = self.take(uid) else { return };
-        seat.queue = Queue::Later;
-        seat.due = pace::add(now, SAFETY_NET).as_millisecond();
-        self.put(uid, seat);
-    }
-
-    /// Puts a seat into its queue. Returns whether it is the first there.
-    fn put(&mut self, uid: Uid, seat: Seat) -> bool {
-        let queue = match seat.queue {
-            Queue::Forced => &mut self.forced,
-            Queue::Alone => &mut self.alone,
-            Queue::Later => &mut self.later,
-            Queue::Wanted => &mut self.wanted,
-            Queue::Routine(interval) => self.routine.entry(interval).or_default(),
-        };
-        let place = (seat.due, uid);
-        queue.insert(place);
-        let is_first = queue.first() == Some(&place);
-        self.seats.insert(uid, seat);
-        is_first
-    }
-
-    fn take(&mut self, uid: Uid) -> Option<Seat> {
-        let seat = self.seats.remove(&uid)?;
-        let place = (seat.due, uid);
-        match seat.queue {
-            Queue::Forced => self.forced.remove(&place),
-            Queue::Alone => self.alone.remove(&place),
-            Queue::Later => self.later.remove(&place),
-            Queue::Wanted => self.wanted.remove(&place),
-            Queue::Routine(interval) => {
-                let queue = self.routine.entry(interval).or_default();
-                queue.remove(&place);
-                if queue.is_empty() {
-                    self.routine.remove(&interval);
-                }
-                true
-            }
-        };
-        Some(seat)
-    }
-}
-
-/// How long a list that cannot be followed to its end is left alone.
-const LOST_LIST: Duration = Duration::from_secs(600);
-
-impl Seat {
-    /// Whether the object has to hear of a look at `read_at` that shows `group`.
-    fn is_news(&self, group: &Group, read_at: Timestamp) -> bool {
-        match self.kind {
-            LookKind::Forced | LookKind::Wanted { .. } => true,
-            LookKind::Routine { print, rhythm: _, wanted_from } => {
-                print != Print::of(group) || wanted_from.is_some_and(|from| from <= read_at)
-            }
-        }
-    }
-
-    fn is_unseen_since(&self, began: Millis) -> bool {
-        self.since < began && self.looked_at.is_none_or(|looked_at| looked_at < began)
-    }
-}
-
-fn is_due(queue: &BTreeSet<(Millis, Uid)>, now: Timestamp) -> bool {
-    queue.first().is_some_and(|(due, _)| *due <= now.as_millisecond())
-}
-
-fn hash(group: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    group.hash(&mut hasher);
-    hasher.finish()
-}
-
-fn millis_of(interval: Duration) -> u32 {
-    u32::try_from(interval.as_millis()).unwrap_or(u32::MAX - 1)
-}
-
-fn timestamp(millis: Millis) -> Timestamp {
-    Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]

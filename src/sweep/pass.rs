@@ -18,7 +18,7 @@ const SIZE_STAYS_TRUE: Duration = Duration::from_secs(3600);
 const WIDEST_SPREAD: f64 = 0.8;
 
 /// The share of the interval by which a pass may be spread wider than the one before it: as much as the looks come early.
-const WIDENING: f64 = 0.09;
+const WIDENING: f64 = 0.04;
 
 /// How often a page is tried again before the pass is given up.
 const MOST_FAILURES: u32 = 3;

@@ -74,7 +74,8 @@ fn advance(desk: &Desk, usable: &Arc<Usable>, running: &mut JoinSet<Done>, conte
             Next::Idle => return LONGEST_SLEEP,
         };
         let now = clock::monotonic();
-        match usable.gate.admit(now) {
+        let admission = if matches!(work, Work::Turn(_)) { usable.gate.admit_turn(now) } else { usable.gate.admit(now) };
+        match admission {
             Admission::Now => book.begin(&work, steady),
             Admission::At(at) => return at.saturating_sub(now).max(Duration::from_millis(1)),
             Admission::Shut => return LONGEST_SLEEP,
@@ -87,7 +88,7 @@ fn advance(desk: &Desk, usable: &Arc<Usable>, running: &mut JoinSet<Done>, conte
 fn start(work: Work, at: Timestamp, usable: &Arc<Usable>, running: &mut JoinSet<Done>, context: &Arc<Context>) {
     let (usable, heygen) = (usable.clone(), context.heygen.clone());
     match work {
-        Work::Grant(uid) => context.wake(uid),
+        Work::Turn(uid) => context.wake(uid),
         Work::Read(uid, group) => {
             running.spawn(async move { Done::Read(uid, at, heygen.group(&usable.credentials, &group).await) });
         }

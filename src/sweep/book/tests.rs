@@ -1,9 +1,13 @@
 //! The book against an account in small: groups on pages, a bucket of tokens, a clock that stands where it is told to.
 
+use std::collections::HashMap;
+
 use proptest::prelude::*;
 
 use super::*;
 use crate::account::limiter::Limiter;
+use crate::decide::LookKind;
+use crate::outcome::Print;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -79,7 +83,7 @@ impl Account {
 
     fn seat_from(&mut self, uid: Uid, interval: Duration, first: Timestamp) {
         let print = Print::of(&shown(self.word(uid)));
-        let kind = LookKind::Routine { print, rhythm: pace::Rhythm::Fixed(interval), wanted_from: None };
+        let kind = LookKind::Routine { print, rhythm: pace::Rhythm::Fixed(interval), wanted_from: None, by_list: true };
         self.book.enlist(uid, &name(uid), Self::share(uid), NextLook { at: first, kind }, self.now);
     }
 
@@ -97,7 +101,11 @@ impl Account {
 
     /// Lets time pass; every call is answered at once. What is news is seated again as a routine look every `reseat`, if given.
     fn run(&mut self, seconds: u64, reseat: Option<Duration>) {
-        let end = pace::add(self.now, Duration::from_secs(seconds));
+        self.run_millis(seconds * 1000, reseat);
+    }
+
+    fn run_millis(&mut self, millis: u64, reseat: Option<Duration>) {
+        let end = pace::add(self.now, Duration::from_millis(millis));
         for turn in 0.. {
             assert!(turn < 2_000_000, "a hot loop");
             let next = match self.book.next(true, self.now) {
@@ -122,7 +130,7 @@ impl Account {
 
     fn answer(&mut self, work: &Work, reseat: Option<Duration>) {
         let news: Vec<Uid> = match work {
-            Work::Grant(_) => Vec::new(),
+            Work::Turn(_) => Vec::new(),
             Work::Read(uid, group) => {
                 assert_eq!(*group, name(*uid));
                 self.looks.entry(*uid).or_default().push(self.now);
@@ -172,6 +180,15 @@ impl Account {
         self.calls.iter().filter(|(time, _)| (at(from)..at(to)).contains(time)).count()
     }
 
+    /// The most requests within any stretch of so many seconds.
+    fn most_within(&self, seconds: u64) -> usize {
+        let reaches = |(first, (time, _)): (usize, &(Timestamp, Work))| {
+            let end = pace::add(*time, Duration::from_secs(seconds));
+            self.calls[first..].iter().take_while(|(later, _)| *later < end).count()
+        };
+        self.calls.iter().enumerate().map(reaches).max().unwrap_or(0)
+    }
+
     /// The longest time that a group went without a look, from the beginning on.
     fn longest_gap(&self, uid: Uid) -> Duration {
         let mut times = vec![at(0)];
@@ -193,6 +210,29 @@ fn ten_thousand_pending_groups_cost_a_pass_a_minute_and_nobody_waits_longer_than
     let longest = (1..=10_000).map(|uid| account.longest_gap(uid)).max().unwrap();
     assert!(longest <= Duration::from_secs(65), "a group went without a look for {longest:?}");
     assert_eq!(account.news, []);
+}
+
+#[test]
+fn ten_thousand_groups_cost_at_most_250_requests_in_any_minute_also_right_after_a_restart() {
+    let mut account = Account::new(10_000, 600, 20);
+    (1..=10_000).for_each(|uid| account.seat(uid, MINUTE));
+    account.run(900, None);
+    assert!(account.most_within(60) <= 250, "{} requests in a minute", account.most_within(60));
+}
+
+#[test]
+fn ten_thousand_groups_cost_at_most_250_requests_in_any_minute_also_right_after_a_bulk_creation() {
+    let mut account = Account::new(10_000, 600, 20);
+    for uid in 1..=10_000 {
+        // 200 a second, each seated for the first time after its link was recorded.
+        let due = pace::after_look(account.now, MINUTE, Account::share(uid));
+        account.seat_from(uid, MINUTE, due);
+        if uid % 20 == 0 {
+            account.run_millis(100, None);
+        }
+    }
+    account.run(900, None);
+    assert!(account.most_within(60) <= 250, "{} requests in a minute", account.most_within(60));
 }
 
 #[test]
@@ -272,6 +312,18 @@ fn a_suspicion_is_confirmed_by_a_read_of_the_one_group() {
 }
 
 #[test]
+fn what_the_list_says_of_an_approved_group_is_read_alone_before_it_is_told() {
+    let mut account = Account::new(1000, 6000, 100);
+    (1..=1000).for_each(|uid| account.seat(uid, MINUTE));
+    let print = Print::of(&shown("approved"));
+    let kind = LookKind::Routine { print, rhythm: pace::Rhythm::Fixed(MINUTE), wanted_from: None, by_list: false };
+    account.book.enlist(77, &name(77), 0.5, NextLook { at: at(50), kind }, account.now);
+    account.run(120, None);
+    let alone = account.calls.iter().find(|(_, work)| *work == Work::Read(77, name(77))).unwrap();
+    assert_eq!(account.news, [(alone.0, 77)]);
+}
+
+#[test]
 fn a_forced_look_comes_first_and_requests_leave_one_token_in_five_to_the_looks() {
     let mut account = Account::new(10_000, 600, 1);
     account.book.size.took(200, account.now);
@@ -280,7 +332,7 @@ fn a_forced_look_comes_first_and_requests_leave_one_token_in_five_to_the_looks()
     let forced = NextLook { at: account.now, kind: LookKind::Forced };
     account.book.enlist(7777, &name(7777), 0.5, forced, account.now);
     account.run(10, None);
-    let kinds: Vec<bool> = account.calls.iter().map(|(_, work)| matches!(work, Work::Grant(_))).collect();
+    let kinds: Vec<bool> = account.calls.iter().map(|(_, work)| matches!(work, Work::Turn(_))).collect();
     assert_eq!(account.calls[0].1, Work::Read(7777, name(7777)));
     assert_eq!(kinds[1..11], [true, true, true, true, false, true, true, true, true, false]);
 }
@@ -291,10 +343,10 @@ fn a_request_whose_look_has_grown_old_gets_no_turn() {
     account.book.request(1, at(5));
     account.book.request(2, at(50));
     account.now = at(10);
-    assert_eq!(account.book.next(true, account.now), Next::Do(Work::Grant(2)));
-    account.book.begin(&Work::Grant(2), account.now);
-    assert!(!account.book.take_grant(1, account.now) && account.book.take_grant(2, account.now));
-    assert!(!account.book.take_grant(2, account.now), "a turn is used once");
+    assert_eq!(account.book.next(true, account.now), Next::Do(Work::Turn(2)));
+    account.book.begin(&Work::Turn(2), account.now);
+    assert!(!account.book.take_turn(1, account.now) && account.book.take_turn(2, account.now));
+    assert!(!account.book.take_turn(2, account.now), "a turn is used once");
 }
 
 #[test]
