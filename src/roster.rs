@@ -7,9 +7,13 @@
 //! Ownership: of all objects that claim the same group on the same account, one may ask. It is the one with a recorded initiation,
 //! else the oldest by creation time and uid. Once decided it stays, as long as the owner lives.
 
-use std::collections::{BTreeSet, HashMap};
+mod alarms;
+mod claims;
+
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use indexmap::IndexSet;
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 use kube::runtime::reflector::ObjectRef;
@@ -22,6 +26,8 @@ use crate::decide::Ownership;
 use crate::fold::Folded;
 use crate::memory::Memory;
 use crate::sweep::Handed;
+use alarms::{Alarms, NEVER};
+use claims::{Claim, Claims};
 
 /// Every consent this process watches.
 #[derive(Debug, Default)]
@@ -33,46 +39,40 @@ pub struct Roster {
 #[derive(Debug, Default)]
 struct State {
     entries: HashMap<Uid, Entry>,
-    claims: HashMap<Claim, Claimants>,
+    claims: Claims,
     /// Every account that was ever named; entries refer to them by their place.
-    accounts: Vec<AccountKey>,
-    places: HashMap<AccountKey, u32>,
-    /// When whom to decide anew, in milliseconds since 1970.
-    alarms: BTreeSet<(i64, Uid)>,
+    accounts: IndexSet<AccountKey>,
+    /// Every namespace that ever had an object, likewise.
+    namespaces: IndexSet<String>,
+    alarms: Alarms,
 }
 
 /// A uid, in 16 bytes instead of 36.
 pub type Uid = u128;
 
-/// A hash of account and group.
-type Claim = u128;
-
+/// There are as many as there are objects, so they are kept small: times are in milliseconds since 1970.
 #[derive(Debug)]
 struct Entry {
-    namespace: Box<str>,
     name: Box<str>,
+    namespace: u32,
+    account: u32,
     claim: Claim,
     created: i64,
-    initiated: bool,
     round: u32,
+    initiated: bool,
     written: u64,
-    account: u32,
-    alarm: Option<i64>,
+    alarm: i64,
     /// The memory, unless it is but the time of the last look and the generation that it served.
     memory: Option<Box<Memory>>,
-    looked_at: Option<Timestamp>,
+    looked_at: i64,
     generation: i64,
-    /// Before this time, in milliseconds since 1970, HeyGen was asked for the object itself, or told something.
+    /// Before this time HeyGen was asked for the object itself, or told something.
     acted_at: i64,
     handed: Option<Box<Handed>>,
 }
 
-#[derive(Debug, Default)]
-struct Claimants {
-    owner: Option<Uid>,
-    /// Those who claim besides the first; nearly always nobody, so an empty vector.
-    members: Vec<Uid>,
-}
+/// Nothing has been looked at.
+const NOT_YET: i64 = i64::MIN;
 
 /// What the roster knows of one object.
 #[derive(Debug)]
@@ -99,56 +99,50 @@ impl Roster {
             return None;
         }
         let claim = claim(consent);
-        state.claims.entry(claim).or_default().members.push(uid);
+        state.claims.add(claim, uid);
         let created = consent.metadata.creation_timestamp.as_ref().map_or(0, |time| time.0.as_second());
         let account = AccountKey::of(consent);
-        let known = state.places.get(&account).copied();
-        let place = known.unwrap_or_else(|| u32::try_from(state.accounts.len()).unwrap_or(u32::MAX));
+        let (place, is_new) = state.accounts.insert_full(account.clone());
+        let (namespace, _) = state.namespaces.insert_full(consent.namespace().unwrap_or_default());
         let entry = Entry {
-            namespace: consent.namespace().unwrap_or_default().into(),
             name: consent.name_any().into(),
+            namespace: u32::try_from(namespace).unwrap_or(u32::MAX),
+            account: u32::try_from(place).unwrap_or(u32::MAX),
             claim,
             created,
-            initiated,
             round,
+            initiated,
             written: 0,
-            account: place,
-            alarm: None,
+            alarm: NEVER,
             memory: None,
-            looked_at: None,
+            looked_at: NOT_YET,
             generation: 0,
-            acted_at: i64::MIN,
+            acted_at: NOT_YET,
             handed: None,
         };
         state.entries.insert(uid, entry);
-        if known.is_some() {
-            return None;
-        }
-        state.accounts.push(account.clone());
-        state.places.insert(account.clone(), place);
-        Some(account)
+        is_new.then_some(account)
     }
 
     /// Whether any object has named this account since the process began.
     #[must_use]
     pub fn names(&self, account: &AccountKey) -> bool {
-        self.state().places.contains_key(account)
+        self.state().accounts.contains(account)
     }
 
     /// Every object that names this account.
     #[must_use]
     pub fn of_account(&self, account: &AccountKey) -> Vec<Uid> {
         let state = self.state();
-        let Some(place) = state.places.get(account) else { return Vec::new() };
-        state.entries.iter().filter(|(_, entry)| entry.account == *place).map(|(uid, _)| *uid).collect()
+        let Some(place) = state.accounts.get_index_of(account) else { return Vec::new() };
+        state.entries.iter().filter(|(_, entry)| entry.account as usize == place).map(|(uid, _)| *uid).collect()
     }
 
     /// Every object of `namespace` (`None`: of all).
     #[must_use]
     pub fn of_namespace(&self, namespace: Option<&str>) -> Vec<Uid> {
         let state = self.state();
-        let is_of = |entry: &Entry| namespace.is_none_or(|namespace| *entry.namespace == *namespace);
-        state.entries.iter().filter(|(_, entry)| is_of(entry)).map(|(uid, _)| *uid).collect()
+        state.of_namespace(namespace).map(|(uid, _)| *uid).collect()
     }
 
     /// The name under which the store keeps an object.
@@ -156,7 +150,7 @@ impl Roster {
     pub fn reference(&self, uid: Uid) -> Option<ObjectRef<Folded>> {
         let state = self.state();
         let entry = state.entries.get(&uid)?;
-        Some(ObjectRef::new(&entry.name).within(&entry.namespace))
+        Some(ObjectRef::new(&entry.name).within(state.namespaces.get_index(entry.namespace as usize)?))
     }
 
     /// The account that an object names.
@@ -164,7 +158,7 @@ impl Roster {
     pub fn account_of(&self, uid: Uid) -> Option<AccountKey> {
         let state = self.state();
         let place = state.entries.get(&uid)?.account as usize;
-        state.accounts.get(place).cloned()
+        state.accounts.get_index(place).cloned()
     }
 
     /// Keeps what the sweep has seen for an object, until it is decided anew.
@@ -188,15 +182,10 @@ impl Roster {
     pub fn set_alarm(&self, uid: Uid, at: Option<Timestamp>) {
         let state = &mut *self.state();
         let Some(entry) = state.entries.get_mut(&uid) else { return };
-        let at = at.map(Timestamp::as_millisecond);
-        if let Some(old) = std::mem::replace(&mut entry.alarm, at) {
-            state.alarms.remove(&(old, uid));
-        }
-        if let Some(at) = at {
-            state.alarms.insert((at, uid));
-            if state.alarms.first() == Some(&(at, uid)) {
-                self.alarms_changed.notify_one();
-            }
+        let at = at.map_or(NEVER, Timestamp::as_millisecond);
+        let old = std::mem::replace(&mut entry.alarm, at);
+        if state.alarms.set(uid, old, at) {
+            self.alarms_changed.notify_one();
         }
     }
 
@@ -205,16 +194,13 @@ impl Roster {
     pub fn due(&self, now: Timestamp) -> (Vec<Uid>, Option<Timestamp>) {
         let state = &mut *self.state();
         let mut due = Vec::new();
-        while let Some(&(at, uid)) = state.alarms.first()
-            && at <= now.as_millisecond()
-        {
-            state.alarms.pop_first();
+        while let Some(uid) = state.alarms.pop(now) {
             if let Some(entry) = state.entries.get_mut(&uid) {
-                entry.alarm = None;
+                entry.alarm = NEVER;
             }
             due.push(uid);
         }
-        (due, state.alarms.first().and_then(|(at, _)| Timestamp::from_millisecond(*at).ok()))
+        (due, state.alarms.first())
     }
 
     /// Waits until there is an earlier alarm than before.
@@ -231,8 +217,7 @@ impl Roster {
     #[must_use]
     pub fn gone(&self, namespace: Option<&str>, round: u32) -> Vec<Uid> {
         let state = self.state();
-        let gone = |entry: &Entry| entry.round != round && namespace.is_none_or(|namespace| *entry.namespace == *namespace);
-        state.entries.iter().filter(|(_, entry)| gone(entry)).map(|(uid, _)| *uid).collect()
+        state.of_namespace(namespace).filter(|(_, entry)| entry.round != round).map(|(uid, _)| *uid).collect()
     }
 
     /// What is known of an object, whose copy at hand is `consent`. `None` when the watch has not shown it.
@@ -254,7 +239,8 @@ impl Roster {
         let Some(uid) = uid(consent) else { return };
         let state = &mut *self.state();
         let Some(entry) = state.entries.get_mut(&uid) else { return };
-        (entry.looked_at, entry.generation) = (memory.looked_at, memory.generation);
+        entry.looked_at = memory.looked_at.map_or(NOT_YET, Timestamp::as_millisecond);
+        entry.generation = memory.generation;
         entry.memory = (!memory.is_only_a_time()).then(|| Box::new(memory));
         if let Some(asked_at) = asked_at {
             entry.acted_at = entry.acted_at.max(asked_at.as_millisecond());
@@ -283,40 +269,28 @@ impl Roster {
 }
 
 impl State {
-    /// Who owns a claim: decided once and kept while the owner lives, unless another has asked already.
+    fn of_namespace(&self, namespace: Option<&str>) -> impl Iterator<Item = (&Uid, &Entry)> {
+        let place = namespace.map(|namespace| self.namespaces.get_index_of(namespace));
+        self.entries.iter().filter(move |(_, entry)| place.is_none_or(|place| place == Some(entry.namespace as usize)))
+    }
+
     fn owner(&mut self, claim: Claim) -> Option<Uid> {
-        let claimants = self.claims.get_mut(&claim)?;
-        if let Some(owner) = claimants.owner
-            && (claimants.members.len() == 1 || self.entries.get(&owner).is_some_and(|entry| entry.initiated))
-        {
-            return Some(owner);
-        }
-        let order = |uid: &Uid| self.entries.get(uid).map(|entry| (!entry.initiated, Some(*uid) != claimants.owner, entry.created, *uid));
-        claimants.owner = claimants.members.iter().filter_map(|uid| Some((order(uid)?, *uid))).min().map(|(_, uid)| uid);
-        claimants.owner
+        let entries = &self.entries;
+        let has_asked = |uid: Uid| entries.get(&uid).is_some_and(|entry| entry.initiated);
+        self.claims.owner(claim, has_asked, |uid| entries.get(&uid).map(|entry| entry.created))
     }
 
     fn remove(&mut self, uid: Uid) -> Vec<Uid> {
         let Some(entry) = self.entries.remove(&uid) else { return Vec::new() };
-        if let Some(alarm) = entry.alarm {
-            self.alarms.remove(&(alarm, uid));
-        }
-        let Some(claimants) = self.claims.get_mut(&entry.claim) else { return Vec::new() };
-        claimants.members.retain(|member| *member != uid);
-        if claimants.members.is_empty() {
-            self.claims.remove(&entry.claim);
-            return Vec::new();
-        }
-        if claimants.owner == Some(uid) {
-            claimants.owner = None;
-        }
-        claimants.members.clone()
+        self.alarms.set(uid, entry.alarm, NEVER);
+        self.claims.remove(entry.claim, uid)
     }
 }
 
 impl Entry {
     fn memory(&self) -> Memory {
-        let only_a_time = || Memory { looked_at: self.looked_at, generation: self.generation, ..Memory::default() };
+        let looked_at = (self.looked_at != NOT_YET).then(|| Timestamp::from_millisecond(self.looked_at).unwrap_or(Timestamp::MIN));
+        let only_a_time = || Memory { looked_at, generation: self.generation, ..Memory::default() };
         self.memory.as_deref().cloned().unwrap_or_else(only_a_time)
     }
 }
@@ -355,123 +329,4 @@ fn version(consent: &DigitalTwinConsent) -> Option<u64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn consent(name: &str, uid: u8, created: &str, group: &str) -> DigitalTwinConsent {
-        serde_json::from_value(serde_json::json!({
-            "apiVersion": "twinconsent.io/v1alpha1", "kind": "DigitalTwinConsent",
-            "metadata": {"name": name, "namespace": "n", "uid": format!("{uid:08x}-0000-4000-8000-000000000000"), "creationTimestamp": created, "resourceVersion": "5"},
-            "spec": {"groupID": group}
-        }))
-        .unwrap()
-    }
-
-    fn initiated(mut consent: DigitalTwinConsent) -> DigitalTwinConsent {
-        consent.status = Some(serde_json::from_value(serde_json::json!({"initiation": {"epoch": 0, "idempotencyKey": "k"}})).unwrap());
-        consent
-    }
-
-    fn owns(roster: &Roster, consent: &DigitalTwinConsent) -> bool {
-        roster.standing(consent).unwrap().ownership == Ownership::Owner
-    }
-
-    #[test]
-    fn the_oldest_owns_a_group_until_another_has_asked() {
-        let roster = Roster::default();
-        let (young, old) = (consent("young", 1, "2026-01-02T00:00:00Z", "g"), consent("old", 2, "2026-01-01T00:00:00Z", "g"));
-        roster.note(&young, 1);
-        roster.note(&old, 1);
-        assert!(owns(&roster, &old) && !owns(&roster, &young));
-        roster.note(&initiated(young.clone()), 1);
-        assert!(owns(&roster, &young) && !owns(&roster, &old));
-    }
-
-    #[test]
-    fn an_owner_stays_the_owner_when_an_older_object_shows_up_later() {
-        let roster = Roster::default();
-        let (first, second) = (consent("first", 9, "2026-01-01T00:00:00Z", "g"), consent("second", 1, "2026-01-01T00:00:00Z", "g"));
-        roster.note(&first, 1);
-        assert!(owns(&roster, &first));
-        roster.note(&second, 1);
-        assert!(owns(&roster, &first) && !owns(&roster, &second));
-    }
-
-    #[test]
-    fn the_deletion_of_the_owner_names_the_heirs() {
-        let roster = Roster::default();
-        let (owner, heir) = (consent("owner", 1, "2026-01-01T00:00:00Z", "g"), consent("heir", 2, "2026-01-02T00:00:00Z", "g"));
-        roster.note(&owner, 1);
-        roster.note(&heir, 1);
-        assert!(!owns(&roster, &heir));
-        assert_eq!(roster.forget(uid(&owner).unwrap()), [uid(&heir).unwrap()]);
-        assert_eq!(roster.reference(uid(&heir).unwrap()), Some(ObjectRef::new("heir").within("n")));
-        assert!(owns(&roster, &heir));
-    }
-
-    #[test]
-    fn groups_of_different_accounts_are_different_claims() {
-        let roster = Roster::default();
-        let here = consent("here", 1, "2026-01-01T00:00:00Z", "g");
-        let mut there = consent("there", 2, "2026-01-01T00:00:00Z", "g");
-        there.spec.account_ref = serde_json::from_value(serde_json::json!({"kind": "HeyGenAccount", "name": "default"})).unwrap();
-        roster.note(&here, 1);
-        roster.note(&there, 1);
-        assert!(owns(&roster, &here) && owns(&roster, &there));
-    }
-
-    #[test]
-    fn what_a_complete_list_does_not_show_is_gone_in_that_namespace_only() {
-        let roster = Roster::default();
-        let gone = consent("gone", 1, "2026-01-01T00:00:00Z", "g");
-        let mut elsewhere = consent("elsewhere", 2, "2026-01-01T00:00:00Z", "h");
-        elsewhere.metadata.namespace = Some("m".into());
-        roster.note(&gone, 1);
-        roster.note(&elsewhere, 1);
-        assert_eq!(roster.gone(Some("n"), 2), [uid(&gone).unwrap()]);
-        assert_eq!(roster.gone(Some("n"), 1), []);
-    }
-
-    #[test]
-    fn a_copy_from_before_our_own_write_is_stale() {
-        let roster = Roster::default();
-        let before = consent("ada", 1, "2026-01-01T00:00:00Z", "g");
-        roster.note(&before, 1);
-        let mut after = before.clone();
-        after.metadata.resource_version = Some("6".into());
-        roster.remember(&after, Memory::default(), true, None);
-        assert!(roster.standing(&before).unwrap().is_stale);
-        assert!(!roster.standing(&after).unwrap().is_stale);
-    }
-
-    #[test]
-    fn a_look_from_before_the_object_itself_asked_is_not_handed_over() {
-        let roster = Roster::default();
-        let ada = consent("ada", 1, "2026-01-01T00:00:00Z", "g");
-        let at = |second| Timestamp::from_second(second).unwrap();
-        let handed = |second| Handed { at: at(second), outcome: crate::outcome::Outcome::Probed };
-        roster.note(&ada, 1);
-        roster.remember(&ada, Memory::default(), false, Some(at(10)));
-        roster.hand(uid(&ada).unwrap(), handed(9));
-        assert!(roster.take_handed(&ada).is_none());
-        roster.hand(uid(&ada).unwrap(), handed(11));
-        assert!(roster.take_handed(&ada).is_some() && roster.take_handed(&ada).is_none());
-    }
-
-    #[test]
-    fn an_alarm_goes_off_once_and_the_last_one_set_counts() {
-        let roster = Roster::default();
-        let (ada, ben) = (consent("ada", 1, "2026-01-01T00:00:00Z", "g"), consent("ben", 2, "2026-01-01T00:00:00Z", "h"));
-        let (a, b) = (uid(&ada).unwrap(), uid(&ben).unwrap());
-        let at = |second| Timestamp::from_second(second).unwrap();
-        roster.note(&ada, 1);
-        roster.note(&ben, 1);
-        roster.set_alarm(a, Some(at(5)));
-        roster.set_alarm(a, Some(at(20)));
-        roster.set_alarm(b, Some(at(10)));
-        assert_eq!(roster.due(at(9)), (vec![], Some(at(10))));
-        assert_eq!(roster.due(at(15)), (vec![b], Some(at(20))));
-        roster.forget(a);
-        assert_eq!(roster.due(at(99)), (vec![], None));
-    }
-}
+mod tests;
