@@ -18,6 +18,9 @@ use crate::api::consent::AccountKind;
 /// Upper bounds of the request duration's buckets, in seconds: from a quick read to a consent request at its deadline.
 const DURATION_BUCKETS: [f64; 10] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 
+/// Upper bounds of the delay's buckets, in seconds: from a look in time to one that has waited for hours.
+const DELAY_BUCKETS: [f64; 9] = [0.1, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 21600.0];
+
 /// The kind of object that something was done for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -70,6 +73,9 @@ pub struct Metrics {
     status_writes: Family<StatusWrite, Counter>,
     heygen_requests: Family<OperationOutcome, Counter>,
     heygen_request_duration: Family<OperationOnly, Histogram, fn() -> Histogram>,
+    look_delay: Histogram,
+    followed_groups: Gauge,
+    waiting_requests: Gauge,
     initiations: Counter,
     unanswered_initiations: Counter,
     revocations: Counter,
@@ -86,6 +92,9 @@ impl Metrics {
             status_writes: Family::default(),
             heygen_requests: Family::default(),
             heygen_request_duration: Family::new_with_constructor(duration_histogram),
+            look_delay: Histogram::new(DELAY_BUCKETS),
+            followed_groups: Gauge::default(),
+            waiting_requests: Gauge::default(),
             initiations: Counter::default(),
             unanswered_initiations: Counter::default(),
             revocations: Counter::default(),
@@ -109,6 +118,17 @@ impl Metrics {
     pub fn heygen_request(&self, operation: &'static str, outcome: &'static str, seconds: f64) {
         self.heygen_requests.get_or_create(&OperationOutcome { operation, outcome }).inc();
         self.heygen_request_duration.get_or_create(&OperationOnly { operation }).observe(seconds);
+    }
+
+    /// Records by how many seconds a look of the sweep came later than it was due.
+    pub fn look_delay(&self, seconds: f64) {
+        self.look_delay.observe(seconds);
+    }
+
+    /// Adds to the number of groups that are looked at, and to that of consent requests that wait for a turn; negative numbers take away.
+    pub fn queues_changed(&self, groups: i64, requests: i64) {
+        self.followed_groups.inc_by(groups);
+        self.waiting_requests.inc_by(requests);
     }
 
     /// Counts one consent request that HeyGen accepted, first answers and replays alike.
@@ -151,6 +171,14 @@ impl Metrics {
             Unit::Seconds,
             self.heygen_request_duration.clone(),
         );
+        registry.register_with_unit(
+            "look_delay",
+            "How much later than due the sweep looked at a group, or began a pass through the list",
+            Unit::Seconds,
+            self.look_delay.clone(),
+        );
+        registry.register("followed_groups", "Groups that the sweep looks at", self.followed_groups.clone());
+        registry.register("waiting_requests", "Consent requests that wait for a turn of their account", self.waiting_requests.clone());
         registry.register("initiations", "Consent requests that HeyGen accepted, replays included", self.initiations.clone());
         registry.register(
             "unanswered_initiations",
@@ -253,6 +281,9 @@ mod tests {
         metrics.reconcile(Kind::DigitalTwinConsent, ReconcileResult::Done);
         metrics.status_write(Kind::ClusterHeyGenAccount, WriteResult::Conflict);
         metrics.heygen_request("group", "ok", 0.2);
+        metrics.look_delay(2.0);
+        metrics.queues_changed(3, 2);
+        metrics.queues_changed(-1, 0);
         metrics.initiation();
         metrics.unanswered_initiation();
         metrics.revocation();
@@ -264,6 +295,9 @@ mod tests {
             "twinconsent_heygen_requests_total{operation=\"group\",outcome=\"ok\"} 1",
             "twinconsent_heygen_request_duration_seconds_bucket{le=\"0.25\",operation=\"group\"} 1",
             "twinconsent_heygen_request_duration_seconds_count{operation=\"group\"} 1",
+            "twinconsent_look_delay_seconds_bucket{le=\"5.0\"} 1",
+            "twinconsent_followed_groups 2",
+            "twinconsent_waiting_requests 2",
             "twinconsent_initiations_total 1",
             "twinconsent_unanswered_initiations_total 1",
             "twinconsent_revocations_total 1",

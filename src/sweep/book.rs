@@ -107,16 +107,23 @@ impl Book {
         self.seats.get(uid)?.looked_at()
     }
 
-    /// How many seats there are.
+    /// How many seats there are, and how many wait for a turn to ask.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.seats.len()
+    pub fn census(&self) -> (usize, usize) {
+        (self.seats.len(), self.turns.len())
     }
 
-    /// Whether there are none.
+    /// How much later than due `work` is; `None` for what is due at no time of its own.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+    pub fn delay(&self, work: &Work, now: Timestamp) -> Option<Duration> {
+        let due = match work {
+            Work::Turn(_) | Work::Page(Some(_)) => None,
+            Work::Read(uid, _) => Some(self.seats.get(*uid)?.due()),
+            Work::Page(None) => {
+                self.seats.routine.range(self.listed(now)..).filter_map(|(_, line)| line.first()).map(|(due, _)| timestamp(*due)).min()
+            }
+        };
+        due.map(|due| pace::since(due, now))
     }
 
     /// Queues a request that is good until then.

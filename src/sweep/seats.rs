@@ -239,6 +239,11 @@ impl Seat {
         self.since <= read_at.as_millisecond()
     }
 
+    /// When the look is due.
+    pub(super) fn due(&self) -> Timestamp {
+        timestamp(self.due)
+    }
+
     /// When the group was last looked at without anything new.
     pub(super) fn looked_at(&self) -> Option<Timestamp> {
         self.looked_at.map(timestamp)

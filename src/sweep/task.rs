@@ -13,6 +13,7 @@ use crate::account::gate::Admission;
 use crate::account::settings::AccountKey;
 use crate::clock;
 use crate::context::Context;
+use crate::metrics::Metrics;
 use crate::outcome::{Class, Outcome};
 use crate::pace;
 use crate::roster::Uid;
@@ -35,6 +36,7 @@ enum Done {
 /// Works through the book of one account until the account is gone or the process ends.
 pub async fn run(key: AccountKey, desk: Arc<Desk>, context: Arc<Context>) {
     let mut running: JoinSet<Done> = JoinSet::new();
+    let mut counted = Counted { metrics: context.metrics.clone(), groups: 0, requests: 0 };
     loop {
         let (_, usable) = context.accounts.fact(&key);
         let mut changes = usable.as_ref().map(|usable| usable.gate.changes());
@@ -42,6 +44,7 @@ pub async fn run(key: AccountKey, desk: Arc<Desk>, context: Arc<Context>) {
             Some(usable) => advance(&desk, usable, &mut running, &context),
             None => LONGEST_SLEEP,
         };
+        counted.count(desk.book().census());
         tokio::select! {
             () = desk.closed.cancelled() => return,
             () = context.stopping.cancelled() => return,
@@ -62,6 +65,28 @@ pub async fn run(key: AccountKey, desk: Arc<Desk>, context: Arc<Context>) {
     }
 }
 
+/// What this task has added to the gauges, which are for all accounts; taken away again when it ends.
+struct Counted {
+    metrics: Arc<Metrics>,
+    groups: i64,
+    requests: i64,
+}
+
+impl Counted {
+    fn count(&mut self, (groups, requests): (usize, usize)) {
+        let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        let (groups, requests) = (number(groups), number(requests));
+        self.metrics.queues_changed(groups - self.groups, requests - self.requests);
+        (self.groups, self.requests) = (groups, requests);
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.count((0, 0));
+    }
+}
+
 /// Does what can be done now. Returns how long nothing more can be.
 fn advance(desk: &Desk, usable: &Arc<Usable>, running: &mut JoinSet<Done>, context: &Arc<Context>) -> Duration {
     loop {
@@ -73,7 +98,7 @@ fn advance(desk: &Desk, usable: &Arc<Usable>, running: &mut JoinSet<Done>, conte
             Next::At(at) => return pace::since(steady, at).max(Duration::from_millis(1)),
             Next::Idle => return LONGEST_SLEEP,
         };
-        let now = clock::monotonic();
+        let (now, delay) = (clock::monotonic(), book.delay(&work, steady));
         let admission = if matches!(work, Work::Turn(_)) { usable.gate.admit_turn(now) } else { usable.gate.admit(now) };
         match admission {
             Admission::Now => book.begin(&work, steady),
@@ -81,6 +106,7 @@ fn advance(desk: &Desk, usable: &Arc<Usable>, running: &mut JoinSet<Done>, conte
             Admission::Shut => return LONGEST_SLEEP,
         }
         drop(book);
+        delay.inspect(|delay| context.metrics.look_delay(delay.as_secs_f64()));
         start(work, steady, usable, running, context);
     }
 }
