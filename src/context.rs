@@ -20,12 +20,13 @@ use crate::cluster::events::Events;
 use crate::cluster::{self, Cluster};
 use crate::heygen::HeyGen;
 use crate::metrics::Metrics;
+use crate::queue::{Cause, Queue};
 use crate::roster::{Roster, Uid};
 
 /// How long a namespace's labels are believed.
 const LABELS_STAY_FRESH: Duration = Duration::from_secs(60);
 
-/// How many wake-ups may wait in a queue.
+/// How many wake-ups of accounts may wait in a queue.
 pub(crate) const WAKE_QUEUE: usize = 1024;
 
 /// What the reconcilers share.
@@ -50,7 +51,9 @@ pub struct Context {
     pub default_base_url: Url,
     /// Whether http is allowed as a base URL.
     pub allow_insecure_base_url: bool,
-    /// Where wake-ups go.
+    /// The consents that are to be decided.
+    pub queue: Queue,
+    /// Where accounts are woken.
     pub wakers: Wakers,
     /// Whether every watch has shown its first complete list.
     pub synced: watch::Receiver<bool>,
@@ -62,11 +65,9 @@ pub struct Context {
     pub labels: NamespaceLabels,
 }
 
-/// Where wake-ups go.
+/// Where accounts are woken.
 #[derive(Debug, Clone)]
 pub struct Wakers {
-    /// The queue of each watch of consents.
-    pub consents: Vec<mpsc::Sender<Uid>>,
     /// The queue of each watch of namespaced accounts, with the namespace it watches (`None`: all).
     pub accounts: Vec<(Option<String>, mpsc::Sender<ObjectRef<HeyGenAccount>>)>,
     /// The queue of the cluster accounts.
@@ -145,26 +146,8 @@ impl Context {
     }
 
     /// Lets these consents be decided anew.
-    ///
-    /// They are handed to the queue from a task of their own: the queue is bounded and whoever wakes must not wait.
-    pub fn wake_consents(&self, consents: Vec<Uid>) {
-        if consents.is_empty() {
-            return;
-        }
-        let wakers = self.wakers.clone();
-        tokio::spawn(async move {
-            for consent in consents {
-                wakers.wake(consent).await;
-            }
-        });
-    }
-
-    /// Lets one consent be decided anew.
-    pub fn wake(&self, consent: Uid) {
-        let [queue] = self.wakers.consents.as_slice() else { return self.wake_consents(vec![consent]) };
-        if queue.try_send(consent).is_err() {
-            self.wake_consents(vec![consent]);
-        }
+    pub fn wake_consents(&self, consents: impl IntoIterator<Item = Uid>) {
+        self.queue.push(consents, Cause::Woken);
     }
 
     /// Forgets a consent that is gone, and wakes those who may ask for its group now.
@@ -173,14 +156,5 @@ impl Context {
             desk.dismiss(consent);
         }
         self.wake_consents(self.roster.forget(consent));
-    }
-}
-
-impl Wakers {
-    /// Every watch gets the wake-up, and the one that shows the object takes it up.
-    async fn wake(&self, consent: Uid) {
-        for queue in &self.consents {
-            let _ = queue.send(consent).await;
-        }
     }
 }

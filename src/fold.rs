@@ -1,7 +1,7 @@
-//! Consents as the watch's store keeps them: folded to the bytes that a decision needs.
+//! Consents as the roster keeps them: folded to the bytes that a decision needs.
 //!
 //! A typed object takes several times the memory of its text, most of it in the little allocations of its conditions, and nearly all
-//! objects of a large organisation lie idle nearly all of the time. So the store keeps text; whoever decides on an object unfolds it.
+//! objects of a large organisation lie idle nearly all of the time. So the roster keeps text; whoever decides on an object unfolds it.
 //! The texts differ in a few names, ids and times only: what they share stands once, in a dictionary, and each is compressed against it,
 //! to a quarter. That costs a few microseconds for a change and for a decision.
 //!
@@ -11,7 +11,6 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use kube::Resource;
 use kube::core::ObjectMeta;
 use lz4_flex::block::{compress_prepend_size_with_dict, decompress_size_prepended_with_dict};
 use serde::{Deserialize, Serialize};
@@ -21,15 +20,9 @@ use crate::api::consent::{DigitalTwinConsent, DigitalTwinConsentSpec, DigitalTwi
 use crate::settle::example;
 use crate::settle::situation::Situation;
 
-/// A folded consent.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(from = "DigitalTwinConsent")]
-pub struct Folded {
-    /// Name and namespace, which the store sorts by; the rest is in the text.
-    meta: ObjectMeta,
-    /// JSON, compressed against [`DICTIONARY`].
-    text: Box<[u8]>,
-}
+/// A folded consent: JSON, compressed against [`DICTIONARY`].
+#[derive(Debug, Clone)]
+pub struct Folded(Box<[u8]>);
 
 /// What is kept of an object.
 #[derive(Serialize, Deserialize)]
@@ -61,11 +54,8 @@ pub fn prune(meta: &mut ObjectMeta) {
 
 impl From<DigitalTwinConsent> for Folded {
     fn from(mut consent: DigitalTwinConsent) -> Self {
-        let meta = &mut consent.metadata;
-        let (name, namespace) = (meta.name.take(), meta.namespace.take());
-        prune(meta);
-        let text = compress_prepend_size_with_dict(&text_of(&consent), &DICTIONARY).into_boxed_slice();
-        Self { meta: ObjectMeta { name, namespace, ..ObjectMeta::default() }, text }
+        prune(&mut consent.metadata);
+        Self(compress_prepend_size_with_dict(&text_of(&consent), &DICTIONARY).into_boxed_slice())
     }
 }
 
@@ -73,12 +63,10 @@ impl Folded {
     /// The consent; `None` never happens, for the text was written from one.
     #[must_use]
     pub fn unfold(&self) -> Option<DigitalTwinConsent> {
-        let text = decompress_size_prepended_with_dict(&self.text, &DICTIONARY).ok()?;
-        let kept: Kept<'_> = serde_json::from_slice(&text).ok()?;
-        let mut metadata = kept.metadata.into_owned();
-        metadata.name.clone_from(&self.meta.name);
-        metadata.namespace.clone_from(&self.meta.namespace);
-        Some(DigitalTwinConsent { metadata, spec: kept.spec.into_owned(), status: kept.status.map(Cow::into_owned) })
+        let text = decompress_size_prepended_with_dict(&self.0, &DICTIONARY).ok()?;
+        let Kept { metadata, spec, status } = serde_json::from_slice(&text).ok()?;
+        let status = status.map(Cow::into_owned);
+        Some(DigitalTwinConsent { metadata: metadata.into_owned(), spec: spec.into_owned(), status })
     }
 }
 
@@ -90,35 +78,6 @@ fn text_of(consent: &DigitalTwinConsent) -> Vec<u8> {
     };
     // What came as JSON can be written as JSON.
     serde_json::to_vec(&kept).unwrap_or_default()
-}
-
-impl Resource for Folded {
-    type DynamicType = ();
-    type Scope = <DigitalTwinConsent as Resource>::Scope;
-
-    fn kind(dt: &()) -> Cow<'_, str> {
-        DigitalTwinConsent::kind(dt)
-    }
-
-    fn group(dt: &()) -> Cow<'_, str> {
-        DigitalTwinConsent::group(dt)
-    }
-
-    fn version(dt: &()) -> Cow<'_, str> {
-        DigitalTwinConsent::version(dt)
-    }
-
-    fn plural(dt: &()) -> Cow<'_, str> {
-        DigitalTwinConsent::plural(dt)
-    }
-
-    fn meta(&self) -> &ObjectMeta {
-        &self.meta
-    }
-
-    fn meta_mut(&mut self) -> &mut ObjectMeta {
-        &mut self.meta
-    }
 }
 
 #[cfg(test)]
@@ -161,7 +120,7 @@ mod tests {
         let conditions = consent.status.take().unwrap().conditions;
         consent.status = Some(serde_json::from_value(status).unwrap());
         consent.status.as_mut().unwrap().conditions = conditions;
-        let (text, folded) = (text_of(&consent).len(), Folded::from(consent).text.len());
+        let (text, folded) = (text_of(&consent).len(), Folded::from(consent).0.len());
         assert!(folded * 4 < text, "{text} bytes became {folded}");
     }
 }

@@ -14,7 +14,8 @@
 //!     └── an alarm, the sweep, a change of the object, of its account, of the owner of its group
 //! ```
 //!
-//! - **watch** ([`controller`]): three kinds, kept as text without what nobody reads, at most so many objects at once.
+//! - **watch** ([`controller`]): three kinds, kept as text without what nobody reads ([`roster`]), at most so many objects at once
+//!   ([`queue`]).
 //! - **decide** ([`decide`]): object, facts and time in, one step out.
 //! - **act** ([`reconcile`]): that step: a request to HeyGen, or a look at the link Secret.
 //! - **settle** ([`settle`]): what came of it, as a new status.
@@ -57,7 +58,8 @@
 //! 3. [`decide`], [`settle`], [`pace`]: the core.
 //! 4. [`reconcile`]: the shell around it.
 //! 5. [`sweep`]: following many at once.
-//! 6. [`heygen`], [`account`], [`cluster`], [`roster`], [`fold`]: what the shell uses: HeyGen, keys, Kubernetes, who owns what.
+//! 6. [`heygen`], [`account`], [`cluster`], [`roster`], [`fold`], [`queue`]: what the shell uses: HeyGen, keys, Kubernetes, who owns
+//!    what, who is next.
 //! 7. [`controller`], [`context`]: how it is wired.
 //! 8. [`config`], [`telemetry`], [`metrics`], [`server`], [`shutdown`], [`clock`]: the process.
 
@@ -76,6 +78,7 @@ pub mod memory;
 pub mod metrics;
 pub mod outcome;
 pub mod pace;
+pub mod queue;
 pub mod reconcile;
 pub mod request;
 pub mod roster;

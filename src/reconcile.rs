@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use kube::runtime::controller::Action;
 
 use crate::account::settings::AccountKey;
 use crate::account::{Usable, settings};
@@ -35,46 +34,46 @@ const AFTER_CONFLICT: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// When Kubernetes could not be asked; what HeyGen answers is never an error.
-pub async fn reconcile(consent: Arc<DigitalTwinConsent>, context: Arc<Context>) -> Result<Action, cluster::Error> {
-    context.wait_until_synced().await;
-    let mut consent = consent;
+pub async fn reconcile(consent: DigitalTwinConsent, context: &Context) -> Result<(), cluster::Error> {
+    let mut consent = Arc::new(consent);
     for _ in 0..MOST_STEPS {
         if context.is_stopping() {
-            return Ok(Action::await_change());
+            return Ok(());
         }
-        let Some(Observed { facts, usable, desk }) = observe(&consent, &context).await? else { return Ok(Action::await_change()) };
+        let Some(Observed { facts, usable, desk }) = observe(&consent, context).await? else { return Ok(()) };
         let now = clock::now();
         let step = decide::decide(&consent, &facts, now);
         if decide::would_look(&step)
             && let Some(Handed { at, outcome }) = context.roster.take_handed(&consent)
         {
             let news = News::Answered(Call::Look, outcome);
-            let Some(newer) = record(&consent, &facts, &news, at, &context).await? else { return Ok(Action::await_change()) };
+            let Some(newer) = record(&consent, &facts, &news, at, context).await? else { return Ok(()) };
             consent = newer;
             continue;
         }
         match admitted(step, &consent, &facts, usable.as_deref(), desk.as_deref()) {
-            Step::Rest(until) => return Ok(rest(&consent, until, desk.as_deref(), &context)),
+            Step::Rest(until) => {
+                rest(&consent, until, desk.as_deref(), context);
+                return Ok(());
+            }
             Step::Tell(finding, then) => {
-                let Some(newer) = record(&consent, &facts, &News::Found(finding), now, &context).await? else {
-                    return Ok(Action::await_change());
-                };
+                let Some(newer) = record(&consent, &facts, &News::Found(finding), now, context).await? else { return Ok(()) };
                 if let Then::Rest(until) = then {
-                    return Ok(rest(&newer, until, desk.as_deref(), &context));
+                    rest(&newer, until, desk.as_deref(), context);
+                    return Ok(());
                 }
                 consent = newer;
             }
             Step::Call(call) => {
-                let news = act(&consent, &facts.memory, call, usable.as_deref(), &context).await;
-                let Some(newer) = record(&consent, &facts, &news, clock::now(), &context).await? else {
-                    return Ok(Action::await_change());
-                };
+                let news = act(&consent, &facts.memory, call, usable.as_deref(), context).await;
+                let Some(newer) = record(&consent, &facts, &news, clock::now(), context).await? else { return Ok(()) };
                 consent = newer;
             }
         }
     }
     tracing::error!("an object took too many steps at once");
-    Ok(Action::requeue(pace::LONGEST_BACKOFF))
+    again_after(&consent, pace::LONGEST_BACKOFF, context);
+    Ok(())
 }
 
 /// What is known about an object, and what a call for it needs.
@@ -126,8 +125,8 @@ fn admitted(step: Step, consent: &DigitalTwinConsent, facts: &Facts, usable: Opt
 }
 
 /// Rests: a wake-up at the time, a seat for the look.
-fn rest(consent: &DigitalTwinConsent, rest: Rest, desk: Option<&Desk>, context: &Context) -> Action {
-    let Some(uid) = roster::uid(consent) else { return Action::await_change() };
+fn rest(consent: &DigitalTwinConsent, rest: Rest, desk: Option<&Desk>, context: &Context) {
+    let Some(uid) = roster::uid(consent) else { return };
     context.roster.set_alarm(uid, rest.until);
     match (rest.look, desk) {
         (Some(look), Some(desk)) => {
@@ -136,7 +135,6 @@ fn rest(consent: &DigitalTwinConsent, rest: Rest, desk: Option<&Desk>, context: 
         (_, Some(desk)) => desk.dismiss(uid),
         (_, None) => {}
     }
-    Action::await_change()
 }
 
 /// Does one thing and says what came of it.
@@ -204,11 +202,17 @@ async fn record(
     Ok(Some(newer))
 }
 
-/// What to do after an error: decide anew soon.
-#[must_use]
-pub fn after_error(name: &str, error: &cluster::Error) -> Action {
-    match error {
-        cluster::Error::Conflict => Action::requeue(AFTER_CONFLICT),
-        _ => Action::requeue(pace::backoff(3, name)),
+/// Lets an object be decided anew after an error: soon when only its copy was too old, later when Kubernetes is in trouble.
+pub fn after_error(consent: &DigitalTwinConsent, error: &cluster::Error, context: &Context) {
+    let pause = match error {
+        cluster::Error::Conflict => AFTER_CONFLICT,
+        _ => pace::backoff(3, consent.metadata.uid.as_deref().unwrap_or_default()),
+    };
+    again_after(consent, pause, context);
+}
+
+fn again_after(consent: &DigitalTwinConsent, pause: Duration, context: &Context) {
+    if let Some(uid) = roster::uid(consent) {
+        context.roster.set_alarm(uid, Some(pace::add(clock::now(), pause)));
     }
 }

@@ -1,8 +1,8 @@
 //! Who is there: every consent this process watches, who owns which group, and what is remembered of each.
 //!
-//! The roster is synchronous and holds no objects (the watch's store does): per object a claim, a place in the order of owners, the
-//! memory, what the sweep has handed over, and the time at which it is to be decided anew. It is fed by the watch, asked before
-//! every decision and never waits.
+//! The roster is synchronous: per object it holds the copy that the watch has shown last, folded ([`fold`](crate::fold)), a claim, a place
+//! in the order of owners, the memory, what the sweep has handed over, and the time at which it is to be decided anew. It is fed by
+//! the watch, asked before every decision and never waits.
 //!
 //! Ownership: of all objects that claim the same group on the same account, one may ask. It is the one with a recorded initiation,
 //! else the oldest by creation time and uid. Once decided it stays, as long as the owner lives.
@@ -15,8 +15,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use indexmap::IndexSet;
 use jiff::Timestamp;
-use kube::ResourceExt as _;
-use kube::runtime::reflector::ObjectRef;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Notify;
 
@@ -42,8 +40,6 @@ struct State {
     claims: Claims,
     /// Every account that was ever named; entries refer to them by their place.
     accounts: IndexSet<AccountKey>,
-    /// Every namespace that ever had an object, likewise.
-    namespaces: IndexSet<String>,
     alarms: Alarms,
 }
 
@@ -53,14 +49,17 @@ pub type Uid = u128;
 /// There are as many as there are objects, so they are kept small: times are in milliseconds since 1970.
 #[derive(Debug)]
 struct Entry {
-    name: Box<str>,
-    namespace: u32,
+    copy: Folded,
+    version: u64,
     account: u32,
     claim: Claim,
     created: i64,
-    round: u32,
+    shown: Sighting,
     initiated: bool,
+    /// The version that this process has written last.
     written: u64,
+    /// Whether somebody wanted to decide on a newer copy than there was.
+    is_awaited: bool,
     alarm: i64,
     /// The memory, unless it is but the time of the last look and the generation that it served.
     memory: Option<Box<Memory>>,
@@ -69,6 +68,26 @@ struct Entry {
     /// Before this time HeyGen was asked for the object itself, or told something.
     acted_at: i64,
     handed: Option<Box<Handed>>,
+}
+
+/// Which list or change has shown an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sighting {
+    /// The number of the watch, of those of this process.
+    pub watch: u16,
+    /// How many complete lists that watch has shown before.
+    pub round: u32,
+}
+
+/// What came of a sighting.
+#[derive(Debug)]
+pub struct Noted {
+    /// The object.
+    pub uid: Uid,
+    /// The account that it names, when no object before has named it.
+    pub new_account: Option<AccountKey>,
+    /// Whether there is something to decide: what this process has written itself was decided on when it was written.
+    pub is_news: bool,
 }
 
 /// Nothing has been looked at.
@@ -86,33 +105,33 @@ pub struct Standing {
 }
 
 impl Roster {
-    /// Notes an object that the watch shows; `round` counts the complete lists of that watch.
-    ///
-    /// Returns the account that it names, when no object before has named it.
-    pub fn note(&self, consent: &DigitalTwinConsent, round: u32) -> Option<AccountKey> {
-        let uid = uid(consent)?;
+    /// Notes an object as the watch shows it. `None` for an object that no API server has seen.
+    pub fn note(&self, consent: DigitalTwinConsent, shown: Sighting) -> Option<Noted> {
+        let uid = uid(&consent)?;
         let state = &mut *self.state();
-        let initiated = is_initiated(consent);
+        let (initiated, version) = (is_initiated(&consent), version(&consent).unwrap_or(0));
         if let Some(entry) = state.entries.get_mut(&uid) {
-            entry.round = round;
+            entry.shown = shown;
             entry.initiated |= initiated;
-            return None;
+            let is_own_write = version != 0 && version == entry.written;
+            let is_news = !is_own_write || std::mem::take(&mut entry.is_awaited);
+            (entry.copy, entry.version) = (consent.into(), version);
+            return Some(Noted { uid, new_account: None, is_news });
         }
-        let claim = claim(consent);
+        let claim = claim(&consent);
         state.claims.add(claim, uid);
-        let created = consent.metadata.creation_timestamp.as_ref().map_or(0, |time| time.0.as_second());
-        let account = AccountKey::of(consent);
+        let account = AccountKey::of(&consent);
         let (place, is_new) = state.accounts.insert_full(account.clone());
-        let (namespace, _) = state.namespaces.insert_full(consent.namespace().unwrap_or_default());
         let entry = Entry {
-            name: consent.name_any().into(),
-            namespace: u32::try_from(namespace).unwrap_or(u32::MAX),
+            created: consent.metadata.creation_timestamp.as_ref().map_or(0, |time| time.0.as_second()),
+            copy: consent.into(),
+            version,
             account: u32::try_from(place).unwrap_or(u32::MAX),
             claim,
-            created,
-            round,
+            shown,
             initiated,
             written: 0,
+            is_awaited: false,
             alarm: NEVER,
             memory: None,
             looked_at: NOT_YET,
@@ -121,7 +140,14 @@ impl Roster {
             handed: None,
         };
         state.entries.insert(uid, entry);
-        is_new.then_some(account)
+        Some(Noted { uid, new_account: is_new.then_some(account), is_news: true })
+    }
+
+    /// The copy that the watch has shown last.
+    #[must_use]
+    pub fn copy(&self, uid: Uid) -> Option<DigitalTwinConsent> {
+        let copy = self.state().entries.get(&uid)?.copy.clone();
+        copy.unfold()
     }
 
     /// Whether any object has named this account since the process began.
@@ -138,19 +164,11 @@ impl Roster {
         state.entries.iter().filter(|(_, entry)| entry.account as usize == place).map(|(uid, _)| *uid).collect()
     }
 
-    /// Every object of `namespace` (`None`: of all).
+    /// Every object of a watch.
     #[must_use]
-    pub fn of_namespace(&self, namespace: Option<&str>) -> Vec<Uid> {
+    pub fn of_watch(&self, watch: u16) -> Vec<Uid> {
         let state = self.state();
-        state.of_namespace(namespace).map(|(uid, _)| *uid).collect()
-    }
-
-    /// The name under which the store keeps an object.
-    #[must_use]
-    pub fn reference(&self, uid: Uid) -> Option<ObjectRef<Folded>> {
-        let state = self.state();
-        let entry = state.entries.get(&uid)?;
-        Some(ObjectRef::new(&entry.name).within(state.namespaces.get_index(entry.namespace as usize)?))
+        state.entries.iter().filter(|(_, entry)| entry.shown.watch == watch).map(|(uid, _)| *uid).collect()
     }
 
     /// The account that an object names.
@@ -213,25 +231,27 @@ impl Roster {
         self.state().remove(uid)
     }
 
-    /// The objects of `namespace` (`None`: of all) that the last complete list, `round`, did not show.
+    /// The objects of a watch that its last complete list did not show.
     #[must_use]
-    pub fn gone(&self, namespace: Option<&str>, round: u32) -> Vec<Uid> {
+    pub fn gone(&self, last: Sighting) -> Vec<Uid> {
         let state = self.state();
-        state.of_namespace(namespace).filter(|(_, entry)| entry.round != round).map(|(uid, _)| *uid).collect()
+        let is_gone = |shown: Sighting| shown.watch == last.watch && shown.round != last.round;
+        state.entries.iter().filter(|(_, entry)| is_gone(entry.shown)).map(|(uid, _)| *uid).collect()
     }
 
     /// What is known of an object, whose copy at hand is `consent`. `None` when the watch has not shown it.
+    ///
+    /// Whoever learns that its copy is stale need not ask again: the newer copy is news when it comes.
     #[must_use]
     pub fn standing(&self, consent: &DigitalTwinConsent) -> Option<Standing> {
         let uid = uid(consent)?;
         let state = &mut *self.state();
         let owner = state.owner(state.entries.get(&uid)?.claim);
-        let entry = state.entries.get(&uid)?;
-        Some(Standing {
-            ownership: if owner == Some(uid) { Ownership::Owner } else { Ownership::Other },
-            memory: entry.memory(),
-            is_stale: version(consent).is_some_and(|version| version < entry.written),
-        })
+        let entry = state.entries.get_mut(&uid)?;
+        let is_stale = version(consent).is_some_and(|version| version < entry.written);
+        // The newer copy may have come since this one was taken; then it is news now or was when it came.
+        entry.is_awaited |= is_stale && entry.version < entry.written;
+        Some(Standing { ownership: if owner == Some(uid) { Ownership::Owner } else { Ownership::Other }, memory: entry.memory(), is_stale })
     }
 
     /// Notes what this process remembers of an object from now on, whether it wrote a version, and whether it has asked HeyGen.
@@ -269,11 +289,6 @@ impl Roster {
 }
 
 impl State {
-    fn of_namespace(&self, namespace: Option<&str>) -> impl Iterator<Item = (&Uid, &Entry)> {
-        let place = namespace.map(|namespace| self.namespaces.get_index_of(namespace));
-        self.entries.iter().filter(move |(_, entry)| place.is_none_or(|place| place == Some(entry.namespace as usize)))
-    }
-
     fn owner(&mut self, claim: Claim) -> Option<Uid> {
         let entries = &self.entries;
         let has_asked = |uid: Uid| entries.get(&uid).is_some_and(|entry| entry.initiated);

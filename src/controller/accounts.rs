@@ -1,0 +1,145 @@
+//! The watches of the accounts, on kube's controller: there are few of them, and each comes round once a minute.
+
+use std::collections::HashSet;
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{Stream, StreamExt as _};
+use kube::runtime::WatchStreamExt as _;
+use kube::runtime::controller::{Action, Config as ControllerConfig, Controller, Error as ControllerError};
+use kube::runtime::reflector::store::{self, Writer};
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::{Api, Resource};
+use serde::de::DeserializeOwned;
+use tokio::sync::mpsc;
+
+use crate::account::reconcile::{self as account, Deps};
+use crate::account::settings::AccountObject;
+use crate::api::account::HeyGenAccount;
+use crate::cluster;
+use crate::context::Context;
+use crate::fold::prune;
+use crate::metrics::{Kind, Metrics, ReconcileResult};
+use crate::sweep;
+
+/// How many accounts are reconciled at once.
+const ACCOUNTS_AT_ONCE: u16 = 4;
+
+/// How long a failed reconcile of an account waits.
+const AFTER_ERROR: Duration = Duration::from_secs(10);
+
+/// One watch: what it watches, and where it keeps what it is shown.
+pub(super) struct Watch<K: Resource<DynamicType = ()> + Clone + 'static> {
+    pub(super) namespace: Option<String>,
+    writer: Writer<K>,
+    pub(super) store: Store<K>,
+}
+
+impl<K: Resource<DynamicType = ()> + Clone + 'static> Watch<K> {
+    pub(super) fn new(namespace: Option<String>) -> Self {
+        let (store, writer) = store::store();
+        Self { namespace, writer, store }
+    }
+}
+
+/// Watches and reconciles the accounts of one kind until the process is to end.
+pub(super) async fn run<K>(api: Api<K>, watch: Watch<K>, woken: mpsc::Receiver<ObjectRef<K>>, context: Arc<Context>)
+where
+    K: Resource<DynamicType = ()> + AccountObject + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+{
+    let Watch { namespace, writer, store } = watch;
+    let noted = context.clone();
+    let present = store.clone();
+    let shown =
+        watcher(api, watcher::Config::default()).default_backoff().modify(|object| prune(object.meta_mut())).reflect(writer).inspect(
+            move |event| match event {
+                Ok(Event::InitApply(object) | Event::Apply(object)) => {
+                    let key = object.settings(&noted.operator_namespace).key;
+                    if let Some(desk) = noted.accounts.announce(key.clone()) {
+                        tokio::spawn(sweep::task::run(key, desk, noted.clone()));
+                    }
+                }
+                Ok(Event::Delete(object)) => {
+                    let key = object.settings(&noted.operator_namespace).key;
+                    noted.accounts.forget(&key);
+                    noted.wake_consents_of(&key);
+                }
+                // What was deleted while the watch was away is not in the list.
+                Ok(Event::InitDone) => {
+                    let keys: HashSet<_> = present.state().iter().map(|object| object.settings(&noted.operator_namespace).key).collect();
+                    for gone in noted.accounts.forget_others(&K::kind(&()), namespace.as_deref(), &keys) {
+                        noted.wake_consents_of(&gone);
+                    }
+                }
+                Ok(Event::Init) | Err(_) => {}
+            },
+        );
+    let stopping = context.stopping.clone();
+    let metrics = context.metrics.clone();
+    let kind = if K::kind(&()) == HeyGenAccount::kind(&()) { Kind::HeyGenAccount } else { Kind::ClusterHeyGenAccount };
+    Controller::for_stream(shown.applied_objects(), store)
+        .with_config(ControllerConfig::default().concurrency(ACCOUNTS_AT_ONCE))
+        .reconcile_on(receive(woken))
+        .graceful_shutdown_on(stopping.cancelled_owned())
+        .run(reconcile_account, |_, _, _| Action::requeue(AFTER_ERROR), context)
+        .for_each(|result| {
+            count(&metrics, kind, &result);
+            std::future::ready(())
+        })
+        .await;
+}
+
+async fn reconcile_account<K>(object: Arc<K>, context: Arc<Context>) -> Result<Action, cluster::Error>
+where
+    K: Resource<DynamicType = ()> + AccountObject,
+{
+    if context.is_stopping() || object.meta().deletion_timestamp.is_some() {
+        return Ok(Action::await_change());
+    }
+    let settings = object.settings(&context.operator_namespace);
+    if context.is_scoped && settings.key.namespace.is_none() && !context.roster.names(&settings.key) {
+        // An operator for some namespaces leaves the cluster accounts of others to the others.
+        return Ok(Action::await_change());
+    }
+    let deps = Deps {
+        accounts: &context.accounts,
+        cluster: &context.cluster,
+        heygen: &context.heygen,
+        default_base_url: &context.default_base_url,
+        allow_insecure: context.allow_insecure_base_url,
+    };
+    let account::Reconciled { changed, again, status } = account::reconcile(&settings, &deps).await;
+    if changed {
+        context.wake_consents_of(&settings.key);
+    }
+    if let Some(status) = status {
+        context.cluster.record_account(&settings, &status).await?;
+        if let Some(report) = account::report(&settings.status, &status) {
+            context.events.report(object.as_ref(), report);
+        }
+    }
+    Ok(Action::requeue(again))
+}
+
+fn receive<T>(mut queue: mpsc::Receiver<T>) -> impl Stream<Item = T> {
+    futures::stream::poll_fn(move |context| queue.poll_recv(context))
+}
+
+/// What a controller says of one reconcile.
+type Reconciled<K> = Result<(ObjectRef<K>, Action), ControllerError<cluster::Error, watcher::Error>>;
+
+fn count<K: Resource<DynamicType = ()>>(metrics: &Metrics, kind: Kind, result: &Reconciled<K>) {
+    match result {
+        Ok(_) => metrics.reconcile(kind, ReconcileResult::Done),
+        // Deleted between the wake-up and its turn.
+        Err(ControllerError::ObjectNotFound(_)) => {}
+        Err(ControllerError::ReconcilerFailed(cluster::Error::Conflict, _)) => metrics.reconcile(kind, ReconcileResult::Failed),
+        Err(ControllerError::ReconcilerFailed(error, object)) => {
+            metrics.reconcile(kind, ReconcileResult::Failed);
+            tracing::warn!(%object, %error, "could not reconcile; trying again");
+        }
+        Err(error) => tracing::warn!(%error, "the watch is disturbed; trying again"),
+    }
+}

@@ -1,0 +1,148 @@
+//! The watches of the consents, and the loop that decides them: many, each rarely, at most so many at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::TryStreamExt as _;
+use kube::runtime::WatchStreamExt as _;
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::{Api, Client, ResourceExt as _};
+use tokio::sync::oneshot;
+use tokio_util::task::JoinMap;
+use tracing::Instrument as _;
+
+use crate::api::consent::DigitalTwinConsent;
+use crate::clock;
+use crate::cluster;
+use crate::context::Context;
+use crate::metrics::{Kind, ReconcileResult};
+use crate::pace;
+use crate::queue::Cause;
+use crate::reconcile;
+use crate::roster::{self, Sighting, Uid};
+
+/// The longest sleep between two looks at the alarms: the wall clock may jump.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+
+/// One watch of consents.
+pub(super) struct Watch {
+    /// Its number, of those of this process.
+    pub(super) number: u16,
+    /// What it watches; `None`: all namespaces.
+    pub(super) namespace: Option<String>,
+    /// The label selector, if any.
+    pub(super) labels: Option<String>,
+    /// Told once the first complete list was shown.
+    pub(super) listed: oneshot::Sender<()>,
+}
+
+/// Notes what the watch shows until the process is to end.
+pub(super) async fn watch(client: Client, watch: Watch, context: Arc<Context>) {
+    let Watch { number, namespace, labels, listed } = watch;
+    let api: Api<DigitalTwinConsent> = namespace.map_or_else(|| Api::all(client.clone()), |name| Api::namespaced(client.clone(), &name));
+    let config = labels.iter().fold(watcher::Config::default(), |config, labels| config.labels(labels));
+    let mut events = std::pin::pin!(watcher(api, config).default_backoff());
+    let (mut listed, mut shown) = (Some(listed), Sighting { watch: number, round: 0 });
+    loop {
+        let event = tokio::select! {
+            event = events.try_next() => event,
+            () = context.stopping.cancelled() => return,
+        };
+        match event {
+            Ok(None) => return,
+            Ok(Some(event)) => {
+                let is_list = matches!(event, Event::InitDone);
+                note(event, &mut shown, &context);
+                if is_list && let Some(listed) = listed.take() {
+                    let _ = listed.send(());
+                }
+            }
+            Err(error) => tracing::warn!(%error, "the watch is disturbed; trying again"),
+        }
+    }
+}
+
+fn note(event: Event<DigitalTwinConsent>, shown: &mut Sighting, context: &Context) {
+    match event {
+        Event::Init => shown.round += 1,
+        Event::InitApply(consent) => {
+            note_one(consent, *shown, context);
+        }
+        Event::Apply(consent) => {
+            if let Some(uid) = note_one(consent, *shown, context) {
+                context.queue.push([uid], Cause::Changed);
+            }
+        }
+        Event::InitDone => {
+            for gone in context.roster.gone(*shown) {
+                context.forget(gone);
+            }
+            // Also after the first list: what changed while the watch was away is known only by looking.
+            context.wake_consents(context.roster.of_watch(shown.watch));
+        }
+        Event::Delete(consent) => {
+            if let Some(uid) = roster::uid(&consent) {
+                context.forget(uid);
+            }
+        }
+    }
+}
+
+/// Notes one object. Returns it if there is something to decide.
+fn note_one(consent: DigitalTwinConsent, shown: Sighting, context: &Context) -> Option<Uid> {
+    let noted = context.roster.note(consent, shown)?;
+    if let Some(account) = noted.new_account {
+        context.wake_account(&account);
+    }
+    noted.is_news.then_some(noted.uid)
+}
+
+/// Decides who waits, `concurrency` at once, until the process is to end and those under way have ended.
+pub(super) async fn decide(concurrency: usize, context: Arc<Context>) {
+    context.wait_until_synced().await;
+    let mut running: JoinMap<Uid, ()> = JoinMap::new();
+    loop {
+        while running.len() < concurrency
+            && let Some(uid) = context.queue.pop()
+        {
+            running.spawn(uid, decide_one(uid, context.clone()));
+        }
+        tokio::select! {
+            Some((uid, _)) = running.join_next() => context.queue.done(uid),
+            () = context.queue.changed(), if running.len() < concurrency => {}
+            () = context.stopping.cancelled() => break,
+        }
+    }
+    while running.join_next().await.is_some() {}
+}
+
+async fn decide_one(uid: Uid, context: Arc<Context>) {
+    // Deleted between the wake-up and its turn.
+    let Some(consent) = context.roster.copy(uid) else { return };
+    let span = tracing::info_span!("consent", namespace = consent.namespace(), object = consent.name_any());
+    let decided = async {
+        let Err(error) = reconcile::reconcile(consent.clone(), &context).await else { return ReconcileResult::Done };
+        if !matches!(error, cluster::Error::Conflict) {
+            tracing::warn!(%error, "could not reconcile; trying again");
+        }
+        reconcile::after_error(&consent, &error, &context);
+        ReconcileResult::Failed
+    };
+    let result = decided.instrument(span).await;
+    context.metrics.reconcile(Kind::DigitalTwinConsent, result);
+}
+
+/// Wakes consents when their time has come.
+pub(super) async fn run_alarms(context: Arc<Context>) {
+    loop {
+        let now = clock::now();
+        let (due, next) = context.roster.due(now);
+        context.wake_consents(due);
+        let sleep = next.map_or(LONGEST_SLEEP, |next| pace::since(now, next).min(LONGEST_SLEEP));
+        tokio::select! {
+            () = context.stopping.cancelled() => return,
+            () = context.roster.alarms_changed() => {}
+            () = tokio::time::sleep(sleep) => {}
+        }
+    }
+}
