@@ -28,6 +28,7 @@ use crate::api::consent::{AccountKind, DigitalTwinConsent};
 use crate::metrics::{Kind, Metrics, WriteResult};
 use crate::request::Request;
 use crate::settle::Settled;
+use crate::slim::Slim;
 
 /// How long one call to the API server may take.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -127,7 +128,7 @@ impl Cluster {
             let written = within("write the status", api.patch_status(&current.name_any(), &params(), &Patch::Merge(&patch))).await;
             self.metrics.status_write(Kind::DigitalTwinConsent, label(&written));
             match written {
-                Ok(written) => return Ok(Recorded::Written(Arc::new(written), settled)),
+                Ok(Slim(written)) => return Ok(Recorded::Written(Arc::new(written), settled)),
                 Err(error) if error.is(404) => return Ok(Recorded::Dropped),
                 Err(error) if error.is(409) => {}
                 Err(error) => return Err(error),
@@ -135,7 +136,7 @@ impl Cluster {
             if on_conflict == OnConflict::GiveUp {
                 return Err(Error::Conflict);
             }
-            let Some(newer) = within("read the object again", api.get_opt(&current.name_any())).await? else {
+            let Some(Slim(newer)) = within("read the object again", api.get_opt(&current.name_any())).await? else {
                 return Ok(Recorded::Dropped);
             };
             if !asks_the_same(consent, &newer) {
@@ -191,7 +192,7 @@ impl Cluster {
         Ok(namespace.and_then(|namespace| namespace.metadata.labels).unwrap_or_default())
     }
 
-    fn consents(&self, consent: &DigitalTwinConsent) -> Api<DigitalTwinConsent> {
+    fn consents(&self, consent: &DigitalTwinConsent) -> Api<Slim> {
         self.namespaced(consent)
     }
 

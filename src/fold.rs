@@ -15,7 +15,6 @@ use kube::core::ObjectMeta;
 use lz4_flex::block::{compress_prepend_size_with_dict, decompress_size_prepended_with_dict};
 use serde::{Deserialize, Serialize};
 
-use crate::api::REQUESTED_AT;
 use crate::api::consent::{DigitalTwinConsent, DigitalTwinConsentSpec, DigitalTwinConsentStatus};
 use crate::settle::example;
 use crate::settle::situation::Situation;
@@ -39,23 +38,9 @@ struct Kept<'a> {
 static DICTIONARY: LazyLock<Vec<u8>> =
     LazyLock::new(|| [Situation::Approved, Situation::Awaiting].map(example::of).iter().flat_map(text_of).collect());
 
-/// Drops what nobody reads: three quarters of an object are `managedFields`.
-pub fn prune(meta: &mut ObjectMeta) {
-    meta.managed_fields = None;
-    meta.labels = None;
-    meta.owner_references = None;
-    if let Some(annotations) = &mut meta.annotations {
-        annotations.retain(|key, _| key == REQUESTED_AT);
-        if annotations.is_empty() {
-            meta.annotations = None;
-        }
-    }
-}
-
-impl From<DigitalTwinConsent> for Folded {
-    fn from(mut consent: DigitalTwinConsent) -> Self {
-        prune(&mut consent.metadata);
-        Self(compress_prepend_size_with_dict(&text_of(&consent), &DICTIONARY).into_boxed_slice())
+impl From<&DigitalTwinConsent> for Folded {
+    fn from(consent: &DigitalTwinConsent) -> Self {
+        Self(compress_prepend_size_with_dict(&text_of(consent), &DICTIONARY).into_boxed_slice())
     }
 }
 
@@ -85,25 +70,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_unfolded_is_what_was_folded_without_what_nobody_reads() {
-        let consent: DigitalTwinConsent = serde_json::from_value(serde_json::json!({
-            "apiVersion": "twinconsent.io/v1alpha1", "kind": "DigitalTwinConsent",
-            "metadata": {
-                "name": "ada", "namespace": "n", "uid": "u", "resourceVersion": "5", "generation": 2, "creationTimestamp": "2026-01-01T00:00:00Z",
-                "deletionTimestamp": "2026-01-02T00:00:00Z",
-                "labels": {"a": "b"}, "annotations": {"a": "b", REQUESTED_AT: "now"}, "managedFields": [{"manager": "m"}]
-            },
-            "spec": {"groupID": "g", "rerouteURL": "https://example.com", "requestEpoch": 3},
-            "status": {"observedGeneration": 2, "url": "https://heygen.example/consent/1", "consentStatus": "pending"}
-        }))
-        .unwrap();
-        let mut expected = consent.clone();
-        expected.metadata.managed_fields = None;
-        expected.metadata.labels = None;
-        expected.metadata.annotations = Some([(REQUESTED_AT.to_owned(), "now".to_owned())].into());
-        let unfolded = Folded::from(consent).unfold().unwrap();
-        assert_eq!(serde_json::to_value(&unfolded).unwrap(), serde_json::to_value(&expected).unwrap());
+    fn what_is_unfolded_is_what_was_folded() {
+        for situation in Situation::ALL {
+            let mut consent = example::of(situation);
+            consent.metadata.name = Some("ada".to_owned());
+            consent.spec.consent_text = Some("Ich stimme zu — \u{1f44d}".to_owned());
+            assert_eq!(Folded::from(&consent).unfold(), Some(consent));
+        }
     }
+
     #[test]
     fn a_pending_consent_takes_less_than_a_quarter_of_its_text() {
         let status = serde_json::json!({
@@ -120,7 +95,7 @@ mod tests {
         let conditions = consent.status.take().unwrap().conditions;
         consent.status = Some(serde_json::from_value(status).unwrap());
         consent.status.as_mut().unwrap().conditions = conditions;
-        let (text, folded) = (text_of(&consent).len(), Folded::from(consent).0.len());
+        let (text, folded) = (text_of(&consent).len(), Folded::from(&consent).0.len());
         assert!(folded * 4 < text, "{text} bytes became {folded}");
     }
 }

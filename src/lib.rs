@@ -58,7 +58,7 @@
 //! 3. [`decide`], [`settle`], [`pace`]: the core.
 //! 4. [`reconcile`]: the shell around it.
 //! 5. [`sweep`]: following many at once.
-//! 6. [`heygen`], [`account`], [`cluster`], [`roster`], [`fold`], [`queue`]: what the shell uses: HeyGen, keys, Kubernetes, who owns
+//! 6. [`heygen`], [`account`], [`cluster`], [`roster`], [`fold`], [`slim`], [`queue`]: what the shell uses: HeyGen, keys, Kubernetes, who owns
 //!    what, who is next.
 //! 7. [`controller`], [`context`]: how it is wired.
 //! 8. [`config`], [`telemetry`], [`metrics`], [`server`], [`shutdown`], [`clock`]: the process.
@@ -85,6 +85,7 @@ pub mod roster;
 pub mod server;
 pub mod settle;
 pub mod shutdown;
+pub mod slim;
 pub mod sweep;
 pub mod telemetry;
 pub mod terms;

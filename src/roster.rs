@@ -106,25 +106,27 @@ pub struct Standing {
 
 impl Roster {
     /// Notes an object as the watch shows it. `None` for an object that no API server has seen.
-    pub fn note(&self, consent: DigitalTwinConsent, shown: Sighting) -> Option<Noted> {
-        let uid = uid(&consent)?;
+    pub fn note(&self, consent: &DigitalTwinConsent, shown: Sighting) -> Option<Noted> {
+        let uid = uid(consent)?;
+        // Outside the lock: it takes the longest.
+        let copy = Folded::from(consent);
         let state = &mut *self.state();
-        let (initiated, version) = (is_initiated(&consent), version(&consent).unwrap_or(0));
+        let (initiated, version) = (is_initiated(consent), version(consent).unwrap_or(0));
         if let Some(entry) = state.entries.get_mut(&uid) {
             entry.shown = shown;
             entry.initiated |= initiated;
             let is_own_write = version != 0 && version == entry.written;
             let is_news = !is_own_write || std::mem::take(&mut entry.is_awaited);
-            (entry.copy, entry.version) = (consent.into(), version);
+            (entry.copy, entry.version) = (copy, version);
             return Some(Noted { uid, new_account: None, is_news });
         }
-        let claim = claim(&consent);
+        let claim = claim(consent);
         state.claims.add(claim, uid);
-        let account = AccountKey::of(&consent);
+        let account = AccountKey::of(consent);
         let (place, is_new) = state.accounts.insert_full(account.clone());
         let entry = Entry {
             created: consent.metadata.creation_timestamp.as_ref().map_or(0, |time| time.0.as_second()),
-            copy: consent.into(),
+            copy,
             version,
             account: u32::try_from(place).unwrap_or(u32::MAX),
             claim,

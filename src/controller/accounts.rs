@@ -20,7 +20,6 @@ use crate::account::settings::AccountObject;
 use crate::api::account::HeyGenAccount;
 use crate::cluster;
 use crate::context::Context;
-use crate::fold::prune;
 use crate::metrics::{Kind, Metrics, ReconcileResult};
 use crate::sweep;
 
@@ -52,30 +51,31 @@ where
     let Watch { namespace, writer, store } = watch;
     let noted = context.clone();
     let present = store.clone();
-    let shown =
-        watcher(api, watcher::Config::default()).default_backoff().modify(|object| prune(object.meta_mut())).reflect(writer).inspect(
-            move |event| match event {
-                Ok(Event::InitApply(object) | Event::Apply(object)) => {
-                    let key = object.settings(&noted.operator_namespace).key;
-                    if let Some(desk) = noted.accounts.announce(key.clone()) {
-                        tokio::spawn(sweep::task::run(key, desk, noted.clone()));
-                    }
+    let shown = watcher(api, watcher::Config::default())
+        .default_backoff()
+        .modify(|object| object.meta_mut().managed_fields = None)
+        .reflect(writer)
+        .inspect(move |event| match event {
+            Ok(Event::InitApply(object) | Event::Apply(object)) => {
+                let key = object.settings(&noted.operator_namespace).key;
+                if let Some(desk) = noted.accounts.announce(key.clone()) {
+                    tokio::spawn(sweep::task::run(key, desk, noted.clone()));
                 }
-                Ok(Event::Delete(object)) => {
-                    let key = object.settings(&noted.operator_namespace).key;
-                    noted.accounts.forget(&key);
-                    noted.wake_consents_of(&key);
+            }
+            Ok(Event::Delete(object)) => {
+                let key = object.settings(&noted.operator_namespace).key;
+                noted.accounts.forget(&key);
+                noted.wake_consents_of(&key);
+            }
+            // What was deleted while the watch was away is not in the list.
+            Ok(Event::InitDone) => {
+                let keys: HashSet<_> = present.state().iter().map(|object| object.settings(&noted.operator_namespace).key).collect();
+                for gone in noted.accounts.forget_others(&K::kind(&()), namespace.as_deref(), &keys) {
+                    noted.wake_consents_of(&gone);
                 }
-                // What was deleted while the watch was away is not in the list.
-                Ok(Event::InitDone) => {
-                    let keys: HashSet<_> = present.state().iter().map(|object| object.settings(&noted.operator_namespace).key).collect();
-                    for gone in noted.accounts.forget_others(&K::kind(&()), namespace.as_deref(), &keys) {
-                        noted.wake_consents_of(&gone);
-                    }
-                }
-                Ok(Event::Init) | Err(_) => {}
-            },
-        );
+            }
+            Ok(Event::Init) | Err(_) => {}
+        });
     let stopping = context.stopping.clone();
     let metrics = context.metrics.clone();
     let kind = if K::kind(&()) == HeyGenAccount::kind(&()) { Kind::HeyGenAccount } else { Kind::ClusterHeyGenAccount };

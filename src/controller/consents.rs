@@ -11,7 +11,6 @@ use tokio::sync::oneshot;
 use tokio_util::task::JoinMap;
 use tracing::Instrument as _;
 
-use crate::api::consent::DigitalTwinConsent;
 use crate::clock;
 use crate::cluster;
 use crate::context::Context;
@@ -20,6 +19,7 @@ use crate::pace;
 use crate::queue::Cause;
 use crate::reconcile;
 use crate::roster::{self, Sighting, Uid};
+use crate::slim::Slim;
 
 /// The longest sleep between two looks at the alarms: the wall clock may jump.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
@@ -39,7 +39,7 @@ pub(super) struct Watch {
 /// Notes what the watch shows until the process is to end.
 pub(super) async fn watch(client: Client, watch: Watch, context: Arc<Context>) {
     let Watch { number, namespace, labels, listed } = watch;
-    let api: Api<DigitalTwinConsent> = namespace.map_or_else(|| Api::all(client.clone()), |name| Api::namespaced(client.clone(), &name));
+    let api: Api<Slim> = namespace.map_or_else(|| Api::all(client.clone()), |name| Api::namespaced(client.clone(), &name));
     let config = labels.iter().fold(watcher::Config::default(), |config, labels| config.labels(labels));
     let mut events = std::pin::pin!(watcher(api, config).default_backoff());
     let (mut listed, mut shown) = (Some(listed), Sighting { watch: number, round: 0 });
@@ -62,14 +62,14 @@ pub(super) async fn watch(client: Client, watch: Watch, context: Arc<Context>) {
     }
 }
 
-fn note(event: Event<DigitalTwinConsent>, shown: &mut Sighting, context: &Context) {
+fn note(event: Event<Slim>, shown: &mut Sighting, context: &Context) {
     match event {
         Event::Init => shown.round += 1,
         Event::InitApply(consent) => {
-            note_one(consent, *shown, context);
+            note_one(&consent, *shown, context);
         }
         Event::Apply(consent) => {
-            if let Some(uid) = note_one(consent, *shown, context) {
+            if let Some(uid) = note_one(&consent, *shown, context) {
                 context.queue.push([uid], Cause::Changed);
             }
         }
@@ -81,7 +81,7 @@ fn note(event: Event<DigitalTwinConsent>, shown: &mut Sighting, context: &Contex
             context.wake_consents(context.roster.of_watch(shown.watch));
         }
         Event::Delete(consent) => {
-            if let Some(uid) = roster::uid(&consent) {
+            if let Some(uid) = roster::uid(&consent.0) {
                 context.forget(uid);
             }
         }
@@ -89,7 +89,7 @@ fn note(event: Event<DigitalTwinConsent>, shown: &mut Sighting, context: &Contex
 }
 
 /// Notes one object. Returns it if there is something to decide.
-fn note_one(consent: DigitalTwinConsent, shown: Sighting, context: &Context) -> Option<Uid> {
+fn note_one(Slim(consent): &Slim, shown: Sighting, context: &Context) -> Option<Uid> {
     let noted = context.roster.note(consent, shown)?;
     if let Some(account) = noted.new_account {
         context.wake_account(&account);

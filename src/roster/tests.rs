@@ -19,7 +19,7 @@ fn initiated(mut consent: DigitalTwinConsent) -> DigitalTwinConsent {
 const SHOWN: Sighting = Sighting { watch: 0, round: 1 };
 
 fn note(roster: &Roster, consent: &DigitalTwinConsent) -> bool {
-    roster.note(consent.clone(), SHOWN).unwrap().is_news
+    roster.note(consent, SHOWN).unwrap().is_news
 }
 
 fn owns(roster: &Roster, consent: &DigitalTwinConsent) -> bool {
@@ -75,7 +75,7 @@ fn what_a_complete_list_does_not_show_is_gone_of_that_watch_only() {
     let roster = Roster::default();
     let (gone, elsewhere) = (consent("gone", 1, "2026-01-01T00:00:00Z", "g"), consent("elsewhere", 2, "2026-01-01T00:00:00Z", "h"));
     note(&roster, &gone);
-    roster.note(elsewhere, Sighting { watch: 1, round: 1 });
+    roster.note(&elsewhere, Sighting { watch: 1, round: 1 });
     assert_eq!(roster.gone(Sighting { round: 2, ..SHOWN }), [uid(&gone).unwrap()]);
     assert_eq!(roster.gone(SHOWN), []);
 }
