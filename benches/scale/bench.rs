@@ -24,7 +24,7 @@ const STILL: Duration = Duration::from_secs(3);
 pub struct Bench<'a> {
     pub settings: Settings,
     // Dropped before the API server that it watches.
-    watch: Option<AbortOnDropHandle<()>>,
+    _watch: AbortOnDropHandle<()>,
     pub stage: Stage,
     pub heygen: HeyGen,
     pub board: Arc<Board>,
@@ -38,12 +38,7 @@ impl<'a> Bench<'a> {
         let stage = Stage::set(&heygen.base_url).await?;
         stage.account(settings.create_limit()).await?;
         let (board, watch) = Board::start(stage.client.clone(), settings.objects);
-        Ok(Self { settings, watch: Some(watch), stage, heygen, board, report })
-    }
-
-    /// From here on the board stands still.
-    pub fn stop_watching(&mut self) {
-        self.watch = None;
+        Ok(Self { settings, _watch: watch, stage, heygen, board, report })
     }
 
     /// Changes the account, and waits until every consent has taken note.
