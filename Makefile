@@ -2,10 +2,10 @@
 # They need make, a shell, Rust, and Go (or a folder with the control plane's programs in $KUBEBUILDER_ASSETS).
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint generate bench
+.PHONY: help demo test lint generate bench bench-scale
 
 help: ## List these commands
-	@sed -n 's/^\([a-z]*\): ## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r command text; do printf '%-14s %s\n' "$$command" "$$text"; done
+	@sed -n 's/^\([a-z-]*\): ## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r command text; do printf '%-17s %s\n' "$$command" "$$text"; done
 
 demo: ## See a consent go from applied to approved on a real API server (DEMO_KEEP=1: keep it running; KUBECONFIG=…: in that cluster)
 	@hack/demo.sh
@@ -21,5 +21,8 @@ lint: ## Check formatting, lints and the documentation
 generate: ## Write the generated files: crds/, docs/conditions.md
 	TWINCONSENT_GENERATE=1 cargo test --locked --package twinconsent --test generated --test conditions_doc
 
-bench: ## Measure latency, start, memory and writes (TWINCONSENT_BENCH_OBJECTS=100000: with that many idle objects)
+bench: ## Measure one consent after the other: latency, start, writes (TWINCONSENT_BENCH_CONSENTS=500)
 	cargo bench --locked --package twinconsent --bench figures
+
+bench-scale: ## Measure many at once, in about 15 minutes (TWINCONSENT_BENCH_OBJECTS=10000, up to 100000; more variables: docs/performance.md)
+	cargo bench --locked --package twinconsent --bench scale

@@ -5,24 +5,23 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use futures::TryStreamExt as _;
-use heygen_simulator::DEMO_API_KEY;
+use heygen_simulator::{DEMO_API_KEY, Settings, Simulator};
 use k8s_openapi::api::events::v1::Event;
 use kube::api::{Api, ListParams, Patch, PatchParams, PostParams};
 use kube::runtime::{WatchStreamExt as _, watcher};
 use serde_json::json;
 
-use crate::support::{NAMESPACE, Spread, Stage, consent};
-
-/// Where the raw writes go; no operator watches it.
-const UNWATCHED: &str = "unwatched";
+use crate::process::Spread;
+use crate::stage::{NAMESPACE, Stage, UNWATCHED, consent};
 
 pub async fn measure(consents: usize) -> anyhow::Result<()> {
     println!("\nlatency: {consents} consents, one after the other; HeyGen answers at once");
-    let stage = Stage::set().await?;
+    let heygen = Simulator::start(Settings::default()).await?;
+    let stage = Stage::set(heygen.base_url()).await?;
     let fast = json!({ "requestsPerMinute": 1_000_000, "burst": 100_000 });
     stage.account(json!({ "rateLimit": fast, "polling": { "interval": "1h", "unknown": "1h" } })).await?;
     let names: Vec<String> = (0..consents).map(|number| format!("c{number}")).collect();
-    let simulator = stage.simulator.control();
+    let simulator = heygen.control();
     for name in &names {
         simulator.create_group(heygen_simulator::GroupDefinition::twin(name))?;
         simulator.create_group(heygen_simulator::GroupDefinition::twin(format!("raw-{name}")))?;
@@ -30,7 +29,7 @@ pub async fn measure(consents: usize) -> anyhow::Result<()> {
     let operator = stage.operator().await?;
     println!("  start of the process to ready                {:6.1} ms", operator.ready_after.as_secs_f64() * 1000.0);
 
-    let raw = raw_costs(&stage, &names).await?;
+    let raw = raw_costs(&stage, heygen.base_url(), &names).await?;
     let api = stage.consents(NAMESPACE);
     let mut watched = Box::pin(watcher::watcher(api.clone(), watcher::Config::default()).default_backoff().applied_objects());
     let (mut until_link, mut until_created) = (Vec::new(), Vec::new());
@@ -77,7 +76,7 @@ pub async fn measure(consents: usize) -> anyhow::Result<()> {
     let events =
         events.items.iter().filter(|event| event.regarding.as_ref().and_then(|about| about.kind.as_deref()) == Some("DigitalTwinConsent"));
     let writes = operator.status_writes().await?;
-    println!("  status writes from create to approval        {:6.2} a consent", writes / consents as f64);
+    println!("  status writes from create to approval        {:6.2} a consent", writes as f64 / consents as f64);
     println!("  events from create to approval               {:6.2} a consent", events.count() as f64 / consents as f64);
     Ok(())
 }
@@ -89,11 +88,9 @@ struct Raw {
 }
 
 /// What the work costs without an operator: the same two answers of HeyGen and one status write.
-async fn raw_costs(stage: &Stage, names: &[String]) -> anyhow::Result<Raw> {
-    stage.namespace(UNWATCHED).await?;
+async fn raw_costs(stage: &Stage, base: &str, names: &[String]) -> anyhow::Result<Raw> {
     let api = stage.consents(UNWATCHED);
     let http = reqwest::Client::builder().no_proxy().build()?;
-    let base = stage.simulator.base_url();
     let (mut read, mut start, mut write) = (Vec::new(), Vec::new(), Vec::new());
     for name in names {
         api.create(&PostParams::default(), &consent(name)?).await?;

@@ -1,36 +1,28 @@
-//! The figures of docs/performance.md: latency, start, memory and writes, on a real API server with the operator's release build.
+//! One consent, of docs/performance.md: latency, start and writes, on a real API server with the operator's release build.
 //!
 //! Everything is measured in one run and printed beside its raw cost on the same machine, because milliseconds of different machines
 //! cannot be compared.
 //! Nothing is asserted by the clock, and nothing is written into the repository.
 //!
 //! Rejected: criterion. It repeats one small function; here are whole processes whose state grows with every sample.
+//! Many consents are measured by the bench `scale`.
 #![expect(clippy::print_stdout, reason = "the figures are what was asked for")]
 
 mod latency;
-mod scale;
-mod support;
+#[path = "../support/process.rs"]
+#[allow(dead_code, reason = "shared with the bench of many consents, which uses more of it")]
+mod process;
+#[path = "../support/stage.rs"]
+#[allow(dead_code, reason = "shared with the bench of many consents, which uses more of it")]
+mod stage;
 
 use anyhow::Context as _;
 
-/// How many consents the latency is measured on.
+/// How many consents are measured.
 const CONSENTS: &str = "TWINCONSENT_BENCH_CONSENTS";
 
-/// How many idle objects memory and processor time are measured with.
-const OBJECTS: &str = "TWINCONSENT_BENCH_OBJECTS";
-
 fn main() -> anyhow::Result<()> {
-    let (consents, objects) = (number(CONSENTS, 500)?, number(OBJECTS, 10_000)?);
-    let runtime = tokio::runtime::Runtime::new()?;
-    if consents > 0 {
-        runtime.block_on(latency::measure(consents))?;
-    }
-    if objects > 0 {
-        runtime.block_on(scale::measure(objects))?;
-    }
-    Ok(())
-}
-
-fn number(variable: &str, default: usize) -> anyhow::Result<usize> {
-    std::env::var(variable).map_or(Ok(default), |text| text.parse().with_context(|| format!("{variable} must be a whole number")))
+    let consents =
+        std::env::var(CONSENTS).map_or(Ok(500), |text| text.parse().with_context(|| format!("{CONSENTS} must be a whole number")))?;
+    tokio::runtime::Runtime::new()?.block_on(latency::measure(consents))
 }
