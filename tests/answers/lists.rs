@@ -4,7 +4,8 @@ use futures::future::join_all;
 use heygen_simulator::{BulkGroups, FaultAction, FaultRule, ListTrouble, PathKind, Reshape};
 use serde_json::json;
 
-use crate::stage::{APPROVED, AWAITING, INITIATING, INTERVAL, Stage, most_at};
+use crate::stage::{INTERVAL, Stage};
+use crate::support::scene::{APPROVED, AWAITING, INITIATING, most_at};
 
 /// Three pages of groups, of which only a few have a consent.
 const GROUPS: usize = 120;

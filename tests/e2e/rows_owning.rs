@@ -6,7 +6,7 @@ use kube::api::{DeleteParams, PostParams};
 use serde_json::json;
 use twinconsent::api::consent::DigitalTwinConsent;
 
-use crate::support::scene::{every_second, link, message, reading};
+use crate::support::scene::{AWAITING, every_second, link, message, reading};
 use crate::support::{Scene, World, eventually};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -22,7 +22,7 @@ pub async fn the_second_consent_for_a_group_waits_in_its_namespace_until_the_fir
     let scene = Scene::of(world, &[&both]).await;
 
     scene.ask("ada", json!({ "accountRef": account })).await;
-    let first = scene.until_told("ada", "Ready=False:AwaitingApproval Initiated=True Approved=False").await;
+    let first = scene.until_told("ada", AWAITING).await;
     let others: Api<DigitalTwinConsent> = Api::namespaced(scene.client.clone(), &elsewhere);
     let second = json!({
         "apiVersion": "twinconsent.io/v1alpha1", "kind": "DigitalTwinConsent", "metadata": { "name": "lovelace" },
@@ -42,7 +42,7 @@ pub async fn the_second_consent_for_a_group_waits_in_its_namespace_until_the_fir
     assert_eq!(scene.posts("ada").len(), 1);
 
     scene.consents().delete("ada", &DeleteParams::default()).await.unwrap();
-    let heir = until(&others, "Ready=False:AwaitingApproval Initiated=True Approved=False").await;
+    let heir = until(&others, AWAITING).await;
     assert_eq!(link(&heir), link(&first), "the same request replays the same link");
     let summary = scene.simulator.group_summary("ada");
     assert_eq!((summary.executed, summary.replayed), (1, 1));

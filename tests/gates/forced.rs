@@ -5,9 +5,8 @@ use std::time::{Duration, Instant};
 use heygen_simulator::MAIN_ACCOUNT;
 use serde_json::{Value, json};
 
-use crate::bystander::{LONG, next_sequence};
 use crate::fleet::{create, groups, until_all, until_requests};
-use crate::support::World;
+use crate::support::{LONG, World};
 
 const CONSENTS: usize = 300;
 const PER_SECOND: usize = 10;
@@ -31,7 +30,7 @@ async fn an_approval_is_seen_within_its_time_although_the_sweep_uses_the_whole_b
     // The fast bucket is used for the last time when the new one is: the record starts where that is long past.
     world.simulator.reset_record();
     until_requests(&world, 150, LONG).await;
-    let since = next_sequence(&world);
+    let since = world.next_request();
     world.simulator.reset_record();
     until_requests(&world, 60, LONG).await;
 
