@@ -6,8 +6,8 @@ use futures::future::join_all;
 use heygen_simulator::{AlreadyBound, BehaviourPatch, FaultAction};
 use serde_json::json;
 
-use crate::stage::{SLOW, Stage};
-use crate::support::scene::{AWAITING, INITIATING, link, message, most_at};
+use crate::stage::Stage;
+use crate::support::scene::{AWAITING, INITIATING, link, message};
 
 const ANSWERS: [(u16, &str); 6] =
     [(200, "ok"), (400, "invalid_parameter"), (403, "forbidden"), (409, "conflict"), (429, "rate_limited"), (500, "internal_error")];
@@ -25,7 +25,9 @@ async fn a_security_code_already_binded_is_waited_out_and_the_approval_is_seen_m
         stage.ask(name, json!({})).await;
         let told = stage.until_told(name, INITIATING).await;
         assert_eq!(message(&told), TOLD, "{name}");
-        is_asked_for_slowly(stage, name, 0).await;
+        stage.is_asked_for_slowly(name, 0).await;
+        stage.until_looked(name, 1).await;
+        assert_eq!(stage.executed(name), 0, "{name}");
         // The person may have the link of before.
         stage.simulator.approve(name).unwrap();
         let approved = stage.until_told(name, "Ready=True:Approved Initiated=False Approved=True").await;
@@ -49,7 +51,9 @@ async fn a_new_link_that_is_refused_as_already_binded_leaves_the_one_of_before()
         stage.change(name, json!({ "requestEpoch": 1 })).await;
         let told = stage.until_told(name, INITIATING).await;
         assert_eq!(message(&told), TOLD, "{name}");
-        is_asked_for_slowly(stage, name, 1).await;
+        stage.is_asked_for_slowly(name, 1).await;
+        stage.until_looked(name, 1).await;
+        assert_eq!(stage.executed(name), 1, "{name}");
         assert!(first.is_some() && link(&stage.get(name).await) == first, "{name}: the link that the person has is shown no more");
         stage.mend(&[name]);
         let second = link(&stage.until_told(name, AWAITING).await);
@@ -72,22 +76,11 @@ async fn a_new_link_is_given_once_the_one_of_before_has_died() {
     let first = link(&stage.until_told("ada", AWAITING).await);
     stage.change("ada", json!({ "requestEpoch": 1 })).await;
     assert_eq!(message(&stage.until_told("ada", INITIATING).await), TOLD);
-    is_asked_for_slowly(&stage, "ada", 1).await;
+    stage.is_asked_for_slowly("ada", 1).await;
+    assert_eq!(stage.executed("ada"), 1);
     stage.simulator.advance(Duration::from_hours(24));
     let second = link(&stage.until_told("ada", AWAITING).await);
     assert!(second.is_some() && second != first);
     assert_eq!(stage.executed("ada"), 2);
     stage.end().await;
-}
-
-/// A request that was told to be refused is repeated at the slow pace, looks go on meanwhile, and only so many were executed.
-async fn is_asked_for_slowly(stage: &Stage, name: &str, executed: u64) {
-    // Those of before and the first that was refused.
-    let (began, before) = (stage.elapsed(), stage.posts(name).len());
-    stage.until_posted(name, before + 1).await;
-    stage.until_looked(name, 1).await;
-    let posts = (stage.posts(name).len() - before) as u64;
-    let most = most_at(SLOW.mul_f64(0.9), stage.elapsed() - began);
-    assert!(posts <= most, "{name}: {posts} more requests for consent, {most} are allowed");
-    assert_eq!(stage.executed(name), executed, "{name}");
 }

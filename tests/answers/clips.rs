@@ -6,7 +6,7 @@ use futures::future::join_all;
 use heygen_simulator::{AccountPatch, BehaviourPatch, MAIN_ACCOUNT};
 use serde_json::{Value, json};
 
-use crate::stage::{INTERVAL, SLOW, Stage};
+use crate::stage::{INTERVAL, Stage};
 use crate::support::scene::{APPROVED, AWAITING, NOT_ENTITLED, link, message, most_at, reading};
 use crate::table::not_entitled;
 
@@ -23,14 +23,11 @@ async fn a_consent_video_waits_for_the_plan_then_for_the_review_and_yields_no_li
     let stage = &owned;
     stage.simulator.change_behaviour(BehaviourPatch { review_time: Some(REVIEW), ..BehaviourPatch::default() }).unwrap();
     join_all(clips().map(|(name, clip)| async move {
-        let began = stage.elapsed();
         stage.ask(name, json!({ "consentVideo": clip })).await;
         let told = stage.until_told(name, NOT_ENTITLED).await;
         assert_eq!(message(&told), not_entitled(Some("forbidden")), "{name}");
-        stage.until_posted(name, 3).await;
         // The first `forbidden` is asked about at the account, and repeated.
-        let (posts, most) = (stage.posts(name).len() as u64, 1 + most_at(SLOW.mul_f64(0.9), stage.elapsed() - began));
-        assert!(posts <= most, "{name}: {posts} requests for consent, {most} are allowed");
+        stage.is_asked_for_slowly(name, 1).await;
         assert_eq!(stage.executed(name), 0, "{name}");
     }))
     .await;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use heygen_simulator::{FaultAction, Reshape};
+use serde_json::json;
 
 use crate::stage::{Stage, most_tries};
 use crate::support::scene::{APPROVED, AWAITING, INITIATING, reading};
@@ -22,7 +23,12 @@ fn readable() -> Vec<(&'static str, FaultAction)> {
 
 /// Shapes of which nothing is believed.
 fn unreadable() -> Vec<(&'static str, FaultAction)> {
+    let both = json!({
+        "data": { "consent_status": "approved", "status": "completed", "url": "https://example.com/no-link" },
+        "error": { "code": "internal_error", "message": "approved" },
+    });
     vec![
+        ("error-beside-data", FaultAction::raw(200, "application/json", both.to_string())),
         ("empty", FaultAction::empty(200)),
         ("empty-gateway", FaultAction::empty(502)),
         ("not-json", FaultAction::not_json(200)),

@@ -100,6 +100,16 @@ impl Stage {
         .await;
     }
 
+    /// Waits for one more consent request for the group, and sees that those from number `first` on come at the slow pace.
+    pub async fn is_asked_for_slowly(&self, group: &str, first: usize) {
+        self.until_posted(group, self.posts(group).len().max(first + 1) + 1).await;
+        let times: Vec<u64> = self.posts(group).iter().skip(first).map(|post| post.real_ms).collect();
+        for pair in times.windows(2) {
+            let pause = Duration::from_millis(pair[1] - pair[0]);
+            assert!(pause >= SLOW.mul_f64(0.88), "{group}: asked again after {pause:?}: {times:?}");
+        }
+    }
+
     /// From now on it is counted how often HeyGen is asked.
     pub fn count(&self) -> Since {
         Since { time: self.elapsed(), request: self.next_request() }

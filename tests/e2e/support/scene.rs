@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use heygen_simulator::{AccountDefinition, FaultAction, FaultRule, GroupDefinition, ListTrouble, PathKind, RecordedRequest};
+use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::api::events::v1::Event;
 use kube::ResourceExt as _;
-use kube::api::{Api, ListParams, Patch, PatchParams};
+use kube::api::{Api, ListParams, Patch, PatchParams, PostParams};
 use kube::runtime::watcher;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -245,6 +246,21 @@ pub fn reading(consent: &DigitalTwinConsent) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
+/// Creates a consent of this name in whatever namespace.
+pub async fn create(consents: &Api<DigitalTwinConsent>, name: &str, spec: &Value) {
+    let new = json!({ "apiVersion": "twinconsent.io/v1alpha1", "kind": "DigitalTwinConsent", "metadata": { "name": name }, "spec": spec });
+    consents.create(&PostParams::default(), &serde_json::from_value(new).unwrap()).await.unwrap();
+}
+
+/// Waits until the conditions of a consent in whatever namespace read like this.
+pub async fn until_reading(consents: &Api<DigitalTwinConsent>, name: &str, expected: &str) -> DigitalTwinConsent {
+    eventually(expected, || async {
+        let consent = consents.get(name).await.map_err(|error| error.to_string())?;
+        if reading(&consent) == expected { Ok(consent) } else { Err(format!("{name}: {}", reading(&consent))) }
+    })
+    .await
+}
+
 /// The message of `Ready`.
 pub fn message(consent: &DigitalTwinConsent) -> String {
     let conditions = &consent.status.as_ref().unwrap().conditions;
@@ -257,6 +273,16 @@ pub fn link(consent: &DigitalTwinConsent) -> Option<String> {
 }
 
 impl World {
+    /// Creates another namespace beside the world's, and returns its name and its consents.
+    pub async fn namespace_beside(&self, suffix: &str) -> (String, Api<DigitalTwinConsent>) {
+        let name = format!("{}-{suffix}", self.namespace);
+        let namespaces: Api<Namespace> = Api::all(self.client.clone());
+        let new = serde_json::from_value(json!({ "metadata": { "name": name } })).unwrap();
+        namespaces.create(&PostParams::default(), &new).await.unwrap();
+        let consents = Api::namespaced(self.client.clone(), &name);
+        (name, consents)
+    }
+
     /// Sets up an account with a key of its own, at HeyGen and in Kubernetes.
     pub async fn separate_account(&self, name: &str, spec: Value) {
         let key = format!("{}_{name}", self.key);
