@@ -41,7 +41,9 @@ async fn a_key_that_is_rotated_at_heygen_first_is_told_by_the_account_until_the_
     let before = versions(&world).await;
     let since = world.next_request();
     world.simulator.set_key(MAIN_ACCOUNT, &new_key).unwrap();
+    let began = Instant::now();
     world.until_account("CredentialsRejected").await;
+    assert!(began.elapsed() < AT_ONCE, "the refusal was told after {:?}", began.elapsed());
     assert!(versions(&world).await == before, "a refused key is the account's affair");
     world.secret(&world.namespace, &world.namespace, &new_key).await;
     goes_on(&world, &names, since, &before, REREAD + AT_ONCE).await;
