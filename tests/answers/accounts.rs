@@ -5,8 +5,9 @@ use std::time::Duration;
 use futures::future::join_all;
 use heygen_simulator::{FaultAction, FaultRule, PathKind};
 
-use crate::stage::{AWAITING, INITIATING, Stage, most_at};
-use crate::support::scene::{message, reading};
+use crate::stage::Stage;
+use crate::support::bystander::{bystander, watch_bystander};
+use crate::support::scene::{AWAITING, INITIATING, message, most_at, reading};
 use crate::table::{Row, TABLE, Told};
 
 const NOT_READY: &str = "Ready=False:AccountNotReady Initiated=False Approved=False Reconciling";
@@ -21,6 +22,7 @@ const OUTAGE: Duration = Duration::from_secs(8);
 async fn an_answer_about_the_key_is_told_by_the_account_and_stops_its_requests() {
     let owned = Stage::start("keys").await;
     let stage = &owned;
+    bystander(stage).await;
     let rows = || TABLE.iter().filter(|row| matches!(row.look, Told::Account(_)));
     assert_eq!(rows().count(), 11);
     let at_a_look = rows().map(|row| key_refused(stage, row, "look", &[]));
@@ -55,8 +57,7 @@ async fn key_refused(stage: &Stage, row: &Row, at: &str, kinds: &[PathKind]) {
     if reason != "Throttled" {
         assert!(message(&consent).contains(account_message(row)), "{account}: {}", message(&consent));
     }
-    // Nothing comes of this time, so there is nothing to wait for: it is what is measured.
-    tokio::time::sleep(OUTAGE).await;
+    watch_bystander(stage, OUTAGE).await;
     let all = stage.requests_of(&account, closed.1).len() as u64;
     // What was under way when the gate closed, one call for each of the two consents, and a probe each half minute.
     let most = 2 + most_at(Duration::from_secs(30), stage.elapsed() - closed.0);

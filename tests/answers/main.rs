@@ -6,12 +6,15 @@
 //! of consent requests that HeyGen executed, and for its link; and it heals once HeyGen answers as it should.
 //!
 //! Whether the operator reads groups singly or by list pages is its own affair: what an answer is about is kept out of the lists
-//! (`Stage::fails_to_read`), so that it has to be read singly, which is what the operator owes to a group that a list leaves out.
+//! (`fails_to_read`), so that it has to be read singly, which is what the operator owes to a group that a list leaves out.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test tells its figures, and a log when it fails")]
 
 mod accounts;
+mod bound;
+mod clips;
+mod late;
 mod lists;
 mod looks;
 mod missing;

@@ -4,11 +4,10 @@
 use futures::future::join_all;
 use heygen_simulator::FaultAction;
 
-use crate::stage::{AWAITING, INITIATING, INTERVAL, SLOW, Stage, most_at, most_tries};
-use crate::support::scene::message;
+use crate::stage::{SLOW, Stage, most_tries};
+use crate::support::scene::{AWAITING, INITIATING, NOT_ENTITLED, message, most_at};
 use crate::table::{Row, TABLE, Told};
 
-const NOT_ENTITLED: &str = "Ready=False:NotEntitled Initiated=False Approved=False Stalled";
 const INVALID: &str = "Ready=False:InvalidRequest Initiated=False Approved=False Stalled";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -16,7 +15,7 @@ async fn a_request_that_fails_is_executed_once_in_the_end_whatever_was_answered_
     let owned = Stage::start("requests").await;
     let stage = &owned;
     join_all(rows().map(|row| async move { stage.account_of_its_own(&row.name()).await })).await;
-    let (began, first) = (stage.elapsed(), stage.next_request());
+    let since = stage.count();
     join_all(rows().map(|row| async move {
         let name = row.name();
         stage.fails_to_ask(&name, FaultAction::error(row.status, row.code, "prose that nobody should repeat"));
@@ -29,19 +28,13 @@ async fn a_request_that_fails_is_executed_once_in_the_end_whatever_was_answered_
     }))
     .await;
 
-    let elapsed = stage.elapsed() - began;
     for row in rows() {
         let name = row.name();
-        let posts = stage.posts(&name).len() as u64;
-        let most = match row.request {
+        stage.is_patient(&name, &since, stage.posts(&name).len() as u64, |elapsed| match row.request {
             Told::Nothing => most_tries(elapsed),
             // The first `forbidden` is asked about at the account, and repeated.
             _ => 1 + most_at(SLOW.mul_f64(0.9), elapsed),
-        };
-        assert!(posts <= most, "{name}: {posts} requests for consent within {elapsed:?}, {most} are allowed");
-        let all = stage.requests_of(&name, first).len() as u64;
-        let most = 2 * most + 2 * most_at(INTERVAL, elapsed);
-        assert!(all <= most, "{name}: {all} requests within {elapsed:?}, {most} are allowed");
+        });
         assert_eq!(stage.executed(&name), 0, "{name}");
     }
 
@@ -74,10 +67,8 @@ fn reading_of(told: Told) -> &'static str {
 /// What the person who must act reads.
 fn message_of(row: &Row) -> Option<String> {
     let correct = "Correct the spec together with a higher requestEpoch.";
-    let check = "HeyGen does not let this account ask for consent to this avatar group. Check that the group belongs to the account and that its plan includes what the spec asks for.";
     match (row.request, row.named()) {
-        (Told::NotEntitled, Some(code)) => Some(format!("HeyGen answers `{code}`. {check}")),
-        (Told::NotEntitled, None) => Some(check.to_owned()),
+        (Told::NotEntitled, _) => Some(row.not_entitled()),
         (Told::InvalidRequest, Some(code)) => Some(format!("HeyGen refuses the request with `{code}`. {correct}")),
         (Told::InvalidRequest, None) => Some(format!("HeyGen refuses the request as it stands. {correct}")),
         _ => None,

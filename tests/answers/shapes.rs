@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use heygen_simulator::{FaultAction, Reshape};
+use serde_json::json;
 
-use crate::stage::{AWAITING, INITIATING, INTERVAL, Stage, most_at, most_tries};
-use crate::support::scene::reading;
+use crate::stage::{Stage, most_tries};
+use crate::support::scene::{APPROVED, AWAITING, INITIATING, reading};
 
 /// Shapes with which the operator goes on as if nothing were odd.
 fn readable() -> Vec<(&'static str, FaultAction)> {
@@ -22,7 +23,12 @@ fn readable() -> Vec<(&'static str, FaultAction)> {
 
 /// Shapes of which nothing is believed.
 fn unreadable() -> Vec<(&'static str, FaultAction)> {
+    let both = json!({
+        "data": { "consent_status": "approved", "status": "completed", "url": "https://example.com/no-link" },
+        "error": { "code": "internal_error", "message": "approved" },
+    });
     vec![
+        ("error-beside-data", FaultAction::raw(200, "application/json", both.to_string())),
         ("empty", FaultAction::empty(200)),
         ("empty-gateway", FaultAction::empty(502)),
         ("not-json", FaultAction::not_json(200)),
@@ -59,7 +65,7 @@ async fn shapes_that_can_be_read_are_read_at_a_look_and_at_a_request() {
         stage.has_its_only_link(name).await;
         assert_eq!(stage.posts(name).len(), 1, "{name}");
         stage.simulator.approve(name).unwrap();
-        stage.until_told(name, crate::stage::APPROVED).await;
+        stage.until_told(name, APPROVED).await;
     }))
     .await;
     owned.end().await;
@@ -74,7 +80,7 @@ async fn nothing_is_concluded_from_a_look_that_cannot_be_read() {
         stage.account_of_its_own(shape).await;
         stage.ask_on(shape, &asked).await;
         stage.until_told(&asked, AWAITING).await;
-        let (began, first) = (stage.elapsed(), stage.next_request());
+        let since = stage.count();
         for name in [&new, &asked] {
             stage.fails_to_read(name, action.clone());
         }
@@ -84,17 +90,13 @@ async fn nothing_is_concluded_from_a_look_that_cannot_be_read() {
         stage.until_read(&new, 3).await;
         stage.until_read(&asked, reads + 2).await;
         assert_eq!(stage.version(&asked).await, before, "{shape}: told {}", reading(&stage.get(&asked).await));
-        let elapsed = stage.elapsed() - began;
-        let (reads, most) = (stage.reads(&new), most_tries(elapsed));
-        assert!(reads <= most, "{shape}: {reads} looks within {elapsed:?}, {most} are allowed");
-        let (all, most) = (stage.requests_of(shape, first).len() as u64, 2 * most + 2 * most_at(INTERVAL, elapsed));
-        assert!(all <= most, "{shape}: {all} requests within {elapsed:?}, {most} are allowed");
+        stage.is_patient(shape, &since, stage.reads(&new), most_tries);
         assert_eq!(stage.posts(&new).len(), 0, "{shape}");
 
         stage.simulator.approve(&asked).unwrap();
-        mend(stage, &[&new, &asked]);
+        stage.mend(&[&new, &asked]);
         stage.until_told(&new, AWAITING).await;
-        stage.until_told(&asked, crate::stage::APPROVED).await;
+        stage.until_told(&asked, APPROVED).await;
         stage.has_its_only_link(&new).await;
         stage.has_its_only_link(&asked).await;
     }))
@@ -111,31 +113,18 @@ async fn a_request_whose_answer_cannot_be_read_is_repeated_and_executed_once() {
     let gave_up = ("gave-up", FaultAction::server_error(504).acting_first());
     join_all(unreadable().into_iter().chain([without_link, odd_link, gave_up]).map(|(shape, action)| async move {
         stage.account_of_its_own(shape).await;
-        let (began, first) = (stage.elapsed(), stage.next_request());
+        let since = stage.count();
         stage.fails_to_ask(shape, action);
         stage.ask_on(shape, shape).await;
         stage.until_told(shape, INITIATING).await;
         stage.until_posted(shape, 3).await;
-        let elapsed = stage.elapsed() - began;
-        let (posts, most) = (stage.posts(shape).len() as u64, most_tries(elapsed));
-        assert!(posts <= most, "{shape}: {posts} requests for consent within {elapsed:?}, {most} are allowed");
-        let (all, most) = (stage.requests_of(shape, first).len() as u64, 2 * most + 2 * most_at(INTERVAL, elapsed));
-        assert!(all <= most, "{shape}: {all} requests within {elapsed:?}, {most} are allowed");
+        stage.is_patient(shape, &since, stage.posts(shape).len() as u64, most_tries);
         assert!(stage.executed(shape) <= 1, "{shape}");
-        mend(stage, &[shape]);
+        stage.mend(&[shape]);
         stage.until_told(shape, AWAITING).await;
         stage.has_its_only_link(shape).await;
         stage.only_told(shape, &[INITIATING, AWAITING]);
     }))
     .await;
     owned.end().await;
-}
-
-/// Removes the rules that name one of these groups; that lists leave them out goes on.
-fn mend(stage: &Stage, groups: &[&str]) {
-    for fault in stage.simulator.faults() {
-        if fault.rule.matcher.group.as_deref().is_some_and(|group| groups.contains(&group)) {
-            stage.simulator.remove_fault(fault.id).unwrap();
-        }
-    }
 }

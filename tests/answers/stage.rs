@@ -3,16 +3,12 @@
 use std::ops::Deref;
 use std::time::{Duration, Instant};
 
-use heygen_simulator::{AccountDefinition, FaultAction, FaultRule, GroupDefinition, ListTrouble, PathKind, RecordedRequest};
+use heygen_simulator::GroupDefinition;
 use serde_json::{Value, json};
 use twinconsent::api::consent::DigitalTwinConsent;
 
-use crate::support::scene::{link, reading};
+use crate::support::scene::{link, most_at, reading};
 use crate::support::{Scene, World, eventually};
-
-pub const AWAITING: &str = "Ready=False:AwaitingApproval Initiated=True Approved=False";
-pub const APPROVED: &str = "Ready=True:Approved Initiated=True Approved=True";
-pub const INITIATING: &str = "Ready=False:Initiating Initiated=False Approved=False Reconciling";
 
 /// How often the accounts look at what waits for a person.
 pub const INTERVAL: Duration = Duration::from_secs(1);
@@ -40,9 +36,10 @@ pub fn most_tries(elapsed: Duration) -> u64 {
     tries
 }
 
-/// How many calls at this pace fit into so much time, with one more for the call at the beginning.
-pub fn most_at(pace: Duration, elapsed: Duration) -> u64 {
-    1 + (elapsed.as_secs_f64() / pace.as_secs_f64()).ceil() as u64
+/// When counting began.
+pub struct Since {
+    time: Duration,
+    request: u64,
 }
 
 /// A scene with a clock.
@@ -78,10 +75,7 @@ impl Stage {
 
     /// A HeyGen account with a key of its own, and the account object of the same name for it.
     pub async fn account_of_its_own(&self, name: &str) {
-        let key = format!("{}_{name}", self.key);
-        self.simulator.create_account(AccountDefinition::new(name, &key)).unwrap();
-        self.secret(&self.namespace, name, &key).await;
-        self.other_account(name, spec()).await;
+        self.separate_account(name, spec()).await;
         self.until_other_account(name, "CredentialsAccepted").await;
     }
 
@@ -92,32 +86,9 @@ impl Stage {
         self.ask_again(name, json!({ "accountRef": { "kind": "HeyGenAccount", "name": account } })).await;
     }
 
-    /// From now on a look at the group gets this: no list shows it, and a single read is answered so.
-    pub fn fails_to_read(&self, group: &str, action: FaultAction) {
-        self.simulator.add_fault(FaultRule::new(action).on(PathKind::Group).group(group)).unwrap();
-        let missing = ListTrouble::ItemMissing { group: group.to_owned() };
-        self.simulator.add_fault(FaultRule::new(FaultAction::List(missing)).on(PathKind::List)).unwrap();
-    }
-
-    /// From now on a consent request for the group gets this.
-    pub fn fails_to_ask(&self, group: &str, action: FaultAction) {
-        self.simulator.add_fault(FaultRule::new(action).on(PathKind::Consent).group(group)).unwrap();
-    }
-
-    /// How often the operator saw the group, singly or in a list.
-    pub fn looked(&self, group: &str) -> u64 {
-        let summary = self.simulator.group_summary(group);
-        summary.reads + summary.listed
-    }
-
     /// Waits until the group was seen so often more, singly or in a list.
     pub async fn until_looked(&self, group: &str, more: u64) {
-        let enough = self.looked(group) + more;
-        eventually("the group is looked at", || async {
-            let looked = self.looked(group);
-            if looked >= enough { Ok(()) } else { Err(format!("{group}: {looked} of {enough}")) }
-        })
-        .await;
+        self.until_read(group, self.reads(group) + more).await;
     }
 
     /// Waits until so many consent requests for the group have come.
@@ -129,15 +100,31 @@ impl Stage {
         .await;
     }
 
-    /// What came with the key of a HeyGen account from this request on.
-    pub fn requests_of(&self, account: &str, since: u64) -> Vec<RecordedRequest> {
-        let requests = self.simulator.requests_since(since).into_iter();
-        requests.filter(|request| request.account.as_deref() == Some(account)).collect()
+    /// Waits for one more consent request for the group, and sees that those from number `first` on come at the slow pace.
+    pub async fn is_asked_for_slowly(&self, group: &str, first: usize) {
+        self.until_posted(group, self.posts(group).len().max(first + 1) + 1).await;
+        let times: Vec<u64> = self.posts(group).iter().skip(first).map(|post| post.real_ms).collect();
+        for pair in times.windows(2) {
+            let pause = Duration::from_millis(pair[1] - pair[0]);
+            assert!(pause >= SLOW.mul_f64(0.88), "{group}: asked again after {pause:?}: {times:?}");
+        }
     }
 
-    /// The number of the next request.
-    pub fn next_request(&self) -> u64 {
-        self.simulator.requests_since(0).last().map_or(0, |last| last.sequence + 1)
+    /// From now on it is counted how often HeyGen is asked.
+    pub fn count(&self) -> Since {
+        Since { time: self.elapsed(), request: self.next_request() }
+    }
+
+    /// So many tries for one group are no more than are allowed in the time since then, and neither is all that came with the key of
+    /// this HeyGen account.
+    pub fn is_patient(&self, account: &str, since: &Since, tries: u64, allowed: impl Fn(Duration) -> u64) {
+        let all = self.requests_of(account, since.request).len() as u64;
+        let elapsed = self.elapsed() - since.time;
+        let most = allowed(elapsed);
+        assert!(tries <= most, "{account}: {tries} tries for a group within {elapsed:?}, {most} are allowed");
+        // Two groups at the most, a pass over the list a second, and the account's probes.
+        let most = 2 * most + 2 * most_at(INTERVAL, elapsed);
+        assert!(all <= most, "{account}: {all} requests within {elapsed:?}, {most} are allowed");
     }
 
     /// The consent was asked for once, under one key, and shows the one link that HeyGen gave out.

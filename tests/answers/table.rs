@@ -40,6 +40,19 @@ impl Row {
             code => Some(code),
         }
     }
+
+    /// What the person who must act reads where the row means `NotEntitled`.
+    pub fn not_entitled(&self) -> String {
+        not_entitled(self.named())
+    }
+}
+
+/// What the person who must act reads when HeyGen refuses a group or a feature with this code.
+pub fn not_entitled(code: Option<&str>) -> String {
+    let named = code.map(|code| format!("HeyGen answers `{code}`. ")).unwrap_or_default();
+    format!(
+        "{named}HeyGen does not let this account ask for consent to this avatar group. Check that the group belongs to the account and that its plan includes what the spec asks for."
+    )
 }
 
 const fn row(code: &'static str, status: u16, look: Told, request: Told) -> Row {

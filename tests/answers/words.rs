@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use heygen_simulator::{FaultAction, GroupDefinition, GroupError, GroupPatch};
+use heygen_simulator::person::{self, Decision};
+use heygen_simulator::{BehaviourPatch, GroupDefinition, GroupError, GroupPatch, OptionalFields};
 use serde_json::json;
 
-use crate::stage::{APPROVED, AWAITING, INITIATING, INTERVAL, SLOW, Stage, most_at};
-use crate::support::scene::{link, message};
+use crate::stage::{INTERVAL, Stage};
+use crate::support::scene::{APPROVED, AWAITING, INITIATING, link, message, most_at};
 
 /// The name, what happens to the group, what is told, and what the person who must act reads.
 type Scenario = (&'static str, GroupPatch, &'static str, &'static str);
@@ -78,65 +79,70 @@ async fn what_happens_to_a_group_is_told_with_what_to_do_and_asks_nobody_again()
     owned.end().await;
 }
 
-/// The status and the code of "security code already binded" are unknown: every one of them is read alike.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_security_code_already_binded_is_waited_out_and_the_approval_is_seen_meanwhile() {
-    let owned = Stage::start("bound").await;
+async fn a_twin_without_a_word_is_not_taken_for_consent() {
+    let owned = Stage::start("wordless").await;
     let stage = &owned;
-    let answers =
-        [(200, "ok"), (400, "invalid_parameter"), (403, "forbidden"), (409, "conflict"), (429, "rate_limited"), (500, "internal_error")];
-    join_all(answers.map(|(status, code)| async move {
-        let name = &format!("bound-{status}");
+    join_all([("absent", OptionalFields::Absent), ("null", OptionalFields::Null)].map(|(name, optional_fields)| async move {
+        let wordless = GroupDefinition { consent_status: None, keeps_consent_status: true, optional_fields, ..GroupDefinition::twin(name) };
+        stage.simulator.create_group(wordless).unwrap();
         let began = stage.elapsed();
-        stage.fails_to_ask(name, FaultAction::already_bound(status, code));
-        stage.ask(name, json!({})).await;
-        let told = stage.until_told(name, INITIATING).await;
-        assert!(!message(&told).is_empty(), "{name}");
-        stage.until_posted(name, 2).await;
-        let (posts, most) = (stage.posts(name).len() as u64, most_at(SLOW.mul_f64(0.9), stage.elapsed() - began));
-        assert!(posts <= most, "{name}: {posts} requests for consent, {most} are allowed");
-        assert_eq!(stage.executed(name), 0, "{name}");
-        // The person may have the link of before.
+        stage.ask_again(name, json!({})).await;
+        stage.until_told(name, AWAITING).await;
+        stage.until_looked(name, 3).await;
+        // A word that the list lacks is looked for by a single read.
+        let (reads, most) = (stage.reads(name), 2 + 2 * most_at(INTERVAL, stage.elapsed() - began));
+        assert!(reads <= most, "{name}: {reads} looks, {most} are allowed");
+        assert_eq!(stage.posts(name).len(), 1, "{name}");
+        stage.has_its_only_link(name).await;
+        stage.only_told(name, &[INITIATING, AWAITING]);
         stage.simulator.approve(name).unwrap();
-        let approved = stage.until_told(name, "Ready=True:Approved Initiated=False Approved=True").await;
-        assert_eq!(link(&approved), None, "{name}");
-        stage.until_looked(name, 2).await;
-        assert_eq!(stage.executed(name), 0, "{name}: asked after the approval");
+        stage.until_told(name, APPROVED).await;
     }))
     .await;
     owned.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_consent_video_without_the_plan_for_it_is_not_entitled_until_the_plan_is_there() {
-    let stage = Stage::start("clip").await;
+async fn an_approval_stands_when_heygen_says_no_word_any_more() {
+    let stage = Stage::start("silent").await;
     let began = stage.elapsed();
-    stage.ask("clip", json!({ "consentVideo": { "url": "https://example.com/clip.mp4" } })).await;
-    let told = stage.until_told("clip", "Ready=False:NotEntitled Initiated=False Approved=False Stalled").await;
-    assert!(message(&told).contains("its plan includes what the spec asks for"), "{}", message(&told));
-    stage.until_posted("clip", 3).await;
-    let (posts, most) = (stage.posts("clip").len() as u64, 1 + most_at(SLOW.mul_f64(0.9), stage.elapsed() - began));
-    assert!(posts <= most, "{posts} requests for consent, {most} are allowed");
-    assert_eq!(stage.executed("clip"), 0);
-    let entitled = heygen_simulator::AccountPatch { enterprise: Some(true), ..Default::default() };
-    stage.simulator.patch_account(heygen_simulator::MAIN_ACCOUNT, entitled).unwrap();
-    stage.until_told("clip", APPROVED).await;
-    assert_eq!(stage.executed("clip"), 1);
+    stage.ask("silent", json!({})).await;
+    stage.until_told("silent", AWAITING).await;
+    stage.simulator.approve("silent").unwrap();
+    let approved = stage.until_told("silent", APPROVED).await.metadata.resource_version;
+    stage.simulator.set_consent_status("silent", None).unwrap();
+    stage.until_looked("silent", 4).await;
+    assert_eq!(stage.version("silent").await, approved, "written although nothing had changed");
+    let (reads, most) = (stage.reads("silent"), 2 + 2 * most_at(INTERVAL, stage.elapsed() - began));
+    assert!(reads <= most, "{reads} looks, {most} are allowed");
+    assert_eq!(stage.posts("silent").len(), 1);
+    stage.has_its_only_link("silent").await;
+    stage.only_told("silent", &[INITIATING, AWAITING, APPROVED]);
     stage.end().await;
 }
 
+/// The person is sent on when the recording is done; what HeyGen makes of it comes later, or never.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_twin_without_a_word_is_not_taken_for_consent() {
-    let stage = Stage::start("wordless").await;
-    let wordless = GroupDefinition { consent_status: None, keeps_consent_status: true, ..GroupDefinition::twin("wordless") };
-    stage.simulator.create_group(wordless).unwrap();
-    stage.ask_again("wordless", json!({})).await;
-    stage.until_told("wordless", AWAITING).await;
-    stage.until_looked("wordless", 3).await;
-    stage.has_its_only_link("wordless").await;
-    stage.only_told("wordless", &[INITIATING, AWAITING]);
-    stage.simulator.approve("wordless").unwrap();
-    stage.until_told("wordless", APPROVED).await;
+async fn a_person_who_has_recorded_is_awaited_until_the_review_is_over() {
+    const REVIEW: Duration = Duration::from_hours(24 * 30);
+    let stage = Stage::start("review").await;
+    let review = BehaviourPatch { review_time: Some(REVIEW), ..BehaviourPatch::default() };
+    stage.simulator.change_behaviour(review).unwrap();
+    let began = stage.elapsed();
+    stage.ask("reviewed", json!({ "rerouteURL": "https://example.com/thanks" })).await;
+    let awaiting = stage.until_told("reviewed", AWAITING).await;
+    let landed = person::play(&link(&awaiting).unwrap(), Decision::Consents, Duration::ZERO).await.unwrap();
+    assert_eq!(landed, "https://example.com/thanks");
+    stage.until_looked("reviewed", 4).await;
+    assert_eq!(stage.version("reviewed").await, awaiting.metadata.resource_version, "written although nothing had changed");
+    let (reads, most) = (stage.reads("reviewed"), 2 + most_at(INTERVAL, stage.elapsed() - began));
+    assert!(reads <= most, "{reads} looks, {most} are allowed");
+    assert_eq!(stage.posts("reviewed").len(), 1);
+    stage.simulator.advance(REVIEW);
+    stage.until_told("reviewed", APPROVED).await;
+    stage.has_its_only_link("reviewed").await;
+    stage.only_told("reviewed", &[INITIATING, AWAITING, APPROVED]);
     stage.end().await;
 }
 
@@ -146,7 +152,7 @@ async fn a_link_that_dies_is_told_and_not_asked_for_again() {
     let mut account = crate::stage::spec();
     account["linkLifetime"] = json!("2s");
     let stage = Stage::with_account("lifetime", account).await;
-    let lifetime = heygen_simulator::BehaviourPatch { link_lifetime: Some(Duration::from_secs(1)), ..Default::default() };
+    let lifetime = BehaviourPatch { link_lifetime: Some(Duration::from_secs(1)), ..Default::default() };
     stage.simulator.change_behaviour(lifetime).unwrap();
     stage.ask("dead", json!({})).await;
     let told = stage.until_told("dead", "Ready=False:LinkExpired Initiated=True Approved=False LinkExpired").await;

@@ -13,7 +13,7 @@ use tokio::sync::{Mutex, MutexGuard, watch};
 use tokio::task::JoinHandle;
 use twinconsent::api::consent::DigitalTwinConsent;
 
-use crate::support::{DEADLINE, World, condition, eventually_within};
+use crate::support::{DEADLINE, LONG, World, condition, eventually_within};
 
 /// A rate that gets in nobody's way, at the intervals of a default account.
 pub fn generous_account() -> serde_json::Value {
@@ -73,6 +73,19 @@ pub async fn until_requests(world: &World, count: u64, deadline: Duration) {
     eventually_within(deadline, "requests at HeyGen", || async {
         let requests = world.simulator.summary().requests;
         if requests >= count { Ok(()) } else { Err(requests) }
+    })
+    .await;
+}
+
+/// Waits until every group of these has been shown by a page of the list or read since the record was reset.
+pub async fn until_each_is_looked_at(world: &World, names: &[String]) {
+    eventually_within(LONG, "each group is looked at", || async {
+        let looked_at = |name: &&String| {
+            let group = world.simulator.group_summary(name);
+            group.reads + group.listed > 0
+        };
+        let missing = names.len() - names.iter().filter(looked_at).count();
+        if missing == 0 { Ok(()) } else { Err(format!("{missing} were not")) }
     })
     .await;
 }

@@ -1,17 +1,23 @@
 //! The pipeline of the examples, without its containers: what they would run, run here, with the rights that they would have.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tempfile::NamedTempFile;
 
-use crate::cluster::{self, Cluster};
+use crate::cluster::Cluster;
 use crate::manifests;
 
 const NAMESPACE: &str = "default";
 
+/// How long a step may take until it waits.
+const DEADLINE: Duration = Duration::from_secs(30);
+
 /// Runs the init containers of the example's Job one after the other, as the Job's ServiceAccount, while the operator's part is played by hand.
+///
+/// Each of them waits already when its wish comes true; `kubectl` logs its requests, and so tells when it does.
 pub fn the_pipeline_waits(cluster: &Cluster) {
     let yaml = manifests::read("examples/pipeline-that-waits.yaml");
     let objects: Vec<Value> = serde_saphyr::from_multiple(&yaml).expect("YAML");
@@ -26,26 +32,29 @@ pub fn the_pipeline_waits(cluster: &Cluster) {
     let account = job["serviceAccountName"].as_str().expect("a ServiceAccount");
     let kubeconfig = cluster.plane().service_account_kubeconfig(NAMESPACE, account).expect("a login");
     let steps = job["initContainers"].as_array().expect("init containers");
-    let mut commands = steps.iter().map(|step| {
+    let logs: Vec<NamedTempFile> = steps.iter().map(|_| NamedTempFile::new().expect("a log")).collect();
+    let [of_the_object, of_the_condition] = logs.as_slice() else { panic!("the example has {} steps", steps.len()) };
+    let mut commands = steps.iter().zip(&logs).map(|(step, log)| {
         let mut command = cluster.plane().kubectl();
         // The last --timeout counts: the example's are longer than a failing test should take.
-        command.env("KUBECONFIG", &kubeconfig).args(["--namespace", NAMESPACE]).args(arguments(step)).arg("--timeout=30s");
+        command.env("KUBECONFIG", &kubeconfig).args(["--namespace", NAMESPACE]).args(arguments(step)).args(["--timeout=30s", "-v=6"]);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log.reopen().expect("a log"));
         command
     });
 
     thread::scope(|scope| {
         let pipeline = scope.spawn(move || commands.try_for_each(finished));
-        // Each step begins before its wish comes true at least sometimes; either order must do.
-        thread::sleep(Duration::from_millis(300));
+        until_logged(of_the_object, "404 Not Found");
         cluster.create(consent);
-        thread::sleep(Duration::from_millis(300));
+        until_logged(of_the_condition, "watch=true");
         assert!(!pipeline.is_finished(), "the pipeline went on before the person was asked");
         let name = consent["metadata"]["name"].as_str().expect("a name");
         let ready = json!({ "type": "Ready", "status": "True", "reason": "AwaitingApproval", "message": "", "lastTransitionTime": "2026-01-02T03:04:05Z" });
         let answer =
             cluster.patch_status("DigitalTwinConsent", NAMESPACE, name, &json!({ "observedGeneration": 1, "conditions": [ready] }));
         assert_eq!(answer.stderr, "");
-        assert_eq!(pipeline.join().expect("a pipeline"), Ok(()));
+        let finished = pipeline.join().expect("a pipeline");
+        assert!(finished.is_ok(), "{finished:?}: {}", logs.iter().map(text).collect::<String>());
     });
 }
 
@@ -58,7 +67,19 @@ fn arguments(container: &Value) -> Vec<&str> {
     container["args"].as_array().expect("arguments").iter().map(|argument| argument.as_str().expect("text")).collect()
 }
 
-fn finished(command: Command) -> Result<(), String> {
-    let answer = cluster::run(command, "");
-    if answer.succeeded { Ok(()) } else { Err(answer.stderr) }
+fn finished(mut command: Command) -> Result<(), String> {
+    let status = command.status().expect("kubectl starts");
+    if status.success() { Ok(()) } else { Err(status.to_string()) }
+}
+
+fn until_logged(log: &NamedTempFile, what: &str) {
+    let began = Instant::now();
+    while !text(log).contains(what) {
+        assert!(began.elapsed() < DEADLINE, "never logged: {what}; only: {}", text(log));
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn text(log: &NamedTempFile) -> String {
+    std::fs::read_to_string(log.path()).expect("a log")
 }

@@ -6,9 +6,7 @@ use heygen_simulator::{FaultAction, FaultRule, PathKind, Reshape};
 use serde_json::json;
 
 use crate::support::Scene;
-
-const AWAITING: &str = "Ready=False:AwaitingApproval Initiated=True Approved=False";
-const INITIATING: &str = "Ready=False:Initiating Initiated=False Approved=False Reconciling";
+use crate::support::scene::{APPROVED, AWAITING, INITIATING};
 
 /// Each with the name of the group that gets it.
 fn unbelievable() -> Vec<(&'static str, FaultAction)> {
@@ -37,7 +35,7 @@ fn unbelievable() -> Vec<(&'static str, FaultAction)> {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unbelievable_look_leads_to_no_request_and_later_ones_change_nothing() {
     let scene = Scene::start("looks").await;
-    add(&scene, PathKind::Group);
+    unbelievable().into_iter().for_each(|(name, fault)| scene.fails_to_read(name, fault));
     for (name, _) in unbelievable() {
         scene.ask(name, json!({})).await;
     }
@@ -57,9 +55,9 @@ async fn an_unbelievable_look_leads_to_no_request_and_later_ones_change_nothing(
 
     for name in &names {
         scene.simulator.approve(name).unwrap();
-        scene.until_told(name, "Ready=True:Approved Initiated=True Approved=True").await;
+        scene.until_told(name, APPROVED).await;
     }
-    add(&scene, PathKind::Group);
+    unbelievable().into_iter().for_each(|(name, fault)| scene.fails_to_read(name, fault));
     scene.left_alone(&names).await;
     scene.end().await;
 }
@@ -67,9 +65,8 @@ async fn an_unbelievable_look_leads_to_no_request_and_later_ones_change_nothing(
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unbelievable_answer_to_a_request_is_asked_for_again_with_the_same_key() {
     let scene = Scene::start("answers").await;
-    add(&scene, PathKind::Consent);
-    let without_link = FaultRule::new(FaultAction::Reshape(Reshape::UrlIsMissing)).on(PathKind::Consent).group("without-link");
-    scene.simulator.add_fault(without_link).unwrap();
+    unbelievable().into_iter().for_each(|(name, fault)| scene.fails_to_ask(name, fault));
+    scene.fails_to_ask("without-link", FaultAction::Reshape(Reshape::UrlIsMissing));
     scene.ask("without-link", json!({})).await;
     for (name, _) in unbelievable() {
         scene.ask(name, json!({})).await;
@@ -120,12 +117,6 @@ async fn a_word_from_a_list_that_never_ends_makes_no_photo_group() {
         scene.until_told(name, "Ready=True:ConsentNotRequired Initiated=False Approved=False").await;
     }
     scene.end().await;
-}
-
-fn add(scene: &Scene, kind: PathKind) {
-    for (name, fault) in unbelievable() {
-        scene.simulator.add_fault(FaultRule::new(fault).on(kind).group(name)).unwrap();
-    }
 }
 
 /// Three quarters of 1 s, 2 s, 4 s … lie between the tries for a group, at the least.

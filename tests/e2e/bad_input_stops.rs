@@ -5,10 +5,8 @@ use std::time::{Duration, Instant};
 use heygen_simulator::{FaultAction, FaultRule, GroupDefinition, PathKind};
 use serde_json::json;
 
-use crate::support::scene::{link, reading};
+use crate::support::scene::{AWAITING, link, reading};
 use crate::support::{World, eventually};
-
-const AWAITING: &str = "Ready=False:AwaitingApproval Initiated=True Approved=False";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_under_way_at_the_end_is_recorded_and_nothing_new_is_begun() {

@@ -6,12 +6,11 @@ use kube::Api;
 use kube::api::{Patch, PatchParams, PostParams};
 use serde_json::json;
 
-use crate::support::scene::{every_second, message};
+use crate::support::scene::{APPROVED, AWAITING, INITIATING, every_second, message};
 use crate::support::{Scene, World, eventually_within};
 
 const NOT_READY: &str = "Ready=False:AccountNotReady Initiated=False Approved=False Reconciling";
 const NOT_ALLOWED: &str = "Ready=False:AccountNotAllowed Initiated=False Approved=False Reconciling";
-const AWAITING: &str = "Ready=False:AwaitingApproval Initiated=True Approved=False";
 
 #[tokio::test(flavor = "multi_thread")]
 pub async fn a_consent_names_the_account_then_the_secret_then_the_key_that_is_missing() {
@@ -65,7 +64,7 @@ async fn a_key_that_is_refused_before_the_request_is_told_and_a_rotation_heals_a
     scene.simulator.set_key(MAIN_ACCOUNT, new_key).unwrap();
     scene.simulator.approve("ada").unwrap();
     let began = std::time::Instant::now();
-    scene.until_told("ada", "Ready=True:Approved Initiated=True Approved=True").await;
+    scene.until_told("ada", APPROVED).await;
     assert!(began.elapsed().as_secs() < 30, "it waited for the regular re-reading: {:?}", began.elapsed());
     assert!(scene.simulator.summary().by_status[&401] <= 3);
     assert_eq!(scene.versions("ada").len(), 3, "created, AwaitingApproval, Approved: the key changed the account alone");
@@ -94,7 +93,7 @@ async fn a_key_is_never_sent_in_the_clear_unless_that_is_allowed() {
     account["baseURL"] = json!(scene.base_url.replace("http://", "https://"));
     scene.cluster_account(account).await;
     // The simulator speaks no TLS: the account is usable and HeyGen cannot be reached.
-    scene.until_told("ada", "Ready=False:Initiating Initiated=False Approved=False Reconciling").await;
+    scene.until_told("ada", INITIATING).await;
     scene.end().await;
 }
 

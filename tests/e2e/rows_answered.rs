@@ -1,13 +1,12 @@
 //! What HeyGen says about the person: approved, waived, not required, refused, failed, and words that nobody knows.
 
+use std::time::Duration;
+
 use heygen_simulator::{GroupDefinition, GroupPatch, Look};
 use serde_json::json;
 
-use crate::support::scene::{every_second, link};
+use crate::support::scene::{APPROVED, AWAITING, INITIATING, every_second, link, most_at};
 use crate::support::{Scene, World};
-
-const AWAITING: &str = "Ready=False:AwaitingApproval Initiated=True Approved=False";
-const APPROVED: &str = "Ready=True:Approved Initiated=True Approved=True";
 
 #[tokio::test(flavor = "multi_thread")]
 pub async fn both_words_for_an_approval_are_one() {
@@ -57,11 +56,18 @@ pub async fn a_waiver_by_word_and_one_by_silence_need_no_request() {
         scene.simulator.create_group(GroupDefinition { consent_status: word, ..GroupDefinition::twin(name) }).unwrap();
         scene.ask_again(name, json!({ "accountRef": account })).await;
     }
+    let began = std::time::Instant::now();
     for name in ["ada", "bob"] {
         scene.until_told(name, "Ready=True:ConsentWaived Initiated=False Approved=True").await;
     }
     scene.left_alone(&["ada", "bob"]).await;
-    assert_eq!(scene.posts("ada").len() + scene.posts("bob").len(), 0);
+    for name in ["ada", "bob"] {
+        // One look before anything is told; of a word that the list lacks, a single read as well.
+        let (reads, most) = (scene.reads(name), 2 + 2 * most_at(Duration::from_secs(1), began.elapsed()));
+        assert!(reads <= most, "{name}: {reads} looks, {most} are allowed");
+        assert_eq!((scene.posts(name).len(), scene.executed(name)), (0, 0), "{name}");
+        assert_eq!(scene.versions(name).len(), 2, "{name}: created, told");
+    }
     scene.end().await;
 }
 
@@ -77,7 +83,7 @@ pub async fn only_a_group_of_nothing_but_photos_needs_no_consent() {
     }
     scene.until_told("photos", "Ready=True:ConsentNotRequired Initiated=False Approved=False").await;
     scene.until_told("mixed", AWAITING).await;
-    scene.until_told("empty", "Ready=False:Initiating Initiated=False Approved=False Reconciling").await;
+    scene.until_told("empty", INITIATING).await;
     scene.left_alone(&["photos", "mixed", "empty"]).await;
     assert_eq!(["photos", "mixed", "empty"].map(|name| scene.executed(name)), [0, 1, 0]);
 

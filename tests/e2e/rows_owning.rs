@@ -1,35 +1,24 @@
 //! One owner of a group, across namespaces.
 
-use k8s_openapi::api::core::v1::Namespace;
-use kube::Api;
-use kube::api::{DeleteParams, PostParams};
+use kube::api::DeleteParams;
 use serde_json::json;
-use twinconsent::api::consent::DigitalTwinConsent;
 
-use crate::support::scene::{every_second, link, message, reading};
-use crate::support::{Scene, World, eventually};
+use crate::support::scene::{AWAITING, create, every_second, link, message, until_reading};
+use crate::support::{Scene, World};
 
 #[tokio::test(flavor = "multi_thread")]
 pub async fn the_second_consent_for_a_group_waits_in_its_namespace_until_the_first_is_gone() {
     let world = World::without_account("owner").await;
     world.cluster_account(every_second()).await;
-    let elsewhere = format!("{}-elsewhere", world.namespace);
-    let namespaces: Api<Namespace> = Api::all(world.client.clone());
-    let new = serde_json::from_value(json!({ "metadata": { "name": elsewhere } })).unwrap();
-    namespaces.create(&PostParams::default(), &new).await.unwrap();
+    let (elsewhere, others) = world.namespace_beside("elsewhere").await;
     let both = format!("--watch-namespaces={},{elsewhere}", world.namespace);
     let account = json!({ "kind": "ClusterHeyGenAccount", "name": world.namespace });
     let scene = Scene::of(world, &[&both]).await;
 
     scene.ask("ada", json!({ "accountRef": account })).await;
-    let first = scene.until_told("ada", "Ready=False:AwaitingApproval Initiated=True Approved=False").await;
-    let others: Api<DigitalTwinConsent> = Api::namespaced(scene.client.clone(), &elsewhere);
-    let second = json!({
-        "apiVersion": "twinconsent.io/v1alpha1", "kind": "DigitalTwinConsent", "metadata": { "name": "lovelace" },
-        "spec": { "groupID": "ada", "accountRef": account },
-    });
-    others.create(&PostParams::default(), &serde_json::from_value(second).unwrap()).await.unwrap();
-    let duplicate = until(&others, "Ready=False:DuplicateAvatarGroup Initiated=False Approved=False Stalled").await;
+    let first = scene.until_told("ada", AWAITING).await;
+    create(&others, "lovelace", &json!({ "groupID": "ada", "accountRef": account })).await;
+    let duplicate = until_reading(&others, "lovelace", "Ready=False:DuplicateAvatarGroup Initiated=False Approved=False Stalled").await;
     let text = serde_json::to_string(&duplicate.status).unwrap();
     assert!(
         !text.contains(&format!("{}\"", scene.namespace)) && !text.contains(&format!("{}/", scene.namespace)),
@@ -42,17 +31,9 @@ pub async fn the_second_consent_for_a_group_waits_in_its_namespace_until_the_fir
     assert_eq!(scene.posts("ada").len(), 1);
 
     scene.consents().delete("ada", &DeleteParams::default()).await.unwrap();
-    let heir = until(&others, "Ready=False:AwaitingApproval Initiated=True Approved=False").await;
+    let heir = until_reading(&others, "lovelace", AWAITING).await;
     assert_eq!(link(&heir), link(&first), "the same request replays the same link");
     let summary = scene.simulator.group_summary("ada");
     assert_eq!((summary.executed, summary.replayed), (1, 1));
     scene.end().await;
-}
-
-async fn until(api: &Api<DigitalTwinConsent>, expected: &str) -> DigitalTwinConsent {
-    eventually(expected, || async {
-        let consent = api.get("lovelace").await.map_err(|error| error.to_string())?;
-        if reading(&consent) == expected { Ok(consent) } else { Err(reading(&consent)) }
-    })
-    .await
 }

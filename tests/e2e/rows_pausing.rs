@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::support::Scene;
+use crate::support::scene::{APPROVED, AWAITING};
 
 #[tokio::test(flavor = "multi_thread")]
 pub async fn a_consent_that_is_suspended_before_any_look_asks_nothing_until_it_is_resumed() {
@@ -15,7 +16,7 @@ pub async fn a_consent_that_is_suspended_before_any_look_asks_nothing_until_it_i
     assert_eq!((scene.reads("ada"), scene.posts("ada").len()), (0, 0));
     assert_eq!(scene.versions("ada").len(), 2, "created, told");
     scene.change("ada", json!({ "suspend": null })).await;
-    scene.until_told("ada", "Ready=False:AwaitingApproval Initiated=True Approved=False").await;
+    scene.until_told("ada", AWAITING).await;
     scene.end().await;
 }
 
@@ -24,7 +25,7 @@ async fn a_consent_that_is_suspended_later_keeps_its_status_until_it_is_resumed(
     let scene = Scene::start("suspended-later").await;
     scene.ask("ada", json!({})).await;
     scene.ask("bob", json!({})).await;
-    let awaiting = "Ready=False:AwaitingApproval Initiated=True Approved=False";
+    let awaiting = AWAITING;
     scene.until_told("ada", awaiting).await;
     scene.change("ada", json!({ "suspend": true })).await;
     let suspended = scene.until_told("ada", &format!("{awaiting} Suspended")).await;
@@ -35,7 +36,7 @@ async fn a_consent_that_is_suspended_later_keeps_its_status_until_it_is_resumed(
     assert_eq!(later.metadata.resource_version, suspended.metadata.resource_version);
     assert!(scene.reads("ada") <= reads + 1, "one look may have been under way");
     scene.change("ada", json!({ "suspend": false })).await;
-    scene.until_told("ada", "Ready=True:Approved Initiated=True Approved=True").await;
+    scene.until_told("ada", APPROVED).await;
     assert_eq!(scene.executed("ada"), 1);
     scene.end().await;
 }

@@ -2,11 +2,8 @@
 
 use serde_json::json;
 
-use crate::support::scene::{link, reading};
+use crate::support::scene::{APPROVED, AWAITING, link, reading};
 use crate::support::{Scene, World};
-
-const AWAITING: &str = "Ready=False:AwaitingApproval Initiated=True Approved=False";
-const APPROVED: &str = "Ready=True:Approved Initiated=True Approved=True";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_look_is_forced_by_annotation_and_echoed_also_when_nothing_has_changed() {

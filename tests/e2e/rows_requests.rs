@@ -3,10 +3,8 @@
 use heygen_simulator::{AccountPatch, FaultAction, FaultRule, MAIN_ACCOUNT, PathKind};
 use serde_json::json;
 
-use crate::support::scene::{message, reading};
+use crate::support::scene::{APPROVED, AWAITING, INITIATING, NOT_ENTITLED, message, reading};
 use crate::support::{Scene, World};
-
-const AWAITING: &str = "Ready=False:AwaitingApproval Initiated=True Approved=False";
 
 #[tokio::test(flavor = "multi_thread")]
 pub async fn a_request_that_heygen_calls_invalid_names_the_field_and_heals_when_heygen_changes_its_mind() {
@@ -43,23 +41,21 @@ async fn a_url_that_the_validation_rules_let_pass_and_nobody_can_open_is_never_s
 #[tokio::test(flavor = "multi_thread")]
 pub async fn what_an_account_is_not_entitled_to_stops_one_object_and_no_neighbour() {
     let scene = Scene::start("entitled").await;
-    let denied = FaultAction::error(403, "resource_access_denied", "not yours");
-    let denied = scene.simulator.add_fault(FaultRule::new(denied).on(PathKind::Group).group("foreign")).unwrap();
+    scene.fails_to_read("foreign", FaultAction::error(403, "resource_access_denied", "not yours"));
     scene.ask("foreign", json!({})).await;
     scene.ask("clip", json!({ "consentVideo": { "assetID": "clip-1" } })).await;
     scene.ask("neighbour", json!({})).await;
-    let stalled = "Ready=False:NotEntitled Initiated=False Approved=False Stalled";
-    let foreign = scene.until_told("foreign", stalled).await;
+    let foreign = scene.until_told("foreign", NOT_ENTITLED).await;
     assert!(message(&foreign).contains("`resource_access_denied`"), "{}", message(&foreign));
-    scene.until_told("clip", stalled).await;
+    scene.until_told("clip", NOT_ENTITLED).await;
     scene.until_told("neighbour", AWAITING).await;
     scene.simulator.approve("neighbour").unwrap();
-    scene.until_told("neighbour", "Ready=True:Approved Initiated=True Approved=True").await;
+    scene.until_told("neighbour", APPROVED).await;
     scene.left_alone(&["foreign", "clip"]).await;
     assert_eq!((scene.executed("foreign"), scene.executed("clip")), (0, 0));
     scene.until_account("CredentialsAccepted").await;
 
-    scene.simulator.remove_fault(denied).unwrap();
+    scene.mend(&["foreign"]);
     scene.simulator.patch_account(MAIN_ACCOUNT, AccountPatch { enterprise: Some(true), ..AccountPatch::default() }).unwrap();
     scene.until_told("foreign", AWAITING).await;
     scene.until_it("clip", "asked", |consent| reading(consent).contains("Initiated=True")).await;
@@ -74,10 +70,10 @@ pub async fn a_request_that_waits_for_its_turn_says_so_and_costs_one_write_more(
     });
     let scene = Scene::of(World::with_account("limited", account).await, &[]).await;
     scene.ask("ada", json!({})).await;
-    scene.until_told("ada", "Ready=False:Initiating Initiated=False Approved=False Reconciling").await;
+    scene.until_told("ada", INITIATING).await;
     scene.until_told("ada", AWAITING).await;
     scene.simulator.approve("ada").unwrap();
-    scene.until_told("ada", "Ready=True:Approved Initiated=True Approved=True").await;
+    scene.until_told("ada", APPROVED).await;
     scene.left_alone(&["ada"]).await;
     let told: Vec<String> = scene.versions("ada").iter().map(reading).collect();
     assert_eq!(told.len(), 4, "created, Initiating, AwaitingApproval, Approved: {told:?}");

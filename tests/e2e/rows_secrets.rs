@@ -6,10 +6,9 @@ use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 use twinconsent::api::OWNER_UID_LABEL;
 
-use crate::support::scene::{link, message};
+use crate::support::scene::{AWAITING, link, message};
 use crate::support::{OPERATOR_NAMESPACE, Scene, World, plane};
 
-const AWAITING: &str = "Ready=False:AwaitingApproval Initiated=True Approved=False";
 const NOT_WRITABLE: &str = "Ready=False:LinkSecretNotWritable Initiated=False Approved=False Stalled";
 
 #[tokio::test(flavor = "multi_thread")]

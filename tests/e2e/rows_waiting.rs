@@ -7,10 +7,8 @@ use jiff::SignedDuration;
 use serde_json::json;
 use twinconsent::clock;
 
-use crate::support::scene::{every_second, link, message};
+use crate::support::scene::{APPROVED, AWAITING, every_second, link, message};
 use crate::support::{Scene, World};
-
-const AWAITING: &str = "Ready=False:AwaitingApproval Initiated=True Approved=False";
 
 #[tokio::test(flavor = "multi_thread")]
 pub async fn a_person_is_awaited_and_a_pipeline_may_go_on_meanwhile() {
@@ -42,7 +40,7 @@ pub async fn a_link_that_has_died_is_told_and_not_renewed_unless_asked() {
     scene.left_alone(&["ada", "bob"]).await;
     assert_eq!((scene.posts("ada").len(), scene.posts("bob").len()), (1, 1));
     scene.simulator.approve("ada").unwrap();
-    scene.until_told("ada", "Ready=True:Approved Initiated=True Approved=True").await;
+    scene.until_told("ada", APPROVED).await;
     scene.end().await;
 }
 
@@ -58,7 +56,7 @@ pub async fn a_deadline_that_has_passed_is_told_and_ends_nothing() {
     assert_eq!(scene.posts("ada").len(), 1);
     scene.until_events("ada", &["ConsentRequested", "ApprovalOverdue", "LinkExpired"]).await;
     scene.simulator.approve("ada").unwrap();
-    scene.until_told("ada", "Ready=True:Approved Initiated=True Approved=True").await;
+    scene.until_told("ada", APPROVED).await;
     scene.end().await;
 }
 
@@ -73,12 +71,15 @@ async fn a_dead_link_is_renewed_with_the_same_key_once_heygen_has_forgotten_it()
     let scene = Scene::start("renewed").await;
     scene.ask("ada", json!({ "linkRenewal": "Automatic", "pollInterval": "1s" })).await;
     scene.ask("late", json!({ "linkRenewal": "Automatic", "pollInterval": "1s", "approvalDeadline": "20h" })).await;
+    scene.ask("manual", json!({ "pollInterval": "1s" })).await;
     let first = scene.until_told("ada", AWAITING).await;
     scene.until_told("late", AWAITING).await;
+    scene.until_told("manual", AWAITING).await;
     let scene = scene
         .restart(async |world| {
             age(world, "ada").await;
             age(world, "late").await;
+            age(world, "manual").await;
             world.simulator.advance(Duration::from_hours(25));
         })
         .await;
@@ -89,8 +90,11 @@ async fn a_dead_link_is_renewed_with_the_same_key_once_heygen_has_forgotten_it()
     assert_eq!(initiation.idempotency_key, first.status.unwrap().initiation.unwrap().idempotency_key);
     scene.until_told("ada", AWAITING).await;
     scene.until_told("late", "Ready=False:LinkExpired Initiated=True Approved=False Overdue LinkExpired").await;
-    scene.left_alone(&["ada", "late"]).await;
+    scene.until_told("manual", "Ready=False:LinkExpired Initiated=True Approved=False LinkExpired").await;
+    assert!(scene.simulator.group("manual").unwrap().links[0].expired, "HeyGen's link died as well");
+    scene.left_alone(&["ada", "late", "manual"]).await;
     assert_eq!(scene.executed("ada"), 2);
+    assert_eq!(scene.posts("manual").len(), 1, "nobody renews unasked");
     assert_eq!(scene.posts("late").len(), 1, "nobody renews after the deadline");
     scene.until_events("ada", &["ConsentRequested", "LinkExpired", "LinkRenewed"]).await;
     scene.end().await;
@@ -128,7 +132,7 @@ async fn a_consent_video_goes_straight_to_review_and_yields_no_link() {
     scene.left_alone(&["ada", "bob"]).await;
     scene.simulator.advance(review);
     for name in ["ada", "bob"] {
-        scene.until_told(name, "Ready=True:Approved Initiated=True Approved=True").await;
+        scene.until_told(name, APPROVED).await;
         assert_eq!(scene.executed(name), 1);
     }
     scene.end().await;

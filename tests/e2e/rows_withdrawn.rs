@@ -5,11 +5,8 @@ use std::time::{Duration, Instant};
 use heygen_simulator::GroupDefinition;
 use serde_json::json;
 
-use crate::support::scene::reading;
+use crate::support::scene::{APPROVED, AWAITING, INITIATING, reading};
 use crate::support::{Scene, eventually_within};
-
-const AWAITING: &str = "Ready=False:AwaitingApproval Initiated=True Approved=False";
-const APPROVED: &str = "Ready=True:Approved Initiated=True Approved=True";
 
 /// Both take minutes of real time, so they share them.
 #[tokio::test(flavor = "multi_thread")]
@@ -63,7 +60,7 @@ async fn wavering(scene: &Scene) {
 async fn never_there(scene: &Scene) {
     let began = Instant::now();
     scene.ask_again("never-there", json!({})).await;
-    scene.until_told("never-there", "Ready=False:Initiating Initiated=False Approved=False Reconciling").await;
+    scene.until_told("never-there", INITIATING).await;
     until_slowly(scene, "never-there", "Ready=False:AvatarGroupNotFound Initiated=False Approved=False Stalled").await;
     assert!(began.elapsed() >= Duration::from_secs(120), "after {:?}", began.elapsed());
     scene.left_alone(&["never-there"]).await;

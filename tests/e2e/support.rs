@@ -1,8 +1,10 @@
 //! The world of one test.
 
-#![allow(dead_code, reason = "two test binaries include this, and neither uses all of it")]
+#![allow(dead_code, reason = "several test binaries include this, and none uses all of it")]
 
-// With their paths, because another test binary includes this file from another folder.
+// With their paths, because other test binaries include this file from other folders.
+#[path = "support/bystander.rs"]
+pub mod bystander;
 #[path = "support/leaks.rs"]
 pub mod leaks;
 #[path = "support/operator.rs"]
@@ -21,15 +23,18 @@ use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
 use kube::{Client, ResourceExt as _};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use twinconsent::api::account::{AccountStatus, ClusterHeyGenAccount, HeyGenAccount};
+use twinconsent::api::account::{ClusterHeyGenAccount, HeyGenAccount};
 use twinconsent::api::consent::DigitalTwinConsent;
 
 pub use operator::Operator;
-#[allow(unused_imports, reason = "two test binaries include this, and one plays no scenes")]
+#[allow(unused_imports, reason = "several test binaries include this, and one plays no scenes")]
 pub use scene::Scene;
 
 /// How long anything that must happen may take, on a machine that is busy with other tests.
 pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// How long something may take that concerns hundreds, or that a probe has to find out which may be a minute away.
+pub const LONG: Duration = Duration::from_secs(120);
 
 /// The namespace of the operators and of the cluster accounts' Secrets.
 pub const OPERATOR_NAMESPACE: &str = "twinconsent-system";
@@ -200,15 +205,8 @@ impl World {
     }
 
     /// Waits until the world's namespaced account has this reason.
-    pub async fn until_account(&self, reason: &str) -> AccountStatus {
-        let api: Api<HeyGenAccount> = Api::namespaced(self.client.clone(), &self.namespace);
-        let name = &self.namespace;
-        eventually(reason, || async {
-            let status = api.get(name).await.map_err(|error| error.to_string())?.status.unwrap_or_default();
-            let is = status.conditions.iter().any(|condition| condition.type_ == "Ready" && condition.reason == reason);
-            if is { Ok(status) } else { Err(format!("{status:?}")) }
-        })
-        .await
+    pub async fn until_account(&self, reason: &str) {
+        self.until_other_account(&self.namespace, reason).await;
     }
 
     /// Ends the operators gracefully and searches everything written for the world's keys and links, also by those killed before.

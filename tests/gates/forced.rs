@@ -2,16 +2,21 @@
 
 use std::time::{Duration, Instant};
 
-use heygen_simulator::MAIN_ACCOUNT;
+use heygen_simulator::{MAIN_ACCOUNT, PathKind, RecordedRequest};
 use serde_json::{Value, json};
 
-use crate::bystander::{LONG, next_sequence};
 use crate::fleet::{create, groups, until_all, until_requests};
-use crate::support::World;
+use crate::support::{LONG, World, eventually};
 
 const CONSENTS: usize = 300;
 const PER_SECOND: usize = 10;
 const BURST: usize = 20;
+
+/// How many looks are forced beside the one that finds an approval.
+const FORCED: usize = 5;
+
+/// How many requests may go before a forced look: those of the two seconds that a busy machine may take to learn of it.
+const AHEAD: usize = 2 * PER_SECOND;
 
 /// Groups that nobody asks about, in the midst of the others, make the list so long that a pass through it takes twice as long as the
 /// interval: when it ends, those who were seen first are due again.
@@ -31,9 +36,21 @@ async fn an_approval_is_seen_within_its_time_although_the_sweep_uses_the_whole_b
     // The fast bucket is used for the last time when the new one is: the record starts where that is long past.
     world.simulator.reset_record();
     until_requests(&world, 150, LONG).await;
-    let since = next_sequence(&world);
+    let since = world.next_request();
     world.simulator.reset_record();
     until_requests(&world, 60, LONG).await;
+
+    for name in &names[..FORCED] {
+        let before = world.next_request();
+        world.force(name, "now").await;
+        let ahead = eventually("the forced look is made", || async {
+            let requests = world.simulator.requests_since(before);
+            let is_it = |request: &RecordedRequest| request.kind == PathKind::Group && request.group.as_ref() == Some(name);
+            requests.iter().position(is_it).ok_or("not yet")
+        })
+        .await;
+        assert!(ahead <= AHEAD, "{ahead} requests went before the look that was forced for {name}");
+    }
 
     let began = Instant::now();
     world.simulator.approve(&names[150]).unwrap();

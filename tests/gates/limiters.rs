@@ -5,28 +5,28 @@ use std::time::Duration;
 use heygen_simulator::{FaultAction, FaultRule, MAIN_ACCOUNT};
 use serde_json::json;
 
-use crate::bystander::{LONG, OTHER, of, other_account, other_consent, other_groups, until_account};
 use crate::fleet::{create, generous_account, groups, until_all};
-use crate::support::{World, eventually_within};
+use crate::support::bystander::{OTHER, other_consent, other_groups};
+use crate::support::{LONG, World, eventually_within};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_that_is_throttled_for_an_hour_does_not_slow_one_with_another_key() {
     let world = World::with_account("unshared", generous_account()).await;
     let operator = world.operator(&[]).await;
-    other_account(&world, generous_account()).await;
-    until_account(&world, "CredentialsAccepted").await;
+    world.separate_account(OTHER, generous_account()).await;
+    world.until_account("CredentialsAccepted").await;
     let hour = FaultAction::rate_limited(Some(Duration::from_secs(3600)));
     world.simulator.add_fault(FaultRule::new(hour).account(MAIN_ACCOUNT)).unwrap();
     create(&world, &groups(&world, "throttled-", 50)).await;
-    until_account(&world, "Throttled").await;
+    world.until_account("Throttled").await;
     let names = other_groups(&world, "free-", 50);
     for name in &names {
         other_consent(&world, name).await;
     }
     until_all(&world, names.len(), "AwaitingApproval", LONG).await;
-    let throttled = of(&world, MAIN_ACCOUNT, 0).len();
+    let throttled = world.requests_of(MAIN_ACCOUNT, 0).len();
     assert!(throttled < 50, "{throttled} requests of a throttled account");
-    assert!(of(&world, OTHER, 0).len() >= names.len());
+    assert!(world.requests_of(OTHER, 0).len() >= names.len());
     world.end([operator]).await;
 }
 

@@ -6,7 +6,6 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test tells its figures, and a log when it fails")]
 
-mod bystander;
 #[allow(dead_code, reason = "shared with the chaos tests, which use all of it")]
 #[path = "../chaos/fleet.rs"]
 mod fleet;

@@ -1,11 +1,13 @@
 //! The key is rotated under fifty consents, at HeyGen and in the Secret, in either order.
 
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
 use heygen_simulator::MAIN_ACCOUNT;
 use serde_json::json;
 
-use crate::bystander::{LONG, next_sequence, until_account, until_each_is_looked_at};
-use crate::fleet::{create, groups, until_all, versions};
-use crate::support::{Operator, World};
+use crate::fleet::{create, groups, until_all, until_each_is_looked_at, versions};
+use crate::support::{LONG, Operator, World};
 
 const APPROVED: usize = 25;
 const PENDING: usize = 25;
@@ -13,16 +15,22 @@ const PENDING: usize = 25;
 /// How many requests may be refused: those under way when the first is (no more reads at once than this), and a probe or two.
 const REFUSALS: usize = 16 + 3;
 
+/// How long a busy machine may take for what has to be done at once; the Secret is read again each minute without any reason.
+const AT_ONCE: Duration = Duration::from_secs(25);
+
+/// How long until a Secret is read again that nothing hints at.
+const REREAD: Duration = Duration::from_secs(60);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_is_rotated_in_the_secret_first_is_taken_up_by_itself() {
     let (world, operator, names) = fifty("secret-first").await;
     let new_key = format!("{}_new", world.key);
     let before = versions(&world).await;
-    let since = next_sequence(&world);
+    let since = world.next_request();
     world.secret(&world.namespace, &world.namespace, &new_key).await;
     world.simulator.set_key(MAIN_ACCOUNT, &new_key).unwrap();
     // The first refusal lets the Secret be read again, and what is in it is accepted.
-    goes_on(&world, &names, since, &before).await;
+    goes_on(&world, &names, since, &before, AT_ONCE).await;
     world.end([operator]).await;
 }
 
@@ -31,12 +39,14 @@ async fn a_key_that_is_rotated_at_heygen_first_is_told_by_the_account_until_the_
     let (world, operator, names) = fifty("heygen-first").await;
     let new_key = format!("{}_new", world.key);
     let before = versions(&world).await;
-    let since = next_sequence(&world);
+    let since = world.next_request();
     world.simulator.set_key(MAIN_ACCOUNT, &new_key).unwrap();
-    until_account(&world, "CredentialsRejected").await;
+    let began = Instant::now();
+    world.until_account("CredentialsRejected").await;
+    assert!(began.elapsed() < AT_ONCE, "the refusal was told after {:?}", began.elapsed());
     assert!(versions(&world).await == before, "a refused key is the account's affair");
     world.secret(&world.namespace, &world.namespace, &new_key).await;
-    goes_on(&world, &names, since, &before).await;
+    goes_on(&world, &names, since, &before, REREAD + AT_ONCE).await;
     world.end([operator]).await;
 }
 
@@ -50,12 +60,13 @@ async fn fifty(name: &str) -> (World, Operator, Vec<String>) {
     create(&world, &names).await;
     until_all(&world, APPROVED, "Approved", LONG).await;
     until_all(&world, PENDING, "AwaitingApproval", LONG).await;
-    until_account(&world, "CredentialsAccepted").await;
+    world.until_account("CredentialsAccepted").await;
     (world, operator, names)
 }
 
-/// Asserts that everything goes on with the new key, that nothing was written to the consents, and that the old key is not used again.
-async fn goes_on(world: &World, names: &[String], since: u64, before: &std::collections::HashMap<String, String>) {
+/// Asserts that everything goes on with the new key within this time, that nothing was written to the consents, and that the old key is not used again.
+async fn goes_on(world: &World, names: &[String], since: u64, before: &HashMap<String, String>, within: Duration) {
+    let began = Instant::now();
     let group = groups(world, "new-", 1);
     create(world, &group).await;
     crate::support::eventually_within(LONG, "the new consent has its link", || async {
@@ -63,10 +74,12 @@ async fn goes_on(world: &World, names: &[String], since: u64, before: &std::coll
         if consent.status.is_some_and(|status| status.url.is_some()) { Ok(()) } else { Err("no link") }
     })
     .await;
-    until_account(world, "CredentialsAccepted").await;
+    world.until_account("CredentialsAccepted").await;
+    let took = began.elapsed();
+    assert!(took < within, "the new key was taken up after {took:?}, not within {within:?}");
     let refused = |since| world.simulator.requests_since(since).into_iter().filter(|request| request.status == Some(401)).count();
-    let accepted_at = next_sequence(world);
-    println!("{}: {} refusals", world.namespace, refused(since));
+    let accepted_at = world.next_request();
+    println!("{}: {} refusals, taken up after {took:.1?}", world.namespace, refused(since));
     assert!((1..=REFUSALS).contains(&refused(since)), "{} refusals", refused(since));
     world.simulator.reset_record();
     until_each_is_looked_at(world, names).await;

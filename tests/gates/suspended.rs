@@ -5,9 +5,9 @@ use std::time::Duration;
 use heygen_simulator::MAIN_ACCOUNT;
 use serde_json::{Value, json};
 
-use crate::bystander::{LONG, bystander, of, until_account, until_each_is_looked_at, watch_bystander};
-use crate::fleet::{create, groups, until_all};
-use crate::support::World;
+use crate::fleet::{create, groups, until_all, until_each_is_looked_at};
+use crate::support::bystander::{bystander, watch_bystander};
+use crate::support::{LONG, World};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_suspended_account_sends_nothing_whatever_is_asked_of_it() {
@@ -19,7 +19,7 @@ async fn a_suspended_account_sends_nothing_whatever_is_asked_of_it() {
     until_all(&world, names.len() + 1, "AwaitingApproval", LONG).await;
 
     world.account(account(true)).await;
-    until_account(&world, "Suspended").await;
+    world.until_account("Suspended").await;
     // What was sent before the switch has arrived when the bystander's next look has.
     let (_, settled) = watch_bystander(&world, Duration::from_secs(1)).await;
     let new = groups(&world, "new-", 5);
@@ -27,7 +27,7 @@ async fn a_suspended_account_sends_nothing_whatever_is_asked_of_it() {
     world.force(&names[3], "now").await;
     world.simulator.approve(&names[3]).unwrap();
     watch_bystander(&world, Duration::from_secs(15)).await;
-    let sent = of(&world, MAIN_ACCOUNT, settled.sequence);
+    let sent = world.requests_of(MAIN_ACCOUNT, settled.sequence);
     assert!(sent.is_empty(), "{} requests of a suspended account, the first {:?}", sent.len(), sent[0]);
 
     world.simulator.reset_record();

@@ -5,9 +5,9 @@ use std::time::Duration;
 use heygen_simulator::{FaultAction, FaultRule, MAIN_ACCOUNT};
 use serde_json::json;
 
-use crate::bystander::{LONG, bystander, next_sequence, of, until_each_is_looked_at, watch_bystander};
-use crate::fleet::{create, groups, until_all, versions};
-use crate::support::{World, eventually};
+use crate::fleet::{create, groups, until_all, until_each_is_looked_at, versions};
+use crate::support::bystander::{bystander, watch_bystander};
+use crate::support::{LONG, World, eventually};
 
 const CONSENTS: usize = 200;
 const FORCED: usize = 20;
@@ -29,10 +29,10 @@ async fn half_a_minute_of_429_lets_eight_requests_through_changes_nothing_and_pa
     until_all(&world, CONSENTS + 1, "AwaitingApproval", LONG).await;
 
     let throttle = FaultRule::new(FaultAction::rate_limited(Some(Duration::from_secs(5)))).account(MAIN_ACCOUNT);
-    let since = next_sequence(&world);
+    let since = world.next_request();
     world.simulator.add_fault(throttle).unwrap();
     eventually("the throttle is met", || async {
-        of(&world, MAIN_ACCOUNT, since).iter().find(|met| met.status == Some(429)).map(drop).ok_or(())
+        world.requests_of(MAIN_ACCOUNT, since).iter().find(|met| met.status == Some(429)).map(drop).ok_or(())
     })
     .await;
     // Looks that a user forces are read one by one: all of these want to go at once when a pause is over.
@@ -41,7 +41,7 @@ async fn half_a_minute_of_429_lets_eight_requests_through_changes_nothing_and_pa
     }
     let before = versions(&world).await;
     watch_bystander(&world, THROTTLED).await;
-    let met: Vec<_> = of(&world, MAIN_ACCOUNT, since).into_iter().filter(|request| request.status == Some(429)).collect();
+    let met: Vec<_> = world.requests_of(MAIN_ACCOUNT, since).into_iter().filter(|request| request.status == Some(429)).collect();
     let end = met[0].real_ms + u64::try_from(THROTTLED.as_millis()).unwrap();
     let sent: Vec<_> = met.iter().filter(|request| request.real_ms < end).collect();
     world.simulator.clear_faults();

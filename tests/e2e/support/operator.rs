@@ -68,9 +68,14 @@ impl Operator {
         .await;
     }
 
+    /// The address of a path of the operator's own server.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
     /// What a path of the operator's own server answers, if it answers.
     pub async fn get(&self, path: &str) -> Option<(u16, String)> {
-        let url = format!("http://{}{path}", self.address);
+        let url = self.url(path);
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build().unwrap();
         let answer = client.get(url).send().await.ok()?;
         let status = answer.status().as_u16();

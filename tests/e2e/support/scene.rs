@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures::StreamExt as _;
-use heygen_simulator::{GroupDefinition, PathKind, RecordedRequest};
+use heygen_simulator::{AccountDefinition, FaultAction, FaultRule, GroupDefinition, ListTrouble, PathKind, RecordedRequest};
+use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::api::events::v1::Event;
 use kube::ResourceExt as _;
-use kube::api::{Api, ListParams, Patch, PatchParams};
+use kube::api::{Api, ListParams, Patch, PatchParams, PostParams};
 use kube::runtime::watcher;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -16,7 +18,12 @@ use tokio::task::JoinHandle;
 use twinconsent::api::account::{ClusterHeyGenAccount, HeyGenAccount};
 use twinconsent::api::consent::DigitalTwinConsent;
 
-use super::{Operator, World, eventually};
+use super::{LONG, Operator, World, eventually};
+
+pub const AWAITING: &str = "Ready=False:AwaitingApproval Initiated=True Approved=False";
+pub const APPROVED: &str = "Ready=True:Approved Initiated=True Approved=True";
+pub const INITIATING: &str = "Ready=False:Initiating Initiated=False Approved=False Reconciling";
+pub const NOT_ENTITLED: &str = "Ready=False:NotEntitled Initiated=False Approved=False Stalled";
 
 /// How many more looks prove that an object is left alone.
 const LOOKS_WITHOUT_A_WRITE: u64 = 3;
@@ -220,6 +227,11 @@ fn is_observed(consent: &DigitalTwinConsent) -> bool {
     consent.status.as_ref().is_some_and(|status| status.observed_generation == consent.metadata.generation)
 }
 
+/// How many calls at this pace fit into so much time, with one more for the call at the beginning.
+pub fn most_at(pace: Duration, elapsed: Duration) -> u64 {
+    1 + (elapsed.as_secs_f64() / pace.as_secs_f64()).ceil() as u64
+}
+
 /// All conditions in one line: `Ready=False:ConsentRefused Initiated=True Approved=False Stalled`.
 ///
 /// The three that always stand come with their status; of the others, which stand only while True, the name is enough.
@@ -234,6 +246,21 @@ pub fn reading(consent: &DigitalTwinConsent) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
+/// Creates a consent of this name in whatever namespace.
+pub async fn create(consents: &Api<DigitalTwinConsent>, name: &str, spec: &Value) {
+    let new = json!({ "apiVersion": "twinconsent.io/v1alpha1", "kind": "DigitalTwinConsent", "metadata": { "name": name }, "spec": spec });
+    consents.create(&PostParams::default(), &serde_json::from_value(new).unwrap()).await.unwrap();
+}
+
+/// Waits until the conditions of a consent in whatever namespace read like this.
+pub async fn until_reading(consents: &Api<DigitalTwinConsent>, name: &str, expected: &str) -> DigitalTwinConsent {
+    eventually(expected, || async {
+        let consent = consents.get(name).await.map_err(|error| error.to_string())?;
+        if reading(&consent) == expected { Ok(consent) } else { Err(format!("{name}: {}", reading(&consent))) }
+    })
+    .await
+}
+
 /// The message of `Ready`.
 pub fn message(consent: &DigitalTwinConsent) -> String {
     let conditions = &consent.status.as_ref().unwrap().conditions;
@@ -246,24 +273,87 @@ pub fn link(consent: &DigitalTwinConsent) -> Option<String> {
 }
 
 impl World {
+    /// Creates another namespace beside the world's, and returns its name and its consents.
+    pub async fn namespace_beside(&self, suffix: &str) -> (String, Api<DigitalTwinConsent>) {
+        let name = format!("{}-{suffix}", self.namespace);
+        let namespaces: Api<Namespace> = Api::all(self.client.clone());
+        let new = serde_json::from_value(json!({ "metadata": { "name": name } })).unwrap();
+        namespaces.create(&PostParams::default(), &new).await.unwrap();
+        let consents = Api::namespaced(self.client.clone(), &name);
+        (name, consents)
+    }
+
+    /// Sets up an account with a key of its own, at HeyGen and in Kubernetes.
+    pub async fn separate_account(&self, name: &str, spec: Value) {
+        let key = format!("{}_{name}", self.key);
+        self.simulator.create_account(AccountDefinition::new(name, &key)).unwrap();
+        self.secret(&self.namespace, name, &key).await;
+        self.other_account(name, spec).await;
+    }
+
     /// Creates or changes another namespaced account, with the key `key` of the Secret of its name.
     pub async fn other_account(&self, name: &str, mut spec: Value) {
         spec["apiKeySecretRef"] = json!({ "name": name, "key": "key" });
         let account =
             json!({ "apiVersion": "twinconsent.io/v1alpha1", "kind": "HeyGenAccount", "metadata": { "name": name }, "spec": spec });
-        let api: Api<HeyGenAccount> = Api::namespaced(self.client.clone(), &self.namespace);
-        api.patch(name, &PatchParams::apply("test").force(), &Patch::Apply(&account)).await.unwrap();
+        self.accounts().patch(name, &PatchParams::apply("test").force(), &Patch::Apply(&account)).await.unwrap();
     }
 
-    /// Status, reason and message of `Ready` of a namespaced account, once the reason is this one.
+    /// The namespaced accounts of the world.
+    pub fn accounts(&self) -> Api<HeyGenAccount> {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// Status and message of the one condition of a namespaced account, once its reason is this one.
     pub async fn until_other_account(&self, name: &str, reason: &str) -> (String, String) {
-        let api: Api<HeyGenAccount> = Api::namespaced(self.client.clone(), &self.namespace);
-        super::eventually_within(super::DEADLINE * 2, reason, || async {
+        let api = self.accounts();
+        super::eventually_within(LONG, reason, || async {
             let status = api.get(name).await.map_err(|error| error.to_string())?.status.unwrap_or_default();
-            let ready = status.conditions.iter().find(|condition| condition.type_ == "Ready" && condition.reason == reason);
-            ready.map(|ready| (ready.status.clone(), ready.message.clone())).ok_or_else(|| format!("{name}: {status:?}"))
+            match status.conditions.as_slice() {
+                [ready] if ready.type_ == "Ready" && ready.reason == reason => Ok((ready.status.clone(), ready.message.clone())),
+                _ => Err(format!("{name}: {status:?}")),
+            }
         })
         .await
+    }
+
+    /// From now on a look at the group gets this: no list shows it, and a single read is answered so.
+    ///
+    /// An answer to the single read alone would be no more than one of two: looks that are due together are made by the list.
+    pub fn fails_to_read(&self, group: &str, action: FaultAction) {
+        self.simulator.add_fault(FaultRule::new(action).on(PathKind::Group).group(group)).unwrap();
+        self.leave_out_of_lists(group);
+    }
+
+    /// From now on no list shows the group, so that a look at it is a single read.
+    pub fn leave_out_of_lists(&self, group: &str) {
+        let missing = ListTrouble::ItemMissing { group: group.to_owned() };
+        self.simulator.add_fault(FaultRule::new(FaultAction::List(missing)).on(PathKind::List)).unwrap();
+    }
+
+    /// From now on a consent request for the group gets this.
+    pub fn fails_to_ask(&self, group: &str, action: FaultAction) {
+        self.simulator.add_fault(FaultRule::new(action).on(PathKind::Consent).group(group)).unwrap();
+    }
+
+    /// Removes the rules that name one of these groups; that lists leave them out goes on.
+    pub fn mend(&self, groups: &[&str]) {
+        for fault in self.simulator.faults() {
+            if fault.rule.matcher.group.as_deref().is_some_and(|group| groups.contains(&group)) {
+                self.simulator.remove_fault(fault.id).unwrap();
+            }
+        }
+    }
+
+    /// The number that the next request will have, or an earlier one.
+    pub fn next_request(&self) -> u64 {
+        self.simulator.requests_since(0).last().map_or(0, |last| last.sequence + 1)
+    }
+
+    /// What came with the key of a HeyGen account from this request on.
+    pub fn requests_of(&self, account: &str, since: u64) -> Vec<RecordedRequest> {
+        let requests = self.simulator.requests_since(since).into_iter();
+        requests.filter(|request| request.account.as_deref() == Some(account)).collect()
     }
 
     /// Waits until the operator has taken in the cluster account as it is now.

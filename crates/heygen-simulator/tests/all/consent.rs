@@ -124,10 +124,17 @@ async fn a_malformed_idempotency_key_is_400() {
 #[tokio::test]
 async fn level_2_without_the_entitlement_is_403() {
     let stage = stage().await;
-    let body = json!({"consent_video": {"type": "asset_id", "asset_id": "a1"}}).to_string();
-    let refused = stage.post("twin", "", &body).await;
-    assert_eq!(refused.status, 403);
-    assert!(refused.json()["error"]["message"].as_str().unwrap().contains("enterprise API customers"));
+    for clip in clips() {
+        let refused = stage.post("twin", "", &json!({ "consent_video": clip }).to_string()).await;
+        assert_eq!((refused.status, refused.code()), (403, "forbidden".to_owned()), "{clip}");
+        assert!(refused.json()["error"]["message"].as_str().unwrap().contains("enterprise API customers"));
+    }
+    assert_eq!(stage.control.summary().executed, 0);
+}
+
+/// Both ways to hand in a clip.
+fn clips() -> [Value; 2] {
+    [json!({"type": "url", "url": "https://example.com/clip.mp4"}), json!({"type": "asset_id", "asset_id": "a1"})]
 }
 
 #[tokio::test]
@@ -137,41 +144,46 @@ async fn level_2_goes_to_review_at_once_and_answers_no_link() {
     stage.control.patch_account(MAIN_ACCOUNT, enterprise).unwrap();
     let review = BehaviourPatch { review_time: Some(std::time::Duration::from_hours(1)), ..BehaviourPatch::default() };
     stage.control.change_behaviour(review).unwrap();
-    let body = json!({"consent_video": {"type": "url", "url": "https://example.com/clip.mp4"}}).to_string();
-    let reply = stage.post("twin", "", &body).await;
-    assert_eq!(reply.status, 200);
-    assert_eq!(reply.json()["data"].get("url"), None);
-    assert_eq!(stage.consent_status().await, "pending");
-    stage.control.advance(std::time::Duration::from_hours(1));
-    assert_eq!(stage.consent_status().await, "approved");
+    for clip in clips() {
+        stage.control.set_consent_status("twin", Some("pending")).unwrap();
+        let reply = stage.post("twin", "", &json!({ "consent_video": clip }).to_string()).await;
+        assert_eq!(reply.status, 200, "{clip}");
+        assert_eq!(reply.json()["data"].get("url"), None, "{clip}");
+        assert_eq!(stage.consent_status().await, "pending", "{clip}");
+        stage.control.advance(std::time::Duration::from_hours(1));
+        assert_eq!(stage.consent_status().await, "approved", "{clip}");
+    }
     assert!(stage.control.group("twin").unwrap().links.is_empty());
 }
 
 #[tokio::test]
-async fn a_second_link_can_be_refused_as_already_bound() {
+async fn a_second_link_can_be_refused_as_already_bound_with_any_status() {
     let stage = stage().await;
-    let bound = AlreadyBound { status: 400, code: "invalid_parameter".to_owned() };
-    let patch = BehaviourPatch { already_bound: Some(Some(bound)), ..BehaviourPatch::default() };
-    stage.control.change_behaviour(patch).unwrap();
+    let bind = |bound| stage.control.change_behaviour(BehaviourPatch { already_bound: Some(bound), ..BehaviourPatch::default() });
     stage.link("{}").await;
-    let refused = stage.post("twin", "", "{}").await;
-    assert_eq!(refused.status, 400);
-    assert!(refused.text.contains("security code already binded"));
+    for (status, code) in [(200, "ok"), (400, "invalid_parameter"), (403, "forbidden"), (409, "conflict"), (500, "internal_error")] {
+        bind(Some(AlreadyBound { status, code: code.to_owned() })).unwrap();
+        let refused = stage.post("twin", "", "{}").await;
+        assert_eq!((refused.status, refused.code()), (status, code.to_owned()));
+        assert!(refused.text.contains("security code already binded"));
+    }
+    assert_eq!(stage.control.group_summary("twin").executed, 1);
     stage.control.advance(std::time::Duration::from_hours(24));
     assert_eq!(stage.post("twin", "", "{}").await.status, 200, "a dead link binds nothing");
 }
 
 #[tokio::test]
-async fn an_approval_can_go_back_to_pending_and_return() {
+async fn an_approval_can_go_back_to_pending_to_a_refusal_or_to_no_word_and_return() {
     let stage = stage().await;
     stage.link("{}").await;
-    for word in ["approved", "pending", "approved"] {
-        match word {
-            "approved" => stage.control.approve("twin").unwrap(),
-            word => stage.control.set_consent_status("twin", Some(word)).unwrap(),
-        }
-        assert_eq!(stage.consent_status().await, word);
+    for word in [Some("pending"), Some("rejected"), None] {
+        stage.control.approve("twin").unwrap();
+        assert_eq!(stage.consent_status().await, "approved");
+        stage.control.set_consent_status("twin", word).unwrap();
+        assert_eq!(stage.consent_status().await, json!(word));
     }
+    stage.control.approve("twin").unwrap();
+    assert_eq!(stage.consent_status().await, "approved");
     let over_http = stage.sim(Method::PATCH, "groups/twin", r#"{"consent_status": "pending"}"#).await;
     assert_eq!((over_http.status, stage.consent_status().await), (200, json!("pending")));
     assert_eq!(stage.control.group_summary("twin").links, 1, "the link stays");

@@ -106,6 +106,17 @@ async fn the_review_ends_when_the_clock_says_so_in_the_configured_word() {
 }
 
 #[tokio::test]
+async fn a_review_can_last_as_long_as_it_likes_although_the_person_was_sent_on() {
+    let stage = stage().await;
+    let endless = BehaviourPatch { review_time: Some(Duration::from_hours(24 * 365)), ..BehaviourPatch::default() };
+    stage.control.change_behaviour(endless).unwrap();
+    let link = stage.link(r#"{"reroute_url":"https://example.com/thanks"}"#).await;
+    assert_eq!(person::play(&link, Decision::Consents, Duration::ZERO).await.unwrap(), "https://example.com/thanks");
+    stage.control.advance(Duration::from_hours(24 * 364));
+    assert_eq!(stage.consent_status().await, "pending");
+}
+
+#[tokio::test]
 async fn the_statement_is_the_customers_or_the_default_one_with_the_groups_name() {
     let stage = stage().await;
     let named = GroupPatch { name: Some("Ada & <Co>".to_owned()), ..GroupPatch::default() };
