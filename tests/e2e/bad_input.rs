@@ -10,6 +10,10 @@ fn every_bad_argument_is_one_line_that_names_its_flag() {
         ("--heygen-base-url", "https://user:hg_secret@api.heygen.com"),
         ("--heygen-base-url", "https://api.heygen.com/?x=1"),
         ("--allow-insecure-base-url", "perhaps"),
+        ("--ca-bundle", "/nowhere/ca.pem"),
+        ("--ca-bundle", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")),
+        ("--ca-bundle", env!("CARGO_MANIFEST_DIR")),
+        ("--ca-bundle", ""),
         ("--operator-namespace", "Upper"),
         ("--watch-namespaces", "a,,b"),
         ("--watch-namespaces", " "),
@@ -32,6 +36,7 @@ fn every_bad_argument_is_one_line_that_names_its_flag() {
         assert_eq!(output.status.code(), Some(2), "{flag}={value}: {said}");
         assert_eq!(said.lines().count(), 1, "{flag}={value}: {said}");
         assert!(said.starts_with("error: ") && said.contains(flag), "{flag}={value}: {said}");
+        assert!(flag != "--ca-bundle" || said.contains(value), "the file is not named: {said}");
         assert!(!said.contains("hg_secret"), "a password is not repeated");
         assert!(output.stdout.is_empty());
     }
