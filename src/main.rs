@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use twinconsent::cluster::connection;
 use twinconsent::config::{Cli, Command, Config, in_cluster_namespace, read_bundle};
 use twinconsent::heygen::{Deadlines, HeyGen};
 use twinconsent::metrics::Metrics;
@@ -47,8 +48,7 @@ async fn run(config: &Config) -> anyhow::Result<()> {
     let listener = server::bind(config.listen).await?;
     let server = tokio::spawn(server::serve(listener, readiness, metrics.clone(), shutdown.stopping().clone()));
 
-    let kubeconfig = kube::Config::infer().await.context("cannot find a cluster: set KUBECONFIG, or run inside one")?;
-    let client = kube::Client::try_from(kubeconfig).context("cannot talk to the cluster")?;
+    let client = kube::Client::try_from(connection::find().await?).context("cannot talk to the cluster")?;
     let heygen = HeyGen::with(metrics.clone(), Deadlines::default(), &config.ca_bundle).context("cannot set up the HeyGen client")?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "started");
     tokio::select! {

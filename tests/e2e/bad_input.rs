@@ -85,6 +85,17 @@ fn a_kubeconfig_that_is_not_one_is_told_in_one_line() {
     assert!(said.contains("KUBECONFIG") || said.contains("kubeconfig"), "{said}");
 }
 
+#[test]
+fn a_proxy_of_the_kubeconfig_that_is_none_of_ours_is_told_without_its_password() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let kubeconfig = r#"{"clusters":[{"name":"c","cluster":{"server":"https://k","proxy-url":"socks5://u:hg_secret@p"}}],"users":[{"name":"u","user":{}}],"contexts":[{"name":"x","context":{"cluster":"c","user":"u"}}],"current-context":"x"}"#;
+    std::fs::write(file.path(), kubeconfig).unwrap();
+    let output = command(&["--listen=127.0.0.1:0"]).env("KUBECONFIG", file.path()).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), said.lines().count()), (Some(1), 1), "{said}");
+    assert!(said.contains("proxy-url") && !said.contains("hg_secret"), "{said}");
+}
+
 fn run(arguments: &[&str]) -> std::process::Output {
     command(arguments).output().unwrap()
 }
