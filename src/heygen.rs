@@ -8,6 +8,7 @@
 //! whether and when to ask again is decided where the object is known.
 //!
 //! - `address` makes the URL.
+//! - `answers` lists what HeyGen can answer, for the documentation.
 //! - `exchange` sends the request and reads what comes back.
 //! - `classify` says what an error answer asks for: the table of codes.
 //! - `wire` reads the shapes of the good answers.
@@ -24,6 +25,7 @@
 //! on loopback, as Go programs do it: a simulator on `127.0.0.1` must not be looked for on the proxy's machine.
 
 mod address;
+mod answers;
 mod classify;
 mod exchange;
 mod retry_after;
@@ -46,6 +48,8 @@ use crate::request::Content;
 
 use exchange::Attempted;
 
+pub use answers::{Answer, answers};
+pub use classify::Remedy;
 pub use exchange::BODY_CAP;
 pub use retry_after::{LONGEST_RETRY_AFTER, parse_retry_after};
 pub use roots::{ExtraRoots, RootsError};
@@ -202,10 +206,7 @@ impl HeyGen {
             Err(trouble) => return Outcome::Trouble(trouble),
         };
         let request = self.client_for(&url).post(url).header(IDEMPOTENCY_KEY, idempotency_key).json(content);
-        // Without a clip the answer is for the person, and one without a link is for nobody (HeyGen API notes, section 3).
-        let is_complete = |started: &Started| started.link.is_some() || content.consent_video.is_some();
-        let read = |json: &Value| wire::started(json, group_id).filter(is_complete).map(Outcome::Initiated);
-        self.exchange(Operation::Initiate, credentials, request, read).await
+        self.exchange(Operation::Initiate, credentials, request, |json| started(json, group_id, content)).await
     }
 
     /// Asks whether the credentials are accepted: `GET /v3/users/me` (HeyGen API notes, section 1).
@@ -248,6 +249,12 @@ impl HeyGen {
         log(operation, label, &attempted, elapsed);
         attempted.outcome
     }
+}
+
+/// Without a clip the answer is for the person, and one without a link is for nobody (HeyGen API notes, section 3).
+fn started(json: &Value, group_id: &str, content: &Content) -> Option<Outcome> {
+    let is_complete = |started: &Started| started.link.is_some() || content.consent_video.is_some();
+    wire::started(json, group_id).filter(is_complete).map(Outcome::Initiated)
 }
 
 /// The things asked of HeyGen.
@@ -333,6 +340,7 @@ const fn label(outcome: &Outcome) -> &'static str {
             Class::AccessDenied => "access_denied",
             Class::NotFound => "not_found",
             Class::Invalid => "invalid",
+            Class::Unfetchable => "unfetchable",
             Class::AlreadyBound => "already_bound",
         },
     }

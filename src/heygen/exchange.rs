@@ -66,7 +66,8 @@ enum Body {
     Lost(&'static str),
 }
 
-fn understand(operation: Operation, status: u16, body: &[u8], read: impl FnOnce(&Value) -> Option<Outcome>) -> Outcome {
+/// What a whole answer means.
+pub(super) fn understand(operation: Operation, status: u16, body: &[u8], read: impl FnOnce(&Value) -> Option<Outcome>) -> Outcome {
     let good = (200..300).contains(&status).then(|| serde_json::from_slice::<Value>(body).ok()).flatten();
     good.filter(|json| !wire::carries_error(json))
         .and_then(|json| read(&json))
@@ -75,7 +76,7 @@ fn understand(operation: Operation, status: u16, body: &[u8], read: impl FnOnce(
 
 /// What a status says when its body did not come whole. A status that is final for the object could mean something else with the
 /// body in hand, so it does not count; one that concerns the account, or asks for patience, does.
-fn without_body(status: u16, otherwise: Class) -> Trouble {
+pub(super) fn without_body(status: u16, otherwise: Class) -> Trouble {
     let class = match classify::by_status(status) {
         class @ (Class::CredentialsRejected | Class::BillingRequired | Class::Throttled | Class::Unavailable | Class::Busy) => class,
         _ => otherwise,

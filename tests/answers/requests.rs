@@ -35,6 +35,10 @@ async fn a_request_that_fails_is_executed_once_in_the_end_whatever_was_answered_
         let posts = stage.posts(&name).len() as u64;
         let most = match row.request {
             Told::Nothing => most_tries(elapsed),
+            Told::InvalidAfter(tries) => {
+                assert!(posts >= tries, "{name}: called invalid after {posts} tries");
+                tries + most_at(SLOW.mul_f64(0.9), elapsed)
+            }
             // The first `forbidden` is asked about at the account, and repeated.
             _ => 1 + most_at(SLOW.mul_f64(0.9), elapsed),
         };
@@ -58,7 +62,10 @@ async fn a_request_that_fails_is_executed_once_in_the_end_whatever_was_answered_
 }
 
 fn rows() -> impl Iterator<Item = Row> {
-    let rows = TABLE.iter().copied().filter(|row| matches!(row.request, Told::Nothing | Told::NotEntitled | Told::InvalidRequest));
+    let rows = TABLE
+        .iter()
+        .copied()
+        .filter(|row| matches!(row.request, Told::Nothing | Told::NotEntitled | Told::InvalidRequest | Told::InvalidAfter(_)));
     assert!(rows.clone().count() > 30);
     rows
 }
@@ -66,7 +73,7 @@ fn rows() -> impl Iterator<Item = Row> {
 fn reading_of(told: Told) -> &'static str {
     match told {
         Told::NotEntitled => NOT_ENTITLED,
-        Told::InvalidRequest => INVALID,
+        Told::InvalidRequest | Told::InvalidAfter(_) => INVALID,
         _ => INITIATING,
     }
 }
@@ -78,7 +85,7 @@ fn message_of(row: &Row) -> Option<String> {
     match (row.request, row.named()) {
         (Told::NotEntitled, Some(code)) => Some(format!("HeyGen answers `{code}`. {check}")),
         (Told::NotEntitled, None) => Some(check.to_owned()),
-        (Told::InvalidRequest, Some(code)) => Some(format!("HeyGen refuses the request with `{code}`. {correct}")),
+        (Told::InvalidRequest | Told::InvalidAfter(_), Some(code)) => Some(format!("HeyGen refuses the request with `{code}`. {correct}")),
         (Told::InvalidRequest, None) => Some(format!("HeyGen refuses the request as it stands. {correct}")),
         _ => None,
     }
