@@ -18,8 +18,8 @@ lint: ## Check formatting, lints and the documentation
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
-generate: ## Write the generated files: crds/, docs/conditions.md
-	TWINCONSENT_GENERATE=1 cargo test --locked --package twinconsent --test generated --test conditions_doc
+generate: ## Write the generated files: crds/, docs/conditions.md, docs/answers.md
+	TWINCONSENT_GENERATE=1 cargo test --locked --package twinconsent --test generated --test conditions_doc --test answers_doc
 
 bench: ## Measure one consent after the other: latency, start, writes (TWINCONSENT_BENCH_CONSENTS=500)
 	cargo bench --locked --package twinconsent --bench figures

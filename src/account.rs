@@ -124,7 +124,7 @@ impl Accounts {
     pub fn learn(&self, key: &AccountKey, usable: &Usable, outcome: &Outcome, now: Duration) -> bool {
         let changed = usable.gate.learn(outcome, now).is_some();
         let Outcome::Trouble(trouble) = outcome else { return changed };
-        if !matches!(trouble.class, Class::CredentialsRejected | Class::BillingRequired | Class::Forbidden) {
+        if !calls_for_a_probe(trouble.class) {
             return changed;
         }
         if let Some(account) = self.registry().accounts.get_mut(key) {
@@ -176,6 +176,12 @@ impl State {
             _ => true,
         }
     }
+}
+
+/// Whether an answer to any call makes the account ask at once whether HeyGen still accepts its key.
+#[must_use]
+pub const fn calls_for_a_probe(class: Class) -> bool {
+    matches!(class, Class::CredentialsRejected | Class::BillingRequired | Class::Forbidden)
 }
 
 fn fingerprint(credentials: &Credentials) -> [u8; 32] {

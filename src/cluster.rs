@@ -4,6 +4,7 @@
 //! A status patch always carries `resourceVersion`: the API server does not check `metadata.uid` in a status patch, so without it a
 //! patch would land on a re-created object of the same name.
 
+pub mod connection;
 pub mod events;
 mod link_secret;
 mod patch;

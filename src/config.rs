@@ -2,14 +2,16 @@
 //!
 //! [`RunArgs`] holds what was written, nearly all of it as text; [`Config::from_args`] checks everything at once and is pure, so the
 //! rest of the operator never meets an impossible setting. Every flag is also an environment variable `TWINCONSENT_…`; a flag wins
-//! over its variable. Whatever is wrong is said in one line that names the flag, because that line is what `kubectl logs` shows of a
+//! over its variable. The one file that is named by a flag is read by a function that is handed in.
+//! Whatever is wrong is said in one line that names the flag, because that line is what `kubectl logs` shows of a
 //! pod that will not start.
 
 mod check;
 
 use std::collections::BTreeSet;
+use std::io::{self, Read as _};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::error::ErrorKind;
@@ -17,6 +19,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use thiserror::Error;
 use url::Url;
 
+use crate::heygen::ExtraRoots;
 use crate::telemetry::LogFormat;
 
 /// HeyGen's own API (HeyGen API notes, section 1).
@@ -27,6 +30,9 @@ pub const DEFAULT_NAMESPACE: &str = "twinconsent-system";
 
 /// How many objects may be worked on at once, at most.
 pub const MOST_CONCURRENCY: u16 = 1024;
+
+/// The largest file of certificates that is read, in bytes; the usual bundle of all public roots has a quarter of it.
+pub const CA_BUNDLE_CAP: u64 = 1 << 20;
 
 /// Where Kubernetes tells a pod its namespace.
 const NAMESPACE_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
@@ -65,6 +71,11 @@ pub struct RunArgs {
         action = ArgAction::Set, num_args = 0..=1, default_value = "false", default_missing_value = "true"
     )]
     pub allow_insecure_base_url: bool,
+
+    /// PEM file with root certificates to trust for HeyGen, and for an HTTPS proxy on the way there, besides the system's.
+    /// Read once, at the start. [default: none]
+    #[arg(long, value_name = "PATH", env = "TWINCONSENT_CA_BUNDLE")]
+    pub ca_bundle: Option<PathBuf>,
 
     /// Namespace of the operator itself: Secrets of ClusterHeyGenAccounts are read here.
     /// [default: the namespace of the pod, else twinconsent-system]
@@ -115,6 +126,8 @@ pub struct Config {
     pub heygen_base_url: Url,
     /// Whether base URLs of accounts may be http.
     pub allow_insecure_base_url: bool,
+    /// Root certificates to trust for HeyGen besides the system's.
+    pub ca_bundle: ExtraRoots,
     /// The operator's own namespace.
     pub operator_namespace: String,
     /// The namespaces to serve; empty means all.
@@ -162,16 +175,22 @@ impl Cli {
 }
 
 impl Config {
-    /// Checks the arguments. `in_cluster_namespace` is where the operator runs, if known: see [`in_cluster_namespace`].
+    /// Checks the arguments. `in_cluster_namespace` is where the operator runs, if known: see [`in_cluster_namespace`];
+    /// `read` reads the file of `--ca-bundle`: see [`read_bundle`].
     ///
     /// # Errors
     ///
     /// The first argument that cannot be accepted.
-    pub fn from_args(args: RunArgs, in_cluster_namespace: Option<String>) -> Result<Self, ConfigError> {
+    pub fn from_args(
+        args: RunArgs,
+        in_cluster_namespace: Option<String>,
+        read: impl FnOnce(&Path) -> io::Result<Vec<u8>>,
+    ) -> Result<Self, ConfigError> {
         // Named one by one, so that a new flag cannot be forgotten here.
         let RunArgs {
             heygen_base_url,
             allow_insecure_base_url,
+            ca_bundle,
             operator_namespace,
             watch_namespaces,
             watch_label_selector,
@@ -186,6 +205,9 @@ impl Config {
         Ok(Self {
             heygen_base_url: check::base_url(&heygen_base_url, allow_insecure_base_url).map_err(of("heygen-base-url"))?,
             allow_insecure_base_url,
+            ca_bundle: ca_bundle
+                .map_or_else(|| Ok(ExtraRoots::default()), |path| check::ca_bundle(&path, read(&path)))
+                .map_err(of("ca-bundle"))?,
             operator_namespace: operator_namespace
                 .or(in_cluster_namespace)
                 .map_or_else(|| Ok(DEFAULT_NAMESPACE.to_owned()), check::namespace)
@@ -210,6 +232,20 @@ pub fn in_cluster_namespace() -> Option<String> {
     let told = std::env::var("POD_NAMESPACE").ok().or_else(|| std::fs::read_to_string(Path::new(NAMESPACE_FILE)).ok())?;
     let told = told.trim();
     (!told.is_empty()).then(|| told.to_owned())
+}
+
+/// Reads a file of certificates, of at most [`CA_BUNDLE_CAP`] bytes.
+///
+/// # Errors
+///
+/// When it cannot be read, or is larger.
+pub fn read_bundle(path: &Path) -> io::Result<Vec<u8>> {
+    let mut pem = Vec::new();
+    std::fs::File::open(path)?.take(CA_BUNDLE_CAP + 1).read_to_end(&mut pem)?;
+    if pem.len() as u64 > CA_BUNDLE_CAP {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than {CA_BUNDLE_CAP} bytes")));
+    }
+    Ok(pem)
 }
 
 fn of(flag: &'static str) -> impl Fn(String) -> ConfigError {

@@ -8,10 +8,12 @@
 //! whether and when to ask again is decided where the object is known.
 //!
 //! - `address` makes the URL.
+//! - `answers` lists what HeyGen can answer, for the documentation.
 //! - `exchange` sends the request and reads what comes back.
 //! - `classify` says what an error answer asks for: the table of codes.
 //! - `wire` reads the shapes of the good answers.
 //! - `retry_after` reads the header of that name.
+//! - `roots` reads the certificates that the user trusts besides the system's.
 //!
 //! One call sends one request: redirects are not followed (the key would travel with them) and no layer below retries.
 //!
@@ -19,20 +21,22 @@
 //! an answer reaches a log, a metric or an [`Outcome`].
 //!
 //! Certificates are checked against the root certificates of the system (`SSL_CERT_FILE` and `SSL_CERT_DIR` override where they are
-//! read). Proxies are taken from the environment, except for a base URL on loopback, as Go programs do it: a simulator on
-//! `127.0.0.1` must not be looked for on the proxy's machine.
+//! read) and those of `--ca-bundle`, for HeyGen as for an HTTPS proxy. Proxies are taken from the environment, except for a base URL
+//! on loopback, as Go programs do it: a simulator on `127.0.0.1` must not be looked for on the proxy's machine.
 
 mod address;
+mod answers;
 mod classify;
 mod exchange;
 mod retry_after;
+mod roots;
 mod wire;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, RequestBuilder};
+use reqwest::{Client, ClientBuilder, RequestBuilder};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use thiserror::Error;
@@ -42,8 +46,13 @@ use crate::metrics::Metrics;
 use crate::outcome::{Class, Outcome, Started, Trouble};
 use crate::request::Content;
 
+use exchange::Attempted;
+
+pub use answers::{Answer, answers};
+pub use classify::Remedy;
 pub use exchange::BODY_CAP;
 pub use retry_after::{LONGEST_RETRY_AFTER, parse_retry_after};
+pub use roots::{ExtraRoots, RootsError};
 
 /// How long connecting may take, name resolution and TLS included.
 pub const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
@@ -101,7 +110,7 @@ impl Default for Deadlines {
 /// The client could not be set up.
 #[derive(Debug, Error)]
 #[error(
-    "cannot set up the HTTPS client for HeyGen: {reason}; are root certificates installed (package ca-certificates, or SSL_CERT_FILE)?"
+    "cannot set up the HTTPS client for HeyGen: {reason}; are root certificates installed (package ca-certificates, SSL_CERT_FILE, or --ca-bundle)?"
 )]
 pub struct BuildError {
     reason: String,
@@ -118,25 +127,25 @@ pub struct HeyGen {
 }
 
 impl HeyGen {
-    /// A client with the default deadlines.
+    /// A client with the default deadlines that trusts the system's root certificates only.
     ///
     /// # Errors
     ///
     /// When the system has no root certificates.
     pub fn new(metrics: Arc<Metrics>) -> Result<Self, BuildError> {
-        Self::with_deadlines(metrics, Deadlines::default())
+        Self::with(metrics, Deadlines::default(), &ExtraRoots::default())
     }
 
-    /// A client with deadlines of one's own.
+    /// A client with deadlines of one's own that trusts these root certificates besides the system's.
     ///
     /// # Errors
     ///
-    /// When the system has no root certificates.
-    pub fn with_deadlines(metrics: Arc<Metrics>, deadlines: Deadlines) -> Result<Self, BuildError> {
+    /// When there are no root certificates at all, neither of the system nor here.
+    pub fn with(metrics: Arc<Metrics>, deadlines: Deadlines, roots: &ExtraRoots) -> Result<Self, BuildError> {
         // `main` has done so already; an `Err` says just that.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = client_builder(deadlines).build().map_err(build_error)?;
-        let loopback_client = client_builder(deadlines).no_proxy().build().map_err(build_error)?;
+        let client = client_builder(deadlines, roots).and_then(ClientBuilder::build).map_err(build_error)?;
+        let loopback_client = client_builder(deadlines, roots).and_then(|builder| builder.no_proxy().build()).map_err(build_error)?;
         Ok(Self { client, loopback_client, deadlines, metrics })
     }
 
@@ -197,10 +206,7 @@ impl HeyGen {
             Err(trouble) => return Outcome::Trouble(trouble),
         };
         let request = self.client_for(&url).post(url).header(IDEMPOTENCY_KEY, idempotency_key).json(content);
-        // Without a clip the answer is for the person, and one without a link is for nobody (HeyGen API notes, section 3).
-        let is_complete = |started: &Started| started.link.is_some() || content.consent_video.is_some();
-        let read = |json: &Value| wire::started(json, group_id).filter(is_complete).map(Outcome::Initiated);
-        self.exchange(Operation::Initiate, credentials, request, read).await
+        self.exchange(Operation::Initiate, credentials, request, |json| started(json, group_id, content)).await
     }
 
     /// Asks whether the credentials are accepted: `GET /v3/users/me` (HeyGen API notes, section 1).
@@ -235,14 +241,20 @@ impl HeyGen {
         let request = request.header(name, value).timeout(deadline);
 
         let began = Instant::now();
-        let (outcome, fault) = exchange::attempt(operation, request, read).await;
+        let attempted = exchange::attempt(operation, request, read).await;
         let elapsed = began.elapsed();
 
-        let label = label(&outcome);
+        let label = label(&attempted.outcome);
         self.metrics.heygen_request(operation.name(), label, elapsed.as_secs_f64());
-        log(operation, label, &outcome, fault, elapsed);
-        outcome
+        log(operation, label, &attempted, elapsed);
+        attempted.outcome
     }
+}
+
+/// Without a clip the answer is for the person, and one without a link is for nobody (HeyGen API notes, section 3).
+fn started(json: &Value, group_id: &str, content: &Content) -> Option<Outcome> {
+    let is_complete = |started: &Started| started.link.is_some() || content.consent_video.is_some();
+    wire::started(json, group_id).filter(is_complete).map(Outcome::Initiated)
 }
 
 /// The things asked of HeyGen.
@@ -268,16 +280,18 @@ impl Operation {
     }
 }
 
-fn client_builder(deadlines: Deadlines) -> reqwest::ClientBuilder {
+fn client_builder(deadlines: Deadlines, roots: &ExtraRoots) -> reqwest::Result<ClientBuilder> {
     let mut headers = HeaderMap::new();
     headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-    Client::builder()
+    let builder = Client::builder()
         .user_agent(concat!("twinconsent-operator/", env!("CARGO_PKG_VERSION")))
         .default_headers(headers)
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
         .referer(false)
         .connect_timeout(deadlines.connect)
+        .tls_certs_merge(roots.certificates()?);
+    Ok(builder)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the signature that map_err wants")]
@@ -326,28 +340,56 @@ const fn label(outcome: &Outcome) -> &'static str {
             Class::AccessDenied => "access_denied",
             Class::NotFound => "not_found",
             Class::Invalid => "invalid",
+            Class::Unfetchable => "unfetchable",
             Class::AlreadyBound => "already_bound",
         },
     }
 }
 
 /// Which object it was about stands in the enclosing span.
-fn log(operation: Operation, label: &str, outcome: &Outcome, fault: Option<&str>, elapsed: Duration) {
-    let operation = operation.name();
+///
+/// A consent request is told at `info`, with the request id by which HeyGen's support finds it: it is what a person hears of, and no
+/// object sends many. Reads are told at `debug`.
+fn log(operation: Operation, label: &str, attempted: &Attempted, elapsed: Duration) {
+    let Attempted { outcome, request_id, fault } = attempted;
+    let name = operation.name();
     let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
     match outcome {
-        Outcome::Trouble(Trouble { status, code, param, request_id, .. }) => {
-            tracing::debug!(operation, status, outcome = label, code, param, request_id, fault, elapsed_ms, "HeyGen request in trouble");
+        Outcome::Trouble(Trouble { status, code, param, .. }) if operation == Operation::Initiate => {
+            tracing::info!(
+                operation = name,
+                status,
+                outcome = label,
+                code,
+                param,
+                request_id,
+                fault,
+                elapsed_ms,
+                "HeyGen request in trouble"
+            );
         }
-        Outcome::Initiated(started) => {
-            tracing::debug!(operation, outcome = label, request_id = started.request_id, elapsed_ms, "HeyGen request answered");
+        Outcome::Trouble(Trouble { status, code, param, .. }) => {
+            tracing::debug!(
+                operation = name,
+                status,
+                outcome = label,
+                code,
+                param,
+                request_id,
+                fault,
+                elapsed_ms,
+                "HeyGen request in trouble"
+            );
+        }
+        Outcome::Initiated(_) => {
+            tracing::info!(operation = name, outcome = label, request_id, elapsed_ms, "HeyGen request answered");
         }
         Outcome::Listed(page) => {
             let (groups, unreadable, last) = (page.groups.len(), page.unreadable, page.next.is_none());
-            tracing::debug!(operation, outcome = label, groups, unreadable, last, elapsed_ms, "HeyGen request answered");
+            tracing::debug!(operation = name, outcome = label, groups, unreadable, last, request_id, elapsed_ms, "HeyGen request answered");
         }
         Outcome::Looked(_) | Outcome::LooksRead(_) | Outcome::Probed => {
-            tracing::debug!(operation, outcome = label, elapsed_ms, "HeyGen request answered");
+            tracing::debug!(operation = name, outcome = label, request_id, elapsed_ms, "HeyGen request answered");
         }
     }
 }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use twinconsent::config::{Cli, Command, Config, in_cluster_namespace};
-use twinconsent::heygen::HeyGen;
+use twinconsent::cluster::connection;
+use twinconsent::config::{Cli, Command, Config, in_cluster_namespace, read_bundle};
+use twinconsent::heygen::{Deadlines, HeyGen};
 use twinconsent::metrics::Metrics;
 use twinconsent::server::{self, Readiness};
 use twinconsent::shutdown::Shutdown;
@@ -13,7 +14,7 @@ use twinconsent::{api, controller, telemetry};
 fn main() -> std::process::ExitCode {
     let done = match Cli::parse_or_exit().command {
         Command::Crds => print_crds(),
-        Command::Run(arguments) => match Config::from_args(*arguments, in_cluster_namespace()) {
+        Command::Run(arguments) => match Config::from_args(*arguments, in_cluster_namespace(), read_bundle) {
             Ok(config) => run(&config),
             Err(error) => return complain(&error.to_string(), 2),
         },
@@ -47,9 +48,8 @@ async fn run(config: &Config) -> anyhow::Result<()> {
     let listener = server::bind(config.listen).await?;
     let server = tokio::spawn(server::serve(listener, readiness, metrics.clone(), shutdown.stopping().clone()));
 
-    let kubeconfig = kube::Config::infer().await.context("cannot find a cluster: set KUBECONFIG, or run inside one")?;
-    let client = kube::Client::try_from(kubeconfig).context("cannot talk to the cluster")?;
-    let heygen = HeyGen::new(metrics.clone()).context("cannot set up the HeyGen client")?;
+    let client = kube::Client::try_from(connection::find().await?).context("cannot talk to the cluster")?;
+    let heygen = HeyGen::with(metrics.clone(), Deadlines::default(), &config.ca_bundle).context("cannot set up the HeyGen client")?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "started");
     tokio::select! {
         () = controller::run(client, config, heygen, metrics, checks, shutdown.stopping().clone()) => {}

@@ -65,8 +65,8 @@ pub struct Attempt {
     pub unanswered_since: Option<Timestamp>,
     /// Whether that was told.
     pub unanswered_told: bool,
-    /// Whether HeyGen answered it with a bare `forbidden`, which may have concerned the whole key.
-    pub forbidden: bool,
+    /// A refusal that is not believed at its first coming, and how often in a row the request was answered with it.
+    pub refused: Option<(Class, u32)>,
 }
 
 /// An accepted consent request.

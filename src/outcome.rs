@@ -142,6 +142,9 @@ pub enum Class {
     NotFound,
     /// The request is wrong as it stands (400, 413, other 4xx).
     Invalid,
+    /// HeyGen could not fetch what the request points to (400 `download_failed`): it is wrong, unless that was only out of reach for a
+    /// moment.
+    Unfetchable,
     /// "security code already binded": consent was begun before; the group tells more.
     AlreadyBound,
 }

@@ -273,8 +273,9 @@ fn is_worth_telling(closure: &Closure, now: Duration) -> bool {
     closure.until.is_none_or(|until| until.saturating_sub(now) >= WORTH_TELLING)
 }
 
-/// How a trouble reads in the account's condition.
-pub(super) fn reading(class: Class) -> (&'static str, &'static str) {
+/// How a trouble reads in the account's condition: the reason of `Ready`, and its message.
+#[must_use]
+pub fn reading(class: Class) -> (&'static str, &'static str) {
     match class {
         Class::CredentialsRejected | Class::Forbidden | Class::AccessDenied => {
             (reasons::CREDENTIALS_REJECTED, "HeyGen refuses the key. Put a valid one into the Secret.")
@@ -288,6 +289,7 @@ pub(super) fn reading(class: Class) -> (&'static str, &'static str) {
         | Class::Unreadable
         | Class::NotFound
         | Class::Invalid
+        | Class::Unfetchable
         | Class::AlreadyBound => (reasons::UNREACHABLE, "HeyGen does not answer as it should; trying again with growing pauses."),
     }
 }

@@ -1,7 +1,9 @@
 //! PURE. The checks of single arguments; an `Err` says what is wrong, in one line without the flag's name.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
@@ -9,6 +11,7 @@ use url::Url;
 
 use super::MOST_CONCURRENCY;
 use crate::api::duration;
+use crate::heygen::ExtraRoots;
 
 /// Never repeats the URL: a password may stand in it.
 pub(super) fn base_url(text: &str, allow_insecure: bool) -> Result<Url, String> {
@@ -26,6 +29,12 @@ pub(super) fn base_url(text: &str, allow_insecure: bool) -> Result<Url, String> 
         return Err("must not have a query or a fragment".to_owned());
     }
     Ok(url)
+}
+
+/// What was read from the file of certificates. The path is quoted, which keeps an odd one on one line.
+pub(super) fn ca_bundle(path: &Path, read: io::Result<Vec<u8>>) -> Result<ExtraRoots, String> {
+    let pem = read.map_err(|error| format!("cannot read {path:?}: {error}"))?;
+    ExtraRoots::from_pem(&pem).map_err(|error| format!("{path:?} {error}"))
 }
 
 pub(super) fn leader_elect(wanted: bool) -> Result<(), String> {

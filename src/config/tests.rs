@@ -9,7 +9,25 @@ fn args(flags: &[&str]) -> Result<RunArgs, clap::Error> {
 }
 
 fn config(flags: &[&str]) -> Result<Config, ConfigError> {
-    Config::from_args(args(flags).unwrap(), None)
+    Config::from_args(args(flags).unwrap(), None, bundle)
+}
+
+/// A file system in which one file is a good bundle.
+fn bundle(path: &Path) -> io::Result<Vec<u8>> {
+    match path.to_str() {
+        Some("good.pem") => Ok(root().into_bytes()),
+        Some("broken.pem") => Ok(b"-----BEGIN CERTIFICATE-----\n".to_vec()),
+        Some("empty.pem") => Ok(Vec::new()),
+        _ => Err(io::ErrorKind::NotFound.into()),
+    }
+}
+
+fn root() -> String {
+    static ROOT: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
+        let key = rcgen::KeyPair::generate().unwrap();
+        rcgen::CertificateParams::default().self_signed(&key).unwrap().pem()
+    });
+    ROOT.clone()
 }
 
 fn refusal(flags: &[&str]) -> String {
@@ -23,6 +41,7 @@ fn the_defaults_are_those_of_the_documentation() {
     let expected = Config {
         heygen_base_url: "https://api.heygen.com".parse().unwrap(),
         allow_insecure_base_url: false,
+        ca_bundle: ExtraRoots::default(),
         operator_namespace: "twinconsent-system".to_owned(),
         watch_namespaces: BTreeSet::new(),
         watch_label_selector: None,
@@ -40,6 +59,7 @@ fn every_flag_reaches_the_configuration() {
     let flags = [
         "--heygen-base-url=http://127.0.0.1:9000/heygen",
         "--allow-insecure-base-url",
+        "--ca-bundle=good.pem",
         "--operator-namespace=ops",
         "--watch-namespaces=b, a,b",
         "--watch-label-selector=tier=gold",
@@ -53,6 +73,7 @@ fn every_flag_reaches_the_configuration() {
     let expected = Config {
         heygen_base_url: "http://127.0.0.1:9000/heygen".parse().unwrap(),
         allow_insecure_base_url: true,
+        ca_bundle: ExtraRoots::from_pem(root().as_bytes()).unwrap(),
         operator_namespace: "ops".to_owned(),
         watch_namespaces: ["a", "b"].map(str::to_owned).into(),
         watch_label_selector: Some("tier=gold".to_owned()),
@@ -90,7 +111,7 @@ fn switches_are_read_bare_with_equals_and_with_a_space() {
 #[test]
 fn the_operators_namespace_is_told_by_the_flag_then_by_the_cluster() {
     let told = |flags: &[&str], cluster: Option<&str>| {
-        Config::from_args(args(flags).unwrap(), cluster.map(str::to_owned)).unwrap().operator_namespace
+        Config::from_args(args(flags).unwrap(), cluster.map(str::to_owned), bundle).unwrap().operator_namespace
     };
     assert_eq!(told(&["--operator-namespace=flag"], Some("cluster")), "flag");
     assert_eq!(told(&[], Some("cluster")), "cluster");
@@ -115,6 +136,25 @@ fn a_base_url_must_be_safe_to_send_a_key_to() {
     for url in ["https://heygen.example/?a=b", "https://heygen.example?", "https://heygen.example/#a"] {
         assert_eq!(refusal(&["--heygen-base-url", url]), "--heygen-base-url: must not have a query or a fragment");
     }
+}
+
+#[test]
+fn a_bundle_must_hold_certificates_and_its_file_is_named() {
+    assert_eq!(refusal(&["--ca-bundle=missing.pem"]), "--ca-bundle: cannot read \"missing.pem\": entity not found");
+    assert_eq!(refusal(&["--ca-bundle=odd\nname"]), "--ca-bundle: cannot read \"odd\\nname\": entity not found");
+    let no_certificate = "--ca-bundle: \"empty.pem\" holds no certificate in PEM form (`-----BEGIN CERTIFICATE-----`)";
+    assert_eq!(refusal(&["--ca-bundle=empty.pem"]), no_certificate);
+    assert_eq!(refusal(&["--ca-bundle=broken.pem"]), "--ca-bundle: \"broken.pem\" holds a broken certificate: number 1");
+}
+
+#[test]
+fn a_bundle_is_read_up_to_its_cap() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), root()).unwrap();
+    assert_eq!(read_bundle(file.path()).unwrap(), root().into_bytes());
+    file.as_file().set_len(CA_BUNDLE_CAP + 1).unwrap();
+    assert_eq!(read_bundle(file.path()).unwrap_err().to_string(), "larger than 1048576 bytes");
+    assert!(read_bundle(file.path().parent().unwrap()).is_err(), "a folder was read");
 }
 
 #[test]
@@ -183,6 +223,7 @@ fn claps_own_complaints_become_one_line_that_names_the_flag() {
         (&["run", "--lissten=x"][..], "error: unexpected argument '--lissten' found tip: a similar argument exists: '--listen'"),
         (&["run", "--log-format=xml"], "error: invalid value 'xml' for '--log-format <FORMAT>' [possible values: json, text]"),
         (&["run", "--leader-elect=maybe"], "error: invalid value 'maybe' for '--leader-elect [<BOOL>]' [possible values: true, false]"),
+        (&["run", "--ca-bundle="], "error: a value is required for '--ca-bundle <PATH>' but none was supplied"),
         (&["run", "--listen"], "error: a value is required for '--listen <ADDRESS>' but none was supplied"),
         (&["walk"], "error: unrecognized subcommand 'walk'"),
         (&["run", "fast"], "error: unexpected argument 'fast' found"),

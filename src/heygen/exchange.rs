@@ -2,6 +2,8 @@
 //!
 //! The answer is read under the request's deadline and a cap; whatever breaks on the way is an outcome like any other.
 
+use std::error::Error;
+use std::io;
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, RETRY_AFTER};
@@ -20,15 +22,23 @@ const REQUEST_ID_CAP: usize = 128;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Sends and understands; the second half of the answer is the kind of network fault, for the log.
-pub(super) async fn attempt(
-    operation: Operation,
-    request: RequestBuilder,
-    read: impl FnOnce(&Value) -> Option<Outcome>,
-) -> (Outcome, Option<&'static str>) {
+/// What came of a request, with what only the log is told.
+pub(super) struct Attempted {
+    pub(super) outcome: Outcome,
+    /// HeyGen's `X-Request-Id`, if there was an answer and it had one.
+    pub(super) request_id: Option<String>,
+    /// The kind of a network fault.
+    pub(super) fault: Option<&'static str>,
+}
+
+/// Sends and understands.
+pub(super) async fn attempt(operation: Operation, request: RequestBuilder, read: impl FnOnce(&Value) -> Option<Outcome>) -> Attempted {
     let mut response = match request.send().await {
         Ok(response) => response,
-        Err(error) => return (Outcome::Trouble(Trouble::of(Class::Unreachable)), Some(fault_of(&error))),
+        Err(error) => {
+            let outcome = Outcome::Trouble(Trouble::of(Class::Unreachable));
+            return Attempted { outcome, request_id: None, fault: Some(fault_of(&error)) };
+        }
     };
     let status = response.status().as_u16();
     let request_id = request_id(response.headers());
@@ -41,11 +51,11 @@ pub(super) async fn attempt(
         Body::Lost(fault) => (Outcome::Trouble(without_body(status, Class::Unreachable)), Some(fault)),
     };
     let outcome = match outcome {
-        Outcome::Trouble(trouble) => Outcome::Trouble(Trouble { retry_after, request_id, ..trouble }),
-        Outcome::Initiated(started) => Outcome::Initiated(Started { request_id, ..started }),
+        Outcome::Trouble(trouble) => Outcome::Trouble(Trouble { retry_after, request_id: request_id.clone(), ..trouble }),
+        Outcome::Initiated(started) => Outcome::Initiated(Started { request_id: request_id.clone(), ..started }),
         good => good,
     };
-    (outcome, fault)
+    Attempted { outcome, request_id, fault }
 }
 
 /// How much of a body came.
@@ -56,7 +66,8 @@ enum Body {
     Lost(&'static str),
 }
 
-fn understand(operation: Operation, status: u16, body: &[u8], read: impl FnOnce(&Value) -> Option<Outcome>) -> Outcome {
+/// What a whole answer means.
+pub(super) fn understand(operation: Operation, status: u16, body: &[u8], read: impl FnOnce(&Value) -> Option<Outcome>) -> Outcome {
     let good = (200..300).contains(&status).then(|| serde_json::from_slice::<Value>(body).ok()).flatten();
     good.filter(|json| !wire::carries_error(json))
         .and_then(|json| read(&json))
@@ -65,7 +76,7 @@ fn understand(operation: Operation, status: u16, body: &[u8], read: impl FnOnce(
 
 /// What a status says when its body did not come whole. A status that is final for the object could mean something else with the
 /// body in hand, so it does not count; one that concerns the account, or asks for patience, does.
-fn without_body(status: u16, otherwise: Class) -> Trouble {
+pub(super) fn without_body(status: u16, otherwise: Class) -> Trouble {
     let class = match classify::by_status(status) {
         class @ (Class::CredentialsRejected | Class::BillingRequired | Class::Throttled | Class::Unavailable | Class::Busy) => class,
         _ => otherwise,
@@ -101,9 +112,24 @@ fn fault_of(error: &reqwest::Error) -> &'static str {
         "deadline passed"
     } else if error.is_dns() {
         "name not resolved"
+    } else if is_about_the_certificate(error) {
+        "certificate not trusted"
     } else if error.is_connect() {
         "cannot connect"
     } else {
         "connection lost"
     }
+}
+
+/// Whether the server could not show who it is. The cause is wrapped into `io::Error`s, which a chain of sources skips.
+fn is_about_the_certificate(error: &reqwest::Error) -> bool {
+    let mut cause: Option<&(dyn Error + 'static)> = error.source();
+    while let Some(error) = cause {
+        if matches!(error.downcast_ref(), Some(rustls::Error::InvalidCertificate(_))) {
+            return true;
+        }
+        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        cause = wrapped.map(|wrapped| wrapped as &(dyn Error + 'static)).or_else(|| error.source());
+    }
+    false
 }

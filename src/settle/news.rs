@@ -24,6 +24,17 @@ const UNANSWERED: Duration = Duration::from_secs(600);
 /// How long after a renewal that brought the same link the next one is tried.
 const RENEW_AGAIN: Duration = Duration::from_secs(3600);
 
+/// How often in a row an answer to a request must come before it is believed; until then the request is repeated with growing pauses.
+const fn hearings(class: Class) -> u32 {
+    match class {
+        // The first lets the account ask whether it concerns the whole key; when it comes again, it did not.
+        Class::Forbidden => 2,
+        // "Try a few times" (HeyGen API notes, section 8): five tries are about a quarter of a minute.
+        Class::Unfetchable => 5,
+        _ => 1,
+    }
+}
+
 impl Draft<'_> {
     pub(super) fn answered(&mut self, call: &Call, outcome: &Outcome) {
         match (call, outcome) {
@@ -121,11 +132,12 @@ impl Draft<'_> {
         let asked_before = situation::is_initiated(&self.old, request);
         match trouble.class {
             // A renewal that is refused changes nothing: the link stays dead, as told, and the request is not wrong.
-            Class::Invalid | Class::AccessDenied | Class::AlreadyBound if asked_before => {
+            Class::Invalid | Class::Unfetchable | Class::AccessDenied | Class::AlreadyBound if asked_before => {
                 self.hold_request(request, RENEW_AGAIN);
                 self.memory.forget_seen();
             }
-            Class::Invalid => {
+            class if !self.is_believed(request, class) => self.back_off(trouble, Duration::ZERO),
+            Class::Invalid | Class::Unfetchable => {
                 self.hold_request(request, self.slowly());
                 self.take_seen();
                 let message = match (trouble.param, trouble.code) {
@@ -138,9 +150,6 @@ impl Draft<'_> {
                     (None, None) => Situation::InvalidRequest.row().message.to_owned(),
                 };
                 self.render(Situation::InvalidRequest, Some(&message));
-            }
-            Class::Forbidden if !std::mem::replace(&mut self.memory.attempt_of(&request.idempotency_key).forbidden, true) => {
-                self.back_off(trouble, Duration::ZERO);
             }
             Class::AccessDenied | Class::Forbidden => self.not_entitled(trouble),
             Class::NotFound => self.look_failed(trouble),
@@ -158,6 +167,18 @@ impl Draft<'_> {
                 self.back_off(trouble, Duration::ZERO);
             }
         }
+    }
+
+    /// Whether this answer to the request has now come as often in a row as it takes to be believed.
+    fn is_believed(&mut self, request: &Request, class: Class) -> bool {
+        let needed = hearings(class);
+        if needed == 1 {
+            return true;
+        }
+        let refused = &mut self.memory.attempt_of(&request.idempotency_key).refused;
+        let heard = refused.filter(|(before, _)| *before == class).map_or(1, |(_, times)| times.saturating_add(1));
+        *refused = Some((class, heard));
+        heard >= needed
     }
 
     /// The object's group or feature is out of the key's reach; told unless consent was settled before.
@@ -179,9 +200,12 @@ impl Draft<'_> {
     /// The key stays the same (an error answer never changes it), so the repetition heals by itself what was mended at HeyGen.
     fn hold_request(&mut self, request: &Request, pause: Duration) {
         self.memory.forget_trouble();
-        *self.memory.attempt_of(&request.idempotency_key) = Attempt {
+        let attempt = self.memory.attempt_of(&request.idempotency_key);
+        *attempt = Attempt {
             idempotency_key: request.idempotency_key.clone(),
             not_before: Some(pace::add(self.now, pause)),
+            // What was believed once is believed when the request is repeated.
+            refused: attempt.refused,
             ..Attempt::default()
         };
     }

@@ -156,7 +156,7 @@ fn take_in(done: Done, key: &AccountKey, desk: &Desk, usable: &Arc<Usable>, cont
         }
         Done::Page(_, outcome) => {
             let refused = matches!(&outcome, Outcome::Trouble(trouble)
-                if matches!(trouble.class, Class::Forbidden | Class::AccessDenied | Class::NotFound | Class::Invalid));
+                if matches!(trouble.class, Class::Forbidden | Class::AccessDenied | Class::NotFound | Class::Invalid | Class::Unfetchable));
             book.page_failed(if refused { REFUSED_LIST } else { Duration::ZERO }, steady);
             Vec::new()
         }

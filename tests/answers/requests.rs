@@ -30,8 +30,13 @@ async fn a_request_that_fails_is_executed_once_in_the_end_whatever_was_answered_
 
     for row in rows() {
         let name = row.name();
-        stage.is_patient(&name, &since, stage.posts(&name).len() as u64, |elapsed| match row.request {
+        let posts = stage.posts(&name).len() as u64;
+        stage.is_patient(&name, &since, posts, |elapsed| match row.request {
             Told::Nothing => most_tries(elapsed),
+            Told::InvalidAfter(tries) => {
+                assert!(posts >= tries, "{name}: called invalid after {posts} tries");
+                tries + most_at(SLOW.mul_f64(0.9), elapsed)
+            }
             // The first `forbidden` is asked about at the account, and repeated.
             _ => 1 + most_at(SLOW.mul_f64(0.9), elapsed),
         });
@@ -51,7 +56,10 @@ async fn a_request_that_fails_is_executed_once_in_the_end_whatever_was_answered_
 }
 
 fn rows() -> impl Iterator<Item = Row> {
-    let rows = TABLE.iter().copied().filter(|row| matches!(row.request, Told::Nothing | Told::NotEntitled | Told::InvalidRequest));
+    let rows = TABLE
+        .iter()
+        .copied()
+        .filter(|row| matches!(row.request, Told::Nothing | Told::NotEntitled | Told::InvalidRequest | Told::InvalidAfter(_)));
     assert!(rows.clone().count() > 30);
     rows
 }
@@ -59,7 +67,7 @@ fn rows() -> impl Iterator<Item = Row> {
 fn reading_of(told: Told) -> &'static str {
     match told {
         Told::NotEntitled => NOT_ENTITLED,
-        Told::InvalidRequest => INVALID,
+        Told::InvalidRequest | Told::InvalidAfter(_) => INVALID,
         _ => INITIATING,
     }
 }
@@ -69,7 +77,7 @@ fn message_of(row: &Row) -> Option<String> {
     let correct = "Correct the spec together with a higher requestEpoch.";
     match (row.request, row.named()) {
         (Told::NotEntitled, _) => Some(row.not_entitled()),
-        (Told::InvalidRequest, Some(code)) => Some(format!("HeyGen refuses the request with `{code}`. {correct}")),
+        (Told::InvalidRequest | Told::InvalidAfter(_), Some(code)) => Some(format!("HeyGen refuses the request with `{code}`. {correct}")),
         (Told::InvalidRequest, None) => Some(format!("HeyGen refuses the request as it stands. {correct}")),
         _ => None,
     }

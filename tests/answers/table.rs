@@ -9,6 +9,8 @@ pub enum Told {
     NotEntitled,
     /// `InvalidRequest`: the request is wrong as it stands.
     InvalidRequest,
+    /// The same, but after so many tries.
+    InvalidAfter(u64),
     /// `AvatarGroupNotFound`, after two looks two minutes apart.
     Missing,
     /// It concerns the whole key: the account's condition has this reason.
@@ -86,7 +88,7 @@ pub const TABLE: &[Row] = &[
     row("invalid_parameter", 400, Told::Nothing, Told::InvalidRequest),
     row("validation_error", 400, Told::Nothing, Told::InvalidRequest),
     row("payload_too_large", 413, Told::Nothing, Told::InvalidRequest),
-    row("download_failed", 400, Told::Nothing, Told::InvalidRequest),
+    row("download_failed", 400, Told::Nothing, Told::InvalidAfter(5)),
     both("avatar_consent_required", 400, Told::Nothing),
     row("content_policy_violation", 400, Told::Nothing, Told::InvalidRequest),
     both("resource_limit_reached", 400, Told::NotEntitled),

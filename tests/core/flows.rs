@@ -36,6 +36,34 @@ fn a_refused_request_is_held_repeated_slowly_with_the_same_key_and_heals() {
 }
 
 #[test]
+fn what_heygen_could_not_fetch_is_tried_a_few_times_before_the_request_counts_as_invalid() {
+    let mut world = world(json!({"consentVideo": {"url": "https://example.com/clip.mp4"}}));
+    world.heygen.fault = refused(Class::Unfetchable);
+    world.live(5);
+    assert_eq!(world.ready().1, "Initiating");
+    world.live(MINUTE);
+    assert_eq!((world.ready().1, world.heygen.posts.len()), ("InvalidRequest", 5));
+    world.live(HOUR);
+    assert!((8..=13).contains(&world.heygen.posts.len()), "{} requests: not believed the second time", world.heygen.posts.len());
+    assert!(world.heygen.posts.iter().all(|post| post.key == world.key()), "no error answer changes the key");
+    world.heygen.fault = None;
+    world.live(25 * MINUTE);
+    assert_eq!((world.ready().1, world.heygen.executed()), ("AwaitingApproval", 1));
+}
+
+#[test]
+fn a_clip_that_was_out_of_reach_for_a_moment_is_never_told_as_an_invalid_request() {
+    let mut world = world(json!({"consentVideo": {"url": "https://example.com/clip.mp4"}}));
+    world.heygen.fault = refused(Class::Unfetchable);
+    world.live(5);
+    assert!(world.heygen.posts.len() >= 2, "not tried again");
+    world.heygen.fault = None;
+    world.live(MINUTE);
+    assert_eq!((world.ready().1, world.heygen.executed()), ("AwaitingApproval", 1));
+    assert_eq!(events(&world, "InvalidRequest"), 0);
+}
+
+#[test]
 fn a_refused_request_is_repeated_at_once_by_a_raised_epoch_or_a_forced_look() {
     for class in [Class::Invalid, Class::AccessDenied, Class::AlreadyBound] {
         for forced in [true, false] {

@@ -51,6 +51,7 @@ fn fault() -> impl Strategy<Value = Option<Fault>> {
         Class::AccessDenied,
         Class::NotFound,
         Class::Invalid,
+        Class::Unfetchable,
         Class::AlreadyBound,
     ]);
     prop_oneof![

@@ -10,6 +10,10 @@ fn every_bad_argument_is_one_line_that_names_its_flag() {
         ("--heygen-base-url", "https://user:hg_secret@api.heygen.com"),
         ("--heygen-base-url", "https://api.heygen.com/?x=1"),
         ("--allow-insecure-base-url", "perhaps"),
+        ("--ca-bundle", "/nowhere/ca.pem"),
+        ("--ca-bundle", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")),
+        ("--ca-bundle", env!("CARGO_MANIFEST_DIR")),
+        ("--ca-bundle", ""),
         ("--operator-namespace", "Upper"),
         ("--watch-namespaces", "a,,b"),
         ("--watch-namespaces", " "),
@@ -32,6 +36,7 @@ fn every_bad_argument_is_one_line_that_names_its_flag() {
         assert_eq!(output.status.code(), Some(2), "{flag}={value}: {said}");
         assert_eq!(said.lines().count(), 1, "{flag}={value}: {said}");
         assert!(said.starts_with("error: ") && said.contains(flag), "{flag}={value}: {said}");
+        assert!(flag != "--ca-bundle" || said.contains(value), "the file is not named: {said}");
         assert!(!said.contains("hg_secret"), "a password is not repeated");
         assert!(output.stdout.is_empty());
     }
@@ -78,6 +83,17 @@ fn a_kubeconfig_that_is_not_one_is_told_in_one_line() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!((output.status.code(), said.lines().count()), (Some(1), 1), "{said}");
     assert!(said.contains("KUBECONFIG") || said.contains("kubeconfig"), "{said}");
+}
+
+#[test]
+fn a_proxy_of_the_kubeconfig_that_is_none_of_ours_is_told_without_its_password() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let kubeconfig = r#"{"clusters":[{"name":"c","cluster":{"server":"https://k","proxy-url":"socks5://u:hg_secret@p"}}],"users":[{"name":"u","user":{}}],"contexts":[{"name":"x","context":{"cluster":"c","user":"u"}}],"current-context":"x"}"#;
+    std::fs::write(file.path(), kubeconfig).unwrap();
+    let output = command(&["--listen=127.0.0.1:0"]).env("KUBECONFIG", file.path()).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), said.lines().count()), (Some(1), 1), "{said}");
+    assert!(said.contains("proxy-url") && !said.contains("hg_secret"), "{said}");
 }
 
 fn run(arguments: &[&str]) -> std::process::Output {

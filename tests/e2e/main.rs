@@ -11,6 +11,7 @@ mod bad_input;
 mod bad_input_answers;
 mod bad_input_cluster;
 mod bad_input_stops;
+mod proxies;
 mod rows;
 mod rows_account_states;
 mod rows_accounts;
@@ -25,3 +26,5 @@ mod rows_waiting;
 mod rows_withdrawn;
 mod smoke;
 mod support;
+#[path = "../heygen_wire/tls.rs"]
+mod tls;

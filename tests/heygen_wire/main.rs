@@ -4,16 +4,18 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
 
+mod answers;
+mod certificates;
 mod list;
+mod lost;
 mod server;
+mod tls;
 
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use secrecy::SecretString;
-use serde_json::json;
-use tokio::net::TcpListener;
-use twinconsent::heygen::{AuthScheme, BODY_CAP, Credentials, Deadlines, HeyGen};
+use twinconsent::heygen::{AuthScheme, Credentials, Deadlines, ExtraRoots, HeyGen};
 use twinconsent::metrics::Metrics;
 use twinconsent::outcome::{Class, Group, LookType, Outcome, Trouble};
 use twinconsent::request::{Content, Video};
@@ -41,6 +43,10 @@ impl std::io::Write for Lines {
     }
 }
 
+fn logged() -> String {
+    String::from_utf8(LOG.0.lock().unwrap().clone()).unwrap()
+}
+
 fn client() -> HeyGen {
     LazyLock::force(&LOG);
     HeyGen::new(Arc::new(Metrics::new())).unwrap()
@@ -50,7 +56,7 @@ fn client() -> HeyGen {
 fn hasty_client() -> HeyGen {
     LazyLock::force(&LOG);
     let soon = Duration::from_millis(300);
-    HeyGen::with_deadlines(Arc::new(Metrics::new()), Deadlines { connect: soon, read: soon, initiate: soon }).unwrap()
+    HeyGen::with(Arc::new(Metrics::new()), Deadlines { connect: soon, read: soon, initiate: soon }, &ExtraRoots::default()).unwrap()
 }
 
 fn nothing() -> Content {
@@ -183,193 +189,6 @@ async fn a_base_url_may_have_a_path_with_or_without_a_slash_at_its_end() {
 }
 
 #[tokio::test]
-async fn a_redirect_is_not_followed() {
-    for status in [301, 302, 303, 307, 308] {
-        let mut server = Server::saying(status, "Location: /v3/avatars/elsewhere\r\n", "").await;
-        let seen = trouble(client().initiate(&server.credentials, "g1", &nothing(), "k").await);
-        assert_eq!((seen.class, seen.status), (Class::Unreadable, Some(status)));
-        server.request();
-    }
-}
-
-#[tokio::test]
-async fn html_goes_by_its_status() {
-    let html = "<!DOCTYPE html><html><body>security check</body></html>";
-    for (status, expected) in
-        [(200, Class::Unreadable), (403, Class::AccessDenied), (404, Class::NotFound), (429, Class::Throttled), (502, Class::Unavailable)]
-    {
-        let server = Server::saying(status, "Content-Type: text/html\r\n", html).await;
-        let client = client();
-        for outcome in [client.group(&server.credentials, "g1").await, client.probe(&server.credentials).await] {
-            assert_eq!(trouble(outcome), Trouble { status: Some(status), ..Trouble::of(expected) });
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_success_that_cannot_be_believed_is_unreadable() {
-    for body in
-        ["", "null", "[]", "\u{feff}{}", r#"{"data":{"id":"g2","consent_status":"approved"}}"#, r#"{"data":{"consent_status":true}}"#]
-    {
-        let server = Server::saying(200, "", body).await;
-        assert_eq!(trouble(client().group(&server.credentials, "g1").await).class, Class::Unreadable, "{body}");
-    }
-}
-
-#[tokio::test]
-async fn a_success_with_an_error_is_no_success() {
-    let body = r#"{"data":{"id":"g1","consent_status":"approved"},"error":{"code":"INTERNAL_ERROR","message":"x"}}"#;
-    let server = Server::saying(200, "", body).await;
-    let seen = trouble(client().group(&server.credentials, "g1").await);
-    assert_eq!((seen.class, seen.code, seen.status), (Class::Unavailable, Some("internal_error"), Some(200)));
-}
-
-#[tokio::test]
-async fn already_bound_is_heard_in_a_success_too() {
-    for body in
-        [r#"{"error":{"code":"x","message":"Security code already binded"}}"#, r#"{"data":null,"message":"security code already binded"}"#]
-    {
-        let server = Server::saying(200, "", body).await;
-        let client = client();
-        assert_eq!(trouble(client.initiate(&server.credentials, "g1", &nothing(), "k").await).class, Class::AlreadyBound);
-        assert_eq!(trouble(client.group(&server.credentials, "g1").await).class, Class::Unreadable);
-    }
-}
-
-#[tokio::test]
-async fn an_error_keeps_its_code_param_headers_and_nothing_else() {
-    let body = json!({"error": {"code": "invalid_parameter", "message": "https://secret.example", "param": "consent_text"}}).to_string();
-    let server = Server::saying(400, "Retry-After: 7\r\nX-Request-Id: req-9\r\n", &body).await;
-    let expected = Trouble {
-        class: Class::Invalid,
-        status: Some(400),
-        code: Some("invalid_parameter"),
-        param: Some("consent_text"),
-        retry_after: Some(Duration::from_secs(7)),
-        request_id: Some("req-9".to_owned()),
-    };
-    assert_eq!(trouble(client().initiate(&server.credentials, "g1", &nothing(), "k").await), expected);
-}
-
-#[tokio::test]
-async fn retry_after_is_read_in_both_forms_and_capped() {
-    for (header, expected) in [
-        ("30", Some(30)),
-        ("0", None),
-        ("-1", None),
-        ("86400", Some(3600)),
-        ("Fri, 01 Jan 2100 00:00:00 GMT", Some(3600)),
-        ("Sat, 01 Jan 2000 00:00:00 GMT", None),
-    ] {
-        let server = Server::saying(429, &format!("Retry-After: {header}\r\n"), "").await;
-        let seen = trouble(client().group(&server.credentials, "g1").await);
-        assert_eq!((seen.class, seen.retry_after), (Class::Throttled, expected.map(Duration::from_secs)), "{header}");
-    }
-}
-
-#[tokio::test]
-async fn a_request_id_is_cut_to_128_printable_characters() {
-    for (header, expected) in
-        [("a".repeat(500), Some("a".repeat(128))), ("a b\tc\u{e9}d".to_owned(), Some("abcd".to_owned())), (" ".to_owned(), None)]
-    {
-        let server = Server::saying(404, &format!("X-Request-Id: {header}\r\n"), "").await;
-        assert_eq!(trouble(client().group(&server.credentials, "g1").await).request_id, expected);
-    }
-}
-
-#[tokio::test]
-async fn a_body_over_the_cap_is_not_read_to_its_end() {
-    let group = |padding: usize| format!(r#"{{"data":{{"id":"g1","padding":"{}"}}}}"#, "x".repeat(padding));
-    let overhead = group(0).len();
-    let server = Server::saying(200, "", &group(BODY_CAP - overhead)).await;
-    assert!(matches!(client().group(&server.credentials, "g1").await, Outcome::Looked(_)));
-
-    let server = Server::saying(200, "", &group(BODY_CAP - overhead + 1)).await;
-    assert_eq!(trouble(client().group(&server.credentials, "g1").await).class, Class::Unreadable);
-
-    // It never ends, so whoever reads to the end waits for ever.
-    let mut endless = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
-    endless.extend(format!("{:x}\r\n{}\r\n", 2 * BODY_CAP, "x".repeat(2 * BODY_CAP)).into_bytes());
-    let server = Server::with(Answer::Stall(endless)).await;
-    assert_eq!(trouble(client().group(&server.credentials, "g1").await).class, Class::Unreadable);
-}
-
-#[tokio::test]
-async fn a_status_that_concerns_the_account_counts_without_its_body() {
-    for (status, expected) in [
-        (200, Class::Unreachable),
-        (400, Class::Unreachable),
-        (401, Class::CredentialsRejected),
-        (402, Class::BillingRequired),
-        (404, Class::Unreachable),
-        (429, Class::Throttled),
-        (503, Class::Unavailable),
-    ] {
-        let cut = format!("HTTP/1.1 {status} X\r\nRetry-After: 9\r\nContent-Length: 100\r\n\r\n{{\"data\":{{\"id\":\"g1\"}}}}");
-        let server = Server::with(Answer::Bytes(cut.into_bytes())).await;
-        let seen = trouble(client().group(&server.credentials, "g1").await);
-        let expected = Trouble { status: Some(status), retry_after: Some(Duration::from_secs(9)), ..Trouble::of(expected) };
-        assert_eq!(seen, expected);
-    }
-}
-
-#[tokio::test]
-async fn no_answer_is_unreachable_and_is_asked_for_once() {
-    for silence in ["", "HTTP/1.1 200 OK\r\nContent-Le", "this is not HTTP\r\n\r\n"] {
-        let mut server = Server::with(Answer::Bytes(silence.as_bytes().to_vec())).await;
-        let outcome = client().initiate(&server.credentials, "g1", &nothing(), "k").await;
-        assert_eq!(trouble(outcome), Trouble::of(Class::Unreachable), "{silence:?}");
-        server.request();
-    }
-}
-
-#[tokio::test]
-async fn nobody_listening_is_unreachable() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let mut credentials = Server::saying(200, "", "").await.credentials;
-    credentials.base_url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
-    drop(listener);
-    assert_eq!(trouble(client().group(&credentials, "g1").await), Trouble::of(Class::Unreachable));
-}
-
-#[tokio::test]
-async fn https_to_a_server_without_tls_is_unreachable() {
-    let mut server = Server::saying(200, "", "{}").await;
-    server.credentials.base_url.set_scheme("https").unwrap();
-    assert_eq!(trouble(hasty_client().probe(&server.credentials).await), Trouble::of(Class::Unreachable));
-}
-
-#[tokio::test]
-async fn the_deadline_covers_head_and_body() {
-    for (sent, status) in [("", None), ("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"data\":", Some(200))] {
-        let server = Server::with(Answer::Stall(sent.as_bytes().to_vec())).await;
-        let client = hasty_client();
-        let all = async {
-            [
-                client.group(&server.credentials, "g1").await,
-                client.looks(&server.credentials, "g1", None).await,
-                client.initiate(&server.credentials, "g1", &nothing(), "k").await,
-                client.probe(&server.credentials).await,
-            ]
-        };
-        for outcome in tokio::time::timeout(Duration::from_secs(20), all).await.unwrap() {
-            assert_eq!(trouble(outcome), Trouble { status, ..Trouble::of(Class::Unreachable) });
-        }
-    }
-}
-
-#[tokio::test]
-async fn an_answer_without_a_link_is_complete_for_a_clip_only() {
-    let server = Server::saying(200, "", r#"{"data":{"avatar_group":{"id":"g1"},"url":null}}"#).await;
-    let client = HeyGen::new(Arc::new(Metrics::new())).unwrap();
-    let page = client.initiate(&server.credentials, "g1", &nothing(), "k").await;
-    assert!(matches!(page, Outcome::Trouble(Trouble { class: Class::Unreadable, .. })), "{page:?}");
-    let video = twinconsent::request::Video::AssetId { asset_id: "clip".to_owned() };
-    let clip = client.initiate(&server.credentials, "g1", &Content { consent_video: Some(video), ..nothing() }, "k").await;
-    assert!(matches!(clip, Outcome::Initiated(_)), "{clip:?}");
-}
-
-#[tokio::test]
 async fn requests_are_counted_by_operation_and_outcome() {
     let metrics = Arc::new(Metrics::new());
     let client = HeyGen::new(Arc::clone(&metrics)).unwrap();
@@ -403,9 +222,24 @@ async fn no_log_line_holds_a_key_a_link_or_prose() {
     nowhere.base_url = "http://127.0.0.1:1/".parse().unwrap();
     client.probe(&nowhere).await;
 
-    let text = String::from_utf8(LOG.0.lock().unwrap().clone()).unwrap();
+    let text = logged();
     assert!(text.contains("req-1") && text.contains("fault="), "nothing was logged: {text}");
     assert!(!text.contains("hunter2"), "{text}");
+}
+
+#[tokio::test]
+async fn a_consent_request_is_told_at_info_with_its_request_id_and_a_read_at_debug() {
+    for (status, id) in [(200, "req-good"), (400, "req-bad"), (502, "req-gateway")] {
+        let good = r#"{"data":{"id":"g1","url":"https://heygen.example/consent/1"}}"#;
+        let server = Server::saying(status, &format!("X-Request-Id: {id}\r\n"), good).await;
+        client().initiate(&server.credentials, "g1", &nothing(), "k").await;
+        client().group(&server.credentials, "g1").await;
+        let text = logged();
+        let lines: Vec<&str> = text.lines().filter(|line| line.contains("twinconsent") && line.contains(id)).collect();
+        let levels: Vec<&str> = lines.iter().filter_map(|line| line.split_whitespace().nth(1)).collect();
+        assert_eq!(levels, ["INFO", "DEBUG"], "{lines:#?}");
+        assert!(lines[0].contains("operation=\"initiate\"") && lines[1].contains("operation=\"group\""), "{lines:#?}");
+    }
 }
 
 #[test]

@@ -1,9 +1,12 @@
 //! A server that says, byte for byte, what it was told to say.
 
+use std::time::Duration;
+
 use secrecy::SecretString;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
+use tokio_rustls::TlsAcceptor;
 use twinconsent::heygen::{AuthScheme, Credentials};
 
 /// What the server does with each connection after it has read one request.
@@ -13,6 +16,8 @@ pub enum Answer {
     Bytes(Vec<u8>),
     /// Sends these bytes and keeps the connection open without another word.
     Stall(Vec<u8>),
+    /// Sends these bytes and then a blank after each pause, for ever.
+    Drip(Vec<u8>, Duration),
 }
 
 /// A server on loopback, and the requests that it has seen, as text.
@@ -26,12 +31,33 @@ pub struct Server {
 impl Server {
     /// A server that answers every request alike.
     pub async fn with(answer: Answer) -> Self {
+        Self::start(answer, None).await
+    }
+
+    /// The same over TLS, on `127.0.0.1`.
+    pub async fn with_tls(answer: Answer, acceptor: TlsAcceptor) -> Self {
+        Self::start(answer, Some(acceptor)).await
+    }
+
+    async fn start(answer: Answer, tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let base_url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let base_url = format!("{scheme}://{}", listener.local_addr().unwrap()).parse().unwrap();
         let (sender, requests) = mpsc::unbounded_channel();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, answer.clone(), sender.clone()));
+                let (answer, sender, tls) = (answer.clone(), sender.clone(), tls.clone());
+                tokio::spawn(async move {
+                    match tls {
+                        None => serve(stream, answer, sender).await,
+                        // A client that does not trust us hangs up here.
+                        Some(acceptor) => {
+                            if let Ok(stream) = acceptor.accept(stream).await {
+                                serve(stream, answer, sender).await;
+                            }
+                        }
+                    }
+                });
             }
         });
         Self { credentials: Credentials { base_url, auth: AuthScheme::ApiKey, key: SecretString::from("sk-hunter2") }, requests }
@@ -55,7 +81,7 @@ pub fn answer(status: u16, headers: &str, body: &str) -> Vec<u8> {
     format!("HTTP/1.1 {status} X\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len()).into_bytes()
 }
 
-async fn serve(mut stream: TcpStream, answer: Answer, requests: mpsc::UnboundedSender<String>) {
+async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, answer: Answer, requests: mpsc::UnboundedSender<String>) {
     let mut request = Vec::new();
     while !is_complete(&request) {
         let mut chunk = [0; 4096];
@@ -65,12 +91,17 @@ async fn serve(mut stream: TcpStream, answer: Answer, requests: mpsc::UnboundedS
         }
     }
     let _ = requests.send(String::from_utf8(request).unwrap());
-    let (Answer::Bytes(bytes) | Answer::Stall(bytes)) = &answer;
+    let (Answer::Bytes(bytes) | Answer::Stall(bytes) | Answer::Drip(bytes, _)) = &answer;
     // The client may hang up on a body that it does not want.
     let _ = stream.write_all(bytes).await;
     match answer {
         Answer::Bytes(_) => drop(stream.shutdown().await),
         Answer::Stall(_) => std::future::pending().await,
+        Answer::Drip(_, pause) => {
+            while stream.write_all(b" ").await.is_ok() && stream.flush().await.is_ok() {
+                tokio::time::sleep(pause).await;
+            }
+        }
     }
 }
 

@@ -26,29 +26,35 @@ impl Operator {
 
     /// Starts the binary for the world's namespace, logged in with this kubeconfig. An argument replaces the default of its flag.
     pub fn start_as(world: &World, kubeconfig: &str, arguments: &[&str]) -> Self {
+        Self::start_in(world, kubeconfig, arguments, &[])
+    }
+
+    /// The same with these variables besides those of the test.
+    pub fn start_in(world: &World, kubeconfig: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let namespace = format!("--watch-namespaces={}", world.namespace);
         let base_url = format!("--heygen-base-url={}", world.base_url);
         let mut all = vec![namespace.as_str(), base_url.as_str(), "--allow-insecure-base-url=true", "--log-filter=info,twinconsent=debug"];
         all.retain(|default| !arguments.iter().any(|argument| argument.split('=').next() == default.split('=').next()));
         all.extend(arguments);
         let (_, log) = tempfile::Builder::new().suffix(".log").tempfile_in(world.logs.path()).unwrap().keep().unwrap();
-        Self::spawn(kubeconfig, &all, log)
+        Self::spawn(kubeconfig, &all, environment, log)
     }
 
     /// Starts the binary with this kubeconfig and these arguments; its log ends with it.
     pub fn start_with(kubeconfig: &str, arguments: &[&str]) -> Self {
         let log = tempfile::NamedTempFile::new().unwrap().into_temp_path();
-        let mut operator = Self::spawn(kubeconfig, arguments, log.to_path_buf());
+        let mut operator = Self::spawn(kubeconfig, arguments, &[], log.to_path_buf());
         operator._log_of_its_own = Some(log);
         operator
     }
 
-    fn spawn(kubeconfig: &str, arguments: &[&str], log: PathBuf) -> Self {
+    fn spawn(kubeconfig: &str, arguments: &[&str], environment: &[(&str, &str)], log: PathBuf) -> Self {
         let address = free_address();
         let child = Command::new(env!("CARGO_BIN_EXE_twinconsent-operator"))
             .args(["run", "--listen", &address])
             .args(arguments)
             .env("KUBECONFIG", kubeconfig)
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(File::options().append(true).open(&log).unwrap())
             .stderr(File::options().append(true).open(&log).unwrap())

@@ -1,0 +1,45 @@
+//! Where the API server is, and by which way.
+
+use std::str::FromStr;
+
+use kube::config::{InferConfigError, Kubeconfig};
+use thiserror::Error;
+
+/// The cluster could not be found, or not by a way that we know.
+#[derive(Debug, Error)]
+pub enum ConnectionError {
+    /// There is neither a kubeconfig nor a service account.
+    #[error("cannot find a cluster: set KUBECONFIG, or run inside one")]
+    NotFound(#[from] InferConfigError),
+    /// The kubeconfig names a proxy of another kind. The URL is not repeated: a password may stand in it.
+    #[error("the kubeconfig's proxy-url is neither an http:// nor an https:// URL")]
+    Proxy,
+}
+
+/// The cluster as kubectl finds it: `KUBECONFIG`, `~/.kube/config`, or the service account of the pod.
+///
+/// The proxies of the environment are for HeyGen alone. kube takes them for the API server of a kubeconfig, though not for that of a
+/// pod, and asks `NO_PROXY` about the proxy instead of about the API server; so whoever needs a proxy to reach HeyGen would lose the
+/// cluster. The kubeconfig itself may name one, as `proxy-url`.
+///
+/// # Errors
+///
+/// When there is no cluster, or its proxy is of a kind that we do not speak.
+pub async fn find() -> Result<kube::Config, ConnectionError> {
+    let mut config = kube::Config::infer().await?;
+    if let Some(proxy) = &config.proxy_url {
+        let clusters = Kubeconfig::read().map(|kubeconfig| kubeconfig.clusters).unwrap_or_default();
+        let mut named = clusters.into_iter().filter_map(|cluster| cluster.cluster?.proxy_url);
+        if !named.any(|named| is_written(proxy, &named)) {
+            config.proxy_url = None;
+        }
+    }
+    match config.proxy_url.as_ref().map(|proxy| proxy.scheme_str()) {
+        None | Some(Some("http" | "https")) => Ok(config),
+        Some(_) => Err(ConnectionError::Proxy),
+    }
+}
+
+fn is_written<T: FromStr + PartialEq>(value: &T, text: &str) -> bool {
+    text.parse::<T>().is_ok_and(|parsed| parsed == *value)
+}
