@@ -55,7 +55,7 @@ pub async fn run(client: Client, config: &Config, heygen: HeyGen, metrics: Arc<M
     let account_watches: Vec<_> = namespaces.iter().map(|namespace| accounts::Watch::<HeyGenAccount>::new(namespace.clone())).collect();
     let cluster_accounts = accounts::Watch::<ClusterHeyGenAccount>::new(None);
 
-    let (events, event_writer) = Events::start(client.clone());
+    let (events, event_writer) = Events::start(client.clone(), metrics.clone());
     let (synced, is_synced) = signal::channel(false);
     let (account_wakers, account_queues): (Vec<_>, Vec<_>) = account_watches
         .iter()

@@ -11,11 +11,14 @@ use twinconsent::server::{self, Readiness};
 use twinconsent::shutdown::Shutdown;
 use twinconsent::{api, controller, telemetry};
 
+/// How many threads work, at most. More would each take an arena of memory and gain nothing: the API server and HeyGen set the pace.
+const MOST_THREADS: usize = 4;
+
 fn main() -> std::process::ExitCode {
     let done = match Cli::parse_or_exit().command {
         Command::Crds => print_crds(),
         Command::Run(arguments) => match Config::from_args(*arguments, in_cluster_namespace(), read_bundle) {
-            Ok(config) => run(&config),
+            Ok(config) => runtime().and_then(|runtime| runtime.block_on(run(&config))),
             Err(error) => return complain(&error.to_string(), 2),
         },
     };
@@ -37,7 +40,11 @@ fn print_crds() -> anyhow::Result<()> {
     Ok(())
 }
 
-#[tokio::main]
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MOST_THREADS));
+    tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build().context("cannot start the threads that work")
+}
+
 async fn run(config: &Config) -> anyhow::Result<()> {
     telemetry::init(config.log_format, &config.log_filter)?;
     let _ = rustls::crypto::ring::default_provider().install_default();

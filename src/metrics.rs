@@ -80,6 +80,7 @@ pub struct Metrics {
     unanswered_initiations: Counter,
     revocations: Counter,
     null_after_grant: Counter,
+    dropped_events: Counter,
 }
 
 impl Metrics {
@@ -99,6 +100,7 @@ impl Metrics {
             unanswered_initiations: Counter::default(),
             revocations: Counter::default(),
             null_after_grant: Counter::default(),
+            dropped_events: Counter::default(),
         };
         metrics.register();
         metrics
@@ -151,6 +153,11 @@ impl Metrics {
         self.null_after_grant.inc();
     }
 
+    /// Counts one Kubernetes event that was not written because too many waited.
+    pub fn event_dropped(&self) {
+        self.dropped_events.inc();
+    }
+
     /// Everything in the OpenMetrics text format.
     #[must_use]
     pub fn encode(&self) -> String {
@@ -187,6 +194,8 @@ impl Metrics {
         );
         registry.register("revocations", "Approvals that HeyGen took back", self.revocations.clone());
         registry.register("null_after_grant", "Looks at an approved group without a word of consent", self.null_after_grant.clone());
+
+        registry.register("dropped_events", "Kubernetes events that were not written because too many waited", self.dropped_events.clone());
 
         let build_info = Family::<Version, Gauge>::default();
         build_info.get_or_create(&Version { version: env!("CARGO_PKG_VERSION") }).set(1);
@@ -288,6 +297,7 @@ mod tests {
         metrics.unanswered_initiation();
         metrics.revocation();
         metrics.null_after_grant();
+        metrics.event_dropped();
         let page = metrics.encode();
         for line in [
             "twinconsent_reconciles_total{kind=\"DigitalTwinConsent\",result=\"done\"} 1",
@@ -302,6 +312,7 @@ mod tests {
             "twinconsent_unanswered_initiations_total 1",
             "twinconsent_revocations_total 1",
             "twinconsent_null_after_grant_total 1",
+            "twinconsent_dropped_events_total 1",
             concat!("twinconsent_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
             "# EOF",
         ] {

@@ -1,7 +1,8 @@
 //! Who is decided next: each object once, however often it is woken, and never twice at the same time.
 //!
-//! Objects that somebody has just changed come before those that were woken by a clock, by the sweep or by a complete list: a user who
-//! waits must not wait for a backlog of a hundred thousand. The others get one place in five while both wait.
+//! Objects that were given a turn to ask come first, for a turn is good for seconds only. Then come those of which there are news: a user
+//! who has changed one must not wait for a backlog of a hundred thousand, and a look that waits too long has to be made again. Last come
+//! those that were woken by a clock or by a complete list. Each side leaves one place in five to those behind it.
 //!
 //! Rejected: kube's controller, which would keep, for each object that waits, its name twice in a timer's queue, and needs a store of
 //! its own of objects by name. With a hundred thousand objects that is as much memory as the objects take, and one task would decide
@@ -14,14 +15,16 @@ use tokio::sync::Notify;
 
 use crate::roster::Uid;
 
-/// How many changed objects come in a row while woken ones wait.
-const CHANGED_PER_WOKEN: u32 = 4;
+/// How many of one side come in a row while others wait behind them.
+const IN_A_ROW: u32 = 4;
 
-/// Why an object is to be decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Why an object is to be decided, in order of precedence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cause {
-    /// Somebody has created or changed it.
-    Changed,
+    /// It was given a turn to ask HeyGen.
+    Turn,
+    /// Somebody has created or changed it, or the sweep has seen something of it.
+    News,
     /// Its time has come, or something that it depends on has changed.
     Woken,
 }
@@ -33,13 +36,17 @@ pub struct Queue {
     changed: Notify,
 }
 
-/// PURE. The queue itself.
+/// PURE. The queue itself: its sides in order of precedence.
 #[derive(Debug, Default)]
 struct Line {
-    changed: VecDeque<Uid>,
-    woken: VecDeque<Uid>,
+    sides: [Side; 3],
     places: HashMap<Uid, Place>,
-    changed_in_a_row: u32,
+}
+
+#[derive(Debug, Default)]
+struct Side {
+    waiting: VecDeque<Uid>,
+    in_a_row: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,13 +90,11 @@ impl Queue {
 impl Line {
     fn push(&mut self, uid: Uid, cause: Cause) {
         let place = match self.places.get(&uid) {
-            Some(Place::Waiting(Cause::Changed)) => return,
-            Some(Place::Waiting(Cause::Woken)) if cause == Cause::Woken => return,
-            Some(Place::RunningAgain(Cause::Changed)) => return,
-            Some(Place::Running | Place::RunningAgain(Cause::Woken)) => Place::RunningAgain(cause),
-            // Whoever moves to the other side leaves a place behind there, which is passed over.
-            Some(Place::Waiting(Cause::Woken)) | None => {
-                self.side(cause).push_back(uid);
+            Some(Place::Waiting(before) | Place::RunningAgain(before)) if *before <= cause => return,
+            Some(Place::Running | Place::RunningAgain(_)) => Place::RunningAgain(cause),
+            // Whoever moves to another side leaves a place behind, which is passed over.
+            Some(Place::Waiting(_)) | None => {
+                self.sides[cause as usize].waiting.push_back(uid);
                 Place::Waiting(cause)
             }
         };
@@ -97,20 +102,32 @@ impl Line {
     }
 
     fn pop(&mut self) -> Option<Uid> {
-        let woken_first = self.changed_in_a_row >= CHANGED_PER_WOKEN;
-        let order = if woken_first { [Cause::Woken, Cause::Changed] } else { [Cause::Changed, Cause::Woken] };
-        for cause in order {
-            while let Some(uid) = self.side(cause).pop_front() {
-                if self.places.get(&uid) == Some(&Place::Waiting(cause)) {
+        for cause in [Cause::Turn, Cause::News, Cause::Woken] {
+            let place = Place::Waiting(cause);
+            let (before, rest) = self.sides.split_at_mut(cause as usize);
+            let Some((side, behind)) = rest.split_first_mut() else { continue };
+            if side.in_a_row >= IN_A_ROW && behind.iter().any(|side| !side.waiting.is_empty()) {
+                continue;
+            }
+            while let Some(uid) = side.waiting.pop_front() {
+                if self.places.get(&uid) == Some(&place) {
+                    side.in_a_row += 1;
+                    before.iter_mut().for_each(|side| side.in_a_row = 0);
                     self.places.insert(uid, Place::Running);
-                    self.changed_in_a_row = if cause == Cause::Changed { self.changed_in_a_row + 1 } else { 0 };
                     return Some(uid);
                 }
             }
         }
-        // A backlog is gone, and with it goes its memory.
-        self.changed.shrink_to(64);
-        self.woken.shrink_to(64);
+        self.after_nobody()
+    }
+
+    /// Nobody was found: a side may have given way to others that held but places left behind; else the backlog is gone, and its memory.
+    fn after_nobody(&mut self) -> Option<Uid> {
+        self.sides.iter_mut().for_each(|side| side.in_a_row = 0);
+        if self.sides.iter().any(|side| !side.waiting.is_empty()) {
+            return self.pop();
+        }
+        self.sides.iter_mut().for_each(|side| side.waiting.shrink_to(64));
         self.places.shrink_to(64);
         None
     }
@@ -118,13 +135,6 @@ impl Line {
     fn done(&mut self, uid: Uid) {
         if let Some(Place::RunningAgain(cause)) = self.places.remove(&uid) {
             self.push(uid, cause);
-        }
-    }
-
-    fn side(&mut self, cause: Cause) -> &mut VecDeque<Uid> {
-        match cause {
-            Cause::Changed => &mut self.changed,
-            Cause::Woken => &mut self.woken,
         }
     }
 }
@@ -150,7 +160,7 @@ mod tests {
         line.push(1, Cause::Woken);
         assert_eq!(line.pop(), Some(1));
         line.push(1, Cause::Woken);
-        line.push(1, Cause::Changed);
+        line.push(1, Cause::News);
         assert_eq!(line.pop(), None);
         line.done(1);
         assert_eq!(line.pop(), Some(1));
@@ -159,12 +169,14 @@ mod tests {
     }
 
     #[test]
-    fn whoever_was_changed_passes_a_backlog_of_the_woken_and_does_not_stop_it() {
+    fn whoever_has_a_turn_or_news_passes_a_backlog_of_the_woken_and_does_not_stop_it() {
         let mut line = Line::default();
         (0..100).for_each(|uid| line.push(uid, Cause::Woken));
-        (50..60).for_each(|uid| line.push(uid, Cause::Changed));
+        (50..60).for_each(|uid| line.push(uid, Cause::News));
+        (55..70).for_each(|uid| line.push(uid, Cause::Turn));
         let order = all(&mut line);
-        assert_eq!(order[..7], [50, 51, 52, 53, 0, 54, 55]);
+        assert_eq!(order[..12], [55, 56, 57, 58, 50, 59, 60, 61, 62, 51, 63, 64]);
+        assert_eq!(order.iter().position(|uid| *uid == 0), Some(19), "the woken come after four of those before them");
         assert_eq!(order.len(), 100, "everybody once");
     }
 }

@@ -70,6 +70,8 @@ impl Desk {
         let mut book = self.book();
         if lane == Lane::Request && book.take_turn(uid, steady) {
             gate.go(now);
+            // There is room for another turn.
+            self.ring();
             return Passage::Now;
         }
         if book.may_pass(lane, steady) && gate.admit(now) == Admission::Now {

@@ -4,6 +4,8 @@
 //! repetitions; ours are reported on transitions only and do not repeat, and a bulk creation would make that walk quadratic.
 //! An event says what the condition says, in fixed text: never a link, a key or upstream prose.
 
+use std::sync::Arc;
+
 use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::api::events::v1::Event;
@@ -14,6 +16,7 @@ use tokio::sync::mpsc;
 use super::{micro_time, within};
 use crate::api::FIELD_MANAGER;
 use crate::clock;
+use crate::metrics::Metrics;
 
 /// How many events may wait; more are dropped, because a status matters more than its event.
 const QUEUE: usize = 4096;
@@ -25,6 +28,7 @@ const WRITERS: usize = 4;
 #[derive(Debug, Clone)]
 pub struct Events {
     queue: mpsc::Sender<(ObjectReference, Report)>,
+    metrics: Arc<Metrics>,
 }
 
 /// What an event says.
@@ -41,11 +45,11 @@ pub struct Report {
 impl Events {
     /// Starts the writer; it ends, after what was handed in is written, when the last handle is dropped.
     #[must_use]
-    pub fn start(client: Client) -> (Self, tokio::task::JoinHandle<()>) {
+    pub fn start(client: Client, metrics: Arc<Metrics>) -> (Self, tokio::task::JoinHandle<()>) {
         let (queue, handed_in) = mpsc::channel(QUEUE);
         let reporter = std::env::var("HOSTNAME").ok().filter(|name| !name.is_empty()).unwrap_or_else(|| FIELD_MANAGER.to_owned());
         let writer = tokio::spawn(write_all(client, reporter, handed_in));
-        (Self { queue }, writer)
+        (Self { queue, metrics }, writer)
     }
 
     /// Hands in an event about an object.
@@ -53,6 +57,7 @@ impl Events {
         let mut reference = about.object_ref(&());
         reference.resource_version = None;
         if self.queue.try_send((reference, report)).is_err() {
+            self.metrics.event_dropped();
             tracing::debug!(reason = report.reason, "an event was dropped");
         }
     }

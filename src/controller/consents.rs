@@ -70,7 +70,7 @@ fn note(event: Event<Slim>, shown: &mut Sighting, context: &Context) {
         }
         Event::Apply(consent) => {
             if let Some(uid) = note_one(&consent, *shown, context) {
-                context.queue.push([uid], Cause::Changed);
+                context.queue.push([uid], Cause::News);
             }
         }
         Event::InitDone => {

@@ -174,7 +174,7 @@ impl Book {
         if room && let Some(read) = self.first_due(&self.seats.forced, now) {
             return Next::Do(read);
         }
-        let request = self.turns.next(now).map(Work::Turn);
+        let request = self.turns.next(now).filter(|_| self.turns.has_room(now)).map(Work::Turn);
         match (request, self.next_look(room, now)) {
             (Some(request), None) => Next::Do(request),
             (Some(request), Some(_)) if self.requests_in_a_row < REQUESTS_PER_LOOK => Next::Do(request),
@@ -360,6 +360,9 @@ impl Book {
         match &self.pass {
             Some(pass) => times.extend((!pass.is_busy).then(|| pass.next_at.as_millisecond())),
             None => times.extend(routine.range(listed..).filter_map(|(_, line)| earliest(line))),
+        }
+        if self.turns.len() > 0 {
+            times.extend(self.turns.first_over());
         }
         times.into_iter().min().map_or(Next::Idle, |time| Next::At(timestamp(time)))
     }

@@ -16,6 +16,7 @@ use crate::context::Context;
 use crate::metrics::Metrics;
 use crate::outcome::{Class, Outcome};
 use crate::pace;
+use crate::queue::Cause;
 use crate::roster::Uid;
 
 /// How many reads of one group may be under way at once. The limit is on how many wait for an answer, not on how many are sent a minute.
@@ -114,7 +115,7 @@ fn advance(desk: &Desk, usable: &Arc<Usable>, running: &mut JoinSet<Done>, conte
 fn start(work: Work, at: Timestamp, usable: &Arc<Usable>, running: &mut JoinSet<Done>, context: &Arc<Context>) {
     let (usable, heygen) = (usable.clone(), context.heygen.clone());
     match work {
-        Work::Turn(uid) => context.wake_consents([uid]),
+        Work::Turn(uid) => context.queue.push([uid], Cause::Turn),
         Work::Read(uid, group) => {
             running.spawn(async move { Done::Read(uid, at, heygen.group(&usable.credentials, &group).await) });
         }
@@ -164,7 +165,7 @@ fn take_in(done: Done, key: &AccountKey, desk: &Desk, usable: &Arc<Usable>, cont
     drop(book);
     for (uid, outcome) in news {
         context.roster.hand(uid, Handed { at: wall(read_at), outcome });
-        context.wake_consents([uid]);
+        context.queue.push([uid], Cause::News);
     }
 }
 

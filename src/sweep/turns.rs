@@ -12,6 +12,9 @@ use crate::roster::Uid;
 /// How long a turn to ask stays good.
 pub const TURN_STAYS_GOOD: Duration = Duration::from_secs(10);
 
+/// How many turns are given and not used yet, at most: were there more, those who have them could not all be decided while they are good.
+const GIVEN_AT_ONCE: usize = 64;
+
 /// The turns of one account.
 #[derive(Debug, Default)]
 pub(super) struct Turns {
@@ -41,6 +44,19 @@ impl Turns {
         self.waiting.len()
     }
 
+    /// Whether another turn can be given.
+    pub(super) fn has_room(&mut self, now: Timestamp) -> bool {
+        if self.given.len() >= GIVEN_AT_ONCE {
+            self.given.retain(|_, good_until| *good_until > now.as_millisecond());
+        }
+        self.given.len() < GIVEN_AT_ONCE
+    }
+
+    /// When the first turn that was given and not used is over.
+    pub(super) fn first_over(&self) -> Option<Millis> {
+        self.given.values().min().copied()
+    }
+
     /// Who is next, after those whose look has grown old were dropped: they are looked at again.
     pub(super) fn next(&mut self, now: Timestamp) -> Option<Uid> {
         while let Some(&first) = self.waiting.front() {
@@ -59,7 +75,6 @@ impl Turns {
             self.waiting.pop_front();
         }
         self.fresh_until.remove(&uid);
-        self.given.retain(|_, good_until| *good_until > now.as_millisecond());
         self.given.insert(uid, pace::add(now, TURN_STAYS_GOOD).as_millisecond());
     }
 

@@ -350,6 +350,20 @@ fn a_request_whose_look_has_grown_old_gets_no_turn() {
 }
 
 #[test]
+fn no_more_turns_are_given_than_can_be_used_while_they_are_good() {
+    let mut account = Account::new(10, 60_000, 1000);
+    (1..=200).for_each(|uid| account.book.request(uid, at(3600)));
+    account.run(5, None);
+    assert_eq!(account.calls.len(), 64);
+    let now = account.now;
+    assert!((1..=10).all(|uid| account.book.take_turn(uid, now)));
+    account.run(2, None);
+    assert_eq!(account.calls.len(), 74, "a turn that is used makes room for another");
+    account.run(5, None);
+    assert_eq!(account.calls.len(), 74 + 54, "a turn that is not used makes room when it is over");
+}
+
+#[test]
 fn a_newcomer_passes_only_while_nobody_waits_who_comes_before_it() {
     let mut account = Account::new(1000, 600, 1);
     let now = account.now;
