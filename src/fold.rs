@@ -19,7 +19,7 @@ use crate::api::consent::{DigitalTwinConsent, DigitalTwinConsentSpec, DigitalTwi
 use crate::settle::example;
 use crate::settle::situation::Situation;
 
-/// A folded consent: JSON, compressed against [`DICTIONARY`].
+/// A folded consent: JSON, compressed against what most of them share.
 #[derive(Debug, Clone)]
 pub struct Folded(Box<[u8]>);
 

@@ -1,6 +1,6 @@
 //! PURE. The book of one account: who is to be looked at, who wants to ask, and who is next.
 //!
-//! Looks ([`Seats`]) and requests for consent ([`Turns`]) queue up side by side; the book says whose the next token is, and how the look
+//! Looks (`Seats`) and requests for consent (`Turns`) queue up side by side; the book says whose the next token is, and how the look
 //! is made. It takes in what a read or a page has shown, and says who has to hear of it.
 
 use std::time::Duration;
