@@ -33,25 +33,37 @@ pub async fn first(bench: &mut Bench<'_>) -> anyhow::Result<(Operator, Value)> {
     Ok((operator, json!(linked.status)))
 }
 
-pub async fn run(bench: &mut Bench<'_>, mut operator: Operator) -> anyhow::Result<(Operator, Links)> {
+/// Creates all objects while no operator runs, if there is to be a backlog. Returns the operator, if it is to go on.
+pub async fn backlog(bench: &mut Bench<'_>, operator: Operator) -> anyhow::Result<Option<Operator>> {
+    if !bench.settings.backlog {
+        return Ok(Some(operator));
+    }
+    drop(operator);
+    bench.report.phase("backlog")?;
+    let (objects, began) = (bench.settings.objects, bench.board.now());
+    create(bench, 1..objects).await?;
+    bench.report.tell("created a second, without an operator", rate(objects - 1, bench.board.now() - began));
+    Ok(None)
+}
+
+/// Links for all objects: of the backlog if no operator runs yet, or while they are created.
+pub async fn run(bench: &mut Bench<'_>, operator: Option<Operator>) -> anyhow::Result<(Operator, Links)> {
     bench.report.phase("create")?;
     let objects = bench.settings.objects;
     let events = bench.events().await?;
-    let mut began = bench.board.now();
-    let mut used = processor(bench, &operator)?;
-    if bench.settings.backlog {
-        drop(operator);
-        create(bench, 1..objects).await?;
-        bench.report.tell("created a second, without an operator", rate(objects - 1, bench.board.now() - began));
-        began = bench.board.now();
-        operator = bench.stage.operator().await?;
-        used = processor(bench, &operator)?;
-        used[0].1 = 0.0;
-        board::until("links", objects, || bench.board.linked()).await?;
-    } else {
+    let began = bench.board.now();
+    let (operator, used) = if let Some(operator) = operator {
+        let used = processor(bench, &operator)?;
         let told = board::until("links", objects, || bench.board.linked());
         tokio::try_join!(create(bench, 1..objects), told)?;
-    }
+        (operator, used)
+    } else {
+        let operator = bench.stage.operator().await?;
+        let mut used = processor(bench, &operator)?;
+        used[0].1 = 0.0;
+        board::until("links", objects, || bench.board.linked()).await?;
+        (operator, used)
+    };
     let times = bench.board.all();
     let mut linked: Vec<Duration> = times.iter().skip(1).filter_map(|times| times.linked).collect();
     linked.sort_unstable();

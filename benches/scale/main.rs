@@ -1,7 +1,7 @@
 //! Many consents at once, on a real API server with the operator's release build; see docs/performance.md.
 //!
 //! ```text
-//! first ─▶ raw, few objects ─▶ create ─▶ raw, all objects ─▶ idle ─▶ restart ─▶ approve: single, busy, all
+//! first ─▶ backlog ─▶ raw, before ─▶ create ─▶ raw, after ─▶ idle ─▶ restart ─▶ approve: single, busy, all
 //! ```
 //!
 //! Each phase leaves to the next what it made: the objects, and an operator that runs. A phase may be left out by its variable.
@@ -66,11 +66,12 @@ async fn bounded(settings: Settings, report: &mut Report) -> anyhow::Result<()> 
 async fn run(settings: Settings, report: &mut Report) -> anyhow::Result<()> {
     let mut bench = Bench::set(settings, report).await?;
     let (operator, status) = create::first(&mut bench).await?;
-    let few = raw::measure(&mut bench, "few", &status).await?;
+    let operator = create::backlog(&mut bench, operator).await?;
+    let before = raw::measure(&mut bench, "before", &status).await?;
     let (operator, links) = create::run(&mut bench, operator).await?;
-    raw::compare(&mut bench, "few", &links, few.as_ref());
-    let all = raw::measure(&mut bench, "all", &status).await?;
-    raw::compare(&mut bench, "all", &links, all.as_ref());
+    raw::compare(&mut bench, "before", &links, before.as_ref());
+    let after = raw::measure(&mut bench, "after", &status).await?;
+    raw::compare(&mut bench, "after", &links, after.as_ref());
     bench.pace(&operator, bench.settings.limit()).await?;
     idle::run(&mut bench, &operator).await?;
     let operator = restart::run(&mut bench, operator).await?;

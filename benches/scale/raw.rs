@@ -1,7 +1,8 @@
 //! The raw baseline: a bare client that writes what the operator must write for a consent.
 //!
-//! It watches nothing and asks nobody; its writes are as large as the operator's and as many at once, and lie in a namespace that no
-//! operator watches.
+//! It decides nothing and asks nobody; its writes are as large as the operator's and as many at once, and lie in a namespace that no
+//! operator watches. Two watches are open on it all the same, as the operator's and the bench's are on theirs, because delivering a write
+//! costs the API server too; what they deliver is not read.
 
 use std::time::Instant;
 
@@ -9,9 +10,10 @@ use anyhow::Context as _;
 use futures::{StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 use k8s_openapi::api::events::v1::Event;
-use kube::api::{Api, Patch, PatchParams, PostParams};
+use kube::api::{Api, Patch, PatchParams, PostParams, WatchParams};
 use kube::{Resource as _, ResourceExt as _};
 use serde_json::{Value, json};
+use tokio_util::task::AbortOnDropHandle;
 use twinconsent::api::consent::DigitalTwinConsent;
 
 use crate::bench::Bench;
@@ -39,16 +41,17 @@ struct Work {
     event: bool,
 }
 
-/// With as many objects as there are at this time: `few` or `all`.
-pub async fn measure(bench: &mut Bench<'_>, present: &str, status: &Value) -> anyhow::Result<Option<Rates>> {
+/// With the objects that there are at this time: `before` the links are given or `after`.
+pub async fn measure(bench: &mut Bench<'_>, moment: &str, status: &Value) -> anyhow::Result<Option<Rates>> {
     if bench.settings.raw_objects == 0 {
         return Ok(None);
     }
-    bench.report.phase(&format!("raw, {present} objects there"))?;
+    bench.report.phase(&format!("raw, {moment} the links"))?;
     bench.report.tell("size of a status, bytes", status.to_string().len() as f64);
+    let _watches = [watch(bench).await?, watch(bench).await?];
     let mut objects = Vec::new();
     for object in 0..bench.settings.raw_objects {
-        objects.push(consent(&format!("{present}-{object}"))?);
+        objects.push(consent(&format!("{moment}-{object}"))?);
     }
     let mut rates = Vec::new();
     for work in [
@@ -71,9 +74,9 @@ pub async fn measure(bench: &mut Bench<'_>, present: &str, status: &Value) -> an
 }
 
 /// Links a second, divided by what the bare client writes a second.
-pub fn compare(bench: &mut Bench<'_>, present: &str, links: &Links, raw: Option<&Rates>) {
+pub fn compare(bench: &mut Bench<'_>, moment: &str, links: &Links, raw: Option<&Rates>) {
     let Some(raw) = raw else { return };
-    let tenth = if present == "few" { ("first", links.first_tenth) } else { ("last", links.last_tenth) };
+    let tenth = if moment == "before" { ("first", links.first_tenth) } else { ("last", links.last_tenth) };
     let created = if bench.settings.backlog {
         ("", raw.status, raw.status_and_event)
     } else {
@@ -136,6 +139,17 @@ async fn round(
         }
     }
     Ok((total as f64 / began.elapsed().as_secs_f64(), written))
+}
+
+/// Watches the namespace of the baseline and drops what comes, unread.
+async fn watch(bench: &Bench<'_>) -> anyhow::Result<AbortOnDropHandle<()>> {
+    let path = DigitalTwinConsent::url_path(&(), Some(UNWATCHED));
+    let request = kube::core::Request::new(path).watch(&WatchParams::default(), "0")?;
+    let mut deliveries = Box::pin(bench.stage.client.request_stream(request).await.context("raw watch")?);
+    Ok(AbortOnDropHandle::new(tokio::spawn(async move {
+        // It ends with the connection: after some minutes, or with the bench.
+        let _ = futures::io::copy(&mut deliveries, &mut futures::io::sink()).await;
+    })))
 }
 
 /// As large as the event that the operator writes.
