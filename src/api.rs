@@ -18,6 +18,9 @@ use consent::DigitalTwinConsent;
 /// The API group.
 pub const GROUP: &str = "twinconsent.io";
 
+/// The version of the group.
+pub const VERSION: &str = "v1alpha1";
+
 /// The field manager of every write, and the name under which events are reported.
 pub const FIELD_MANAGER: &str = "twinconsent-operator";
 

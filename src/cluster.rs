@@ -26,6 +26,7 @@ use crate::account::settings::Settings;
 use crate::api::FIELD_MANAGER;
 use crate::api::account::{AccountStatus, ClusterHeyGenAccount, HeyGenAccount};
 use crate::api::consent::{AccountKind, DigitalTwinConsent};
+use crate::leader::Leadership;
 use crate::metrics::{Kind, Metrics, WriteResult};
 use crate::request::Request;
 use crate::settle::Settled;
@@ -42,6 +43,7 @@ const TRIES: u32 = 5;
 pub struct Cluster {
     client: Client,
     metrics: Arc<Metrics>,
+    leadership: Leadership,
 }
 
 /// Why Kubernetes did not do what was asked.
@@ -65,6 +67,9 @@ pub enum Error {
     /// The object changed faster than its status could be written.
     #[error("the object changed while its status was written")]
     Conflict,
+    /// Another replica leads by now: it is theirs to write.
+    #[error("another replica leads")]
+    NotLeading,
 }
 
 /// What became of a status that was to be written.
@@ -107,8 +112,8 @@ impl Debug for Cluster {
 impl Cluster {
     /// A writer through `client`.
     #[must_use]
-    pub fn new(client: Client, metrics: Arc<Metrics>) -> Self {
-        Self { client, metrics }
+    pub fn new(client: Client, metrics: Arc<Metrics>, leadership: Leadership) -> Self {
+        Self { client, metrics, leadership }
     }
 
     /// Writes what `settle` makes of the object, and of its newer copy if it has changed meanwhile.
@@ -126,6 +131,7 @@ impl Cluster {
         for _ in 0..TRIES {
             let settled = settle(&current);
             let Some(patch) = patch::of_consent(&current, &settled.status) else { return Ok(Recorded::Unchanged(settled)) };
+            self.must_lead()?;
             let written = within("write the status", api.patch_status(&current.name_any(), &params(), &Patch::Merge(&patch))).await;
             self.metrics.status_write(Kind::DigitalTwinConsent, label(&written));
             match written {
@@ -153,6 +159,7 @@ impl Cluster {
     /// # Errors
     /// When the API server could not be asked. A conflict is not an error: the newer copy is reconciled anyway.
     pub async fn record_account(&self, settings: &Settings, status: &AccountStatus) -> Result<(), Error> {
+        self.must_lead()?;
         let patch = patch::of_account(settings, status);
         let name = &settings.key.name;
         let written = match (&settings.key.kind, &settings.key.namespace) {
@@ -191,6 +198,10 @@ impl Cluster {
         let api: Api<Namespace> = Api::all(self.client.clone());
         let namespace = within("read the namespace", api.get_opt(name)).await?;
         Ok(namespace.and_then(|namespace| namespace.metadata.labels).unwrap_or_default())
+    }
+
+    fn must_lead(&self) -> Result<(), Error> {
+        if self.leadership.holds() { Ok(()) } else { Err(Error::NotLeading) }
     }
 
     fn consents(&self, consent: &DigitalTwinConsent) -> Api<Slim> {

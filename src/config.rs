@@ -19,6 +19,8 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use thiserror::Error;
 use url::Url;
 
+use crate::api::FIELD_MANAGER;
+use crate::clock;
 use crate::heygen::ExtraRoots;
 use crate::telemetry::LogFormat;
 
@@ -94,12 +96,16 @@ pub struct RunArgs {
     #[arg(long, value_name = "COUNT", env = "TWINCONSENT_CONCURRENCY", default_value = "64")]
     pub concurrency: String,
 
-    /// Elect a leader among replicas. Not available in this version: leave it false and run one replica.
+    /// Elect a leader among replicas, by a Lease in the operator's namespace; the others stand by.
     #[arg(
         long, value_name = "BOOL", env = "TWINCONSENT_LEADER_ELECT",
-        action = ArgAction::Set, num_args = 0..=1, default_value = "false", default_missing_value = "true"
+        action = ArgAction::Set, num_args = 0..=1, default_value = "true", default_missing_value = "true"
     )]
     pub leader_elect: bool,
+
+    /// Name of that Lease. Operators that serve different namespaces or labels need different ones.
+    #[arg(long, value_name = "NAME", env = "TWINCONSENT_LEASE_NAME", default_value = FIELD_MANAGER)]
+    pub lease_name: String,
 
     /// Address and port of /livez, /readyz and /metrics, such as `0.0.0.0:8080` or `[::]:8080`.
     #[arg(long, value_name = "ADDRESS", env = "TWINCONSENT_LISTEN", default_value = "127.0.0.1:8080")]
@@ -136,6 +142,8 @@ pub struct Config {
     pub watch_label_selector: Option<String>,
     /// Objects worked on at once, 1 to [`MOST_CONCURRENCY`].
     pub concurrency: u16,
+    /// The name of the Lease by which replicas elect a leader; `None`: this one needs no election.
+    pub lease: Option<String>,
     /// Where the server for health and metrics listens.
     pub listen: SocketAddr,
     /// How long stopping may take.
@@ -196,12 +204,13 @@ impl Config {
             watch_label_selector,
             concurrency,
             leader_elect,
+            lease_name,
             listen,
             shutdown_grace,
             log_format,
             log_filter,
         } = args;
-        check::leader_elect(leader_elect).map_err(of("leader-elect"))?;
+        let lease_name = check::lease_name(lease_name).map_err(of("lease-name"))?;
         Ok(Self {
             heygen_base_url: check::base_url(&heygen_base_url, allow_insecure_base_url).map_err(of("heygen-base-url"))?,
             allow_insecure_base_url,
@@ -218,6 +227,7 @@ impl Config {
                 .map_err(of("watch-namespaces"))?,
             watch_label_selector: watch_label_selector.map(check::label_selector).transpose().map_err(of("watch-label-selector"))?,
             concurrency: check::concurrency(&concurrency).map_err(of("concurrency"))?,
+            lease: leader_elect.then_some(lease_name),
             listen: check::listen(&listen).map_err(of("listen"))?,
             shutdown_grace: check::shutdown_grace(&shutdown_grace).map_err(of("shutdown-grace"))?,
             log_format,
@@ -248,6 +258,17 @@ pub fn read_bundle(path: &Path) -> io::Result<Vec<u8>> {
     Ok(pem)
 }
 
+/// What no other process is called: the pod's or the host's name, and when and as what this process began.
+///
+/// A container that is started again in its pod is another process too: whoever shared the name of the one before it would go on where
+/// that one may still be at work.
+#[must_use]
+pub fn identity() -> String {
+    let named = ["POD_NAME", "HOSTNAME"].into_iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+    let name = named.unwrap_or_else(|| FIELD_MANAGER.to_owned());
+    format!("{name}_{:x}-{:x}", clock::steady().as_millisecond(), std::process::id())
+}
+
 fn of(flag: &'static str) -> impl Fn(String) -> ConfigError {
     move |problem| ConfigError { flag, problem }
 }
@@ -270,4 +291,4 @@ fn complain(line: &str) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

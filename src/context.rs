@@ -1,7 +1,7 @@
 //! What the reconcilers share.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -19,6 +19,7 @@ use crate::clock;
 use crate::cluster::events::Events;
 use crate::cluster::{self, Cluster};
 use crate::heygen::HeyGen;
+use crate::leader::Leadership;
 use crate::metrics::Metrics;
 use crate::queue::{Cause, Queue};
 use crate::roster::{Roster, Uid};
@@ -43,8 +44,8 @@ pub struct Context {
     pub roster: Roster,
     /// The metrics.
     pub metrics: Arc<Metrics>,
-    /// When this process began.
-    pub started: Timestamp,
+    /// Since when this process decides; unset while it lists, or stands by.
+    pub decides_since: OnceLock<Timestamp>,
     /// The namespace of the cluster accounts' Secrets.
     pub operator_namespace: String,
     /// Where keys are sent that name no base URL.
@@ -59,6 +60,8 @@ pub struct Context {
     pub synced: watch::Receiver<bool>,
     /// Cancelled when the process is to end.
     pub stopping: CancellationToken,
+    /// Whether this replica may act.
+    pub leadership: Leadership,
     /// Whether only some namespaces are watched.
     pub is_scoped: bool,
     /// The labels of namespaces, as far as they were asked for.
@@ -81,21 +84,27 @@ pub struct NamespaceLabels(Mutex<HashMap<String, (Duration, Labels)>>);
 type Labels = Arc<BTreeMap<String, String>>;
 
 impl Context {
-    /// Waits until every watch has shown its first complete list, or the process is to end.
+    /// Waits until every watch has shown its first complete list and this replica leads, or the process is to end.
     ///
     /// Before that nobody knows who owns a group, nor which accounts exist.
-    pub async fn wait_until_synced(&self) {
+    pub async fn wait_until_it_may_decide(&self) {
         let mut synced = self.synced.clone();
-        tokio::select! {
-            _ = synced.wait_for(|synced| *synced) => {}
-            () = self.stopping.cancelled() => {}
-        }
+        let may_decide = async {
+            let _ = synced.wait_for(|synced| *synced).await;
+            self.leadership.won().await;
+        };
+        self.stopping.run_until_cancelled(may_decide).await;
     }
 
-    /// Whether the process is to end.
+    /// Waits until this replica leads, or the process is to end.
+    pub async fn wait_until_it_leads(&self) {
+        self.stopping.run_until_cancelled(self.leadership.won()).await;
+    }
+
+    /// Whether anything may be begun: the process is not to end, and this replica leads.
     #[must_use]
-    pub fn is_stopping(&self) -> bool {
-        self.stopping.is_cancelled()
+    pub fn may_act(&self) -> bool {
+        !self.stopping.is_cancelled() && self.leadership.holds()
     }
 
     /// Whether the account serves the consent's namespace.
@@ -147,7 +156,23 @@ impl Context {
 
     /// Lets these consents be decided anew.
     pub fn wake_consents(&self, consents: impl IntoIterator<Item = Uid>) {
-        self.queue.push(consents, Cause::Woken);
+        self.queue_up(consents, Cause::Woken);
+    }
+
+    /// Lets these consents be decided because of that.
+    ///
+    /// Who stands by, perhaps for weeks, queues nobody: all are decided when its time has come.
+    pub fn queue_up(&self, consents: impl IntoIterator<Item = Uid>, cause: Cause) {
+        if self.decides_since.get().is_some() {
+            self.queue.push(consents, cause);
+        }
+    }
+
+    /// Begins to decide, with everybody.
+    pub fn begin_to_decide(&self) {
+        // In this order: who changes in between is queued twice, which is once.
+        self.decides_since.get_or_init(clock::now);
+        self.wake_consents(self.roster.all());
     }
 
     /// Forgets a consent that is gone, and wakes those who may ask for its group now.

@@ -6,7 +6,7 @@
 mod accounts;
 mod consents;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use kube::runtime::reflector::Store;
 use kube::{Api, Client};
@@ -15,12 +15,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::account::Accounts;
 use crate::api::account::{ClusterHeyGenAccount, HeyGenAccount};
-use crate::clock;
 use crate::cluster::Cluster;
 use crate::cluster::events::Events;
 use crate::config::Config;
 use crate::context::{Context, NamespaceLabels, WAKE_QUEUE, Wakers};
 use crate::heygen::HeyGen;
+use crate::leader::Leadership;
 use crate::metrics::Metrics;
 use crate::queue::Queue;
 use crate::roster::Roster;
@@ -49,7 +49,15 @@ impl Checks {
 /// Watches and reconciles until `stopping` is cancelled and what was under way has ended.
 ///
 /// A controller whose API server was never reachable does not end by itself: the caller races this with a deadline.
-pub async fn run(client: Client, config: &Config, heygen: HeyGen, metrics: Arc<Metrics>, checks: Checks, stopping: CancellationToken) {
+pub async fn run(
+    client: Client,
+    config: &Config,
+    heygen: HeyGen,
+    metrics: Arc<Metrics>,
+    checks: Checks,
+    leadership: Leadership,
+    stopping: CancellationToken,
+) {
     let namespaces: Vec<Option<String>> =
         if config.watch_namespaces.is_empty() { vec![None] } else { config.watch_namespaces.iter().cloned().map(Some).collect() };
     let account_watches: Vec<_> = namespaces.iter().map(|namespace| accounts::Watch::<HeyGenAccount>::new(namespace.clone())).collect();
@@ -67,12 +75,12 @@ pub async fn run(client: Client, config: &Config, heygen: HeyGen, metrics: Arc<M
     let (cluster_account_waker, cluster_account_queue) = mpsc::channel(WAKE_QUEUE);
     let context = Arc::new(Context {
         heygen,
-        cluster: Cluster::new(client.clone(), metrics.clone()),
+        cluster: Cluster::new(client.clone(), metrics.clone(), leadership.clone()),
         events,
         accounts: Accounts::default(),
         roster: Roster::default(),
         metrics,
-        started: clock::now(),
+        decides_since: OnceLock::new(),
         operator_namespace: config.operator_namespace.clone(),
         default_base_url: config.heygen_base_url.clone(),
         allow_insecure_base_url: config.allow_insecure_base_url,
@@ -80,6 +88,7 @@ pub async fn run(client: Client, config: &Config, heygen: HeyGen, metrics: Arc<M
         wakers: Wakers { accounts: account_wakers, cluster_accounts: cluster_account_waker },
         synced: is_synced,
         stopping: stopping.clone(),
+        leadership,
         is_scoped: !config.watch_namespaces.is_empty(),
         labels: NamespaceLabels::default(),
     });

@@ -61,7 +61,8 @@
 //! 6. [`heygen`], [`account`], [`cluster`], [`roster`], [`fold`], [`slim`], [`queue`]: what the shell uses: HeyGen, keys, Kubernetes, who owns
 //!    what, who is next.
 //! 7. [`controller`], [`context`]: how it is wired.
-//! 8. [`config`], [`telemetry`], [`metrics`], [`server`], [`shutdown`], [`clock`]: the process.
+//! 8. [`preflight`], [`leader`]: what must be in order before it works, and which replica does.
+//! 9. [`config`], [`telemetry`], [`metrics`], [`server`], [`shutdown`], [`clock`]: the process.
 
 pub mod account;
 pub mod api;
@@ -73,11 +74,13 @@ pub mod controller;
 pub mod decide;
 pub mod fold;
 pub mod heygen;
+pub mod leader;
 pub mod link;
 pub mod memory;
 pub mod metrics;
 pub mod outcome;
 pub mod pace;
+pub mod preflight;
 pub mod queue;
 pub mod reconcile;
 pub mod request;

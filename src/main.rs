@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use tokio_util::sync::CancellationToken;
 use twinconsent::cluster::connection;
-use twinconsent::config::{Cli, Command, Config, in_cluster_namespace, read_bundle};
+use twinconsent::config::{self, Cli, Command, Config, in_cluster_namespace, read_bundle};
 use twinconsent::heygen::{Deadlines, HeyGen};
+use twinconsent::leader::Leadership;
+use twinconsent::leader::election::Election;
 use twinconsent::metrics::Metrics;
 use twinconsent::server::{self, Readiness};
 use twinconsent::shutdown::Shutdown;
-use twinconsent::{api, controller, telemetry};
+use twinconsent::{api, controller, preflight, telemetry};
 
 /// How many threads work, at most. More would each take an arena of memory and gain nothing: the API server and HeyGen set the pace.
 const MOST_THREADS: usize = 4;
@@ -51,19 +54,51 @@ async fn run(config: &Config) -> anyhow::Result<()> {
     let shutdown = Shutdown::on_signals(config.shutdown_grace).context("cannot listen to signals")?;
     let metrics = Arc::new(Metrics::new());
     let readiness = Readiness::default();
-    let checks = controller::Checks::register(&readiness);
+    let checks = (preflight::Checks::register(&readiness), controller::Checks::register(&readiness));
     let listener = server::bind(config.listen).await?;
     let server = tokio::spawn(server::serve(listener, readiness, metrics.clone(), shutdown.stopping().clone()));
 
-    let client = kube::Client::try_from(connection::find().await?).context("cannot talk to the cluster")?;
+    let connection = connection::find().await?;
     let heygen = HeyGen::with(metrics.clone(), Deadlines::default(), &config.ca_bundle).context("cannot set up the HeyGen client")?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "started");
     tokio::select! {
-        () = controller::run(client, config, heygen, metrics, checks, shutdown.stopping().clone()) => {}
+        worked = work(connection, config, heygen, metrics, checks, shutdown.stopping()) => worked?,
         // Also for a controller that never reached its API server, which would not end by itself.
         () = shutdown.over().cancelled() => {}
     }
     server.await.context("the server for health and metrics did not end")??;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Works until `stopping` is cancelled and what was under way has ended; fails when another replica has taken over.
+async fn work(
+    connection: kube::Config,
+    config: &Config,
+    heygen: HeyGen,
+    metrics: Arc<Metrics>,
+    checks: (preflight::Checks, controller::Checks),
+    stopping: &CancellationToken,
+) -> anyhow::Result<()> {
+    let client = kube::Client::try_from(connection.clone()).context("cannot talk to the cluster")?;
+    if !preflight::pass(&client, config, &checks.0, stopping).await {
+        return Ok(());
+    }
+    let Some(lease) = &config.lease else {
+        metrics.leads(true);
+        controller::run(client, config, heygen, metrics, checks.1, Leadership::unopposed(), stopping.clone()).await;
+        return Ok(());
+    };
+    let (election, leadership) = Election::new(connection, &config.operator_namespace, lease, config::identity())?;
+    let over = CancellationToken::new();
+    let counted = metrics.clone();
+    let work = async {
+        let working = controller::run(client, config, heygen, metrics, checks.1, leadership.clone(), stopping.clone());
+        let led = leadership.while_it_lasts(working).await;
+        // What was under way has ended: another replica may go on at once.
+        over.cancel();
+        led
+    };
+    let (led, ()) = tokio::join!(work, election.run(&counted, over.clone()));
+    led.context("the Lease was lost: this replica must not go on; another one does")
 }

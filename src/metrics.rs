@@ -81,6 +81,7 @@ pub struct Metrics {
     revocations: Counter,
     null_after_grant: Counter,
     dropped_events: Counter,
+    leader: Gauge,
 }
 
 impl Metrics {
@@ -101,6 +102,7 @@ impl Metrics {
             revocations: Counter::default(),
             null_after_grant: Counter::default(),
             dropped_events: Counter::default(),
+            leader: Gauge::default(),
         };
         metrics.register();
         metrics
@@ -158,6 +160,11 @@ impl Metrics {
         self.dropped_events.inc();
     }
 
+    /// Notes whether this process leads.
+    pub fn leads(&self, leads: bool) {
+        self.leader.set(leads.into());
+    }
+
     /// Everything in the OpenMetrics text format.
     #[must_use]
     pub fn encode(&self) -> String {
@@ -196,6 +203,8 @@ impl Metrics {
         registry.register("null_after_grant", "Looks at an approved group without a word of consent", self.null_after_grant.clone());
 
         registry.register("dropped_events", "Kubernetes events that were not written because too many waited", self.dropped_events.clone());
+
+        registry.register("leader", "1 if this process leads its replicas, or needs no election; else 0", self.leader.clone());
 
         let build_info = Family::<Version, Gauge>::default();
         build_info.get_or_create(&Version { version: env!("CARGO_PKG_VERSION") }).set(1);
@@ -298,6 +307,7 @@ mod tests {
         metrics.revocation();
         metrics.null_after_grant();
         metrics.event_dropped();
+        metrics.leads(true);
         let page = metrics.encode();
         for line in [
             "twinconsent_reconciles_total{kind=\"DigitalTwinConsent\",result=\"done\"} 1",
@@ -313,6 +323,7 @@ mod tests {
             "twinconsent_revocations_total 1",
             "twinconsent_null_after_grant_total 1",
             "twinconsent_dropped_events_total 1",
+            "twinconsent_leader 1",
             concat!("twinconsent_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
             "# EOF",
         ] {

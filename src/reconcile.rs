@@ -37,7 +37,7 @@ const AFTER_CONFLICT: Duration = Duration::from_millis(500);
 pub async fn reconcile(consent: DigitalTwinConsent, context: &Context) -> Result<(), cluster::Error> {
     let mut consent = Arc::new(consent);
     for _ in 0..MOST_STEPS {
-        if context.is_stopping() {
+        if !context.may_act() {
             return Ok(());
         }
         let Some(Observed { facts, usable, desk }) = observe(&consent, context).await? else { return Ok(()) };
@@ -64,6 +64,8 @@ pub async fn reconcile(consent: DigitalTwinConsent, context: &Context) -> Result
                 }
                 consent = newer;
             }
+            // Asked again: what was observed may have taken its time.
+            Step::Call(_) if !context.may_act() => return Ok(()),
             Step::Call(call) => {
                 let news = act(&consent, &facts.memory, call, usable.as_deref(), context).await;
                 let Some(newer) = record(&consent, &facts, &news, clock::now(), context).await? else { return Ok(()) };
@@ -100,7 +102,11 @@ async fn observe(consent: &DigitalTwinConsent, context: &Context) -> Result<Opti
     if memory.looked_at.is_some() {
         memory.looked_at = memory.looked_at.max(swept);
     }
-    Ok(Some(Observed { facts: Facts { account, ownership: standing.ownership, memory, started: context.started }, usable, desk }))
+    Ok(Some(Observed {
+        facts: Facts { account, ownership: standing.ownership, memory, started: *context.decides_since.get_or_init(clock::now) },
+        usable,
+        desk,
+    }))
 }
 
 /// The step, or what to do instead while others come first or the account's gate is closed.

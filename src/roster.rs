@@ -166,6 +166,12 @@ impl Roster {
         state.entries.iter().filter(|(_, entry)| entry.account as usize == place).map(|(uid, _)| *uid).collect()
     }
 
+    /// All consents.
+    #[must_use]
+    pub fn all(&self) -> Vec<Uid> {
+        self.state().entries.keys().copied().collect()
+    }
+
     /// Every object of a watch.
     #[must_use]
     pub fn of_watch(&self, watch: u16) -> Vec<Uid> {

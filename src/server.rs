@@ -45,7 +45,14 @@ pub enum ServerError {
 /// What must have happened before the operator is ready: named checks, each passed once. Clones are the same list.
 #[derive(Debug, Clone, Default)]
 pub struct Readiness {
-    checks: Arc<watch::Sender<BTreeMap<&'static str, bool>>>,
+    checks: Arc<watch::Sender<BTreeMap<&'static str, Standing>>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Standing {
+    /// Not yet passed; why, if anybody knows.
+    Waiting(Option<String>),
+    Passed,
 }
 
 /// One check of a [`Readiness`], not passed until it is [`set`](Check::set).
@@ -60,7 +67,7 @@ impl Readiness {
     #[must_use = "a check that nobody sets keeps the operator unready"]
     pub fn register(&self, name: &'static str) -> Check {
         self.checks.send_modify(|checks| {
-            checks.insert(name, false);
+            checks.insert(name, Standing::Waiting(None));
         });
         Check { name, readiness: self.clone() }
     }
@@ -68,19 +75,24 @@ impl Readiness {
     /// Whether every check has passed.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.checks.borrow().values().all(|passed| *passed)
+        self.checks.borrow().values().all(|state| *state == Standing::Passed)
     }
 
-    /// The names of the checks that have not passed, in alphabetical order.
+    /// The names of the checks that have not passed, in alphabetical order, each with the reason if it is known.
     #[must_use]
-    pub fn waiting_for(&self) -> Vec<&'static str> {
-        self.checks.borrow().iter().filter(|(_, passed)| !**passed).map(|(name, _)| *name).collect()
+    pub fn waiting_for(&self) -> Vec<String> {
+        let line = |(name, state): (&&str, &Standing)| match state {
+            Standing::Passed => None,
+            Standing::Waiting(None) => Some((*name).to_owned()),
+            Standing::Waiting(Some(why)) => Some(format!("{name}: {why}")),
+        };
+        self.checks.borrow().iter().filter_map(line).collect()
     }
 
     /// Comes back once every check has passed.
     pub async fn ready(&self) {
         // The sender lives in `self`, so the channel cannot close meanwhile.
-        let _ = self.checks.subscribe().wait_for(|checks| checks.values().all(|passed| *passed)).await;
+        let _ = self.checks.subscribe().wait_for(|checks| checks.values().all(|state| *state == Standing::Passed)).await;
     }
 }
 
@@ -88,7 +100,16 @@ impl Check {
     /// Marks the check as passed, for good.
     pub fn set(&self) {
         self.readiness.checks.send_modify(|checks| {
-            checks.insert(self.name, true);
+            checks.insert(self.name, Standing::Passed);
+        });
+    }
+
+    /// Says why the check has not passed; without effect once it has.
+    pub fn explain(&self, why: String) {
+        self.readiness.checks.send_modify(|checks| {
+            if let Some(state) = checks.get_mut(self.name).filter(|state| **state != Standing::Passed) {
+                *state = Standing::Waiting(Some(why));
+            }
         });
     }
 }
@@ -183,8 +204,10 @@ mod tests {
         let (status, _, text) = page(&served, "/readyz").await;
         assert_eq!((status, text.as_str()), (503, "not yet: accounts\nnot yet: consents\n"));
         accounts.set();
+        accounts.explain("too late to matter".to_owned());
+        consents.explain("RBAC does not let the operator list them".to_owned());
         let (status, _, text) = page(&served, "/readyz").await;
-        assert_eq!((status, text.as_str()), (503, "not yet: consents\n"));
+        assert_eq!((status, text.as_str()), (503, "not yet: consents: RBAC does not let the operator list them\n"));
         assert!(!served.readiness.is_ready());
         consents.set();
         served.readiness.ready().await;

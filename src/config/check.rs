@@ -37,11 +37,10 @@ pub(super) fn ca_bundle(path: &Path, read: io::Result<Vec<u8>>) -> Result<ExtraR
     ExtraRoots::from_pem(&pem).map_err(|error| format!("{path:?} {error}"))
 }
 
-pub(super) fn leader_elect(wanted: bool) -> Result<(), String> {
-    if wanted {
-        return Err("leader election is not available in this version; run one replica with --leader-elect=false".to_owned());
-    }
-    Ok(())
+/// An RFC 1123 subdomain, as Kubernetes wants the names of Leases.
+pub(super) fn lease_name(name: String) -> Result<String, String> {
+    let fits = name.len() <= 253 && name.split('.').all(|label| namespace(label.to_owned()).is_ok());
+    if fits { Ok(name) } else { Err(format!("not a name: {name:?} (1 to 253 of a-z, 0-9, - and ., each part up to 63)")) }
 }
 
 /// An RFC 1123 label, as Kubernetes wants namespaces.

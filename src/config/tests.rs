@@ -8,7 +8,8 @@ fn args(flags: &[&str]) -> Result<RunArgs, clap::Error> {
     }
 }
 
-fn config(flags: &[&str]) -> Result<Config, ConfigError> {
+/// What these flags become, in no pod.
+pub(crate) fn config(flags: &[&str]) -> Result<Config, ConfigError> {
     Config::from_args(args(flags).unwrap(), None, bundle)
 }
 
@@ -46,6 +47,7 @@ fn the_defaults_are_those_of_the_documentation() {
         watch_namespaces: BTreeSet::new(),
         watch_label_selector: None,
         concurrency: 64,
+        lease: Some("twinconsent-operator".to_owned()),
         listen: "127.0.0.1:8080".parse().unwrap(),
         shutdown_grace: Duration::from_secs(25),
         log_format: LogFormat::Text,
@@ -64,7 +66,8 @@ fn every_flag_reaches_the_configuration() {
         "--watch-namespaces=b, a,b",
         "--watch-label-selector=tier=gold",
         "--concurrency=1024",
-        "--leader-elect=false",
+        "--leader-elect=true",
+        "--lease-name=shard.b",
         "--listen=[::]:9090",
         "--shutdown-grace=1m30s",
         "--log-format=json",
@@ -78,6 +81,7 @@ fn every_flag_reaches_the_configuration() {
         watch_namespaces: ["a", "b"].map(str::to_owned).into(),
         watch_label_selector: Some("tier=gold".to_owned()),
         concurrency: 1024,
+        lease: Some("shard.b".to_owned()),
         listen: "[::]:9090".parse().unwrap(),
         shutdown_grace: Duration::from_secs(90),
         log_format: LogFormat::Json,
@@ -158,11 +162,24 @@ fn a_bundle_is_read_up_to_its_cap() {
 }
 
 #[test]
-fn leader_election_is_refused() {
-    let line = "--leader-elect: leader election is not available in this version; run one replica with --leader-elect=false";
-    for flags in [&["--leader-elect"][..], &["--leader-elect", "true"], &["--leader-elect=true"]] {
-        assert_eq!(refusal(flags), line);
+fn without_an_election_there_is_no_lease() {
+    assert_eq!(config(&["--leader-elect=false", "--lease-name=shard"]).unwrap().lease, None);
+    assert_eq!(config(&["--leader-elect"]).unwrap().lease.as_deref(), Some("twinconsent-operator"));
+}
+
+#[test]
+fn a_lease_must_have_a_name() {
+    let rule = "(1 to 253 of a-z, 0-9, - and ., each part up to 63)";
+    for name in ["", "A", "a..b", "-a"] {
+        assert_eq!(refusal(&[&format!("--lease-name={name}")]), format!("--lease-name: not a name: {name:?} {rule}"));
     }
+}
+
+#[test]
+fn no_two_processes_have_the_same_identity() {
+    let identity = identity();
+    let (_, unique) = identity.rsplit_once('_').unwrap();
+    assert!(unique.ends_with(&format!("-{:x}", std::process::id())), "{identity}");
 }
 
 #[test]

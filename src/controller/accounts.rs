@@ -95,7 +95,8 @@ async fn reconcile_account<K>(object: Arc<K>, context: Arc<Context>) -> Result<A
 where
     K: Resource<DynamicType = ()> + AccountObject,
 {
-    if context.is_stopping() || object.meta().deletion_timestamp.is_some() {
+    context.wait_until_it_leads().await;
+    if !context.may_act() || object.meta().deletion_timestamp.is_some() {
         return Ok(Action::await_change());
     }
     let settings = object.settings(&context.operator_namespace);

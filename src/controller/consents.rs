@@ -74,7 +74,7 @@ fn note(event: Event<Slim>, shown: &mut Sighting, context: &Context) {
         }
         Event::Apply(consent) => {
             if let Some(uid) = note_one(&consent, *shown, context) {
-                context.queue.push([uid], Cause::News);
+                context.queue_up([uid], Cause::News);
             }
         }
         Event::InitDone => {
@@ -103,7 +103,8 @@ fn note_one(Slim(consent): &Slim, shown: Sighting, context: &Context) -> Option<
 
 /// Decides who waits, `concurrency` at once, until the process is to end and those under way have ended.
 pub(super) async fn decide(concurrency: usize, context: Arc<Context>) {
-    context.wait_until_synced().await;
+    context.wait_until_it_may_decide().await;
+    context.begin_to_decide();
     let mut running: JoinMap<Uid, ()> = JoinMap::new();
     loop {
         while running.len() < concurrency

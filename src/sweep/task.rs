@@ -115,7 +115,7 @@ fn advance(desk: &Desk, usable: &Arc<Usable>, running: &mut JoinSet<Done>, conte
 fn start(work: Work, at: Timestamp, usable: &Arc<Usable>, running: &mut JoinSet<Done>, context: &Arc<Context>) {
     let (usable, heygen) = (usable.clone(), context.heygen.clone());
     match work {
-        Work::Turn(uid) => context.queue.push([uid], Cause::Turn),
+        Work::Turn(uid) => context.queue_up([uid], Cause::Turn),
         Work::Read(uid, group) => {
             running.spawn(async move { Done::Read(uid, at, heygen.group(&usable.credentials, &group).await) });
         }
@@ -165,7 +165,7 @@ fn take_in(done: Done, key: &AccountKey, desk: &Desk, usable: &Arc<Usable>, cont
     drop(book);
     for (uid, outcome) in news {
         context.roster.hand(uid, Handed { at: wall(read_at), outcome });
-        context.queue.push([uid], Cause::News);
+        context.queue_up([uid], Cause::News);
     }
 }
 

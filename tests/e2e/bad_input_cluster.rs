@@ -1,12 +1,15 @@
 //! No cluster, a cluster that goes away for a while, and a namespace that goes for good.
 
 use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use controlplane::{ControlPlane, Options};
 use heygen_simulator::{FaultAction, FaultRule, GroupDefinition, PathKind};
 use serde_json::json;
 use tempfile::NamedTempFile;
+use tokio::net::TcpListener;
 
 use crate::support::operator::free_address;
 use crate::support::scene::{every_second, link};
@@ -14,7 +17,15 @@ use crate::support::{Operator, World, eventually, plane, prepared};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_its_cluster_the_operator_lives_is_not_ready_and_keeps_trying() {
-    let kubeconfig = kubeconfig_of_nobody();
+    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let kubeconfig = kubeconfig_of(&nobody.local_addr().unwrap().to_string());
+    let tries = Arc::new(AtomicU32::new(0));
+    let counted = tries.clone();
+    tokio::spawn(async move {
+        while nobody.accept().await.is_ok() {
+            counted.fetch_add(1, Ordering::Relaxed);
+        }
+    });
     let operator = Operator::start_with(&kubeconfig.path().display().to_string(), &["--log-filter=info"]);
     eventually("alive and not ready", || async {
         let (alive, ready) = (operator.get("/livez").await, operator.get("/readyz").await);
@@ -24,17 +35,23 @@ async fn without_its_cluster_the_operator_lives_is_not_ready_and_keeps_trying() 
     .await;
     let (_, waits_for) = operator.get("/readyz").await.unwrap();
     assert!(waits_for.contains("digitaltwinconsents"), "{waits_for}");
-    eventually("it tries again", || async {
-        let tries = operator.log().matches("the watch is disturbed").count();
-        if tries >= 6 { Ok(()) } else { Err(tries) }
+    eventually("/readyz says why", || async {
+        let (_, waits_for) = operator.get("/readyz").await.unwrap();
+        if waits_for.contains("not yet: definitions: the API server cannot be asked") { Ok(()) } else { Err(waits_for) }
     })
     .await;
+    eventually("it tries again", || async {
+        let tries = tries.load(Ordering::Relaxed);
+        if tries >= 4 { Ok(()) } else { Err(tries) }
+    })
+    .await;
+    assert_eq!(operator.log().matches("cannot work yet").count(), 1, "{}", operator.log());
     ends_within(operator, Duration::from_secs(25)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_its_cluster_the_operator_ends_within_a_short_grace_too() {
-    let kubeconfig = kubeconfig_of_nobody();
+    let kubeconfig = kubeconfig_of(&free_address());
     let operator = Operator::start_with(&kubeconfig.path().display().to_string(), &["--shutdown-grace=1s"]);
     eventually("alive", || async { operator.get("/livez").await.ok_or("not yet") }).await;
     ends_within(operator, Duration::from_secs(1)).await;
@@ -90,9 +107,10 @@ async fn ends_within(operator: Operator, grace: Duration) {
     assert!(began.elapsed() < grace + Duration::from_secs(6), "after {:?}", began.elapsed());
 }
 
-fn kubeconfig_of_nobody() -> NamedTempFile {
+/// A kubeconfig for an API server at an address where there is none.
+fn kubeconfig_of(address: &str) -> NamedTempFile {
     let real = std::fs::read_to_string(plane().kubeconfig()).unwrap();
     let mut file = NamedTempFile::new().unwrap();
-    file.write_all(real.replace(plane().server_url(), &format!("https://{}", free_address())).as_bytes()).unwrap();
+    file.write_all(real.replace(plane().server_url(), &format!("https://{address}")).as_bytes()).unwrap();
     file
 }

@@ -33,7 +33,13 @@ impl Operator {
     pub fn start_in(world: &World, kubeconfig: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let namespace = format!("--watch-namespaces={}", world.namespace);
         let base_url = format!("--heygen-base-url={}", world.base_url);
-        let mut all = vec![namespace.as_str(), base_url.as_str(), "--allow-insecure-base-url=true", "--log-filter=info,twinconsent=debug"];
+        let mut all = vec![
+            namespace.as_str(),
+            base_url.as_str(),
+            "--allow-insecure-base-url=true",
+            "--log-filter=info,twinconsent=debug",
+            "--leader-elect=false",
+        ];
         all.retain(|default| !arguments.iter().any(|argument| argument.split('=').next() == default.split('=').next()));
         all.extend(arguments);
         let (_, log) = tempfile::Builder::new().suffix(".log").tempfile_in(world.logs.path()).unwrap().keep().unwrap();

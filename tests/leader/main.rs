@@ -1,0 +1,12 @@
+//! Replicas: who of them acts, how fast another one takes over, and that it costs nobody a second link; and what keeps one from beginning.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test tells its figures, and a log when it fails")]
+
+mod lost;
+mod preflight;
+mod replicas;
+#[path = "../e2e/support.rs"]
+mod support;
+mod takeover;
+mod wire;

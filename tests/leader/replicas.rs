@@ -1,0 +1,45 @@
+//! Replicas of one world, and what their Lease says.
+
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::Api;
+
+use crate::support::{Operator, World, eventually};
+
+/// The Lease of a world's replicas.
+pub const LEASE: &str = "twinconsent-operator";
+
+/// Starts a replica, ready or not.
+pub fn replica(world: &World, name: &str) -> Operator {
+    replica_by(world, name, &world.plane.kubeconfig().display().to_string())
+}
+
+/// Starts a replica that is logged in with this kubeconfig.
+pub fn replica_by(world: &World, name: &str, kubeconfig: &str) -> Operator {
+    let namespace = format!("--operator-namespace={}", world.namespace);
+    Operator::start_in(world, kubeconfig, &["--leader-elect=true", &namespace, "--shutdown-grace=10s"], &[("POD_NAME", name)])
+}
+
+/// Starts a replica that leads and one that stands by, in this order, both ready.
+pub async fn pair(world: &World) -> (Operator, Operator) {
+    let leader = replica(world, "first");
+    until_held_by(world, "first").await;
+    leader.until_ready().await;
+    let standby = replica(world, "second");
+    standby.until_ready().await;
+    (leader, standby)
+}
+
+/// The Leases of a world.
+pub fn leases(world: &World) -> Api<Lease> {
+    Api::namespaced(world.client.clone(), &world.namespace)
+}
+
+/// Waits until a replica of this name holds the Lease.
+pub async fn until_held_by(world: &World, name: &str) {
+    eventually(&format!("{name} leads"), || async {
+        let spec = leases(world).get_opt(LEASE).await.unwrap().and_then(|lease| lease.spec);
+        let holder = spec.and_then(|spec| spec.holder_identity).unwrap_or_default();
+        if holder.starts_with(&format!("{name}_")) { Ok(()) } else { Err(holder) }
+    })
+    .await;
+}

@@ -1,0 +1,92 @@
+//! The leader goes, and the standby goes on.
+
+use std::time::{Duration, Instant};
+
+use heygen_simulator::GroupDefinition;
+use serde_json::json;
+
+use crate::replicas::{pair, until_held_by};
+use crate::support::{DEADLINE, World, eventually_within};
+
+/// The longest that nobody acts after a leader was killed.
+const LONGEST_GAP: Duration = Duration::from_secs(20);
+
+/// The longest that nobody acts after a leader has left of its own accord.
+const LONGEST_HANDOVER: Duration = Duration::from_secs(5);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_leader_is_followed_within_20_seconds_and_nobody_gets_a_second_link() {
+    let world = World::start("killed-leader").await;
+    let (leader, standby) = pair(&world).await;
+    for number in 0..50 {
+        world.simulator.create_group(GroupDefinition::twin(format!("pending-{number}"))).unwrap();
+        world.consent(&format!("pending-{number}"), json!({ "groupID": format!("pending-{number}") })).await;
+    }
+    for number in 0..50 {
+        world.until(&format!("pending-{number}"), "AwaitingApproval").await;
+    }
+    // Just created: some were asked for, some answered, some not even seen when the leader is killed.
+    for number in 0..50 {
+        world.simulator.create_group(GroupDefinition::twin(format!("new-{number}"))).unwrap();
+        world.consent(&format!("new-{number}"), json!({ "groupID": format!("new-{number}") })).await;
+    }
+    let killed = Instant::now();
+    leader.kill();
+    until_held_by(&world, "second").await;
+    let gap = killed.elapsed();
+    println!("the standby led {gap:?} after the kill");
+    assert!(gap <= LONGEST_GAP, "{gap:?}");
+    for number in 0..50 {
+        world.until(&format!("new-{number}"), "AwaitingApproval").await;
+    }
+    world.simulator.approve("pending-7").unwrap();
+    world.until("pending-7", "Approved").await;
+    for kind in ["pending", "new"] {
+        for number in 0..50 {
+            let summary = world.simulator.group_summary(&format!("{kind}-{number}"));
+            assert_eq!(summary.executed, 1, "{kind}-{number}: {summary:?}");
+        }
+    }
+    world.end([standby]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_that_is_told_to_stop_hands_over_at_once() {
+    let world = World::start("handover").await;
+    let (leader, standby) = pair(&world).await;
+    world.simulator.create_group(GroupDefinition::twin("ada")).unwrap();
+    world.consent("ada", json!({ "groupID": "ada" })).await;
+    world.until("ada", "AwaitingApproval").await;
+    let told = Instant::now();
+    let log = leader.terminate().await;
+    assert!(log.contains("gave the Lease back"), "{log}");
+    until_held_by(&world, "second").await;
+    assert!(told.elapsed() <= LONGEST_HANDOVER, "{:?}", told.elapsed());
+    world.simulator.approve("ada").unwrap();
+    world.until("ada", "Approved").await;
+    assert_eq!(world.simulator.group_summary("ada").executed, 1);
+    world.end([standby]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_standby_is_ready_and_asks_heygen_for_nothing() {
+    let world = World::start("standby").await;
+    let (leader, standby) = pair(&world).await;
+    world.simulator.create_group(GroupDefinition::twin("ada")).unwrap();
+    world.consent("ada", json!({ "groupID": "ada" })).await;
+    world.until("ada", "AwaitingApproval").await;
+    // The leader looks every second: when it has looked a few times, the standby had its chance.
+    let asked = async || leader.counter("twinconsent_heygen_requests_total", "").await;
+    let before = asked().await;
+    eventually_within(DEADLINE, "the leader looks", || async {
+        let now = asked().await;
+        if now >= before + 4.0 { Ok(()) } else { Err(now) }
+    })
+    .await;
+    assert!(standby.get("/readyz").await.is_some_and(|(code, _)| code == 200));
+    for counter in ["twinconsent_heygen_requests_total", "twinconsent_status_writes_total", "twinconsent_reconciles_total"] {
+        assert_eq!(standby.counter(counter, "").await, 0.0, "{counter}");
+    }
+    assert_eq!((leader.counter("twinconsent_leader", "").await, standby.counter("twinconsent_leader", "").await), (1.0, 0.0));
+    world.end([leader, standby]).await;
+}

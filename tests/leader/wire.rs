@@ -1,0 +1,57 @@
+//! A way to the API server that can be cut.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+
+use tempfile::NamedTempFile;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::support::World;
+
+/// Forwards to the API server until it is cut.
+pub struct Wire {
+    /// A kubeconfig that leads over the wire.
+    pub kubeconfig: NamedTempFile,
+    whole: watch::Sender<bool>,
+}
+
+impl Wire {
+    /// Lays a wire to the API server of a world.
+    pub async fn lay(world: &World) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server: SocketAddr = world.plane.server_url().trim_start_matches("https://").parse().unwrap();
+        let original = std::fs::read_to_string(world.plane.kubeconfig()).unwrap();
+        let mut kubeconfig = NamedTempFile::new().unwrap();
+        kubeconfig.write_all(original.replace(world.plane.server_url(), &format!("https://{address}")).as_bytes()).unwrap();
+        let whole = watch::Sender::new(true);
+        tokio::spawn(forward(listener, server, whole.subscribe()));
+        Self { kubeconfig, whole }
+    }
+
+    /// Cuts it: connections hang, old ones and new ones, as when a network loses packets.
+    pub fn cut(&self) {
+        self.whole.send_replace(false);
+    }
+}
+
+async fn forward(listener: TcpListener, server: SocketAddr, whole: watch::Receiver<bool>) {
+    let mut connections = JoinSet::new();
+    while let Ok((mut near, _)) = listener.accept().await {
+        let mut whole = whole.clone();
+        connections.spawn(async move {
+            if *whole.borrow() {
+                let mut far = TcpStream::connect(server).await.unwrap();
+                tokio::select! {
+                    _ = copy_bidirectional(&mut near, &mut far) => return,
+                    _ = whole.wait_for(|whole| !whole) => {}
+                }
+            }
+            // Held open, and mute, until the test ends.
+            std::future::pending::<()>().await;
+        });
+    }
+}
