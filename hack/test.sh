@@ -6,7 +6,8 @@ cd "$(dirname "$0")/.."
 command -v cargo >/dev/null || { echo "There is no cargo: install Rust from https://rustup.rs, then run this again." >&2; exit 1; }
 
 echo "== The programs of the control plane"
-cargo run --locked --quiet --package controlplane -- tools etcd kube-apiserver kube-controller-manager kubectl
+cargo run --locked --quiet --package controlplane -- tools etcd kube-apiserver kube-controller-manager kubectl \
+    helm helm3 helm-unittest helm-docs kubeconform kube-score
 
 echo "== Building the tests (after $SECONDS s)"
 cargo test --workspace --locked --no-run

@@ -8,7 +8,7 @@
 //! 3. Go, which builds the pinned version into the cache: minutes, once.
 //!
 //! Building from Go modules was preferred to downloading binaries: the Go checksum database vouches for every source
-//! file, one mechanism serves all five programs, and it works behind a module proxy.
+//! file, one mechanism serves all programs, and it works behind a module proxy.
 
 mod build;
 mod locations;
@@ -34,11 +34,32 @@ pub enum Program {
     Kubectl,
     /// The package manager; only for tests of the chart.
     Helm,
+    /// Its previous major version, which is still in wide use.
+    Helm3,
+    /// Runs the unit tests of a chart's templates.
+    HelmUnittest,
+    /// Writes the table of a chart's values.
+    HelmDocs,
+    /// Compares manifests with JSON schemas.
+    Kubeconform,
+    /// Finds what manifests could do better.
+    KubeScore,
 }
 
 impl Program {
     /// All of them.
-    pub const ALL: [Program; 5] = [Program::Etcd, Program::KubeApiserver, Program::KubeControllerManager, Program::Kubectl, Program::Helm];
+    pub const ALL: [Program; 10] = [
+        Program::Etcd,
+        Program::KubeApiserver,
+        Program::KubeControllerManager,
+        Program::Kubectl,
+        Program::Helm,
+        Program::Helm3,
+        Program::HelmUnittest,
+        Program::HelmDocs,
+        Program::Kubeconform,
+        Program::KubeScore,
+    ];
 
     /// The name of its file.
     pub fn name(self) -> &'static str {
@@ -48,6 +69,11 @@ impl Program {
             Program::KubeControllerManager => "kube-controller-manager",
             Program::Kubectl => "kubectl",
             Program::Helm => "helm",
+            Program::Helm3 => "helm3",
+            Program::HelmUnittest => "helm-unittest",
+            Program::HelmDocs => "helm-docs",
+            Program::Kubeconform => "kubeconform",
+            Program::KubeScore => "kube-score",
         }
     }
 
@@ -55,7 +81,13 @@ impl Program {
     fn is_usual_asset(self) -> bool {
         match self {
             Program::Etcd | Program::KubeApiserver | Program::Kubectl => true,
-            Program::KubeControllerManager | Program::Helm => false,
+            Program::KubeControllerManager
+            | Program::Helm
+            | Program::Helm3
+            | Program::HelmUnittest
+            | Program::HelmDocs
+            | Program::Kubeconform
+            | Program::KubeScore => false,
         }
     }
 }

@@ -27,12 +27,34 @@ static KUBERNETES: Module = Module {
 static HELM: Module =
     Module { name: "helm", go_mod: include_str!("../../../../tools/helm/go.mod"), go_sum: include_str!("../../../../tools/helm/go.sum") };
 
+/// The files of a folder of `tools/`.
+macro_rules! pinned {
+    ($name:literal) => {
+        Module {
+            name: $name,
+            go_mod: include_str!(concat!("../../../../tools/", $name, "/go.mod")),
+            go_sum: include_str!(concat!("../../../../tools/", $name, "/go.sum")),
+        }
+    };
+}
+
+static HELM3: Module = pinned!("helm3");
+static HELM_UNITTEST: Module = pinned!("helm-unittest");
+static HELM_DOCS: Module = pinned!("helm-docs");
+static KUBECONFORM: Module = pinned!("kubeconform");
+static KUBE_SCORE: Module = pinned!("kube-score");
+
 /// The module that pins a program.
 pub(super) fn module(program: Program) -> &'static Module {
     match program {
         Program::Etcd => &ETCD,
         Program::KubeApiserver | Program::KubeControllerManager | Program::Kubectl => &KUBERNETES,
         Program::Helm => &HELM,
+        Program::Helm3 => &HELM3,
+        Program::HelmUnittest => &HELM_UNITTEST,
+        Program::HelmDocs => &HELM_DOCS,
+        Program::Kubeconform => &KUBECONFORM,
+        Program::KubeScore => &KUBE_SCORE,
     }
 }
 
@@ -44,6 +66,11 @@ pub(super) fn package(program: Program) -> &'static str {
         Program::KubeControllerManager => "k8s.io/kubernetes/cmd/kube-controller-manager",
         Program::Kubectl => "k8s.io/kubernetes/cmd/kubectl",
         Program::Helm => "helm.sh/helm/v4/cmd/helm",
+        Program::Helm3 => "helm.sh/helm/v3/cmd/helm",
+        Program::HelmUnittest => "github.com/helm-unittest/helm-unittest/cmd/helm-unittest",
+        Program::HelmDocs => "github.com/norwoodj/helm-docs/cmd/helm-docs",
+        Program::Kubeconform => "github.com/yannh/kubeconform/cmd/kubeconform",
+        Program::KubeScore => "github.com/zegl/kube-score/cmd/kube-score",
     }
 }
 

@@ -1,0 +1,116 @@
+{{/* The chart's name. */}}
+{{- define "twinconsent.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{/* The name of the release's objects; 50 characters leave room for suffixes such as -simulator. */}}
+{{- define "twinconsent.fullname" -}}
+{{- $name := include "twinconsent.name" . }}
+{{- if .Values.fullnameOverride }}
+{{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" }}
+{{- else if contains $name .Release.Name }}
+{{- .Release.Name | trunc 50 | trimSuffix "-" }}
+{{- else }}
+{{- printf "%s-%s" .Release.Name $name | trunc 50 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+
+{{- define "twinconsent.simulator.fullname" -}}
+{{ include "twinconsent.fullname" . }}-simulator
+{{- end }}
+
+{{/* The labels that select the operator's pods; they can never change. */}}
+{{- define "twinconsent.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "twinconsent.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: operator
+{{- end }}
+
+{{- define "twinconsent.simulator.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "twinconsent.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: simulator
+{{- end }}
+
+{{/* The labels of every object but the selectors'. */}}
+{{- define "twinconsent.sharedLabels" -}}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "twinconsent.labels" -}}
+{{ include "twinconsent.selectorLabels" . }}
+{{ include "twinconsent.sharedLabels" . }}
+{{- end }}
+
+{{- define "twinconsent.simulator.labels" -}}
+{{ include "twinconsent.simulator.selectorLabels" . }}
+{{ include "twinconsent.sharedLabels" . }}
+{{- end }}
+
+{{/* The reference of an image: give it (list . .Values.image). */}}
+{{- define "twinconsent.image" -}}
+{{- $root := first . }}
+{{- $image := last . }}
+{{- $name := $image.repository }}
+{{- with $image.registry }}
+{{- $name = printf "%s/%s" (trimSuffix "/" .) $name }}
+{{- end }}
+{{- if $image.digest }}
+{{- printf "%s@%s" $name $image.digest }}
+{{- else }}
+{{- printf "%s:%s" $name (default $root.Chart.AppVersion $image.tag) }}
+{{- end }}
+{{- end }}
+
+{{- define "twinconsent.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create }}
+{{- default (include "twinconsent.fullname" .) .Values.serviceAccount.name }}
+{{- else }}
+{{- default "default" .Values.serviceAccount.name }}
+{{- end }}
+{{- end }}
+
+{{/* Host name of the simulator's Service. */}}
+{{- define "twinconsent.simulator.host" -}}
+{{ include "twinconsent.simulator.fullname" . }}.{{ .Release.Namespace }}.svc
+{{- end }}
+
+{{/* The namespaces that are watched, separated by commas; empty for all. */}}
+{{- define "twinconsent.watchedNamespaces" -}}
+{{- default .Values.watch.namespaces .Values.rbac.scopedNamespaces | join "," }}
+{{- end }}
+
+{{/* The ConfigMap with root certificates, if there is one. */}}
+{{- define "twinconsent.caBundle.configMap" -}}
+{{- if .Values.caBundle.pem }}
+{{- include "twinconsent.fullname" . }}-ca
+{{- else }}
+{{- .Values.caBundle.existingConfigMap.name }}
+{{- end }}
+{{- end }}
+
+{{/* "true" when the release brings a ClusterHeyGenAccount. */}}
+{{- define "twinconsent.hasAccount" -}}
+{{- if or .Values.account.create .Values.simulator.enabled }}true{{ end }}
+{{- end }}
+
+{{/* The Secret with the account's key: one that exists, or ours. */}}
+{{- define "twinconsent.account.secretName" -}}
+{{- default (printf "%s-heygen" (include "twinconsent.fullname" .)) .Values.account.existingSecret.name }}
+{{- end }}
+
+{{- define "twinconsent.account.secretKey" -}}
+{{- if .Values.account.existingSecret.name }}{{ .Values.account.existingSecret.key }}{{ else }}apiKey{{ end }}
+{{- end }}
+
+{{/* The checks of kube-score that every Deployment here leaves unmet; the annotation beside it says why. */}}
+{{- define "twinconsent.kubeScore.ignore" -}}
+{{- if not .Values.networkPolicy.enabled }}pod-networkpolicy,{{ end -}}
+{{- if lt (int .Values.replicas) 2 }}deployment-replicas,{{ end -}}
+container-image-pull-policy,container-resources,container-ephemeral-storage-request-and-limit,deployment-has-host-podantiaffinity
+{{- end }}

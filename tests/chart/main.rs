@@ -1,0 +1,17 @@
+//! The chart, with the programs that its users have: what it renders, refuses, installs, upgrades, grants and leaves behind.
+//!
+//! Pods do not run here: there is no kubelet, so a release that is to be waited for has no replicas.
+//! `values/*.yaml` are sets of values; each is linted, rendered, compared with schemas, scored and shown to an API server.
+
+#![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
+
+mod cluster;
+mod documents;
+mod generated;
+mod helm;
+mod linters;
+mod refusals;
+mod releases;
+mod rendered;
+mod rights;
+mod schemas;

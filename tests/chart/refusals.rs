@@ -1,0 +1,95 @@
+//! Values that make no sense are refused before anything is installed, and the answer names the value.
+
+use crate::helm::{Helm, template_where};
+
+/// What is set, and what the refusal has to hold.
+const REFUSED: &[(&[&str], &[&str])] = &[
+    // Typos, at every depth.
+    (&["replica=3"], &["replica"]),
+    (&["image.tags=1"], &["image", "tags"]),
+    (&["rbac.scopedNamespace={a}"], &["rbac", "scopedNamespace"]),
+    (&["account.ratelimit.burst=3"], &["account", "ratelimit"]),
+    (&["account.rateLimit.bursts=3"], &["account/rateLimit", "bursts"]),
+    (&["account.allowedNamespaces.selector.matchLabel.a=b"], &["account/allowedNamespaces/selector", "matchLabel"]),
+    (&["networkPolicy.apiServer.port=6443"], &["networkPolicy/apiServer", "port"]),
+    (&["simulator.group={a}"], &["simulator", "group"]),
+    (&["resources.limit.cpu=1"], &["resources", "limit"]),
+    // Of the wrong type.
+    (&["replicas=two"], &["replicas", "integer"]),
+    (&["crds.enabled=yes please"], &["crds/enabled", "boolean"]),
+    (&["rbac.scopedNamespaces=team-a"], &["rbac/scopedNamespaces", "array"]),
+    (&["commonLabels.team=true"], &["commonLabels/team", "string"]),
+    // Out of bounds.
+    (&["replicas=-1"], &["replicas", "minimum"]),
+    (&["concurrency=0"], &["concurrency", "minimum"]),
+    (&["concurrency=1025"], &["concurrency", "maximum"]),
+    (&["shutdownGraceSeconds=0"], &["shutdownGraceSeconds", "minimum"]),
+    (&["service.port=70000"], &["service/port", "maximum"]),
+    (&["account.rateLimit.burst=0"], &["account/rateLimit/burst", "minimum"]),
+    (&["networkPolicy.heygen.ports={https}"], &["networkPolicy/heygen/ports/0", "integer"]),
+    // Not among the words, or not of the form.
+    (&["log.format=xml"], &["log/format", "json"]),
+    (&["image.pullPolicy=Sometimes"], &["image/pullPolicy", "IfNotPresent"]),
+    (&["account.auth=Basic"], &["account/auth", "Bearer"]),
+    (&["image.digest=0123"], &["image/digest", "pattern"]),
+    (&["image.tag=a b"], &["image/tag", "pattern"]),
+    (&["image.repository="], &["image/repository", "minLength"]),
+    (&["heygen.baseURL=api.heygen.com"], &["heygen/baseURL", "pattern"]),
+    (&["heygen.baseURL=https://user:password@heygen.example.com"], &["heygen/baseURL", "pattern"]),
+    (&["account.polling.interval=fast"], &["account/polling/interval", "pattern"]),
+    (&["account.linkLifetime=1day"], &["account/linkLifetime"]),
+    (&["account.existingSecret.name=My_Secret"], &["account/existingSecret/name", "pattern"]),
+    (&["account.apiKey=with blanks"], &["account/apiKey", "pattern"]),
+    (&["rbac.scopedNamespaces={Team_A}"], &["rbac/scopedNamespaces/0", "pattern"]),
+    (&["watch.namespaces={a,a}"], &["watch/namespaces", "equal"]),
+    (&["caBundle.pem=/etc/ssl/ca.pem"], &["caBundle/pem", "pattern"]),
+    (&["networkPolicy.apiServer.cidrs={10.0.0.1}"], &["networkPolicy/apiServer/cidrs/0", "pattern"]),
+    (&["podDisruptionBudget.maxUnavailable=half"], &["podDisruptionBudget/maxUnavailable"]),
+    (&["simulator.reviewTime=5"], &["simulator/reviewTime"]),
+    (&["serviceMonitor.interval=30"], &["serviceMonitor/interval"]),
+    (&["listenAddress=localhost"], &["listenAddress", "pattern"]),
+    // Two that contradict each other.
+    (&["account.create=true"], &["account.create:", "account.existingSecret.name"]),
+    (&["account.apiKey=k"], &["account.create:", "set it to true"]),
+    (&["account.create=true", "account.apiKey=k", "account.existingSecret.name=s"], &["account.apiKey:", "account.existingSecret.name"]),
+    (&["simulator.enabled=true", "account.apiKey=k"], &["simulator.enabled:", "account.apiKey"]),
+    (&["simulator.enabled=true", "heygen.baseURL=https://heygen.example.com"], &["simulator.enabled:", "heygen.baseURL"]),
+    (&["heygen.baseURL=http://heygen.example.com"], &["heygen.baseURL:", "heygen.allowInsecureBaseURL"]),
+    (&["watch.namespaces={a}", "rbac.scopedNamespaces={b}"], &["watch.namespaces:", "rbac.scopedNamespaces"]),
+    (&["caBundle.pem=-----BEGIN CERTIFICATE-----", "caBundle.existingConfigMap.name=ca"], &["caBundle.pem:", "caBundle.existingConfigMap.name"]),
+    (&["commonLabels.app\\.kubernetes\\.io/name=mine"], &["commonLabels", "app.kubernetes.io/name"]),
+    (&["podLabels.app\\.kubernetes\\.io/component=mine"], &["podLabels", "app.kubernetes.io/component"]),
+];
+
+#[test]
+fn a_value_that_makes_no_sense_is_refused_and_named() {
+    let failures: Vec<String> = REFUSED.iter().filter_map(|(set, named)| complaint(set, named)).collect();
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+fn complaint(set: &[&str], named: &[&str]) -> Option<String> {
+    let arguments: Vec<&str> = set.iter().flat_map(|set| ["--set", set]).collect();
+    let said = template_where(&[], &arguments);
+    if said.succeeded {
+        return Some(format!("{set:?} is accepted"));
+    }
+    let missing: Vec<&&str> = named.iter().filter(|word| !said.stderr.contains(**word)).collect();
+    (!missing.is_empty()).then(|| format!("{set:?}: {missing:?} is not in\n{}", said.stderr))
+}
+
+#[test]
+fn helm_3_refuses_a_misspelt_value_as_well() {
+    let said = Helm::Three.run(&["template", "twinconsent", "charts/twinconsent", "--set", "replica=3"]).refusal();
+    assert!(said.contains("replica"), "{said}");
+}
+
+#[test]
+fn a_cluster_that_is_too_old_is_told_so() {
+    let said = Helm::Four.run(&["template", "twinconsent", "charts/twinconsent", "--kube-version", "1.32.9"]).refusal();
+    assert!(said.contains("kubeVersion"), "{said}");
+}
+
+#[test]
+fn what_a_parent_chart_hands_to_all_its_subcharts_is_accepted() {
+    template_where(&[], &["--set", "global.imageRegistry=registry.example.com"]).ok();
+}
