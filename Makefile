@@ -18,8 +18,10 @@ lint: ## Check formatting, lints and the documentation
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
-generate: ## Write the generated files: crds/, docs/conditions.md, docs/answers.md
+generate: ## Write the generated files: crds/, docs/conditions.md, docs/answers.md, docs/rbac.md, deploy/, those of the chart
 	TWINCONSENT_GENERATE=1 cargo test --locked --package twinconsent --test generated --test conditions_doc --test answers_doc
+	TWINCONSENT_GENERATE=1 cargo test --locked --package twinconsent --test chart -- --test-threads=1 \
+		generated::the_charts_readme generated::the_definitions generated::the_static_manifests rights::the_page
 
 bench: ## Measure one consent after the other: latency, start, writes (TWINCONSENT_BENCH_CONSENTS=500)
 	cargo bench --locked --package twinconsent --bench figures
