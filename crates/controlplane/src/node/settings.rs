@@ -167,6 +167,7 @@ pub(super) fn api_server_arguments(audit_log: bool) -> Vec<String> {
         "--service-account-key-file=service-account.pub",
         "--service-account-signing-key-file=service-account.key",
         &format!("--service-cluster-ip-range={}", addresses::SERVICES),
+        "--allow-privileged",
         // For logs, exec and port-forward.
         "--kubelet-client-certificate=administrator.crt",
         "--kubelet-client-key=administrator.key",
