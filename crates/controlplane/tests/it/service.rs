@@ -10,7 +10,7 @@ use crate::eventually;
 /// A control plane with everything switched on, for the tests of what is off in the shared one.
 fn complete() -> &'static ControlPlane {
     static COMPLETE: OnceLock<ControlPlane> = OnceLock::new();
-    COMPLETE.get_or_init(|| ControlPlane::start(Options { dir: None, audit_log: true, controller_manager: true }).unwrap())
+    COMPLETE.get_or_init(|| ControlPlane::start(Options { audit_log: true, controller_manager: true, ..Options::default() }).unwrap())
 }
 
 #[test]
