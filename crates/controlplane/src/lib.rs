@@ -13,12 +13,13 @@
 //! 2. `certificates` and `kubeconfig`: the authority, the keys, and who may log in with them.
 //! 3. `supervisor`: why nothing stays behind, not even after a SIGKILL.
 //! 4. [`plane`]: the flags of the programs, their order, and when they count as ready.
-//! 5. `requests`: what a test does with a running control plane.
+//! 5. `requests`: what a test does with a running control plane; [`companion`]: programs beside it.
 //!
 //! Everything is synchronous: tests with and without an async runtime use the same calls.
 //! Unix only: the supervisors are `sh` scripts.
 
 mod certificates;
+pub mod companion;
 mod error;
 mod home;
 mod kubeconfig;
@@ -29,6 +30,7 @@ mod requests;
 mod supervisor;
 pub mod tools;
 
+pub use companion::Companion;
 pub use error::Error;
 pub use kubeconfig::MARK as KUBECONFIG_MARK;
 pub use plane::{ControlPlane, Options, shared};

@@ -34,11 +34,23 @@ pub enum Program {
     Kubectl,
     /// The package manager; only for tests of the chart.
     Helm,
+    /// Flux's fetcher of git repositories; only for tests of GitOps.
+    FluxSourceController,
+    /// Flux's applier of manifests; only for tests of GitOps.
+    FluxKustomizeController,
 }
 
 impl Program {
     /// All of them.
-    pub const ALL: [Program; 5] = [Program::Etcd, Program::KubeApiserver, Program::KubeControllerManager, Program::Kubectl, Program::Helm];
+    pub const ALL: [Program; 7] = [
+        Program::Etcd,
+        Program::KubeApiserver,
+        Program::KubeControllerManager,
+        Program::Kubectl,
+        Program::Helm,
+        Program::FluxSourceController,
+        Program::FluxKustomizeController,
+    ];
 
     /// The name of its file.
     pub fn name(self) -> &'static str {
@@ -48,6 +60,8 @@ impl Program {
             Program::KubeControllerManager => "kube-controller-manager",
             Program::Kubectl => "kubectl",
             Program::Helm => "helm",
+            Program::FluxSourceController => "flux-source-controller",
+            Program::FluxKustomizeController => "flux-kustomize-controller",
         }
     }
 
@@ -56,6 +70,7 @@ impl Program {
         match self {
             Program::Etcd | Program::KubeApiserver | Program::Kubectl => true,
             Program::KubeControllerManager | Program::Helm => false,
+            Program::FluxSourceController | Program::FluxKustomizeController => false,
         }
     }
 }

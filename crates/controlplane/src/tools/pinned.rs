@@ -26,6 +26,16 @@ static KUBERNETES: Module = Module {
 };
 static HELM: Module =
     Module { name: "helm", go_mod: include_str!("../../../../tools/helm/go.mod"), go_sum: include_str!("../../../../tools/helm/go.sum") };
+static FLUX_SOURCE_CONTROLLER: Module = Module {
+    name: "flux-source-controller",
+    go_mod: include_str!("../../../../tools/flux-source-controller/go.mod"),
+    go_sum: include_str!("../../../../tools/flux-source-controller/go.sum"),
+};
+static FLUX_KUSTOMIZE_CONTROLLER: Module = Module {
+    name: "flux-kustomize-controller",
+    go_mod: include_str!("../../../../tools/flux-kustomize-controller/go.mod"),
+    go_sum: include_str!("../../../../tools/flux-kustomize-controller/go.sum"),
+};
 
 /// The module that pins a program.
 pub(super) fn module(program: Program) -> &'static Module {
@@ -33,6 +43,8 @@ pub(super) fn module(program: Program) -> &'static Module {
         Program::Etcd => &ETCD,
         Program::KubeApiserver | Program::KubeControllerManager | Program::Kubectl => &KUBERNETES,
         Program::Helm => &HELM,
+        Program::FluxSourceController => &FLUX_SOURCE_CONTROLLER,
+        Program::FluxKustomizeController => &FLUX_KUSTOMIZE_CONTROLLER,
     }
 }
 
@@ -44,6 +56,8 @@ pub(super) fn package(program: Program) -> &'static str {
         Program::KubeControllerManager => "k8s.io/kubernetes/cmd/kube-controller-manager",
         Program::Kubectl => "k8s.io/kubernetes/cmd/kubectl",
         Program::Helm => "helm.sh/helm/v4/cmd/helm",
+        Program::FluxSourceController => "github.com/fluxcd/source-controller",
+        Program::FluxKustomizeController => "github.com/fluxcd/kustomize-controller",
     }
 }
 
