@@ -19,7 +19,9 @@ pub fn install(plane: &ControlPlane, scoped: &[&str]) -> BTreeSet<Right> {
     }
     let helm = Tools::ensure(&[Program::Helm]).unwrap();
     let mut command = Command::new(helm.path(Program::Helm));
-    command.args(["template", RELEASE, "--namespace", OPERATOR_NAMESPACE]).arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/twinconsent"));
+    command
+        .args(["template", RELEASE, "--namespace", OPERATOR_NAMESPACE])
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/twinconsent"));
     for template in ["rbac", "serviceaccount"] {
         command.args(["--show-only", &format!("templates/{template}.yaml")]);
     }
@@ -64,7 +66,10 @@ fn rights(rule: &Value, namespace: Option<&str>) -> Vec<Right> {
             for resource in texts("resources") {
                 for name in &names {
                     let (verb, group, resource) = (verb.clone(), group.clone(), resource.clone());
-                    assert!(![&verb, &group, &resource].iter().any(|word| *word == "*"), "a star grants what nobody has thought of: {rule}");
+                    assert!(
+                        ![&verb, &group, &resource].iter().any(|word| *word == "*"),
+                        "a star grants what nobody has thought of: {rule}"
+                    );
                     rights.push(Right { verb, group, resource, namespace: namespace.map(str::to_owned), name: name.clone() });
                 }
             }

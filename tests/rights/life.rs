@@ -56,7 +56,9 @@ impl Life {
         world.account(json!({})).await;
         world.cluster_account(json!({ "allowedNamespaces": { "selector": { "matchLabels": { "world": "tenant" } } } })).await;
         let cluster_account = json!({ "kind": "ClusterHeyGenAccount", "name": TENANT });
-        for (group, spec) in [("own", json!({ "groupID": "own" })), ("shared", json!({ "groupID": "shared", "accountRef": cluster_account }))] {
+        for (group, spec) in
+            [("own", json!({ "groupID": "own" })), ("shared", json!({ "groupID": "shared", "accountRef": cluster_account }))]
+        {
             world.simulator.create_group(GroupDefinition::twin(group)).unwrap();
             world.consent(group, spec).await;
             world.until(group, "AwaitingApproval").await;

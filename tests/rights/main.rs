@@ -33,8 +33,7 @@ async fn what_is_granted_for_some_namespaces_is_what_is_used() {
 /// Lives through everything that asks Kubernetes for something, and compares.
 async fn compare(scoped: &[&str]) {
     // Never dropped: it ends with this process.
-    let plane: &'static ControlPlane =
-        Box::leak(Box::new(ControlPlane::start(Options { audit_log: true, ..Options::default() }).unwrap()));
+    let plane: &'static ControlPlane = Box::leak(Box::new(ControlPlane::start(Options { audit_log: true, ..Options::default() }).unwrap()));
     support::prepared(plane);
     plane.kubectl_ok(&["create", "namespace", "tenant"]).unwrap();
     let granted = granted::install(plane, scoped);

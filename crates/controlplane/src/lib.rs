@@ -15,7 +15,7 @@
 //! 3. `supervisor`: why nothing stays behind, not even after a SIGKILL.
 //! 4. [`plane`]: the flags of the programs, their order, and when they count as ready.
 //! 5. [`release`]: the newest Kubernetes or the oldest.
-//! 6. `requests`: what a test does with a running control plane.
+//! 6. `requests`: what a test does with a running control plane; [`companion`]: programs beside it.
 //! 7. [`node`]: a control plane with a node; `node/world`: how all of it is kept apart from the machine.
 //! 8. [`image`]: images of one program, for the pods of such a node.
 //!
@@ -23,6 +23,7 @@
 //! Unix only: the supervisors are `sh` scripts.
 
 mod certificates;
+pub mod companion;
 mod error;
 mod home;
 pub mod image;
@@ -36,6 +37,7 @@ mod requests;
 mod supervisor;
 pub mod tools;
 
+pub use companion::Companion;
 pub use error::Error;
 pub use image::Image;
 pub use kubeconfig::MARK as KUBECONFIG_MARK;

@@ -69,11 +69,15 @@ pub enum Program {
     Pause,
     /// A pod that tells tests what it can see.
     Probe,
+    /// Flux's fetcher of git repositories; only for tests of GitOps.
+    FluxSourceController,
+    /// Flux's applier of manifests; only for tests of GitOps.
+    FluxKustomizeController,
 }
 
 impl Program {
     /// All of them.
-    pub const ALL: [Program; 20] = [
+    pub const ALL: [Program; 22] = [
         Program::Etcd,
         Program::KubeApiserver,
         Program::KubeControllerManager,
@@ -94,6 +98,8 @@ impl Program {
         Program::Coredns,
         Program::Pause,
         Program::Probe,
+        Program::FluxSourceController,
+        Program::FluxKustomizeController,
     ];
 
     /// The name of its file.
@@ -119,6 +125,8 @@ impl Program {
             Program::Coredns => "coredns",
             Program::Pause => "pause",
             Program::Probe => "probe",
+            Program::FluxSourceController => "flux-source-controller",
+            Program::FluxKustomizeController => "flux-kustomize-controller",
         }
     }
 

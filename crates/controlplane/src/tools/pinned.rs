@@ -70,6 +70,18 @@ static PODS: Module = Module {
         ("probe/main.go", include_str!("../../../../tools/pods/probe/main.go")),
     ],
 };
+static FLUX_SOURCE_CONTROLLER: Module = Module {
+    name: "flux-source-controller",
+    go_mod: include_str!("../../../../tools/flux-source-controller/go.mod"),
+    go_sum: include_str!("../../../../tools/flux-source-controller/go.sum"),
+    sources: &[],
+};
+static FLUX_KUSTOMIZE_CONTROLLER: Module = Module {
+    name: "flux-kustomize-controller",
+    go_mod: include_str!("../../../../tools/flux-kustomize-controller/go.mod"),
+    go_sum: include_str!("../../../../tools/flux-kustomize-controller/go.sum"),
+    sources: &[],
+};
 
 /// The module that pins a program.
 ///
@@ -91,6 +103,8 @@ pub(super) fn module(program: Program) -> &'static Module {
         Program::Coredns => &COREDNS,
         Program::Pause | Program::Probe => &PODS,
         Program::Runc | Program::Nft => unreachable!("{program} is packaged by Debian"),
+        Program::FluxSourceController => &FLUX_SOURCE_CONTROLLER,
+        Program::FluxKustomizeController => &FLUX_KUSTOMIZE_CONTROLLER,
     }
 }
 
@@ -115,6 +129,8 @@ pub(super) fn package(program: Program) -> &'static str {
         Program::Pause => "twinconsent.io/tools/pods/pause",
         Program::Probe => "twinconsent.io/tools/pods/probe",
         Program::Runc | Program::Nft => "",
+        Program::FluxSourceController => "github.com/fluxcd/source-controller",
+        Program::FluxKustomizeController => "github.com/fluxcd/kustomize-controller",
     }
 }
 
