@@ -2,7 +2,7 @@
 # They need make, a shell, Rust, and Go (or a folder with the control plane's programs in $KUBEBUILDER_ASSETS).
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint generate bench bench-scale
+.PHONY: help demo test lint generate generate-objects bench bench-scale
 
 help: ## List these commands
 	@sed -n 's/^\([a-z-]*\): ## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r command text; do printf '%-17s %s\n' "$$command" "$$text"; done
@@ -15,13 +15,18 @@ test: ## Run every test, against a real API server
 
 lint: ## Check formatting, lints and the documentation
 	cargo fmt --all --check
+	@unformatted=$$(gofmt -l tests/gitops) && test -z "$$unformatted" || { echo "gofmt is missing, or changes: $$unformatted"; exit 1; }
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
-generate: ## Write the generated files: crds/, docs/conditions.md, docs/answers.md, docs/rbac.md, deploy/, those of the chart
-	TWINCONSENT_GENERATE=1 cargo test --locked --package twinconsent --test generated --test conditions_doc --test answers_doc
+generate: ## Write the generated files: crds/, pages of docs/, deploy/, those of the chart, what tests/gitops and Argo CD read
+	TWINCONSENT_GENERATE=1 cargo test --locked --package twinconsent --test generated --test conditions_doc --test answers_doc --test gitops_files
 	TWINCONSENT_GENERATE=1 cargo test --locked --package twinconsent --test chart -- --test-threads=1 \
 		generated::the_charts_readme generated::the_definitions generated::the_static_manifests rights::the_page
+
+generate-objects: ## Record what the operator writes in every situation (4 minutes), then do what `generate` does
+	TWINCONSENT_GENERATE=1 cargo test --locked --package twinconsent --test e2e rows_
+	@$(MAKE) generate
 
 bench: ## Measure one consent after the other: latency, start, writes (TWINCONSENT_BENCH_CONSENTS=500)
 	cargo bench --locked --package twinconsent --bench figures

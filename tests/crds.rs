@@ -209,6 +209,36 @@ fn every_example_is_accepted_without_a_warning() {
 }
 
 #[test]
+fn what_lies_in_the_repositories_for_gitops_is_accepted_without_a_warning() {
+    let manifests = manifests::in_repositories();
+    assert!(manifests.len() >= 8, "{} manifests", manifests.len());
+    accepted_without_a_warning(manifests);
+}
+
+#[test]
+fn the_settings_of_argo_cd_are_patched_as_the_documentation_says() {
+    let cluster = Cluster::shared();
+    let namespace = cluster.namespace("argocd");
+    let before = json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "argocd-cm", "namespace": namespace, "labels": { "a": "b" } }, "data": { "url": "https://cd.example.com" } });
+    cluster.create(&before);
+    let page = manifests::read("docs/gitops.md");
+    let command = page.lines().find_map(|line| line.strip_prefix("kubectl -n argocd patch ")).expect("the command");
+    let arguments: Vec<&str> = ["-n", namespace, "patch"].into_iter().chain(command.split(' ')).collect();
+    let answer = cluster.kubectl(&arguments);
+    assert!(answer.succeeded, "{answer:?}");
+    let after = cluster.kubectl(&["-n", namespace, "get", "configmap", "argocd-cm", "-o", "json"]).stdout;
+    let after: Value = serde_json::from_str(&after).expect("JSON");
+    assert_eq!(
+        (&after["data"]["url"], &after["metadata"]["labels"]),
+        (&before["data"]["url"], &before["metadata"]["labels"]),
+        "the user's own"
+    );
+    let health = &after["data"]["resource.customizations.health.twinconsent.io_DigitalTwinConsent"];
+    let script = "examples/gitops/argo-cd/resource_customizations/twinconsent.io/DigitalTwinConsent/health.lua";
+    assert_eq!(health.as_str(), Some(manifests::read(script).as_str()));
+}
+
+#[test]
 fn every_manifest_in_the_documentation_of_the_kinds_is_accepted_without_a_warning() {
     accepted_without_a_warning(manifests::in_documentation());
 }

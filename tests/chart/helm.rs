@@ -130,7 +130,8 @@ pub fn template(values: &[&str]) -> String {
 /// What the chart renders where these kinds are served besides Kubernetes' own.
 pub fn template_where(served: &[&str], values: &[&str]) -> Said {
     let kinds = served.join(",");
-    let mut arguments = vec!["template", "twinconsent", "charts/twinconsent", "--namespace", NAMESPACE, "--kube-version", OLDEST_KUBERNETES];
+    let mut arguments =
+        vec!["template", "twinconsent", "charts/twinconsent", "--namespace", NAMESPACE, "--kube-version", OLDEST_KUBERNETES];
     if !served.is_empty() {
         arguments.extend(["--api-versions", &kinds]);
     }

@@ -56,7 +56,10 @@ const REFUSED: &[(&[&str], &[&str])] = &[
     (&["simulator.enabled=true", "heygen.baseURL=https://heygen.example.com"], &["simulator.enabled:", "heygen.baseURL"]),
     (&["heygen.baseURL=http://heygen.example.com"], &["heygen.baseURL:", "heygen.allowInsecureBaseURL"]),
     (&["watch.namespaces={a}", "rbac.scopedNamespaces={b}"], &["watch.namespaces:", "rbac.scopedNamespaces"]),
-    (&["caBundle.pem=-----BEGIN CERTIFICATE-----", "caBundle.existingConfigMap.name=ca"], &["caBundle.pem:", "caBundle.existingConfigMap.name"]),
+    (
+        &["caBundle.pem=-----BEGIN CERTIFICATE-----", "caBundle.existingConfigMap.name=ca"],
+        &["caBundle.pem:", "caBundle.existingConfigMap.name"],
+    ),
     (&["commonLabels.app\\.kubernetes\\.io/name=mine"], &["commonLabels", "app.kubernetes.io/name"]),
     (&["podLabels.app\\.kubernetes\\.io/component=mine"], &["podLabels", "app.kubernetes.io/component"]),
 ];

@@ -47,7 +47,8 @@ fn whole_life(helm: Helm) {
 
     // A consent with a link, as the operator leaves it.
     plane.apply(CONSENT).unwrap();
-    let status = json!({ "status": { "observedGeneration": 1, "url": "https://app.heygen.com/consent/s3cret", "consentStatus": "pending" } });
+    let status =
+        json!({ "status": { "observedGeneration": 1, "url": "https://app.heygen.com/consent/s3cret", "consentStatus": "pending" } });
     let patch = status.to_string();
     plane.kubectl_ok(&["patch", "digitaltwinconsent", "ada", "--subresource=status", "--type=merge", "-p", &patch]).unwrap();
     let consent = release.consent();
@@ -93,7 +94,9 @@ fn an_account_whose_values_change_as_it_is_taken_over_gets_them_with_either_helm
     for helm in Helm::ALL {
         let plane = fresh();
         let release = Release { helm, plane: &plane };
-        release.run("install", &chart(), &[&ACCOUNT[..], &["--create-namespace", "--set=replicas=0", "--wait", "--timeout=60s"]].concat()).ok();
+        release
+            .run("install", &chart(), &[&ACCOUNT[..], &["--create-namespace", "--set=replicas=0", "--wait", "--timeout=60s"]].concat())
+            .ok();
         let polls = |interval: &str| {
             let value = format!("--set=account.polling.interval={interval}");
             release.run("upgrade", &chart(), &[&ACCOUNT[..], &["--install", &value]].concat()).ok();

@@ -78,7 +78,9 @@ fn every_selector_selects_the_pods_that_it_is_meant_for() {
             let wanted: Vec<(&String, &Value)> = selector.as_object().unwrap().iter().collect();
             let selected: Vec<&Value> = deployments
                 .iter()
-                .filter(|deployment| wanted.iter().all(|(key, value)| &deployment["spec"]["template"]["metadata"]["labels"][*key] == *value))
+                .filter(|deployment| {
+                    wanted.iter().all(|(key, value)| &deployment["spec"]["template"]["metadata"]["labels"][*key] == *value)
+                })
                 .map(|deployment| &deployment["metadata"]["name"])
                 .collect();
             assert_eq!(selected, [&object["metadata"]["name"]], "{values}: {} {}", object["kind"], object["metadata"]["name"]);
@@ -92,7 +94,8 @@ fn the_operator_takes_the_arguments_that_the_chart_gives() {
         let name = if values.ends_with("shard.yaml") { "twinconsent-gold" } else { "twinconsent" };
         let container = &object(&objects, "Deployment", name)["spec"]["template"]["spec"]["containers"][0];
         let arguments = items(&container["args"]).map(|argument| argument.as_str().unwrap());
-        let cli = Cli::try_parse_from(["twinconsent-operator"].into_iter().chain(arguments)).unwrap_or_else(|error| panic!("{values}: {error}"));
+        let cli =
+            Cli::try_parse_from(["twinconsent-operator"].into_iter().chain(arguments)).unwrap_or_else(|error| panic!("{values}: {error}"));
         let Command::Run(run) = cli.command else { panic!("{values}: the chart runs {:?}", cli.command) };
         let certificate = rcgen::generate_simple_self_signed(["proxy".to_owned()]).unwrap().cert.pem();
         let config = Config::from_args(*run, None, |_| Ok(certificate.into_bytes())).unwrap_or_else(|error| panic!("{values}: {error}"));

@@ -61,8 +61,7 @@ fn close_object(fields: &mut Map<String, Value>) {
     }
     let is = |name: &str| fields.get(name).is_some_and(|value| value == true);
     let is_open = is("x-kubernetes-preserve-unknown-fields") || is("x-kubernetes-embedded-resource");
-    let is_int_or_string =
-        fields.get("format").is_some_and(|format| format == "int-or-string") || is("x-kubernetes-int-or-string");
+    let is_int_or_string = fields.get("format").is_some_and(|format| format == "int-or-string") || is("x-kubernetes-int-or-string");
     let is_nullable = is("nullable");
     // A property may itself be called `properties`; then it has no type beside it.
     if fields.get("properties").is_some_and(Value::is_object) && !fields.contains_key("additionalProperties") && !is_open {
@@ -73,9 +72,7 @@ fn close_object(fields: &mut Map<String, Value>) {
         fields.remove("format");
         fields.insert("oneOf".to_owned(), json!([{ "type": "string" }, { "type": "integer" }]));
     }
-    if is_nullable
-        && let Some(kind @ Value::String(_)) = fields.get("type").cloned()
-    {
+    if is_nullable && let Some(kind @ Value::String(_)) = fields.get("type").cloned() {
         fields.insert("type".to_owned(), json!([kind, "null"]));
     }
 }

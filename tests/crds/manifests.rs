@@ -20,6 +20,21 @@ pub fn examples() -> Vec<Manifest> {
     names.into_iter().map(|name| Manifest { yaml: read(&name), name }).collect()
 }
 
+/// What lies in the git repositories of the examples for GitOps, as it would be applied from there.
+pub fn in_repositories() -> Vec<Manifest> {
+    let mut names = Vec::new();
+    for tool in ["flux", "argo-cd"] {
+        let repository = format!("examples/gitops/{tool}/repository");
+        for folder in std::fs::read_dir(root().join(&repository)).expect(&repository) {
+            let folder = format!("{repository}/{}", folder.expect("an entry").file_name().display());
+            let files = std::fs::read_dir(root().join(&folder)).expect(&folder);
+            names.extend(files.map(|file| format!("{folder}/{}", file.expect("an entry").file_name().display())));
+        }
+    }
+    names.sort();
+    names.into_iter().map(|name| Manifest { yaml: read(&name), name }).collect()
+}
+
 /// The blocks of YAML in the pages of the three kinds.
 pub fn in_documentation() -> Vec<Manifest> {
     ["docs/digitaltwinconsent.md", "docs/heygenaccount.md", "docs/clusterheygenaccount.md"]

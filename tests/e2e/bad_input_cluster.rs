@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use controlplane::{ControlPlane, Options};
+use controlplane::{ControlPlane, Options, Release};
 use heygen_simulator::{FaultAction, FaultRule, GroupDefinition, PathKind};
 use serde_json::json;
 use tempfile::NamedTempFile;
@@ -60,8 +60,9 @@ async fn without_its_cluster_the_operator_ends_within_a_short_grace_too() {
 /// One control plane of their own for both: it is the largest thing that a test can start.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_outage_of_the_api_server_costs_no_link_and_the_end_of_a_namespace_waits_for_nobody() {
+    let options = Options { controller_manager: true, release: Release::from_environment().unwrap(), ..Options::default() };
     // Never dropped: it ends with this process.
-    let own = Box::leak(Box::new(ControlPlane::start(Options { controller_manager: true, ..Options::default() }).unwrap()));
+    let own = Box::leak(Box::new(ControlPlane::start(options).unwrap()));
     let world = World::on(prepared(own), "outage").await;
     world.secret(&world.namespace, &world.namespace, &world.key).await;
     world.account(every_second()).await;

@@ -11,7 +11,11 @@ mod bad_input;
 mod bad_input_answers;
 mod bad_input_cluster;
 mod bad_input_stops;
+#[path = "../conditions/fixtures.rs"]
+mod fixtures;
 mod proxies;
+mod recipes;
+mod recorded;
 mod rows;
 mod rows_account_states;
 mod rows_accounts;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use heygen_simulator::{AccountDefinition, FaultAction, FaultRule, GroupDefinition, MAIN_ACCOUNT, PathKind};
 use serde_json::json;
 
+use crate::recorded::record;
 use crate::support::scene::every_second;
 use crate::support::{Scene, World, eventually};
 
@@ -32,19 +33,22 @@ async fn the_condition_of_an_account_says_what_its_key_meets_and_heals_by_itself
     }
     scene.other_account("suspended", json!({ "suspend": true })).await;
     let expected = [
-        ("good", "True", "CredentialsAccepted"),
-        ("wrong", "False", "CredentialsRejected"),
-        ("billing", "False", "BillingRequired"),
-        ("throttled", "False", "Throttled"),
-        ("quota", "False", "Throttled"),
-        ("broken", "False", "Unreachable"),
-        ("without-secret", "False", "SecretNotFound"),
-        ("suspended", "False", "Suspended"),
+        ("good", "True", "CredentialsAccepted", Some("credentials-accepted")),
+        ("wrong", "False", "CredentialsRejected", Some("credentials-rejected")),
+        ("billing", "False", "BillingRequired", Some("billing-required")),
+        ("throttled", "False", "Throttled", Some("throttled")),
+        ("quota", "False", "Throttled", None),
+        ("broken", "False", "Unreachable", Some("unreachable")),
+        ("without-secret", "False", "SecretNotFound", Some("secret-not-found")),
+        ("suspended", "False", "Suspended", Some("suspended")),
     ];
-    for (name, status, reason) in expected {
+    for (name, status, reason, recorded) in expected {
         let (was, message) = scene.until_other_account(name, reason).await;
         assert_eq!(was, status, "{name}");
         assert!(!message.is_empty() && !message.contains("hg_secret"), "{name}");
+        if let Some(fixture) = recorded {
+            record(&scene, "HeyGenAccount", fixture, &scene.accounts().get(name).await.unwrap());
+        }
         scene.until_events(name, &[reason]).await;
     }
 

@@ -5,7 +5,9 @@ use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::Api;
 use kube::api::{Patch, PatchParams, PostParams};
 use serde_json::json;
+use twinconsent::api::account::ClusterHeyGenAccount;
 
+use crate::recorded::record;
 use crate::support::scene::{APPROVED, AWAITING, INITIATING, every_second, message};
 use crate::support::{Scene, World, eventually_within};
 
@@ -19,7 +21,8 @@ pub async fn a_consent_names_the_account_then_the_secret_then_the_key_that_is_mi
     scene.ask("ada", json!({})).await;
     let says = |text: String| move |consent: &_| crate::support::scene::reading(consent) == NOT_READY && message(consent).contains(&text);
     let account = format!("HeyGenAccount \"{namespace}/{namespace}\"");
-    scene.until_it("ada", "the account", says(format!("{account} does not exist"))).await;
+    let told = scene.until_it("ada", "the account", says(format!("{account} does not exist"))).await;
+    record(&scene, "DigitalTwinConsent", "account-not-ready", &told);
     scene.account(every_second()).await;
     let secret = format!("Secret \"{namespace}/{namespace}\"");
     scene.until_it("ada", "the Secret", says(format!("{account}: {secret} does not exist"))).await;
@@ -48,6 +51,7 @@ async fn the_kill_switch_of_an_account_stops_it_and_lets_it_go_on() {
     assert_eq!(scene.reads("after"), 0);
     let untouched = scene.consents().get("before").await.unwrap();
     assert_eq!(untouched.metadata.resource_version, before.metadata.resource_version, "an account's trouble is not its consents'");
+    record(&scene, "DigitalTwinConsent", "awaiting-approval-then-account-suspended", &untouched);
     scene.account(every_second()).await;
     scene.until_told("after", AWAITING).await;
     scene.end().await;
@@ -89,6 +93,8 @@ async fn a_key_is_never_sent_in_the_clear_unless_that_is_allowed() {
     scene.ask("ada", json!({ "accountRef": reference })).await;
     let told = scene.until_told("ada", NOT_READY).await;
     assert!(message(&told).contains("spec.baseURL is http"), "{}", message(&told));
+    let accounts: Api<ClusterHeyGenAccount> = Api::all(scene.client.clone());
+    record(&scene, "ClusterHeyGenAccount", "insecure-base-url", &accounts.get(&scene.namespace).await.unwrap());
     assert_eq!(scene.simulator.summary().requests, 0);
     account["baseURL"] = json!(scene.base_url.replace("http://", "https://"));
     scene.cluster_account(account).await;
@@ -107,6 +113,7 @@ pub async fn an_account_serves_the_namespaces_that_it_names_or_selects() {
     let scene = Scene::of(world, &[]).await;
     scene.ask("ada", json!({ "accountRef": account })).await;
     let told = scene.until_told("ada", NOT_ALLOWED).await;
+    record(&scene, "DigitalTwinConsent", "account-not-allowed", &told);
     assert!(message(&told).contains(&format!("does not serve namespace \"{}\"", scene.namespace)), "{}", message(&told));
     assert!(!message(&told).contains("somewhere-else"), "{}", message(&told));
     assert_eq!(scene.reads("ada"), 0);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use heygen_simulator::{GroupDefinition, GroupPatch, Look};
 use serde_json::json;
 
+use crate::recorded::record;
 use crate::support::scene::{APPROVED, AWAITING, INITIATING, every_second, link, most_at};
 use crate::support::{Scene, World};
 
@@ -18,7 +19,11 @@ pub async fn both_words_for_an_approval_are_one() {
     scene.simulator.set_consent_status("ada", Some("approved")).unwrap();
     scene.simulator.set_consent_status("bob", Some("Accepted")).unwrap();
     for (name, word) in [("ada", "approved"), ("bob", "Accepted")] {
-        let status = scene.until_told(name, APPROVED).await.status.unwrap();
+        let told = scene.until_told(name, APPROVED).await;
+        if name == "ada" {
+            record(&scene, "DigitalTwinConsent", "approved", &told);
+        }
+        let status = told.status.unwrap();
         assert_eq!(status.consent_status.as_deref(), Some(word));
         assert!(status.approval_time.is_some());
         assert_eq!(status.history.len(), 2, "{:?}", status.history);
@@ -58,7 +63,10 @@ pub async fn a_waiver_by_word_and_one_by_silence_need_no_request() {
     }
     let began = std::time::Instant::now();
     for name in ["ada", "bob"] {
-        scene.until_told(name, "Ready=True:ConsentWaived Initiated=False Approved=True").await;
+        let told = scene.until_told(name, "Ready=True:ConsentWaived Initiated=False Approved=True").await;
+        if name == "ada" {
+            record(&scene, "DigitalTwinConsent", "consent-waived", &told);
+        }
     }
     scene.left_alone(&["ada", "bob"]).await;
     for name in ["ada", "bob"] {
@@ -81,7 +89,8 @@ pub async fn only_a_group_of_nothing_but_photos_needs_no_consent() {
         scene.simulator.create_group(group).unwrap();
         scene.ask_again(name, json!({})).await;
     }
-    scene.until_told("photos", "Ready=True:ConsentNotRequired Initiated=False Approved=False").await;
+    let told = scene.until_told("photos", "Ready=True:ConsentNotRequired Initiated=False Approved=False").await;
+    record(&scene, "DigitalTwinConsent", "consent-not-required", &told);
     scene.until_told("mixed", AWAITING).await;
     scene.until_told("empty", INITIATING).await;
     scene.left_alone(&["photos", "mixed", "empty"]).await;
@@ -102,7 +111,8 @@ pub async fn a_person_who_refused_is_asked_again_only_under_a_higher_epoch() {
     let refused = GroupDefinition { consent_status: Some("declined".into()), ..GroupDefinition::twin("bob") };
     scene.simulator.create_group(refused).unwrap();
     scene.ask_again("bob", json!({})).await;
-    scene.until_told("ada", "Ready=False:ConsentRefused Initiated=True Approved=False Stalled").await;
+    let told = scene.until_told("ada", "Ready=False:ConsentRefused Initiated=True Approved=False Stalled").await;
+    record(&scene, "DigitalTwinConsent", "consent-refused", &told);
     scene.until_told("bob", "Ready=False:ConsentRefused Initiated=False Approved=False Stalled").await;
     scene.left_alone(&["ada", "bob"]).await;
     assert_eq!((scene.executed("ada"), scene.executed("bob")), (1, 0));
@@ -144,7 +154,8 @@ pub async fn a_failed_training_is_told_and_leaves_an_approval_as_it_was() {
     scene.simulator.patch_group("asked", failed()).unwrap();
     scene.simulator.patch_group("given", failed()).unwrap();
     scene.until_told("new", "Ready=False:AvatarFailed Initiated=False Approved=False Stalled").await;
-    scene.until_told("asked", "Ready=False:AvatarFailed Initiated=True Approved=False Stalled").await;
+    let told = scene.until_told("asked", "Ready=False:AvatarFailed Initiated=True Approved=False Stalled").await;
+    record(&scene, "DigitalTwinConsent", "avatar-failed", &told);
     scene.until_told("given", "Ready=False:AvatarFailed Initiated=True Approved=True Stalled").await;
     scene.left_alone(&["new", "asked", "given"]).await;
     assert_eq!(["new", "asked", "given"].map(|name| scene.executed(name)), [0, 1, 1]);
@@ -174,8 +185,10 @@ pub async fn an_unknown_word_is_shown_and_neither_makes_nor_breaks_an_approval()
         scene.simulator.set_consent_status(name, Some("completed")).unwrap();
     }
     let new = scene.until_told("new", "Ready=Unknown:UnrecognizedConsentStatus Initiated=False Approved=False").await;
+    record(&scene, "DigitalTwinConsent", "unrecognized-consent-status", &new);
     assert_eq!(new.status.unwrap().consent_status.as_deref(), Some("Granted?"), "shown as HeyGen says it");
-    scene.until_told("asked", "Ready=Unknown:UnrecognizedConsentStatus Initiated=True Approved=False").await;
+    let asked = scene.until_told("asked", "Ready=Unknown:UnrecognizedConsentStatus Initiated=True Approved=False").await;
+    record(&scene, "DigitalTwinConsent", "unrecognized-consent-status-after-asking", &asked);
     let word = |consent: &twinconsent::api::consent::DigitalTwinConsent| consent.status.clone().unwrap().consent_status;
     let given = scene.until_it("given", "the word is shown", |consent| word(consent).as_deref() == Some("completed")).await;
     assert_eq!(crate::support::scene::reading(&given), APPROVED);

@@ -3,6 +3,7 @@
 use kube::api::DeleteParams;
 use serde_json::json;
 
+use crate::recorded::record;
 use crate::support::scene::{AWAITING, create, every_second, link, message, until_reading};
 use crate::support::{Scene, World};
 
@@ -19,6 +20,7 @@ pub async fn the_second_consent_for_a_group_waits_in_its_namespace_until_the_fir
     let first = scene.until_told("ada", AWAITING).await;
     create(&others, "lovelace", &json!({ "groupID": "ada", "accountRef": account })).await;
     let duplicate = until_reading(&others, "lovelace", "Ready=False:DuplicateAvatarGroup Initiated=False Approved=False Stalled").await;
+    record(&scene, "DigitalTwinConsent", "duplicate-avatar-group", &duplicate);
     let text = serde_json::to_string(&duplicate.status).unwrap();
     assert!(
         !text.contains(&format!("{}\"", scene.namespace)) && !text.contains(&format!("{}/", scene.namespace)),

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::recorded::record;
 use crate::support::Scene;
 use crate::support::scene::{APPROVED, AWAITING};
 
@@ -10,7 +11,7 @@ pub async fn a_consent_that_is_suspended_before_any_look_asks_nothing_until_it_i
     let scene = Scene::start("suspended").await;
     scene.ask("ada", json!({ "suspend": true })).await;
     let told = "Ready=Unknown:Suspended Initiated=False Approved=False Suspended";
-    scene.until_told("ada", told).await;
+    record(&scene, "DigitalTwinConsent", "suspended", &scene.until_told("ada", told).await);
     scene.ask("bob", json!({})).await;
     scene.until_read("bob", 4).await;
     assert_eq!((scene.reads("ada"), scene.posts("ada").len()), (0, 0));
@@ -29,6 +30,7 @@ async fn a_consent_that_is_suspended_later_keeps_its_status_until_it_is_resumed(
     scene.until_told("ada", awaiting).await;
     scene.change("ada", json!({ "suspend": true })).await;
     let suspended = scene.until_told("ada", &format!("{awaiting} Suspended")).await;
+    record(&scene, "DigitalTwinConsent", "awaiting-approval-then-suspended", &suspended);
     let reads = scene.reads("ada");
     scene.simulator.approve("ada").unwrap();
     scene.until_read("bob", scene.reads("bob") + 4).await;
@@ -38,5 +40,25 @@ async fn a_consent_that_is_suspended_later_keeps_its_status_until_it_is_resumed(
     scene.change("ada", json!({ "suspend": false })).await;
     scene.until_told("ada", APPROVED).await;
     assert_eq!(scene.executed("ada"), 1);
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_answered_before_a_suspension_stands_through_it() {
+    let scene = Scene::start("suspended-after").await;
+    let refused = "Ready=False:ConsentRefused Initiated=True Approved=False Stalled";
+    for (name, answer) in [("ada", APPROVED), ("bob", refused)] {
+        scene.ask(name, json!({})).await;
+        scene.until_told(name, AWAITING).await;
+        if answer == APPROVED {
+            scene.simulator.approve(name).unwrap()
+        } else {
+            scene.simulator.reject(name).unwrap()
+        };
+        scene.until_told(name, answer).await;
+        scene.change(name, json!({ "suspend": true })).await;
+    }
+    record(&scene, "DigitalTwinConsent", "approved-then-suspended", &scene.until_told("ada", &format!("{APPROVED} Suspended")).await);
+    record(&scene, "DigitalTwinConsent", "consent-refused-then-suspended", &scene.until_told("bob", &format!("{refused} Suspended")).await);
     scene.end().await;
 }

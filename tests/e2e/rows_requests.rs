@@ -3,6 +3,7 @@
 use heygen_simulator::{AccountPatch, FaultAction, FaultRule, MAIN_ACCOUNT, PathKind};
 use serde_json::json;
 
+use crate::recorded::record;
 use crate::support::scene::{APPROVED, AWAITING, INITIATING, NOT_ENTITLED, message, reading};
 use crate::support::{Scene, World};
 
@@ -14,6 +15,7 @@ pub async fn a_request_that_heygen_calls_invalid_names_the_field_and_heals_when_
     let fault = scene.simulator.add_fault(fault).unwrap();
     scene.ask("ada", json!({ "rerouteURL": "https://example.com/thanks" })).await;
     let told = scene.until_told("ada", "Ready=False:InvalidRequest Initiated=False Approved=False Stalled").await;
+    record(&scene, "DigitalTwinConsent", "invalid-request", &told);
     assert!(message(&told).contains("`reroute_url`") && !message(&told).contains("prose"), "{}", message(&told));
     scene.left_alone(&["ada"]).await;
     assert_eq!(scene.executed("ada"), 0);
@@ -46,6 +48,7 @@ pub async fn what_an_account_is_not_entitled_to_stops_one_object_and_no_neighbou
     scene.ask("clip", json!({ "consentVideo": { "assetID": "clip-1" } })).await;
     scene.ask("neighbour", json!({})).await;
     let foreign = scene.until_told("foreign", NOT_ENTITLED).await;
+    record(&scene, "DigitalTwinConsent", "not-entitled", &foreign);
     assert!(message(&foreign).contains("`resource_access_denied`"), "{}", message(&foreign));
     scene.until_told("clip", NOT_ENTITLED).await;
     scene.until_told("neighbour", AWAITING).await;
@@ -70,7 +73,7 @@ pub async fn a_request_that_waits_for_its_turn_says_so_and_costs_one_write_more(
     });
     let scene = Scene::of(World::with_account("limited", account).await, &[]).await;
     scene.ask("ada", json!({})).await;
-    scene.until_told("ada", INITIATING).await;
+    record(&scene, "DigitalTwinConsent", "initiating", &scene.until_told("ada", INITIATING).await);
     scene.until_told("ada", AWAITING).await;
     scene.simulator.approve("ada").unwrap();
     scene.until_told("ada", APPROVED).await;

@@ -6,6 +6,7 @@ use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 use twinconsent::api::OWNER_UID_LABEL;
 
+use crate::recorded::record;
 use crate::support::scene::{AWAITING, link, message};
 use crate::support::{OPERATOR_NAMESPACE, Scene, World, plane};
 
@@ -42,7 +43,8 @@ pub async fn a_secret_of_somebody_else_is_never_touched_and_the_person_not_asked
     scene.secret(&scene.namespace, "ada-link", "the user's own").await;
     let before = scene.secrets(&scene.namespace).get("ada-link").await.unwrap();
     scene.ask("ada", json!({ "linkSecretRef": { "name": "ada-link" } })).await;
-    scene.until_told("ada", "Ready=False:LinkSecretConflict Initiated=False Approved=False Stalled").await;
+    let told = scene.until_told("ada", "Ready=False:LinkSecretConflict Initiated=False Approved=False Stalled").await;
+    record(&scene, "DigitalTwinConsent", "link-secret-conflict", &told);
     scene.left_alone(&["ada"]).await;
     assert!(scene.posts("ada").is_empty());
     let after = scene.secrets(&scene.namespace).get("ada-link").await.unwrap();
@@ -72,7 +74,7 @@ async fn a_secret_that_cannot_be_read_keeps_the_person_from_being_asked() {
 pub async fn a_link_in_hand_reaches_its_secret_once_that_can_be_written() {
     let scene = with_rights_to_secrets("unwritable", &["get"]).await;
     scene.ask("ada", json!({ "linkSecretRef": { "name": "ada-link" } })).await;
-    scene.until_told("ada", NOT_WRITABLE).await;
+    record(&scene, "DigitalTwinConsent", "link-secret-not-writable", &scene.until_told("ada", NOT_WRITABLE).await);
     assert_eq!(scene.posts("ada").len(), 1);
     allow_secrets(&scene, &["get", "create", "update"]).await;
     scene.until_told("ada", AWAITING).await;

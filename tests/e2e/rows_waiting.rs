@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 use twinconsent::clock;
 
+use crate::recorded::record;
 use crate::support::scene::{APPROVED, AWAITING, every_second, link, message};
 use crate::support::{Scene, World};
 
@@ -16,7 +17,10 @@ pub async fn a_person_is_awaited_and_a_pipeline_may_go_on_meanwhile() {
     scene.ask("ada", json!({})).await;
     scene.ask("bob", json!({ "readyWhen": "Initiated" })).await;
     let ada = scene.until_told("ada", AWAITING).await;
-    scene.until_told("bob", "Ready=True:AwaitingApproval Initiated=True Approved=False").await;
+    let bob = scene.until_told("bob", "Ready=True:AwaitingApproval Initiated=True Approved=False").await;
+    record(&scene, "DigitalTwinConsent", "not-seen", &scene.versions("ada")[0]);
+    record(&scene, "DigitalTwinConsent", "awaiting-approval", &ada);
+    record(&scene, "DigitalTwinConsent", "awaiting-approval-ready-when-initiated", &bob);
     assert_eq!(link(&ada), Some(scene.simulator.group("ada").unwrap().links[0].url.clone()));
     let status = ada.status.unwrap();
     let lifetime = status.link_expiration_time.unwrap().0.duration_since(status.initiation_time.unwrap().0);
@@ -35,8 +39,10 @@ pub async fn a_link_that_has_died_is_told_and_not_renewed_unless_asked() {
     let scene = Scene::of(World::with_account("expired", account).await, &[]).await;
     scene.ask("ada", json!({})).await;
     scene.ask("bob", json!({ "readyWhen": "Initiated" })).await;
-    scene.until_told("ada", "Ready=False:LinkExpired Initiated=True Approved=False LinkExpired").await;
-    scene.until_told("bob", "Ready=True:LinkExpired Initiated=True Approved=False LinkExpired").await;
+    let ada = scene.until_told("ada", "Ready=False:LinkExpired Initiated=True Approved=False LinkExpired").await;
+    let bob = scene.until_told("bob", "Ready=True:LinkExpired Initiated=True Approved=False LinkExpired").await;
+    record(&scene, "DigitalTwinConsent", "link-expired", &ada);
+    record(&scene, "DigitalTwinConsent", "link-expired-ready-when-initiated", &bob);
     scene.left_alone(&["ada", "bob"]).await;
     assert_eq!((scene.posts("ada").len(), scene.posts("bob").len()), (1, 1));
     scene.simulator.approve("ada").unwrap();
@@ -50,7 +56,13 @@ pub async fn a_deadline_that_has_passed_is_told_and_ends_nothing() {
     account["linkLifetime"] = json!("4s");
     let scene = Scene::of(World::with_account("overdue", account).await, &[]).await;
     scene.ask("ada", json!({ "approvalDeadline": "2s" })).await;
-    scene.until_told("ada", "Ready=False:ApprovalOverdue Initiated=True Approved=False Overdue").await;
+    scene.ask("bob", json!({ "approvalDeadline": "2s", "readyWhen": "Initiated" })).await;
+    let (ada, bob) = tokio::join!(
+        scene.until_told("ada", "Ready=False:ApprovalOverdue Initiated=True Approved=False Overdue"),
+        scene.until_told("bob", "Ready=True:ApprovalOverdue Initiated=True Approved=False Overdue"),
+    );
+    record(&scene, "DigitalTwinConsent", "approval-overdue", &ada);
+    record(&scene, "DigitalTwinConsent", "approval-overdue-ready-when-initiated", &bob);
     scene.until_told("ada", "Ready=False:LinkExpired Initiated=True Approved=False Overdue LinkExpired").await;
     scene.left_alone(&["ada"]).await;
     assert_eq!(scene.posts("ada").len(), 1);

@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use heygen_simulator::GroupDefinition;
 use serde_json::json;
+use twinconsent::api::consent::DigitalTwinConsent;
 
+use crate::recorded::record;
 use crate::support::scene::{APPROVED, AWAITING, INITIATING, reading};
 use crate::support::{Scene, eventually_within};
 
@@ -28,7 +30,8 @@ pub async fn an_approval_is_withdrawn_and_a_group_missing_only_after_two_looks_f
 async fn withdrawn(scene: &Scene) {
     let began = Instant::now();
     scene.simulator.set_consent_status("withdrawn", Some("pending")).unwrap();
-    until_slowly(scene, "withdrawn", "Ready=False:ConsentRevoked Initiated=True Approved=False Stalled").await;
+    let told = until_slowly(scene, "withdrawn", "Ready=False:ConsentRevoked Initiated=True Approved=False Stalled").await;
+    record(scene, "DigitalTwinConsent", "consent-revoked", &told);
     assert!(began.elapsed() >= Duration::from_secs(60), "after {:?}", began.elapsed());
     scene.until_events("withdrawn", &["ConsentRequested", "Approved", "ConsentRevoked"]).await;
     scene.left_alone(&["withdrawn"]).await;
@@ -61,7 +64,8 @@ async fn never_there(scene: &Scene) {
     let began = Instant::now();
     scene.ask_again("never-there", json!({})).await;
     scene.until_told("never-there", INITIATING).await;
-    until_slowly(scene, "never-there", "Ready=False:AvatarGroupNotFound Initiated=False Approved=False Stalled").await;
+    let told = until_slowly(scene, "never-there", "Ready=False:AvatarGroupNotFound Initiated=False Approved=False Stalled").await;
+    record(scene, "DigitalTwinConsent", "avatar-group-not-found", &told);
     assert!(began.elapsed() >= Duration::from_secs(120), "after {:?}", began.elapsed());
     scene.left_alone(&["never-there"]).await;
     scene.simulator.create_group(GroupDefinition::twin("never-there")).unwrap();
@@ -79,11 +83,12 @@ async fn deleted(scene: &Scene) {
     scene.until_told("deleted", APPROVED).await;
 }
 
-async fn until_slowly(scene: &Scene, name: &str, expected: &str) {
+async fn until_slowly(scene: &Scene, name: &str, expected: &str) -> DigitalTwinConsent {
     let api = scene.consents();
     eventually_within(Duration::from_secs(200), expected, || async {
-        let told = reading(&api.get(name).await.map_err(|error| error.to_string())?);
-        if told == expected { Ok(()) } else { Err(format!("{name}: {told}")) }
+        let consent = api.get(name).await.map_err(|error| error.to_string())?;
+        let told = reading(&consent);
+        if told == expected { Ok(consent) } else { Err(format!("{name}: {told}")) }
     })
-    .await;
+    .await
 }

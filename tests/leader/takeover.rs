@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use heygen_simulator::GroupDefinition;
 use serde_json::json;
 
-use crate::replicas::{pair, until_held_by};
+use crate::replicas::{pair, replica, until_held_by};
 use crate::support::{DEADLINE, World, eventually_within};
 
 /// The longest that nobody acts after a leader was killed.
@@ -66,6 +66,16 @@ async fn a_leader_that_is_told_to_stop_hands_over_at_once() {
     world.until("ada", "Approved").await;
     assert_eq!(world.simulator.group_summary("ada").executed, 1);
     world.end([standby]).await;
+}
+
+/// Nothing else wakes it: there is no account that could change.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_begins_to_lead_decides_what_was_there_before() {
+    let world = World::without_account("before").await;
+    world.consent("lonely", json!({ "groupID": "lonely" })).await;
+    let leader = replica(&world, "first");
+    world.until("lonely", "AccountNotReady").await;
+    world.end([leader]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -20,6 +20,8 @@ pub(crate) struct Certificates {
     /// Signs and verifies service-account tokens.
     pub(crate) service_account_key: String,
     pub(crate) service_account_public_key: String,
+    /// Of the other subjects that were asked for, in their order.
+    pub(crate) others: Vec<Identity>,
 }
 
 /// A certificate and its private key, in PEM.
@@ -28,39 +30,41 @@ pub(crate) struct Identity {
     pub(crate) key: String,
 }
 
-/// Makes the authority and all that it signs.
+/// Whom a certificate is for: a client, and with `names` also a server.
+pub(crate) struct Subject<'a> {
+    pub(crate) common_name: &'a str,
+    /// The group that Kubernetes takes the client for a member of.
+    pub(crate) organization: Option<&'a str>,
+    /// The addresses and DNS names under which others reach it.
+    pub(crate) names: &'a [&'a str],
+}
+
+/// Makes the authority and all that it signs: for the API server under `server_names`, the administrator, and `others`.
 ///
 /// # Errors
 /// When the random source or the signing fails.
-pub(crate) fn make() -> Result<Certificates, rcgen::Error> {
+pub(crate) fn make(server_names: &[&str], others: &[Subject<'_>]) -> Result<Certificates, rcgen::Error> {
     let authority_key = KeyPair::generate()?;
-    let mut authority = params(Vec::new(), "twinconsent-controlplane")?;
+    let mut authority = params(&[], "twinconsent-controlplane")?;
     authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     let authority_certificate = authority.self_signed(&authority_key)?;
     let issuer = Issuer::new(authority, authority_key);
 
-    // 10.0.0.1 is the address of the Service `kubernetes` in the range that the API server is started with.
-    let names = ["127.0.0.1", "10.0.0.1", "localhost", "kubernetes.default.svc"];
-    let mut server = params(names.map(str::to_owned).to_vec(), "kube-apiserver")?;
-    server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-
-    let mut administrator = params(Vec::new(), "admin")?;
-    administrator.distinguished_name.push(DnType::OrganizationName, "system:masters");
-    administrator.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-
     let service_account_key = KeyPair::generate()?;
     Ok(Certificates {
         authority: authority_certificate.pem(),
-        server: sign(server, &issuer)?,
-        administrator: sign(administrator, &issuer)?,
+        server: sign(&Subject { common_name: "kube-apiserver", organization: None, names: server_names }, &issuer)?,
+        administrator: sign(&Subject { common_name: "admin", organization: Some("system:masters"), names: &[] }, &issuer)?,
         service_account_public_key: service_account_key.public_key_pem(),
         service_account_key: service_account_key.serialize_pem(),
+        others: others.iter().map(|subject| sign(subject, &issuer)).collect::<Result<_, _>>()?,
     })
 }
 
-fn params(subject_alternative_names: Vec<String>, common_name: &str) -> Result<CertificateParams, rcgen::Error> {
-    let mut params = CertificateParams::new(subject_alternative_names)?;
+fn params(names: &[&str], common_name: &str) -> Result<CertificateParams, rcgen::Error> {
+    let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+    let mut params = CertificateParams::new(names)?;
     let now = OffsetDateTime::now_utc();
     params.not_before = now - BACKDATED;
     params.not_after = now + LIFETIME;
@@ -69,9 +73,17 @@ fn params(subject_alternative_names: Vec<String>, common_name: &str) -> Result<C
     Ok(params)
 }
 
-fn sign(mut params: CertificateParams, issuer: &Issuer<'_, KeyPair>) -> Result<Identity, rcgen::Error> {
+fn sign(subject: &Subject<'_>, issuer: &Issuer<'_, KeyPair>) -> Result<Identity, rcgen::Error> {
+    let mut params = params(subject.names, subject.common_name)?;
+    if let Some(organization) = subject.organization {
+        params.distinguished_name.push(DnType::OrganizationName, organization);
+    }
     params.is_ca = IsCa::ExplicitNoCa;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    if !subject.names.is_empty() {
+        params.extended_key_usages.push(ExtendedKeyUsagePurpose::ServerAuth);
+    }
     params.use_authority_key_identifier_extension = true;
     let key = KeyPair::generate()?;
     let certificate = params.signed_by(&key, issuer)?;

@@ -58,6 +58,40 @@ pub enum Error {
         log_tail: String,
     },
 
+    /// A release of Kubernetes that there is not.
+    #[error("{variable}={0}: say newest or oldest", variable = crate::release::VARIABLE)]
+    Release(String),
+
+    /// This machine cannot run a node.
+    #[error(
+        "a node cannot run here: {0}.\nIt needs Linux, root, util-linux and iproute2; without them, use a cluster that you have, by setting KUBECONFIG"
+    )]
+    NoNode(String),
+
+    /// The namespaces and cgroups of a node could not be made, ended by themselves, or could not be removed.
+    #[error("the node's namespaces and cgroups: {0}")]
+    World(String),
+
+    /// An image could not be imported.
+    #[error("cannot import the image {}: {reason}", archive.display())]
+    Image {
+        /// The archive.
+        archive: PathBuf,
+        /// What containerd's client said.
+        reason: String,
+    },
+
+    /// A container does not run.
+    #[error("the container {container} of pod {pod} in {namespace} does not run")]
+    NoContainer {
+        /// The namespace of the pod.
+        namespace: String,
+        /// The pod.
+        pod: String,
+        /// The container.
+        container: String,
+    },
+
     /// `kubectl` ended with an error.
     #[error("kubectl {arguments} failed ({status}): {stderr}")]
     Kubectl {

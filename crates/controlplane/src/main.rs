@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand};
-use controlplane::{ControlPlane, Options, Program, Tools};
+use controlplane::{ControlPlane, Error, Node, NodeOptions, Options, Program, Release, Tools};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 /// How often `up` looks for a signal, and whether its programs still run.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// A real Kubernetes control plane (etcd, kube-apiserver) on loopback, without nodes.
+/// A real Kubernetes control plane (etcd, kube-apiserver) on loopback; on request with a node.
 #[derive(Debug, Parser)]
 #[command(
     version,
@@ -33,6 +33,9 @@ struct Arguments {
 enum Command {
     /// Start a control plane, print the path of its kubeconfig, and run until SIGINT, SIGTERM or SIGHUP.
     Up(Up),
+    /// Start a control plane with a node, print the path of a script that runs commands in the node's network, and run
+    /// until SIGINT, SIGTERM or SIGHUP. Needs Linux and root.
+    Node(NodeArguments),
     /// Find or build the programs and print a line NAME<TAB>PATH for each.
     Tools {
         /// Which programs; all of them when none is named.
@@ -54,27 +57,40 @@ struct Up {
     /// Run kube-controller-manager too: default ServiceAccounts, garbage collection, namespace deletion
     #[arg(long)]
     controller_manager: bool,
+    /// Which API server; kube-controller-manager is always the newest
+    #[arg(long, value_enum, default_value_t, env = controlplane::release::VARIABLE)]
+    kubernetes: Release,
+}
+
+#[derive(Debug, Args)]
+struct NodeArguments {
+    /// An OCI archive whose images pods may use; give it once for each archive
+    #[arg(long = "image", value_name = "FILE")]
+    images: Vec<PathBuf>,
+    /// Keep keys, data and logs in this folder [default: a temporary folder]
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    /// Write an audit log, audit.log in the folder: metadata of each request
+    #[arg(long)]
+    audit_log: bool,
 }
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Up(arguments) => up(arguments),
+        Command::Node(arguments) => node(arguments),
         Command::Tools { programs } => tools(&programs),
     }
 }
 
 fn up(arguments: Up) -> anyhow::Result<()> {
-    let Up { dir, kubeconfig, audit_log, controller_manager } = arguments;
+    let Up { dir, kubeconfig, audit_log, controller_manager, kubernetes: release } = arguments;
     if let Some(file) = &kubeconfig {
         refuse_foreign(file)?;
     }
-    let plane = ControlPlane::start(Options { dir, audit_log, controller_manager })?;
+    let plane = ControlPlane::start(Options { dir, audit_log, controller_manager, release })?;
 
-    // Only now: until here a signal ends this process at once, and with it the programs.
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
-        signal_hook::flag::register(signal, Arc::clone(&stop)).context("cannot handle signals")?;
-    }
+    let stop = stop_signals()?;
     let kubeconfig = match kubeconfig {
         None => plane.kubeconfig().to_path_buf(),
         Some(file) => {
@@ -84,8 +100,33 @@ fn up(arguments: Up) -> anyhow::Result<()> {
         }
     };
     print_line(&kubeconfig.display().to_string())?;
+    stay(&stop, || plane.check())
+}
+
+fn node(arguments: NodeArguments) -> anyhow::Result<()> {
+    let NodeArguments { images, dir, audit_log } = arguments;
+    let node = Node::start(NodeOptions { dir, images, audit_log })?;
+    let stop = stop_signals()?;
+    print_line(&node.run_script().display().to_string())?;
+    stay(&stop, || node.check())?;
+    Ok(node.stop()?)
+}
+
+/// A flag that a signal to end sets.
+///
+/// Asked for only when all runs: until then such a signal ends this process at once, and with it the programs.
+fn stop_signals() -> anyhow::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        signal_hook::flag::register(signal, Arc::clone(&stop)).context("cannot handle signals")?;
+    }
+    Ok(stop)
+}
+
+/// Waits for the flag, or for a program that ends by itself.
+fn stay(stop: &AtomicBool, check: impl Fn() -> Result<(), Error>) -> anyhow::Result<()> {
     while !stop.load(Ordering::Relaxed) {
-        plane.check()?;
+        check()?;
         thread::sleep(LOOK);
     }
     Ok(())

@@ -15,6 +15,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use crate::certificates::{self, Certificates};
 use crate::home::Home;
 use crate::kubeconfig::{self, Login};
+use crate::release::Release;
 use crate::supervisor::Supervised;
 use crate::tools::{Program, Tools};
 use crate::{Error, readiness};
@@ -24,7 +25,11 @@ const PORT_TRIES: usize = 3;
 
 /// etcd's listener and the API server's view of it: a socket in their working folder.
 /// Relative, because the path of a Unix socket is limited to about 100 bytes; etcd wants a port, which only names the file.
-const ETCD_URL: &str = "unix://etcd.sock:0";
+pub(crate) const ETCD_URL: &str = "unix://etcd.sock:0";
+
+/// By which names the API server is reached; 10.0.0.1 is the address of the Service `kubernetes` in the range that it is
+/// started with.
+const SERVER_NAMES: [&str; 4] = ["127.0.0.1", "10.0.0.1", "localhost", "kubernetes.default.svc"];
 
 const AUDIT_POLICY: &str = "apiVersion: audit.k8s.io/v1
 kind: Policy
@@ -45,6 +50,9 @@ pub struct Options {
     /// Without it a deleted namespace stays `Terminating`, and the ClusterRoles `view`, `edit` and `admin`, which it
     /// aggregates, are empty.
     pub controller_manager: bool,
+    /// Which API server. kube-controller-manager is always the newest, so with an old API server some of its
+    /// controllers, for kinds that are not served yet, stay idle.
+    pub release: Release,
 }
 
 /// A running control plane. Dropping it ends its programs and removes its temporary folder, and waits for both.
@@ -70,7 +78,8 @@ struct Programs {
     etcd: Supervised,
 }
 
-/// The control plane that the tests of one process share, started by the first that asks, with the default [`Options`].
+/// The control plane that the tests of one process share, started by the first that asks, with the default
+/// [`Options`] but the release that the environment asks for.
 ///
 /// It ends with the process. Tests keep apart by namespaces.
 ///
@@ -78,7 +87,7 @@ struct Programs {
 /// The error of the one start, for everyone who asks.
 pub fn shared() -> Result<&'static ControlPlane, &'static Error> {
     static SHARED: OnceLock<Result<ControlPlane, Error>> = OnceLock::new();
-    SHARED.get_or_init(|| ControlPlane::start(Options::default())).as_ref()
+    SHARED.get_or_init(|| ControlPlane::start(Options { release: Release::from_environment()?, ..Options::default() })).as_ref()
 }
 
 impl ControlPlane {
@@ -92,22 +101,23 @@ impl ControlPlane {
     }
 
     fn start_on(options: Options, mut choose_port: impl FnMut() -> io::Result<u16>) -> Result<ControlPlane, Error> {
-        let Options { dir, audit_log, controller_manager } = options;
-        let mut needed = vec![Program::Etcd, Program::KubeApiserver, Program::Kubectl];
+        let Options { dir, audit_log, controller_manager, release } = options;
+        let mut needed = vec![Program::Etcd, release.api_server(), Program::Kubectl];
         if controller_manager {
             needed.push(Program::KubeControllerManager);
         }
         let tools = Tools::ensure(&needed)?;
 
         let home = Home::open(dir.as_deref())?;
-        let certificates = certificates::make()?;
+        let certificates = certificates::make(&SERVER_NAMES, &[])?;
         write_keys(&home, &certificates)?;
         let audit_log = audit_log.then(|| home.path().join("audit.log"));
 
-        let start = |program: Program, arguments: &[String]| {
-            Supervised::start(program.name(), tools.path(program), arguments, home.path(), home.lifeline())
+        let start = |name: Program, binary: &Path, arguments: &[String]| {
+            Supervised::start(name.name(), binary, arguments, home.path(), home.lifeline())
         };
-        let mut etcd = start(Program::Etcd, &etcd_arguments())?;
+        let api_server_binary = tools.path(release.api_server());
+        let mut etcd = start(Program::Etcd, tools.path(Program::Etcd), &etcd_arguments())?;
         let mut tries = 0;
         let (api_server, api_server_arguments, server_url, kubeconfig) = loop {
             tries += 1;
@@ -117,7 +127,7 @@ impl ControlPlane {
             let kubeconfig = home.write("kubeconfig", &kubeconfig::render(&server_url, &certificates.authority, &login))?;
             let kubectl = || crate::requests::kubectl(tools.path(Program::Kubectl), &kubeconfig, home.path());
             let arguments = api_server_arguments(port, audit_log.is_some(), controller_manager);
-            let mut api_server = start(Program::KubeApiserver, &arguments)?;
+            let mut api_server = start(Program::KubeApiserver, api_server_binary, &arguments)?;
             match readiness::of_api_server(&mut api_server, &mut etcd, kubectl) {
                 Ok(()) => break (api_server, arguments, server_url, kubeconfig),
                 Err(Error::Ended { log_tail, .. }) if tries < PORT_TRIES && log_tail.contains("address already in use") => {}
@@ -126,7 +136,8 @@ impl ControlPlane {
         };
 
         let controller_manager = if controller_manager {
-            let mut controller_manager = start(Program::KubeControllerManager, &controller_manager_arguments())?;
+            let binary = tools.path(Program::KubeControllerManager);
+            let mut controller_manager = start(Program::KubeControllerManager, binary, &controller_manager_arguments())?;
             let kubectl = || crate::requests::kubectl(tools.path(Program::Kubectl), &kubeconfig, home.path());
             readiness::of_controller_manager(&mut controller_manager, kubectl)?;
             Some(controller_manager)
@@ -140,7 +151,7 @@ impl ControlPlane {
             kubectl: tools.path(Program::Kubectl).to_path_buf(),
             kubeconfig,
             server_url,
-            api_server_binary: tools.path(Program::KubeApiserver).to_path_buf(),
+            api_server_binary: api_server_binary.to_path_buf(),
             api_server_arguments,
             audit_log,
             home,
@@ -218,13 +229,14 @@ impl ControlPlane {
     }
 }
 
-fn write_keys(home: &Home, certificates: &Certificates) -> Result<(), Error> {
+pub(crate) fn write_keys(home: &Home, certificates: &Certificates) -> Result<(), Error> {
     let Certificates {
         authority,
         server,
         administrator: _, // only in the kubeconfig
         service_account_key,
         service_account_public_key,
+        others: _,
     } = certificates;
     home.write("ca.crt", authority)?;
     home.write("server.crt", &server.certificate)?;
@@ -240,7 +252,7 @@ fn write_keys(home: &Home, certificates: &Certificates) -> Result<(), Error> {
 }
 
 /// File names in all arguments are relative: each program runs in the control plane's folder.
-fn etcd_arguments() -> Vec<String> {
+pub(crate) fn etcd_arguments() -> Vec<String> {
     owned(&[
         "--name=controlplane",
         "--data-dir=etcd",
@@ -282,17 +294,21 @@ fn api_server_arguments(port: u16, audit_log: bool, controller_manager: bool) ->
         arguments.push("--disable-admission-plugins=ServiceAccount".to_owned());
     }
     if audit_log {
-        arguments.extend(owned(&[
-            "--audit-policy-file=audit-policy.yaml",
-            "--audit-log-path=audit.log",
-            // No rotation: tests read the whole of it.
-            "--audit-log-maxsize=0",
-        ]));
+        arguments.extend(audit_arguments());
     }
     arguments
 }
 
-fn controller_manager_arguments() -> Vec<String> {
+pub(crate) fn audit_arguments() -> Vec<String> {
+    owned(&[
+        "--audit-policy-file=audit-policy.yaml",
+        "--audit-log-path=audit.log",
+        // No rotation: tests read the whole of it.
+        "--audit-log-maxsize=0",
+    ])
+}
+
+pub(crate) fn controller_manager_arguments() -> Vec<String> {
     owned(&[
         "--kubeconfig=kubeconfig",
         "--service-account-private-key-file=service-account.key",
@@ -304,7 +320,7 @@ fn controller_manager_arguments() -> Vec<String> {
     ])
 }
 
-fn owned(arguments: &[&str]) -> Vec<String> {
+pub(crate) fn owned(arguments: &[&str]) -> Vec<String> {
     arguments.iter().map(|&argument| argument.to_owned()).collect()
 }
 

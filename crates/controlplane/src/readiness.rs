@@ -21,15 +21,15 @@ const POLL: Duration = Duration::from_millis(100);
 /// `/readyz` also covers its own roles and bindings.
 pub(crate) fn of_api_server(api_server: &mut Supervised, etcd: &mut Supervised, kubectl: impl Fn() -> Command) -> Result<(), Error> {
     wait(api_server, &mut [etcd], || {
-        ask(kubectl(), &["get", "--raw=/readyz"])?;
-        ask(kubectl(), &["get", "--raw=/api/v1/namespaces/default"])
+        get(&mut kubectl(), "/readyz")?;
+        get(&mut kubectl(), "/api/v1/namespaces/default")
     })
 }
 
 /// Waits until kube-controller-manager does its work: it has made the first ServiceAccount.
 pub(crate) fn of_controller_manager(controller_manager: &mut Supervised, kubectl: impl Fn() -> Command) -> Result<(), Error> {
-    let path = "--raw=/api/v1/namespaces/default/serviceaccounts/default";
-    wait(controller_manager, &mut [], || ask(kubectl(), &["get", path]))
+    let path = "/api/v1/namespaces/default/serviceaccounts/default";
+    wait(controller_manager, &mut [], || get(&mut kubectl(), path))
 }
 
 /// Waits until `question` is answered, as long as the program and those that it needs run.
@@ -54,8 +54,14 @@ pub(crate) fn wait(
     }
 }
 
-fn ask(mut kubectl: Command, arguments: &[&str]) -> Result<(), String> {
+/// Has a kubectl ask for a path.
+pub(crate) fn get(kubectl: &mut Command, path: &str) -> Result<(), String> {
     // Short, so that a program that ended in the meantime is noticed.
-    let output = kubectl.args(arguments).arg("--request-timeout=3s").output().map_err(|error| error.to_string())?;
+    ask(kubectl.args(["get", "--request-timeout=3s", "--raw", path]))
+}
+
+/// Whether a command succeeds; if not, what it said.
+pub(crate) fn ask(command: &mut Command) -> Result<(), String> {
+    let output = command.output().map_err(|error| error.to_string())?;
     if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()) }
 }

@@ -30,8 +30,7 @@ impl ControlPlane {
     /// # Errors
     /// [`Error::Kubectl`] with what it said when it fails.
     pub fn kubectl_ok(&self, arguments: &[&str]) -> Result<String, Error> {
-        let output = self.kubectl().args(arguments).stdin(Stdio::null()).output().map_err(Error::io("run", &self.kubectl))?;
-        checked(arguments, &output)
+        run(self.kubectl(), arguments)
     }
 
     /// Applies manifests, as `kubectl apply -f` does.
@@ -39,26 +38,7 @@ impl ControlPlane {
     /// # Errors
     /// [`Error::Kubectl`] with what the API server said when it refuses one.
     pub fn apply(&self, yaml: &str) -> Result<(), Error> {
-        let arguments = ["apply", "-f", "-"];
-        let mut child = self
-            .kubectl()
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(Error::io("run", &self.kubectl))?;
-        let stdin = child.stdin.take();
-        // Beside the reading: kubectl answers before it has read all, and either pipe may fill.
-        let output = thread::scope(|scope| {
-            scope.spawn(move || {
-                // A kubectl that ended early says why on stderr.
-                let _ = stdin.map(|mut stdin| stdin.write_all(yaml.as_bytes()));
-            });
-            child.wait_with_output()
-        });
-        let output = output.map_err(Error::io("run", &self.kubectl))?;
-        checked(&arguments, &output).map(drop)
+        apply(self.kubectl(), yaml)
     }
 
     /// Writes a kubeconfig for a ServiceAccount, which must exist, with a token that lives for 24 h.
@@ -71,6 +51,35 @@ impl ControlPlane {
         // Both are DNS names, or there would be no token.
         self.home().write(&format!("kubeconfig-{namespace}-{name}"), &text)
     }
+}
+
+/// Runs a `kubectl` and returns its standard output.
+pub(crate) fn run(mut kubectl: Command, arguments: &[&str]) -> Result<String, Error> {
+    let output = kubectl.args(arguments).stdin(Stdio::null()).output().map_err(Error::io("run", Path::new("kubectl")))?;
+    checked(arguments, &output)
+}
+
+/// Has a `kubectl` apply manifests.
+pub(crate) fn apply(mut kubectl: Command, yaml: &str) -> Result<(), Error> {
+    let arguments = ["apply", "-f", "-"];
+    let mut child = kubectl
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(Error::io("run", Path::new("kubectl")))?;
+    let stdin = child.stdin.take();
+    // Beside the reading: kubectl answers before it has read all, and either pipe may fill.
+    let output = thread::scope(|scope| {
+        scope.spawn(move || {
+            // A kubectl that ended early says why on stderr.
+            let _ = stdin.map(|mut stdin| stdin.write_all(yaml.as_bytes()));
+        });
+        child.wait_with_output()
+    });
+    let output = output.map_err(Error::io("run", Path::new("kubectl")))?;
+    checked(&arguments, &output).map(drop)
 }
 
 /// `kubectl` with this kubeconfig and without the caller's settings; its cache goes into `dir`.

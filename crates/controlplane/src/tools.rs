@@ -8,9 +8,13 @@
 //! 3. Go, which builds the pinned version into the cache: minutes, once.
 //!
 //! Building from Go modules was preferred to downloading binaries: the Go checksum database vouches for every source
-//! file, one mechanism serves all programs, and it works behind a module proxy.
+//! file, one mechanism serves nearly all programs, and it works behind a module proxy.
+//!
+//! Two programs of a node are C, or need a C library: runc and nft.
+//! They are taken from the machine's `PATH`, or out of Debian's packages: see `debian`.
 
 mod build;
+mod debian;
 mod locations;
 mod pinned;
 
@@ -44,11 +48,46 @@ pub enum Program {
     Kubeconform,
     /// Finds what manifests could do better.
     KubeScore,
+    /// The API as it was in the oldest supported version.
+    #[value(name = "kube-apiserver-1.33")]
+    KubeApiserverOldest,
+    /// Runs the pods of a node.
+    Kubelet,
+    /// Gives pods to nodes.
+    KubeScheduler,
+    /// Makes the addresses of Services lead to pods.
+    KubeProxy,
+    /// The container runtime.
+    Containerd,
+    /// containerd's part that stays with each pod.
+    ContainerdShimRuncV2,
+    /// containerd's command line client.
+    Ctr,
+    /// Starts a container's process; from the machine or from Debian.
+    Runc,
+    /// The kernel's packet filter, for kube-proxy; from the machine or from Debian.
+    Nft,
+    /// Connects a pod to the node.
+    Ptp,
+    /// Gives a pod its loopback device.
+    Loopback,
+    /// Gives pods their addresses.
+    HostLocal,
+    /// The name server of a node's pods.
+    Coredns,
+    /// The first process of each pod, in `localhost/pause`.
+    Pause,
+    /// A pod that tells tests what it can see.
+    Probe,
+    /// Flux's fetcher of git repositories; only for tests of GitOps.
+    FluxSourceController,
+    /// Flux's applier of manifests; only for tests of GitOps.
+    FluxKustomizeController,
 }
 
 impl Program {
     /// All of them.
-    pub const ALL: [Program; 10] = [
+    pub const ALL: [Program; 27] = [
         Program::Etcd,
         Program::KubeApiserver,
         Program::KubeControllerManager,
@@ -59,6 +98,23 @@ impl Program {
         Program::HelmDocs,
         Program::Kubeconform,
         Program::KubeScore,
+        Program::KubeApiserverOldest,
+        Program::Kubelet,
+        Program::KubeScheduler,
+        Program::KubeProxy,
+        Program::Containerd,
+        Program::ContainerdShimRuncV2,
+        Program::Ctr,
+        Program::Runc,
+        Program::Nft,
+        Program::Ptp,
+        Program::Loopback,
+        Program::HostLocal,
+        Program::Coredns,
+        Program::Pause,
+        Program::Probe,
+        Program::FluxSourceController,
+        Program::FluxKustomizeController,
     ];
 
     /// The name of its file.
@@ -74,21 +130,38 @@ impl Program {
             Program::HelmDocs => "helm-docs",
             Program::Kubeconform => "kubeconform",
             Program::KubeScore => "kube-score",
+            Program::KubeApiserverOldest => "kube-apiserver-1.33",
+            Program::Kubelet => "kubelet",
+            Program::KubeScheduler => "kube-scheduler",
+            Program::KubeProxy => "kube-proxy",
+            Program::Containerd => "containerd",
+            Program::ContainerdShimRuncV2 => "containerd-shim-runc-v2",
+            Program::Ctr => "ctr",
+            Program::Runc => "runc",
+            Program::Nft => "nft",
+            Program::Ptp => "ptp",
+            Program::Loopback => "loopback",
+            Program::HostLocal => "host-local",
+            Program::Coredns => "coredns",
+            Program::Pause => "pause",
+            Program::Probe => "probe",
+            Program::FluxSourceController => "flux-source-controller",
+            Program::FluxKustomizeController => "flux-kustomize-controller",
+        }
+    }
+
+    /// The Debian package that holds it; absent for the programs that are built with Go.
+    fn debian_package(self) -> Option<&'static str> {
+        match self {
+            Program::Runc => Some("runc"),
+            Program::Nft => Some("nftables"),
+            _ => None,
         }
     }
 
     /// Whether every assets folder holds it; the others are often absent there, which is not worth a word.
     fn is_usual_asset(self) -> bool {
-        match self {
-            Program::Etcd | Program::KubeApiserver | Program::Kubectl => true,
-            Program::KubeControllerManager
-            | Program::Helm
-            | Program::Helm3
-            | Program::HelmUnittest
-            | Program::HelmDocs
-            | Program::Kubeconform
-            | Program::KubeScore => false,
-        }
+        matches!(self, Program::Etcd | Program::KubeApiserver | Program::Kubectl)
     }
 }
 
@@ -110,7 +183,8 @@ impl Tools {
     /// Tells its progress on stderr when it builds. Processes that build the same at the same time wait for each other.
     ///
     /// # Errors
-    /// When a program is nowhere, and there is no Go, a too old Go, or the build fails.
+    /// When a program is nowhere, and there is no Go, a too old Go, or the build fails; or, for one that Debian packages,
+    /// when it cannot be unpacked.
     pub fn ensure(programs: &[Program]) -> Result<Tools, ToolsError> {
         let locations = Locations::from_environment()?;
         let mut paths = BTreeMap::new();
@@ -121,6 +195,13 @@ impl Tools {
                 None if missing.contains(&program) => {}
                 None => missing.push(program),
             }
+        }
+        if missing.is_empty() {
+            return Ok(Tools { paths });
+        }
+        let (packaged, missing): (Vec<Program>, Vec<Program>) = missing.into_iter().partition(|program| program.debian_package().is_some());
+        if !packaged.is_empty() {
+            paths.extend(debian::unpack(&locations, &packaged)?);
         }
         if missing.is_empty() {
             return Ok(Tools { paths });
@@ -178,6 +259,19 @@ pub enum ToolsError {
         status: String,
         /// The end of Go's output.
         output: String,
+    },
+
+    /// A program of the machine's distribution is not there, and could not be unpacked from its package.
+    #[error(
+        "not found: {missing}; and unpacking from Debian's packages failed: {reason}\nInstall {packages} with the package manager of this machine"
+    )]
+    Package {
+        /// The missing programs.
+        missing: String,
+        /// The packages that hold them, as Debian names them.
+        packages: String,
+        /// The last lines of what apt and dpkg said.
+        reason: String,
     },
 
     /// The cache cannot be used.

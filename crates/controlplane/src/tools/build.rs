@@ -1,6 +1,6 @@
 //! Building a pinned program with Go, into the cache.
 //!
-//! A cache folder holds `go.mod`, `go.sum`, `lock` and `bin/`.
+//! A cache folder holds `go.mod`, `go.sum`, files of ours if there are any, `lock` and `bin/`.
 //! A program appears in `bin/` by a rename, so one that is there is whole.
 
 use std::fs::{self, File, TryLockError};
@@ -75,8 +75,9 @@ impl Go<'_> {
         let scratch = tempfile::Builder::new().prefix("build-").tempdir_in(&folder).map_err(ToolsError::io("make a folder in", &folder))?;
 
         let label = format!("[{position}/{count}] {program}");
-        let (package, version) = (pinned::package(program), pinned::version(program));
-        say(&format!("{label}: building {package} {}, once; this takes minutes", version.unwrap_or_default()));
+        let package = pinned::package(program);
+        let version = pinned::version(program).map(|version| format!(" {version}")).unwrap_or_default();
+        say(&format!("{label}: building {package}{version}, once; this takes minutes"));
         let started = Instant::now();
         let built = scratch.path().join(program.name());
         compile(program, &folder, &built, &label, started)?;
@@ -139,11 +140,14 @@ fn go(folder: &Path) -> Command {
 
 fn write_module(module: &Module, folder: &Path) -> Result<(), ToolsError> {
     fs::create_dir_all(folder).map_err(ToolsError::io("make the folder", folder))?;
-    for (name, text) in [("go.mod", module.go_mod), ("go.sum", module.go_sum)] {
+    let own = module.sources.iter().copied();
+    for (name, text) in [("go.mod", module.go_mod), ("go.sum", module.go_sum)].into_iter().chain(own) {
         let path = folder.join(name);
         if path.exists() {
-            continue; // and right: the folder's name is a hash of both texts
+            continue; // and right: the folder's name is a hash of all texts
         }
+        let parent = path.parent().unwrap_or(folder);
+        fs::create_dir_all(parent).map_err(ToolsError::io("make the folder", parent))?;
         // By a rename: another process may be at the same, and its Go must not read half a file.
         let mut file = tempfile::NamedTempFile::new_in(folder).map_err(ToolsError::io("make a file in", folder))?;
         file.write_all(text.as_bytes()).map_err(ToolsError::io("write", &path))?;
@@ -153,7 +157,7 @@ fn write_module(module: &Module, folder: &Path) -> Result<(), ToolsError> {
 }
 
 /// Waits until no other process builds in this folder. The lock ends with the process that holds it.
-fn lock(folder: &Path, program: Program) -> Result<File, ToolsError> {
+pub(super) fn lock(folder: &Path, program: Program) -> Result<File, ToolsError> {
     let path = folder.join("lock");
     let file = File::create(&path).map_err(ToolsError::io("make", &path))?;
     match file.try_lock() {

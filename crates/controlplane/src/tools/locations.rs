@@ -5,8 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use super::pinned;
-use super::{Program, ToolsError};
+use super::{Program, ToolsError, debian, pinned};
 use crate::progress::say;
 
 /// The two folders: the user's, and the cache.
@@ -50,7 +49,8 @@ impl Locations {
                 say(&format!("KUBEBUILDER_ASSETS={} holds no {program}: it is taken from the cache, or built", assets.display()));
             }
         }
-        self.find_built(program)
+        let installed = program.debian_package().and_then(|_| find_installed(program));
+        installed.or_else(|| self.find_built(program))
     }
 
     /// The program in the cache, if it is there.
@@ -59,10 +59,21 @@ impl Locations {
         is_executable(&path).then_some(path)
     }
 
-    /// The folder for the program's module in the cache; it may not exist yet.
+    /// The folder for the program's module in the cache, or for the packages; it may not exist yet.
     pub(super) fn cache_folder(&self, program: Program) -> PathBuf {
-        self.cache.join(pinned::module(program).cache_folder())
+        let name = match program.debian_package() {
+            Some(_) => debian::cache_folder(),
+            None => pinned::module(program).cache_folder(),
+        };
+        self.cache.join(name)
     }
+}
+
+/// The program in `PATH`, or where programs for administrators are even when `PATH` does not say so.
+fn find_installed(program: Program) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let usual = ["/usr/sbin", "/sbin"].map(PathBuf::from);
+    env::split_paths(&path).chain(usual).map(|folder| folder.join(program.name())).find(|path| is_executable(path))
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, ToolsError> {

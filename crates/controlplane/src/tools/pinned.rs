@@ -15,17 +15,73 @@ pub(super) struct Module {
     name: &'static str,
     pub(super) go_mod: &'static str,
     pub(super) go_sum: &'static str,
+    /// The Go files of ours in it, as pairs of path and text: mains that pick the parts of a library, or need none.
+    pub(super) sources: &'static [(&'static str, &'static str)],
 }
 
-static ETCD: Module =
-    Module { name: "etcd", go_mod: include_str!("../../../../tools/etcd/go.mod"), go_sum: include_str!("../../../../tools/etcd/go.sum") };
+static ETCD: Module = Module {
+    name: "etcd",
+    go_mod: include_str!("../../../../tools/etcd/go.mod"),
+    go_sum: include_str!("../../../../tools/etcd/go.sum"),
+    sources: &[],
+};
 static KUBERNETES: Module = Module {
     name: "kubernetes",
     go_mod: include_str!("../../../../tools/kubernetes/go.mod"),
     go_sum: include_str!("../../../../tools/kubernetes/go.sum"),
+    sources: &[],
 };
-static HELM: Module =
-    Module { name: "helm", go_mod: include_str!("../../../../tools/helm/go.mod"), go_sum: include_str!("../../../../tools/helm/go.sum") };
+static KUBERNETES_OLDEST: Module = Module {
+    name: "kubernetes-1.33",
+    go_mod: include_str!("../../../../tools/kubernetes-1.33/go.mod"),
+    go_sum: include_str!("../../../../tools/kubernetes-1.33/go.sum"),
+    sources: &[],
+};
+static HELM: Module = Module {
+    name: "helm",
+    go_mod: include_str!("../../../../tools/helm/go.mod"),
+    go_sum: include_str!("../../../../tools/helm/go.sum"),
+    sources: &[],
+};
+static CONTAINERD: Module = Module {
+    name: "containerd",
+    go_mod: include_str!("../../../../tools/containerd/go.mod"),
+    go_sum: include_str!("../../../../tools/containerd/go.sum"),
+    sources: &[],
+};
+static CNI: Module = Module {
+    name: "cni",
+    go_mod: include_str!("../../../../tools/cni/go.mod"),
+    go_sum: include_str!("../../../../tools/cni/go.sum"),
+    sources: &[],
+};
+static COREDNS: Module = Module {
+    name: "coredns",
+    go_mod: include_str!("../../../../tools/coredns/go.mod"),
+    go_sum: include_str!("../../../../tools/coredns/go.sum"),
+    sources: &[("main.go", include_str!("../../../../tools/coredns/main.go"))],
+};
+static PODS: Module = Module {
+    name: "pods",
+    go_mod: include_str!("../../../../tools/pods/go.mod"),
+    go_sum: "", // the standard library only
+    sources: &[
+        ("pause/main.go", include_str!("../../../../tools/pods/pause/main.go")),
+        ("probe/main.go", include_str!("../../../../tools/pods/probe/main.go")),
+    ],
+};
+static FLUX_SOURCE_CONTROLLER: Module = Module {
+    name: "flux-source-controller",
+    go_mod: include_str!("../../../../tools/flux-source-controller/go.mod"),
+    go_sum: include_str!("../../../../tools/flux-source-controller/go.sum"),
+    sources: &[],
+};
+static FLUX_KUSTOMIZE_CONTROLLER: Module = Module {
+    name: "flux-kustomize-controller",
+    go_mod: include_str!("../../../../tools/flux-kustomize-controller/go.mod"),
+    go_sum: include_str!("../../../../tools/flux-kustomize-controller/go.sum"),
+    sources: &[],
+};
 
 /// The files of a folder of `tools/`.
 macro_rules! pinned {
@@ -34,6 +90,7 @@ macro_rules! pinned {
             name: $name,
             go_mod: include_str!(concat!("../../../../tools/", $name, "/go.mod")),
             go_sum: include_str!(concat!("../../../../tools/", $name, "/go.sum")),
+            sources: &[],
         }
     };
 }
@@ -45,24 +102,40 @@ static KUBECONFORM: Module = pinned!("kubeconform");
 static KUBE_SCORE: Module = pinned!("kube-score");
 
 /// The module that pins a program.
+///
+/// # Panics
+/// For a program that is not built with Go; see [`Program::debian_package`].
 pub(super) fn module(program: Program) -> &'static Module {
     match program {
         Program::Etcd => &ETCD,
-        Program::KubeApiserver | Program::KubeControllerManager | Program::Kubectl => &KUBERNETES,
+        Program::KubeApiserver
+        | Program::KubeControllerManager
+        | Program::Kubectl
+        | Program::Kubelet
+        | Program::KubeScheduler
+        | Program::KubeProxy => &KUBERNETES,
+        Program::KubeApiserverOldest => &KUBERNETES_OLDEST,
         Program::Helm => &HELM,
         Program::Helm3 => &HELM3,
         Program::HelmUnittest => &HELM_UNITTEST,
         Program::HelmDocs => &HELM_DOCS,
         Program::Kubeconform => &KUBECONFORM,
         Program::KubeScore => &KUBE_SCORE,
+        Program::Containerd | Program::ContainerdShimRuncV2 | Program::Ctr => &CONTAINERD,
+        Program::Ptp | Program::Loopback | Program::HostLocal => &CNI,
+        Program::Coredns => &COREDNS,
+        Program::Pause | Program::Probe => &PODS,
+        Program::Runc | Program::Nft => unreachable!("{program} is packaged by Debian"),
+        Program::FluxSourceController => &FLUX_SOURCE_CONTROLLER,
+        Program::FluxKustomizeController => &FLUX_KUSTOMIZE_CONTROLLER,
     }
 }
 
-/// The Go package of a program.
+/// The Go package of a program; empty when it is not built with Go.
 pub(super) fn package(program: Program) -> &'static str {
     match program {
         Program::Etcd => "go.etcd.io/etcd/server/v3",
-        Program::KubeApiserver => "k8s.io/kubernetes/cmd/kube-apiserver",
+        Program::KubeApiserver | Program::KubeApiserverOldest => "k8s.io/kubernetes/cmd/kube-apiserver",
         Program::KubeControllerManager => "k8s.io/kubernetes/cmd/kube-controller-manager",
         Program::Kubectl => "k8s.io/kubernetes/cmd/kubectl",
         Program::Helm => "helm.sh/helm/v4/cmd/helm",
@@ -71,12 +144,31 @@ pub(super) fn package(program: Program) -> &'static str {
         Program::HelmDocs => "github.com/norwoodj/helm-docs/cmd/helm-docs",
         Program::Kubeconform => "github.com/yannh/kubeconform/cmd/kubeconform",
         Program::KubeScore => "github.com/zegl/kube-score/cmd/kube-score",
+        Program::Kubelet => "k8s.io/kubernetes/cmd/kubelet",
+        Program::KubeScheduler => "k8s.io/kubernetes/cmd/kube-scheduler",
+        Program::KubeProxy => "k8s.io/kubernetes/cmd/kube-proxy",
+        Program::Containerd => "github.com/containerd/containerd/v2/cmd/containerd",
+        Program::ContainerdShimRuncV2 => "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2",
+        Program::Ctr => "github.com/containerd/containerd/v2/cmd/ctr",
+        Program::Ptp => "github.com/containernetworking/plugins/plugins/main/ptp",
+        Program::Loopback => "github.com/containernetworking/plugins/plugins/main/loopback",
+        Program::HostLocal => "github.com/containernetworking/plugins/plugins/ipam/host-local",
+        Program::Coredns => "twinconsent.io/tools/coredns",
+        Program::Pause => "twinconsent.io/tools/pods/pause",
+        Program::Probe => "twinconsent.io/tools/pods/probe",
+        Program::Runc | Program::Nft => "",
+        Program::FluxSourceController => "github.com/fluxcd/source-controller",
+        Program::FluxKustomizeController => "github.com/fluxcd/kustomize-controller",
     }
 }
 
-/// The version of a program, such as `v1.37.2`.
+/// The version of a program, such as `v1.37.2`; one of ours has none.
 pub(super) fn version(program: Program) -> Option<&'static str> {
-    module(program).version_of(package(program))
+    let package = match program {
+        Program::Coredns => "github.com/coredns/coredns", // its `main` is ours
+        other => package(other),
+    };
+    module(program).version_of(package)
 }
 
 /// The flags for Go's linker.
@@ -84,7 +176,7 @@ pub(super) fn version(program: Program) -> Option<&'static str> {
 /// Kubernetes learns its version from them; without it, it reports `v0.0.0-master`, at which tools that compare
 /// versions stumble.
 pub(super) fn linker_flags(program: Program) -> String {
-    let kubernetes = std::ptr::eq(module(program), &KUBERNETES);
+    let kubernetes = package(program).starts_with("k8s.io/kubernetes/");
     match version(program).filter(|_| kubernetes) {
         None => LINKER_FLAGS.to_owned(),
         Some(version) => {
@@ -100,7 +192,8 @@ impl Module {
     /// The folder in the cache; another content has another folder.
     pub(super) fn cache_folder(&self) -> String {
         let mut hash = Sha256::new();
-        for part in [self.go_mod, self.go_sum, LINKER_FLAGS] {
+        let sources = self.sources.iter().flat_map(|&(path, text)| [path, text]);
+        for part in [self.go_mod, self.go_sum, LINKER_FLAGS].into_iter().chain(sources) {
             // The length keeps apart what concatenation would confuse.
             hash.update(part.len().to_le_bytes());
             hash.update(part);
@@ -138,14 +231,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_program_has_a_pinned_version_and_is_a_tool_of_its_module() {
+    fn every_program_is_packaged_or_ours_or_a_tool_with_a_pinned_version() {
         for program in Program::ALL {
-            let version = version(program).unwrap_or_default();
-            assert!(version.starts_with('v'), "{program}: {version:?}");
-            let tool = package(program);
-            let tools = module(program).go_mod.split("require").next();
-            assert!(tools.is_some_and(|tools| tools.contains(tool)), "{tool} is no tool");
+            if program.debian_package().is_some() {
+                continue;
+            }
+            let (module, package) = (module(program), package(program));
+            if let Some(folder) = package.strip_prefix("twinconsent.io/tools/") {
+                let main = format!("{folder}/main.go");
+                assert!(module.sources.iter().any(|(path, _)| main == format!("{}/{path}", module.name)), "{main} is not there");
+            } else {
+                let tools = module.go_mod.split("require").next();
+                assert!(tools.is_some_and(|tools| tools.contains(package)), "{package} is no tool");
+                let version = version(program).unwrap_or_default();
+                assert!(version.starts_with('v'), "{program}: {version:?}");
+            }
         }
+        assert!(version(Program::Coredns).is_some());
     }
 
     #[test]
@@ -162,7 +264,10 @@ mod tests {
     #[test]
     fn another_pin_has_another_folder_in_the_cache() {
         let pinned = module(Program::Etcd);
-        let other = Module { name: pinned.name, go_mod: pinned.go_mod, go_sum: "" };
+        let other = Module { name: pinned.name, go_mod: pinned.go_mod, go_sum: "", sources: &[] };
         assert_ne!(pinned.cache_folder(), other.cache_folder());
+        let ours = module(Program::Probe);
+        let changed = Module { name: ours.name, go_mod: ours.go_mod, go_sum: ours.go_sum, sources: &[("pause/main.go", "package main")] };
+        assert_ne!(ours.cache_folder(), changed.cache_folder());
     }
 }

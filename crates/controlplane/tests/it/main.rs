@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod bad_machine;
 mod lifecycle;
 mod processes;
 mod service;

@@ -3,14 +3,14 @@
 use std::fs;
 use std::sync::OnceLock;
 
-use controlplane::{ControlPlane, Error, Options, shared};
+use controlplane::{ControlPlane, Error, Options, Program, shared};
 
 use crate::eventually;
 
 /// A control plane with everything switched on, for the tests of what is off in the shared one.
 fn complete() -> &'static ControlPlane {
     static COMPLETE: OnceLock<ControlPlane> = OnceLock::new();
-    COMPLETE.get_or_init(|| ControlPlane::start(Options { dir: None, audit_log: true, controller_manager: true }).unwrap())
+    COMPLETE.get_or_init(|| ControlPlane::start(Options { audit_log: true, controller_manager: true, ..Options::default() }).unwrap())
 }
 
 #[test]
@@ -119,4 +119,28 @@ spec: {containers: [{name: c, image: example.invalid/c}]}
         .unwrap();
     let account = plane.kubectl_ok(&["get", "pod", "pending", "-o=jsonpath={.spec.serviceAccountName}"]);
     assert_eq!(account.unwrap(), "default");
+}
+
+#[test]
+fn a_program_beside_it_is_logged_in_and_ends_with_its_handle() {
+    let arguments = ["get", "namespaces", "--watch", "--output=name"].map(str::to_owned);
+    let beside = shared().unwrap().start_beside(Program::Kubectl, &arguments, &[]).unwrap();
+    eventually("it is logged in", || beside.log().contains("namespace/default"));
+    beside.check().unwrap();
+    let pid = beside.pid().unwrap();
+    drop(beside);
+    assert_eq!(crate::processes::left(&[pid], "no folder".as_ref()), []);
+}
+
+#[test]
+fn a_program_beside_it_that_ends_says_why() {
+    // Beside another control plane: two of a kind would share a log.
+    let beside = complete().start_beside(Program::Kubectl, &["no-such-command".to_owned()], &[("LANG", "C")]).unwrap();
+    let why = std::cell::RefCell::new(String::new());
+    eventually("it ends", || {
+        let ended = beside.check();
+        *why.borrow_mut() = ended.as_ref().err().map(ToString::to_string).unwrap_or_default();
+        ended.is_err()
+    });
+    assert!(why.borrow().contains("no-such-command"), "{}", why.borrow());
 }

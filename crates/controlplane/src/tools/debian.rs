@@ -1,0 +1,74 @@
+//! The programs that are not Go: out of Debian's packages, unpacked into the cache and never installed.
+//!
+//! A machine that has them in `PATH` never comes here.
+//! Elsewhere apt resolves what the packages need beyond what this machine has, checks the signatures and downloads; all
+//! of its own state is kept in the cache, so that neither the machine's package lists nor root are needed.
+//! A program is then a script that runs the unpacked one with the unpacked libraries.
+//!
+//! Building runc from its Go module was rejected: it is C in part and links libseccomp, which would have to be
+//! unpacked from the same packages.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use sha2::{Digest as _, Sha256};
+
+use super::build::lock;
+use super::locations::Locations;
+use super::{Program, ToolsError};
+use crate::progress::say;
+use crate::supervisor::tail;
+
+const SCRIPT: &str = include_str!("debian.sh");
+
+/// The folder in the cache. Another release of the distribution has another one: libraries belong together.
+pub(super) fn cache_folder() -> String {
+    // A machine without that file is no Debian, and apt will say so.
+    let release = fs::read("/etc/os-release").unwrap_or_default();
+    let key: String = Sha256::digest(release).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("debian-{key}")
+}
+
+/// Downloads and unpacks the packages of `missing`, and returns where the programs are.
+///
+/// # Errors
+/// [`ToolsError::Package`] when apt or dpkg are not there or fail; or when the cache cannot be written.
+pub(super) fn unpack(locations: &Locations, missing: &[Program]) -> Result<BTreeMap<Program, PathBuf>, ToolsError> {
+    let folder = locations.cache_folder(missing[0]);
+    fs::create_dir_all(&folder).map_err(ToolsError::io("make the folder", &folder))?;
+    let _lock = lock(&folder, missing[0])?;
+    // Another process may have been faster.
+    let missing_now: Vec<Program> = missing.iter().copied().filter(|&program| locations.find_built(program).is_none()).collect();
+    if !missing_now.is_empty() {
+        run_script(&folder, &missing_now)?;
+    }
+    Ok(missing.iter().map(|&program| (program, folder.join("bin").join(program.name()))).collect())
+}
+
+fn run_script(folder: &Path, missing: &[Program]) -> Result<(), ToolsError> {
+    let join = |words: Vec<&str>| words.join(", ");
+    let programs = join(missing.iter().map(|program| program.name()).collect());
+    let packages = join(missing.iter().filter_map(|program| program.debian_package()).collect());
+    say(&format!("{programs}: unpacking Debian's packages {packages}, once"));
+    let started = Instant::now();
+    let log = folder.join("log");
+    let log_file = File::create(&log).map_err(ToolsError::io("make", &log))?;
+    let status = Command::new("sh")
+        .args(["-c", SCRIPT, "debian"])
+        .arg(folder)
+        .args(missing.iter().map(|program| format!("{program}={}", program.debian_package().unwrap_or_default())))
+        .env("LC_ALL", "C")
+        .stdin(Stdio::null())
+        .stdout(log_file.try_clone().map_err(ToolsError::io("share", &log))?)
+        .stderr(log_file)
+        .status()
+        .map_err(ToolsError::io("run", Path::new("sh")))?;
+    if status.success() {
+        say(&format!("{programs}: done in {} s", started.elapsed().as_secs()));
+        return Ok(());
+    }
+    Err(ToolsError::Package { missing: programs, packages, reason: tail(&log).unwrap_or_else(|error| error.to_string()) })
+}

@@ -1,0 +1,5 @@
+local actions = {}
+-- A suspended consent is not looked at, whoever asks.
+local suspended = obj.spec ~= nil and obj.spec.suspend == true
+actions["resync"] = { ["disabled"] = suspended }
+return actions

@@ -1,0 +1,3 @@
+module twinconsent.io/tools/pods
+
+go 1.26.0
