@@ -3,6 +3,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+# Suites that mostly wait, for intervals and deadlines that are real: they run beside the others, one after the other.
+# A suite that is not named here runs with the others.
+waiting=(gates answers leader flux)
+
 command -v cargo >/dev/null || { echo "There is no cargo: install Rust from https://rustup.rs, then run this again." >&2; exit 1; }
 
 echo "== The programs of the control plane"
@@ -12,13 +16,40 @@ cargo run --locked --quiet --package controlplane -- tools etcd kube-apiserver k
 echo "== Building the tests (after $SECONDS s)"
 cargo test --workspace --locked --no-run
 
-echo "== Running the tests (after $SECONDS s)"
-log=$(mktemp "${TMPDIR:-/tmp}/twinconsent-test.XXXXXX")
-trap 'rm -f "$log"' EXIT
+logs=$(mktemp -d "${TMPDIR:-/tmp}/twinconsent-test.XXXXXX")
+trap 'rm -rf "$logs"' EXIT
+# A test of whole lifecycles mostly waits, so more of them run at once than there are cores; RUST_TEST_THREADS overrides.
+export RUST_TEST_THREADS=${RUST_TEST_THREADS:-4}
+
+# Asked for a test target without a name, cargo lists them all.
+mapfile -t suites < <(cargo test --package twinconsent --locked --test 2>&1 | sed -n 's/^    \([a-z_]*\)$/\1/p')
+first=() second=()
+for suite in "${suites[@]}"; do
+    [ "$suite" != install ] || continue # needs a node: `make e2e`
+    case " ${waiting[*]} " in
+    *" $suite "*) second+=(--test "$suite") ;;
+    *) first+=(--test "$suite") ;;
+    esac
+done
+[ "${#first[@]}" -gt 0 ] && [ "${#second[@]}" -eq $((2 * ${#waiting[@]})) ] ||
+    { echo "cargo does not know the suites ${waiting[*]}; it knows: ${suites[*]}" >&2; exit 1; }
+
+# Every test binary runs, also after one that failed.
+failed=0
+lane() { cargo test --locked --no-fail-fast "$@" || failed=1; }
+
+echo "== Running the tests (after $SECONDS s): ${waiting[*]} beside the others, shown after them"
+(lane --package twinconsent "${second[@]}"; exit "$failed") >"$logs/second" 2>&1 &
+beside=$!
 status=0
-# Every test binary runs, also after one that failed. A test of whole lifecycles mostly waits, so more of them run at once
-# than there are cores; RUST_TEST_THREADS overrides.
-RUST_TEST_THREADS=${RUST_TEST_THREADS:-4} cargo test --workspace --locked --no-fail-fast 2>&1 | tee "$log" || status=$?
+{
+    lane --workspace --exclude twinconsent
+    lane --package twinconsent --lib --bins "${first[@]}"
+    lane --package twinconsent --doc
+    exit "$failed"
+} 2>&1 | tee "$logs/first" || status=$?
+wait "$beside" || status=$?
+cat "$logs/second"
 
 echo "== Done (after $SECONDS s)"
 awk -v status="$status" '
@@ -28,4 +59,4 @@ awk -v status="$status" '
         if (passed == 0) { print "No test ran."; status = 1 }
         printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped
         exit status != 0 || failed > 0
-    }' "$log"
+    }' "$logs/first" "$logs/second"
