@@ -18,6 +18,9 @@ pub const DEADLINE: Duration = Duration::from_secs(60);
 /// Namespaces of tenants.
 pub const TENANTS: [&str; 2] = ["team-a", "team-b"];
 
+/// The namespace of `values/odd-names.yaml`.
+const ODD_TENANT: &str = "12";
+
 /// A control plane with the controllers of Kubernetes, and nothing of ours.
 pub fn fresh() -> ControlPlane {
     ControlPlane::start(Options { controller_manager: true, ..Options::default() }).unwrap_or_else(|error| panic!("{error}"))
@@ -35,7 +38,7 @@ pub fn served() -> &'static ControlPlane {
         }
         let monitoring = root().join("tests/chart/monitoring");
         plane.kubectl_ok(&["create", "-f", crate::helm::argument(&monitoring)]).unwrap();
-        for namespace in [&[NAMESPACE], &TENANTS[..]].concat() {
+        for namespace in [&[NAMESPACE, ODD_TENANT], &TENANTS[..]].concat() {
             plane.kubectl_ok(&["create", "namespace", namespace]).unwrap();
         }
         let levels = ["enforce", "warn"].map(|mode| format!("pod-security.kubernetes.io/{mode}=restricted"));

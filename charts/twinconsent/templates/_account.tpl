@@ -28,8 +28,8 @@ first
 
 {{- define "twinconsent.account.spec" -}}
 apiKeySecretRef:
-  name: {{ include "twinconsent.account.secretName" . }}
-  key: {{ include "twinconsent.account.secretKey" . }}
+  name: {{ include "twinconsent.account.secretName" . | quote }}
+  key: {{ include "twinconsent.account.secretKey" . | quote }}
 {{- with .Values.account.auth }}
 auth: {{ . }}
 {{- end }}

@@ -21,14 +21,14 @@
 
 {{/* The labels that select the operator's pods; they can never change. */}}
 {{- define "twinconsent.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "twinconsent.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "twinconsent.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/component: operator
 {{- end }}
 
 {{- define "twinconsent.simulator.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "twinconsent.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "twinconsent.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/component: simulator
 {{- end }}
 

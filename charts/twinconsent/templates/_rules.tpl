@@ -58,7 +58,7 @@ compare it with what the API server was really asked.
 {{- if .Values.leaderElection.enabled }}
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
-  resourceNames: [{{ include "twinconsent.fullname" . }}]
+  resourceNames: [{{ include "twinconsent.fullname" . | quote }}]
   verbs: [get, update]
 # A name cannot be asked for at creation.
 - apiGroups: [coordination.k8s.io]
