@@ -6,10 +6,10 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test tells its figures, and a log when it fails")]
 
-mod changes;
 mod definitions;
 mod gates;
 mod git;
+mod history;
 mod stage;
 #[path = "../e2e/support.rs"]
 mod support;
