@@ -4,6 +4,7 @@
 //! etcd and kubectl stay the newest.
 
 use std::env;
+use std::ffi::OsStr;
 
 use crate::Error;
 use crate::tools::Program;
@@ -27,12 +28,14 @@ impl Release {
     /// # Errors
     /// [`Error::Release`] when it says something else.
     pub fn from_environment() -> Result<Release, Error> {
-        let value = env::var_os(VARIABLE).filter(|value| !value.is_empty());
-        match value.as_ref().map(|value| value.to_str()) {
-            None => Ok(Release::Newest),
-            Some(Some("newest")) => Ok(Release::Newest),
-            Some(Some("oldest")) => Ok(Release::Oldest),
-            Some(_) => Err(Error::Release(value.unwrap_or_default().to_string_lossy().into_owned())),
+        Release::parse(&env::var_os(VARIABLE).unwrap_or_default())
+    }
+
+    fn parse(value: &OsStr) -> Result<Release, Error> {
+        match value.to_str() {
+            Some("" | "newest") => Ok(Release::Newest),
+            Some("oldest") => Ok(Release::Oldest),
+            _ => Err(Error::Release(value.to_string_lossy().into_owned())),
         }
     }
 
@@ -42,5 +45,19 @@ impl Release {
             Release::Newest => Program::KubeApiserver,
             Release::Oldest => Program::KubeApiserverOldest,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_asks_for_the_newest_and_nonsense_is_an_error_that_names_the_variable() {
+        assert_eq!(Release::parse(OsStr::new("")).ok(), Some(Release::Newest));
+        assert_eq!(Release::parse(OsStr::new("newest")).ok(), Some(Release::Newest));
+        assert_eq!(Release::parse(OsStr::new("oldest")).ok(), Some(Release::Oldest));
+        let refusal = Release::parse(OsStr::new("1.20")).map_err(|error| error.to_string());
+        assert_eq!(refusal, Err("TWINCONSENT_TEST_KUBERNETES=1.20: say newest or oldest".to_owned()));
     }
 }
