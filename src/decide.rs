@@ -298,10 +298,12 @@ pub fn delayed(consent: &DigitalTwinConsent, facts: &Facts, call: &Call, wait: D
         (Call::Look, _) | (_, None) => looks::next(&view, terms, now),
         (_, Some(seen)) => looks::next(&view, terms, pace::add(seen.at, LOOK_STAYS_FRESH)),
     };
-    if view.is_unsettled() && wait >= WORTH_TELLING {
-        return Step::Tell(Finding::Waiting(Wait::Turn), Then::Rest(Rest::default().with_look(look)));
+    let rest = Rest::until(view.next_flag()).with_look(look);
+    if !view.is_unsettled() {
+        return view.refresh_or_rest(rest);
     }
-    view.refresh_or_rest(Rest::until(view.next_flag()).with_look(look))
+    // A short wait is not told at all: a generation that was told as observed would not be looked at for at once any more.
+    if wait >= WORTH_TELLING { Step::Tell(Finding::Waiting(Wait::Turn), Then::Rest(rest)) } else { Step::Rest(rest) }
 }
 
 fn wait_of(trouble: crate::outcome::Class) -> Wait {

@@ -42,3 +42,19 @@ fn trouble_with_looks_after_a_settled_consent_costs_few_requests_and_no_write() 
         assert!(world.heygen.calls < 700 && world.writes <= 2, "{class:?}: {} calls, {} writes", world.heygen.calls, world.writes);
     }
 }
+
+/// Whatever wakes the object while its look waits for a token must not make it forget that it wants one. In a young process, whose looks
+/// stand on a grid, the next routine look may be ten minutes away.
+#[test]
+fn a_new_epoch_is_asked_for_as_soon_as_a_token_is_there_whatever_wakes_the_object_meanwhile() {
+    let mut world = with_share(7, "pending");
+    world.settle_down();
+    world.edit(json!({ "requestEpoch": 1 }));
+    world.queue = std::time::Duration::from_millis(600);
+    let turn = world.settle_down().unwrap();
+    // Somebody else's change: the object is decided anew before its turn.
+    world.settle_down();
+    world.now = turn;
+    world.settle_down();
+    assert_eq!(world.status().initiation.as_ref().map(|initiation| initiation.epoch), Some(1), "{}", world.trace.join("\n"));
+}

@@ -7,7 +7,7 @@
 //! kind and minikube were rejected: they need a container engine and download images of whole nodes.
 //! An existing cluster serves the same tests where one is at hand.
 //!
-//! Needs Linux and root. cgroups may be of either version.
+//! Needs Linux and root. cgroups of the first version are what it was tested with; for the second it does as k3d does.
 
 mod addresses;
 mod containers;
@@ -92,6 +92,10 @@ impl Node {
     pub fn start(options: NodeOptions) -> Result<Node, Error> {
         let NodeOptions { dir, images, audit_log } = options;
         requirements::check()?;
+        for image in &images {
+            // Before minutes of building.
+            drop(fs::File::open(image).map_err(Error::io("open", image))?);
+        }
         let mut needed = PROGRAMS.to_vec();
         needed.push(Program::Pause);
         let tools = Tools::ensure(&needed)?;

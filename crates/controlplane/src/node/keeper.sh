@@ -43,7 +43,7 @@ if [ -e "$top/cgroup.controllers" ]; then
     done
     for controller in cpu cpuset memory pids; do
         grep -qw "$controller" "$top/cgroup.subtree_control" ||
-            fail "the cgroup controller $controller cannot be given to a child of $top: in a container, start that with its host's cgroup namespace"
+            fail "the cgroup controller $controller cannot be given to a child of $top; in a container, give that the machine's cgroup namespace and write access to it"
     done
     mkdir "$top/$name" || fail "cannot make a cgroup"
     made=$top/$name

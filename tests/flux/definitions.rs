@@ -1,0 +1,53 @@
+//! Flux's own definitions of its kinds, from the Go modules that its controllers are built from.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Flux's controller of Helm releases: its definition is all that is needed here, so that nothing is built of it.
+const HELM_CONTROLLER: (&str, &str) = ("github.com/fluxcd/helm-controller", "v1.6.0");
+
+/// The definitions of all kinds in the examples.
+pub fn all() -> Vec<String> {
+    let source = pinned("flux-source-controller", "github.com/fluxcd/source-controller");
+    let kustomize = pinned("flux-kustomize-controller", "github.com/fluxcd/kustomize-controller");
+    let (helm, version) = HELM_CONTROLLER;
+    let mut definitions = Vec::new();
+    for (module, version) in [source, kustomize, (helm.to_owned(), version.to_owned())] {
+        let folder = folder_of(&module, &version).join("config/crd/bases");
+        let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
+            .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+            .map(|entry| entry.unwrap().path())
+            .collect();
+        files.sort();
+        assert!(!files.is_empty(), "{} is empty", folder.display());
+        definitions.extend(files.iter().map(|file| std::fs::read_to_string(file).unwrap()));
+    }
+    definitions
+}
+
+/// The module of a program and the version that is pinned for it.
+fn pinned(tool: &str, module: &str) -> (String, String) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tools").join(tool).join("go.mod");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let version = text.lines().find_map(|line| {
+        let mut words = line.trim().trim_start_matches("require ").split_whitespace();
+        (words.next() == Some(module)).then(|| words.next()).flatten()
+    });
+    (module.to_owned(), version.unwrap_or_else(|| panic!("{} does not name {module}", path.display())).to_owned())
+}
+
+/// Where Go keeps a module; it is fetched and checked when it is not there yet.
+fn folder_of(module: &str, version: &str) -> PathBuf {
+    // In a folder without a go.mod: Go then takes exactly the version that it is asked for.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let mut go = Command::new("go");
+    go.args(["mod", "download", "-json", &format!("{module}@{version}")]).current_dir(&elsewhere);
+    let output = go.env("GOWORK", "off").env("GOFLAGS", "-mod=mod").output();
+    let output =
+        output.unwrap_or_else(|error| panic!("Go, which brings Flux's definitions, cannot be run: {error}; see https://go.dev/dl"));
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    let folder = answer["Dir"].as_str().map(PathBuf::from);
+    folder.unwrap_or_else(|| panic!("{module}@{version} cannot be had: {answer} {}", String::from_utf8_lossy(&output.stderr)))
+}

@@ -1,0 +1,131 @@
+//! The cluster: a node of our own, or one that exists.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use controlplane::{Node, NodeOptions, Program, Tools};
+use serde_json::Value;
+
+/// How long anything that must happen may take.
+pub const DEADLINE: Duration = Duration::from_secs(90);
+
+/// Where commands are run.
+pub struct Cluster {
+    /// `None`: an existing cluster, found by `KUBECONFIG`.
+    node: Option<Node>,
+    kubectl: PathBuf,
+}
+
+/// The cluster, for one test at a time. It ends with the process.
+pub fn cluster() -> MutexGuard<'static, Cluster> {
+    static CLUSTER: LazyLock<Mutex<Cluster>> = LazyLock::new(|| Mutex::new(Cluster::find()));
+    // A test that failed leaves what the next one removes.
+    CLUSTER.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Cluster {
+    fn find() -> Self {
+        let kubectl = Tools::ensure(&[Program::Kubectl]).unwrap().path(Program::Kubectl).to_path_buf();
+        if std::env::var_os("KUBECONFIG").is_some_and(|path| !path.is_empty()) {
+            println!("using the cluster of KUBECONFIG; it must have the images");
+            return Self { node: None, kubectl };
+        }
+        let began = Instant::now();
+        let images = ["twinconsent-operator", "heygen-simulator"].map(|name| root().join(format!("dist/{name}.tar")));
+        for image in &images {
+            assert!(image.exists(), "{} is missing: run `make image`", image.display());
+        }
+        let options = NodeOptions { images: images.into(), audit_log: true, ..NodeOptions::default() };
+        let node = Node::start(options).unwrap_or_else(|error| panic!("{error}"));
+        println!("a node is ready after {:.1} s", began.elapsed().as_secs_f64());
+        Self { node: Some(node), kubectl }
+    }
+
+    /// A program that finds the cluster.
+    pub fn command(&self, program: &Path) -> Command {
+        self.node.as_ref().map_or_else(|| Command::new(program), |node| node.command(program))
+    }
+
+    /// What kubectl prints.
+    #[track_caller]
+    pub fn kubectl(&self, arguments: &[&str]) -> String {
+        self.try_kubectl(arguments).unwrap_or_else(|error| panic!("kubectl {arguments:?}: {error}"))
+    }
+
+    /// What kubectl prints, or what it says of its failure.
+    pub fn try_kubectl(&self, arguments: &[&str]) -> Result<String, String> {
+        output(self.command(&self.kubectl).args(arguments), "")
+    }
+
+    /// An object or a list as JSON.
+    pub fn get(&self, arguments: &[&str]) -> Result<Value, String> {
+        let text = self.try_kubectl(&[&["get"], arguments, &["-o", "json"]].concat())?;
+        serde_json::from_str(&text).map_err(|error| error.to_string())
+    }
+
+    /// Applies a manifest.
+    #[track_caller]
+    pub fn apply(&self, yaml: &str) {
+        output(self.command(&self.kubectl).args(["apply", "-f", "-"]), yaml).unwrap();
+    }
+
+    /// Kills a pod as a machine that fails does: no signal that it could hear, no time to leave.
+    pub fn kill_pod(&self, namespace: &str, pod: &str, container: &str) {
+        match &self.node {
+            // The pod goes too, so that nothing but another pod can take over.
+            Some(node) => {
+                node.kill_container(namespace, pod, container).unwrap();
+                self.kubectl(&["-n", namespace, "delete", "pod", pod, "--grace-period=0", "--force", "--wait=false"]);
+            }
+            None => drop(self.kubectl(&["-n", namespace, "delete", "pod", pod, "--grace-period=0", "--force", "--wait=false"])),
+        }
+    }
+
+    /// What the API server has refused a user since its log had so many lines, if it keeps one.
+    pub fn refused(&self, user: &str, since: usize) -> Vec<String> {
+        let log = self.audit_log();
+        let entries = log.lines().skip(since).filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        entries
+            .filter(|entry| entry["user"]["username"] == user && entry["responseStatus"]["code"] == 403)
+            .map(|entry| format!("{} {}", entry["verb"], entry["requestURI"]))
+            .collect()
+    }
+
+    /// The API server's log of who asked for what; empty if it keeps none.
+    pub fn audit_log(&self) -> String {
+        self.node.as_ref().and_then(Node::audit_log).map(|log| std::fs::read_to_string(log).unwrap()).unwrap_or_default()
+    }
+}
+
+/// Runs a program with this input. Returns what it prints, or what it says of its failure.
+pub fn output(command: &mut Command, input: &str) -> Result<String, String> {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // Small enough for the pipe, so that nobody waits for anybody.
+    let fed = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    // A program that failed before it read its input says why itself.
+    if output.status.success() && fed.is_ok() { Ok(stdout.into_owned()) } else { Err(format!("{}: {stdout}{stderr}", output.status)) }
+}
+
+/// The top of the repository.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Tries until it succeeds, for at most [`DEADLINE`], and else tells the last failure.
+#[track_caller]
+pub fn eventually<T>(what: &str, attempt: impl Fn() -> Result<T, String>) -> T {
+    let began = Instant::now();
+    loop {
+        match attempt() {
+            Ok(value) => return value,
+            Err(error) if began.elapsed() > DEADLINE => panic!("not within {DEADLINE:?}: {what}; last: {error}"),
+            Err(_) => thread::sleep(Duration::from_millis(200)),
+        }
+    }
+}
