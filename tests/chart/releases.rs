@@ -9,7 +9,7 @@ use controlplane::ControlPlane;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::cluster::{eventually, fresh, get, kubectl_with};
+use crate::cluster::{eventually, fresh, get, kubectl_with, served};
 use crate::helm::{Helm, NAMESPACE, Said, argument, root};
 
 const CONSENT: &str = "apiVersion: twinconsent.io/v1alpha1
@@ -90,35 +90,59 @@ fn whole_life(helm: Helm) {
 }
 
 #[test]
-fn an_account_whose_values_change_as_it_is_taken_over_gets_them_with_either_helm() {
-    for helm in Helm::ALL {
-        let plane = fresh();
-        let release = Release { helm, plane: &plane };
-        release
-            .run("install", &chart(), &[&ACCOUNT[..], &["--create-namespace", "--set=replicas=0", "--wait", "--timeout=60s"]].concat())
-            .ok();
-        let polls = |interval: &str| {
-            let value = format!("--set=account.polling.interval={interval}");
-            release.run("upgrade", &chart(), &[&ACCOUNT[..], &["--install", &value]].concat()).ok();
-            assert_eq!(release.account()["spec"]["polling"], json!({ "interval": interval }), "{helm:?}");
-            release.account()["metadata"]["uid"].clone()
-        };
-        // It was made by a hook, and is made anew with the new values; then it is held, and changed in its place.
-        let anew = polls("30s");
-        assert_eq!(polls("30s"), anew, "{helm:?}");
-        assert_eq!(polls("31s"), anew, "{helm:?}");
-        // What an uninstalled release has left is taken over in the same way.
-        release.run_in("uninstall", &["twinconsent"]).ok();
-        polls("32s");
+fn an_account_whose_values_change_as_it_is_taken_over_gets_them_with_helm_3() {
+    taken_over_with_changes(Helm::Three);
+}
 
-        // Somebody else's account is not touched.
-        release.run_in("uninstall", &["twinconsent"]).ok();
-        let disowned = ["annotate", "clusterheygenaccount", "default", "meta.helm.sh/release-name-", "meta.helm.sh/release-namespace-"];
-        plane.kubectl_ok(&disowned).unwrap();
-        let refusal = release.run("install", &chart(), &ACCOUNT).refusal();
-        assert!(refusal.contains("ClusterHeyGenAccount") && refusal.contains("invalid ownership metadata"), "{helm:?}: {refusal}");
-        assert_eq!(release.account()["spec"]["polling"], json!({ "interval": "32s" }), "{helm:?}");
-    }
+#[test]
+fn an_account_whose_values_change_as_it_is_taken_over_gets_them_with_helm_4() {
+    taken_over_with_changes(Helm::Four);
+}
+
+fn taken_over_with_changes(helm: Helm) {
+    let plane = fresh();
+    let release = Release { helm, plane: &plane };
+    release.run("install", &chart(), &[&ACCOUNT[..], &["--create-namespace", "--set=replicas=0", "--wait", "--timeout=60s"]].concat()).ok();
+    let polls = |interval: &str| {
+        let value = format!("--set=account.polling.interval={interval}");
+        release.run("upgrade", &chart(), &[&ACCOUNT[..], &["--install", &value]].concat()).ok();
+        assert_eq!(release.account()["spec"]["polling"], json!({ "interval": interval }));
+        release.account()["metadata"]["uid"].clone()
+    };
+    // It was made by a hook, and is made anew with the new values; then it is held, and changed in its place.
+    let anew = polls("30s");
+    assert_eq!(polls("30s"), anew);
+    assert_eq!(polls("31s"), anew);
+    // What an uninstalled release has left is taken over in the same way.
+    release.run_in("uninstall", &["twinconsent"]).ok();
+    polls("32s");
+
+    // Somebody else's account is not touched.
+    release.run_in("uninstall", &["twinconsent"]).ok();
+    let disowned = ["annotate", "clusterheygenaccount", "default", "meta.helm.sh/release-name-", "meta.helm.sh/release-namespace-"];
+    plane.kubectl_ok(&disowned).unwrap();
+    let refusal = release.run("install", &chart(), &ACCOUNT).refusal();
+    assert!(refusal.contains("ClusterHeyGenAccount") && refusal.contains("invalid ownership metadata"), "{refusal}");
+    assert_eq!(release.account()["spec"]["polling"], json!({ "interval": "32s" }));
+}
+
+#[test]
+fn a_release_of_helm_3_is_carried_on_by_helm_4() {
+    let plane = fresh();
+    let before = Release { helm: Helm::Three, plane: &plane };
+    before.run("install", &chart(), &[&ACCOUNT[..], &["--create-namespace", "--set=replicas=0", "--wait", "--timeout=60s"]].concat()).ok();
+    plane.apply(CONSENT).unwrap();
+    let consent = before.consent();
+
+    let after = Release { helm: Helm::Four, plane: &plane };
+    after.run("upgrade", &chart(), &ACCOUNT).ok();
+    let account = after.account();
+    after.run("upgrade", &chart(), &SLOWER).ok();
+    assert_eq!(after.account()["spec"]["polling"], json!({ "interval": "90s" }));
+    assert_eq!(after.account()["metadata"]["uid"], account["metadata"]["uid"], "the account was made anew");
+    after.run_in("uninstall", &["twinconsent"]).ok();
+    assert_eq!(after.consent(), consent);
+    assert_eq!(after.left_behind(), ["clusterheygenaccount.twinconsent.io/default"]);
 }
 
 #[test]
@@ -143,12 +167,10 @@ fn two_releases_share_a_cluster() {
 
 #[test]
 fn a_namespace_with_consents_is_deleted_at_once_while_no_operator_runs() {
-    let plane = fresh();
-    let release = Release { helm: Helm::Four, plane: &plane };
-    release.run("install", &chart(), &["--create-namespace", "--set=replicas=0", "--wait", "--timeout=60s"]).ok();
-    plane.kubectl_ok(&["create", "namespace", "team-a"]).unwrap();
-    plane.apply(&CONSENT.replace("namespace: default", "namespace: team-a")).unwrap();
-    plane.kubectl_ok(&["delete", "namespace", "team-a", "--timeout=60s"]).unwrap();
+    let plane = served();
+    plane.kubectl_ok(&["create", "namespace", "short-lived"]).unwrap();
+    plane.apply(&CONSENT.replace("namespace: default", "namespace: short-lived")).unwrap();
+    plane.kubectl_ok(&["delete", "namespace", "short-lived", "--timeout=60s"]).unwrap();
 }
 
 /// The release `twinconsent` in its namespace.
