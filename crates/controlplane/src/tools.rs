@@ -8,7 +8,7 @@
 //! 3. Go, which builds the pinned version into the cache: minutes, once.
 //!
 //! Building from Go modules was preferred to downloading binaries: the Go checksum database vouches for every source
-//! file, one mechanism serves all five programs, and it works behind a module proxy.
+//! file, one mechanism serves every program, and it works behind a module proxy.
 
 mod build;
 mod locations;
