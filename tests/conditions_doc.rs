@@ -26,6 +26,7 @@ const FOOT: &str = "
 `Stalled` means that somebody has to act.
 The group of a stalled object is still looked at, slowly: what was mended at HeyGen heals without a touch.
 To look at once, set the annotation `reconcile.twinconsent.io/requestedAt` to any new value.
+[GitOps](gitops.md) says how Flux, Argo CD, Helm and pipelines wait for a person, and how not to.
 ";
 
 /// The table as it stands in the documentation.

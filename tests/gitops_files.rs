@@ -86,6 +86,15 @@ data:
 }
 
 #[test]
+fn the_documentation_shows_the_expressions_of_the_example() {
+    let example: Value = serde_saphyr::from_str(&read("examples/gitops/flux/invitations.yaml")).unwrap();
+    let page = read("docs/gitops.md");
+    let block = page.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let shown: Value = serde_saphyr::from_str(block).unwrap();
+    assert_eq!(shown["healthCheckExprs"], example["spec"]["healthCheckExprs"]);
+}
+
+#[test]
 fn both_kinds_of_account_have_the_same_health() {
     let of = |kind| read(&format!("{FOLDER}/{kind}/health.lua"));
     assert_eq!(of("HeyGenAccount"), of("ClusterHeyGenAccount"));

@@ -1,4 +1,4 @@
-//! Flux's own definitions of its kinds, from the Go modules that its controllers are built from.
+//! The definitions of the kinds of Flux and Argo CD, from the Go modules that are used of them.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,10 +8,10 @@ use serde_json::Value;
 /// Flux's controller of Helm releases: its definition is all that is needed here, so that nothing is built of it.
 const HELM_CONTROLLER: (&str, &str) = ("github.com/fluxcd/helm-controller", "v1.6.0");
 
-/// The definitions of all kinds in the examples.
+/// The definitions of all kinds of Flux's in the examples.
 pub fn all() -> Vec<String> {
-    let source = pinned("flux-source-controller", "github.com/fluxcd/source-controller");
-    let kustomize = pinned("flux-kustomize-controller", "github.com/fluxcd/kustomize-controller");
+    let source = pinned("tools/flux-source-controller", "github.com/fluxcd/source-controller");
+    let kustomize = pinned("tools/flux-kustomize-controller", "github.com/fluxcd/kustomize-controller");
     let (helm, version) = HELM_CONTROLLER;
     let mut definitions = Vec::new();
     for (module, version) in [source, kustomize, (helm.to_owned(), version.to_owned())] {
@@ -27,9 +27,15 @@ pub fn all() -> Vec<String> {
     definitions
 }
 
-/// The module of a program and the version that is pinned for it.
-fn pinned(tool: &str, module: &str) -> (String, String) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tools").join(tool).join("go.mod");
+/// Argo CD's definition of Applications.
+pub fn of_applications() -> PathBuf {
+    let (module, version) = pinned("tests/gitops/argo-cd", "github.com/argoproj/argo-cd/v3");
+    folder_of(&module, &version).join("manifests/crds/application-crd.yaml")
+}
+
+/// A module and the version that is pinned for it in this folder.
+fn pinned(folder: &str, module: &str) -> (String, String) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).join("go.mod");
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let version = text.lines().find_map(|line| {
         let mut words = line.trim().trim_start_matches("require ").split_whitespace();

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::Api;
 use serde_json::json;
 
@@ -26,13 +27,19 @@ async fn a_gate_waits_for_the_person_and_opens_when_they_consent() {
     stage.until_told("ada", AWAITING).await;
     stage.until_kustomization("consents", UNDER_WAY, "Running health checks").await;
     stage.until_kustomization("videos", NOT_YET, "consents").await;
+    let notes = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: notes\n";
+    let newer = stage.repository.write("consents/notes.yaml", notes);
+    stage.fetched(&newer).await;
     stage.until_read(&group, stage.reads(&group) + 5).await;
     assert_eq!(stage.kustomization("consents").await.0, "Unknown", "it did not wait for the person");
+    let maps: Api<ConfigMap> = Api::namespaced(stage.client.clone(), &stage.namespace);
+    assert!(maps.get_opt("notes").await.unwrap().is_none(), "a newer commit is applied while the gate waits, unlike the page says");
     assert!(renderer(&stage).await.is_none(), "the videos did not wait for the gate");
 
     stage.simulator.approve(&group).unwrap();
     stage.until_told("ada", APPROVED).await;
-    stage.until_kustomization("consents", READY, "").await;
+    stage.until_kustomization("consents", READY, &newer).await;
+    assert!(maps.get_opt("notes").await.unwrap().is_some());
     stage.until_kustomization("videos", READY, "").await;
     assert!(renderer(&stage).await.is_some());
     assert_eq!(stage.executed(&group), 1);

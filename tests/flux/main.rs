@@ -10,6 +10,7 @@ mod definitions;
 mod gates;
 mod git;
 mod history;
+mod manifests;
 mod stage;
 #[path = "../e2e/support.rs"]
 mod support;

@@ -81,8 +81,7 @@ const PEOPLE: [(&str, &str); 3] = [("consents", "ada"), ("invitations", "grace")
 impl Stage {
     /// A world in which the persons of the examples have groups at HeyGen, and nothing is applied yet but the source.
     pub async fn start(name: &str) -> Self {
-        // Programs are started (and at first built) in a thread that may wait.
-        tokio::task::spawn_blocking(|| LazyLock::force(&FLUX).check()).await.unwrap();
+        flux_runs().await;
         let scene = Scene::of(World::start(name).await, &[]).await;
         let repository = Repository::with(&examples().join("repository")).await;
         for (folder, person) in PEOPLE {
@@ -197,6 +196,12 @@ impl Stage {
         let Self { scene, repository: _repository } = self;
         scene.end().await;
     }
+}
+
+/// Starts Flux, unless it runs.
+pub async fn flux_runs() {
+    // Programs are started (and at first built) in a thread that may wait.
+    tokio::task::spawn_blocking(|| LazyLock::force(&FLUX).check()).await.unwrap();
 }
 
 /// The folder of the examples.
