@@ -2,16 +2,19 @@
 # They need make, a shell, Rust, and Go (or a folder with the control plane's programs in $KUBEBUILDER_ASSETS).
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint generate generate-objects bench bench-scale
+.PHONY: help demo test e2e lint generate generate-objects bench bench-scale
 
 help: ## List these commands
-	@sed -n 's/^\([a-z-]*\): ## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r command text; do printf '%-17s %s\n' "$$command" "$$text"; done
+	@sed -n 's/^\([a-z0-9-]*\): ## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r command text; do printf '%-17s %s\n' "$$command" "$$text"; done
 
 demo: ## See a consent go from applied to approved on a real API server (DEMO_KEEP=1: keep it running; KUBECONFIG=…: in that cluster)
 	@hack/demo.sh
 
 test: ## Run every test, against a real API server
 	@hack/test.sh
+
+e2e: ## Install the images by Helm on a real node, as root on Linux (KUBECONFIG=…: on that cluster), and run the lifecycles on the oldest Kubernetes
+	@hack/e2e.sh
 
 lint: ## Check formatting, lints and the documentation
 	cargo fmt --all --check

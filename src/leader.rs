@@ -20,7 +20,7 @@
 //!
 //! Rejected: the published crates, which patch the Lease without a precondition, or judge its expiry by the wall clock.
 //!
-//! - [`candidate`] is pure: what to write, given what the Lease says and the time.
+//! - `candidate` is pure: what to write, given what the Lease says and the time.
 //! - [`election`] does it, again and again.
 
 mod candidate;
