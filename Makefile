@@ -2,7 +2,7 @@
 # They need make, a shell, Rust, and Go (or a folder with the control plane's programs in $KUBEBUILDER_ASSETS).
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e lint generate generate-objects bench bench-scale
+.PHONY: help demo test e2e lint generate generate-objects image image-check image-arm64 bench bench-scale
 
 help: ## List these commands
 	@sed -n 's/^\([a-z0-9-]*\): ## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r command text; do printf '%-17s %s\n' "$$command" "$$text"; done
@@ -30,6 +30,15 @@ generate: ## Write the generated files: crds/, pages of docs/, deploy/, those of
 generate-objects: ## Record what the operator writes in every situation (4 minutes), then do what `generate` does
 	TWINCONSENT_GENERATE=1 cargo test --locked --package twinconsent --test e2e rows_
 	@$(MAKE) generate
+
+image: ## Build the images of the operator and the simulator into dist/, with docker, podman or buildah (variables: docs/images.md)
+	@hack/image.sh
+
+image-check: ## Build the images twice, compare, and check what is in them; as root, in about 20 minutes of processor time
+	@hack/image-check.sh
+
+image-arm64: ## Cross-compile the programs of the arm64 images, and run them in an emulator
+	@hack/image-arm64.sh
 
 bench: ## Measure one consent after the other: latency, start, writes (TWINCONSENT_BENCH_CONSENTS=500)
 	cargo bench --locked --package twinconsent --bench figures
