@@ -20,6 +20,7 @@ lint: ## Check formatting, lints and the documentation
 	cargo fmt --all --check
 	@unformatted=$$(gofmt -l tests/gitops) && test -z "$$unformatted" || { echo "gofmt is missing, or changes: $$unformatted"; exit 1; }
 	cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
+	cargo clippy --package twinconsent --test image --test install --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
 generate: ## Write the generated files: crds/, pages of docs/, deploy/, those of the chart, what tests/gitops and Argo CD read

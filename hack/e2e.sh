@@ -9,15 +9,15 @@ cd "$(dirname "$0")/.."
 
 command -v cargo >/dev/null || { echo "There is no cargo: install Rust from https://rustup.rs, then run this again." >&2; exit 1; }
 
-log=$(mktemp "${TMPDIR:-/tmp}/twinconsent-e2e.XXXXXX")
-trap 'rm -f "$log"' EXIT
+logs=$(mktemp -d "${TMPDIR:-/tmp}/twinconsent-e2e.XXXXXX")
+trap 'rm -rf "$logs"' EXIT
 failed=0
 # The story is told while it happens.
-tests() { cargo test --locked --no-fail-fast "$@" 2>&1 | tee -a "$log" || failed=1; }
+tests() { cargo test --locked --no-fail-fast "$@" 2>&1 | tee -a "$logs/node" || failed=1; }
 
 if [ -n "${KUBECONFIG:-}" ]; then
     echo "== Installed on the cluster of KUBECONFIG"
-    tests --package twinconsent --features e2e --test install -- --test-threads=1 --nocapture
+    tests --package twinconsent --test install -- --test-threads=1 --nocapture
 else
     [ "$(uname -s)" = Linux ] && [ "$(id -u)" = 0 ] ||
         { echo "A node of its own takes Linux and root: run this as root, or set KUBECONFIG to use a cluster." >&2; exit 1; }
@@ -29,17 +29,23 @@ else
     echo "== The images (after $SECONDS s)"
     # That two builds give the same bytes takes a second build: `make image-check`.
     hack/image.sh
-    tests --package twinconsent --features e2e --test image
+    tests --package twinconsent --test image
 
-    echo "== The node (after $SECONDS s)"
+    echo "== Building the tests (after $SECONDS s)"
+    cargo test --locked --package twinconsent --test crds --test e2e --test install --no-run
+
+    echo "== The node (after $SECONDS s); the lifecycles on the oldest Kubernetes beside it, shown after it"
+    TWINCONSENT_TEST_KUBERNETES=oldest RUST_TEST_THREADS=${RUST_TEST_THREADS:-4} \
+        cargo test --locked --no-fail-fast --package twinconsent --test crds --test e2e >"$logs/oldest" 2>&1 &
+    oldest=$!
     tests --package controlplane --features node-tests --test node
 
     echo "== Installed on it (after $SECONDS s)"
-    tests --package twinconsent --features e2e --test install -- --test-threads=1 --nocapture
+    tests --package twinconsent --test install -- --test-threads=1 --nocapture
 
-    echo "== The lifecycles on the oldest Kubernetes (after $SECONDS s)"
-    export TWINCONSENT_TEST_KUBERNETES=oldest RUST_TEST_THREADS=${RUST_TEST_THREADS:-4}
-    tests --package twinconsent --test crds --test e2e
+    wait "$oldest" || failed=1
+    echo "== The lifecycles on the oldest Kubernetes (until $SECONDS s)"
+    cat "$logs/oldest"
 fi
 
 echo "== Done (after $SECONDS s)"
@@ -50,4 +56,4 @@ awk -v failures="$failed" '
         if (passed == 0) { print "No test ran."; failures = 1 }
         printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped
         exit failures || failed > 0
-    }' "$log"
+    }' "$logs"/*

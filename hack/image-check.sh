@@ -10,5 +10,5 @@ hack/image.sh
 echo "== The images once more (after $SECONDS s)"
 hack/image-reproducible.sh
 echo "== What is in them (after $SECONDS s)"
-cargo test --locked --package twinconsent --features e2e --test image
+cargo test --locked --package twinconsent --test image
 echo "== Done (after $SECONDS s)"

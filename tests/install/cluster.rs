@@ -67,6 +67,14 @@ impl Cluster {
         serde_json::from_str(&text).map_err(|error| error.to_string())
     }
 
+    /// What a person would look at first when pods do not become ready.
+    pub fn diagnosis(&self, namespace: &str) -> String {
+        let of = |arguments: &[&str]| self.try_kubectl(&[&["-n", namespace], arguments].concat()).unwrap_or_else(|error| error);
+        let (pods, events) = (of(&["get", "pods", "-o", "wide"]), of(&["get", "events", "--sort-by=.lastTimestamp"]));
+        let logs = of(&["logs", "--selector=app.kubernetes.io/name=twinconsent", "--tail=20", "--prefix", "--all-containers"]);
+        format!("{pods}{events}{logs}")
+    }
+
     /// Applies a manifest.
     #[track_caller]
     pub fn apply(&self, yaml: &str) {

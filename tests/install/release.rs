@@ -46,6 +46,8 @@ impl<'a> Helm<'a> {
     /// Runs a command on the release.
     #[track_caller]
     pub fn run(&self, arguments: &[&str]) -> String {
-        output(self.cluster.command(&self.program).args(arguments), "").unwrap_or_else(|error| panic!("helm {arguments:?}: {error}"))
+        output(self.cluster.command(&self.program).args(arguments), "").unwrap_or_else(|error| {
+            panic!("helm {arguments:?}: {error}\n{}", self.cluster.diagnosis(NAMESPACE));
+        })
     }
 }
