@@ -19,42 +19,24 @@ pub(super) struct Module {
     pub(super) sources: &'static [(&'static str, &'static str)],
 }
 
-static ETCD: Module = Module {
-    name: "etcd",
-    go_mod: include_str!("../../../../tools/etcd/go.mod"),
-    go_sum: include_str!("../../../../tools/etcd/go.sum"),
-    sources: &[],
-};
-static KUBERNETES: Module = Module {
-    name: "kubernetes",
-    go_mod: include_str!("../../../../tools/kubernetes/go.mod"),
-    go_sum: include_str!("../../../../tools/kubernetes/go.sum"),
-    sources: &[],
-};
-static KUBERNETES_OLDEST: Module = Module {
-    name: "kubernetes-1.33",
-    go_mod: include_str!("../../../../tools/kubernetes-1.33/go.mod"),
-    go_sum: include_str!("../../../../tools/kubernetes-1.33/go.sum"),
-    sources: &[],
-};
-static HELM: Module = Module {
-    name: "helm",
-    go_mod: include_str!("../../../../tools/helm/go.mod"),
-    go_sum: include_str!("../../../../tools/helm/go.sum"),
-    sources: &[],
-};
-static CONTAINERD: Module = Module {
-    name: "containerd",
-    go_mod: include_str!("../../../../tools/containerd/go.mod"),
-    go_sum: include_str!("../../../../tools/containerd/go.sum"),
-    sources: &[],
-};
-static CNI: Module = Module {
-    name: "cni",
-    go_mod: include_str!("../../../../tools/cni/go.mod"),
-    go_sum: include_str!("../../../../tools/cni/go.sum"),
-    sources: &[],
-};
+/// A module that pins programs of others, without sources of ours.
+macro_rules! module {
+    ($name:literal) => {
+        Module {
+            name: $name,
+            go_mod: include_str!(concat!("../../../../tools/", $name, "/go.mod")),
+            go_sum: include_str!(concat!("../../../../tools/", $name, "/go.sum")),
+            sources: &[],
+        }
+    };
+}
+
+static ETCD: Module = module!("etcd");
+static KUBERNETES: Module = module!("kubernetes");
+static KUBERNETES_OLDEST: Module = module!("kubernetes-1.33");
+static HELM: Module = module!("helm");
+static CONTAINERD: Module = module!("containerd");
+static CNI: Module = module!("cni");
 static COREDNS: Module = Module {
     name: "coredns",
     go_mod: include_str!("../../../../tools/coredns/go.mod"),
@@ -70,36 +52,14 @@ static PODS: Module = Module {
         ("probe/main.go", include_str!("../../../../tools/pods/probe/main.go")),
     ],
 };
-static FLUX_SOURCE_CONTROLLER: Module = Module {
-    name: "flux-source-controller",
-    go_mod: include_str!("../../../../tools/flux-source-controller/go.mod"),
-    go_sum: include_str!("../../../../tools/flux-source-controller/go.sum"),
-    sources: &[],
-};
-static FLUX_KUSTOMIZE_CONTROLLER: Module = Module {
-    name: "flux-kustomize-controller",
-    go_mod: include_str!("../../../../tools/flux-kustomize-controller/go.mod"),
-    go_sum: include_str!("../../../../tools/flux-kustomize-controller/go.sum"),
-    sources: &[],
-};
+static FLUX_SOURCE_CONTROLLER: Module = module!("flux-source-controller");
+static FLUX_KUSTOMIZE_CONTROLLER: Module = module!("flux-kustomize-controller");
 
-/// The files of a folder of `tools/`.
-macro_rules! pinned {
-    ($name:literal) => {
-        Module {
-            name: $name,
-            go_mod: include_str!(concat!("../../../../tools/", $name, "/go.mod")),
-            go_sum: include_str!(concat!("../../../../tools/", $name, "/go.sum")),
-            sources: &[],
-        }
-    };
-}
-
-static HELM3: Module = pinned!("helm3");
-static HELM_UNITTEST: Module = pinned!("helm-unittest");
-static HELM_DOCS: Module = pinned!("helm-docs");
-static KUBECONFORM: Module = pinned!("kubeconform");
-static KUBE_SCORE: Module = pinned!("kube-score");
+static HELM3: Module = module!("helm3");
+static HELM_UNITTEST: Module = module!("helm-unittest");
+static HELM_DOCS: Module = module!("helm-docs");
+static KUBECONFORM: Module = module!("kubeconform");
+static KUBE_SCORE: Module = module!("kube-score");
 
 /// The module that pins a program.
 ///
