@@ -8,7 +8,8 @@
 # because only then the same tree gives the same digest whatever the engine caches, no image has to be pulled, and a compiler is
 # not emulated to make the image of another architecture.
 #
-# BuildKit, buildah (from 1.27.2) and podman skip the stage that PROGRAMS does not choose.
+# BuildKit, buildah and podman skip the stage that PROGRAMS does not choose. Those of 2022 (buildah 1.28, podman 4.3) do not see its
+# default in this, and want to be told: --build-arg PROGRAMS=build.
 
 # Where the programs come from: `build`, or `dist` for what hack/programs.sh has left in dist/ARCH/.
 ARG PROGRAMS=build
@@ -21,8 +22,7 @@ FROM docker.io/library/rust:1.95.0-bookworm AS build
 ENV RUSTUP_TOOLCHAIN=1.95.0
 WORKDIR /src
 COPY . .
-ARG TARGETARCH
-RUN hack/programs.sh "${TARGETARCH}" && mv "dist/${TARGETARCH}" /programs
+RUN rm -rf dist && hack/programs.sh && mv dist/* /programs
 
 FROM scratch AS dist
 ARG TARGETARCH

@@ -35,7 +35,7 @@ generate-objects: ## Record what the operator writes in every situation (4 minut
 image: ## Build the images of the operator and the simulator into dist/, with docker, podman or buildah (variables: docs/images.md)
 	@hack/image.sh
 
-image-check: ## Build the images twice, compare, and check what is in them; as root, in about 20 minutes of processor time
+image-check: ## Build the images twice, compare, and check what is in them; as root, in about 10 minutes
 	@hack/image-check.sh
 
 image-arm64: ## Cross-compile the programs of the arm64 images, and run them in an emulator

@@ -15,7 +15,7 @@ fail() {
 digest() { cargo run --locked --quiet --package packaging -- inspect "$1" | sed -n 's/^digest\t//p'; }
 names=(twinconsent-operator heygen-simulator)
 for name in "${names[@]}"; do
-    [ -f "dist/$name.tar" ] && [ -f "dist/$name.cdx.json" ] || fail "dist/$name.tar or its bill is not there: make image"
+    if [ ! -f "dist/$name.tar" ] || [ ! -f "dist/$name.cdx.json" ]; then fail "dist/$name.tar or its bill is not there: make image"; fi
 done
 
 # The same time and commit: they are part of the image, and the copy has no git.
