@@ -4,9 +4,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# Suites that mostly wait, for intervals and deadlines that are real: they run beside the others, one after the other.
-# A suite that is not named here runs with the others.
-waiting=(gates answers leader flux)
+# Suites mostly wait, for intervals and deadlines that are real, so these run beside all others, one after the other: about half of
+# the whole time each. A suite that is not named here runs with the others.
+beside=(chaos flux gates leader)
 
 command -v cargo >/dev/null || { echo "There is no cargo: install Rust from https://rustup.rs, then run this again." >&2; exit 1; }
 command -v go >/dev/null || { echo "There is no Go: install it from https://go.dev/dl, then run this again." >&2; exit 1; }
@@ -34,33 +34,33 @@ done
 # A test of whole lifecycles mostly waits, so more of them run at once than there are cores; RUST_TEST_THREADS overrides.
 export RUST_TEST_THREADS=${RUST_TEST_THREADS:-4}
 
-# Asked for a test target without a name, cargo lists them all.
-mapfile -t suites < <(cargo test --package twinconsent --locked --test 2>&1 | sed -n 's/^    \([a-z_]*\)$/\1/p')
+# Asked for a test target without a name, cargo lists them all, indented.
+mapfile -t suites < <(cargo test --package twinconsent --locked --test 2>&1 | sed -n 's/^    //p')
 first=() second=()
 for suite in "${suites[@]}"; do
     case $suite in image | install) continue ;; esac # they need images and a node: `make e2e`
-    case " ${waiting[*]} " in
+    case " ${beside[*]} " in
     *" $suite "*) second+=(--test "$suite") ;;
     *) first+=(--test "$suite") ;;
     esac
 done
-[ "${#first[@]}" -gt 0 ] && [ "${#second[@]}" -eq $((2 * ${#waiting[@]})) ] ||
-    { echo "cargo does not know the suites ${waiting[*]}; it knows: ${suites[*]}" >&2; exit 1; }
+[ "${#first[@]}" -gt 0 ] && [ "${#second[@]}" -eq $((2 * ${#beside[@]})) ] ||
+    { echo "cargo does not know the suites ${beside[*]}; it knows: ${suites[*]}" >&2; exit 1; }
 
 # Every test binary runs, also after one that failed.
 failed=0
 lane() { cargo test --locked --no-fail-fast "$@" || failed=1; }
 
-echo "== Running the tests (after $SECONDS s); ${waiting[*]} beside the others, shown after them"
+echo "== Running the tests (after $SECONDS s); ${beside[*]} beside the others, shown after them"
 (lane --package twinconsent "${second[@]}"; echo "== They took until $SECONDS s"; exit "$failed") >"$logs/second" 2>&1 &
-beside=$!
+second_lane=$!
 {
     lane --workspace --exclude twinconsent
     lane --package twinconsent --lib --bins "${first[@]}"
     lane --package twinconsent --doc
     exit "$failed"
 } 2>&1 | tee "$logs/first" || status=$?
-wait "$beside" || status=$?
+wait "$second_lane" || status=$?
 cat "$logs/second"
 
 echo "== Done (after $SECONDS s)"

@@ -1,6 +1,6 @@
 //! What the reconcilers share.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -62,8 +62,8 @@ pub struct Context {
     pub stopping: CancellationToken,
     /// Whether this replica may act.
     pub leadership: Leadership,
-    /// Whether only some namespaces are watched.
-    pub is_scoped: bool,
+    /// The namespaces that are watched; empty means all.
+    pub watched: BTreeSet<String>,
     /// The labels of namespaces, as far as they were asked for.
     pub labels: NamespaceLabels,
 }

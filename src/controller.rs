@@ -89,7 +89,7 @@ pub async fn run(
         synced: is_synced,
         stopping: stopping.clone(),
         leadership,
-        is_scoped: !config.watch_namespaces.is_empty(),
+        watched: config.watch_namespaces.clone(),
         labels: NamespaceLabels::default(),
     });
 

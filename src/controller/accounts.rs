@@ -100,8 +100,7 @@ where
         return Ok(Action::await_change());
     }
     let settings = object.settings(&context.operator_namespace);
-    if context.is_scoped && settings.key.namespace.is_none() && !context.roster.names(&settings.key) {
-        // An operator for some namespaces leaves the cluster accounts of others to the others.
+    if !settings.is_for(&context.watched) && !context.roster.names(&settings.key) {
         return Ok(Action::await_change());
     }
     let deps = Deps {

@@ -56,7 +56,12 @@ linkLifetime: {{ . }}
 consentPolicy:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .Values.account.allowedNamespaces }}
+{{- /* An operator for some namespaces looks at an account that no consent names yet only if the account names one of them. */}}
+{{- $allowed := .Values.account.allowedNamespaces }}
+{{- with default .Values.watch.namespaces .Values.rbac.scopedNamespaces }}
+{{- $allowed = default (dict "names" .) $allowed }}
+{{- end }}
+{{- with $allowed }}
 allowedNamespaces:
   {{- toYaml . | nindent 2 }}
 {{- end }}
