@@ -4,8 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# Suites mostly wait, for intervals and deadlines that are real, so these run beside all others, one after the other: about half of
-# the whole time each. A suite that is not named here runs with the others.
+# Suites mostly wait, for intervals and deadlines that are real. So there are two lanes: these suites, one after the other, beside all
+# others; both take about as long. A suite that is not named here runs with the others.
 beside=(chaos flux gates leader)
 
 command -v cargo >/dev/null || { echo "There is no cargo: install Rust from https://rustup.rs, then run this again." >&2; exit 1; }
