@@ -16,6 +16,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::api::{Patch, PatchParams};
+use kube::client::AuthError;
 use kube::core::NamespaceResourceScope;
 use kube::{Api, Client, Resource, ResourceExt as _};
 use secrecy::SecretString;
@@ -236,9 +237,13 @@ fn asks_the_same(before: &DigitalTwinConsent, after: &DigitalTwinConsent) -> boo
 
 /// What the API server said, in one line.
 ///
-/// The message of a refused write is left out: it may quote the value that was refused, and a status holds a link.
-fn in_short(error: &kube::Error) -> String {
+/// The message of a refused write is left out: it may quote the value that was refused, and a status holds a link. So is what a command
+/// printed that was to log in: it may be the credentials.
+pub(crate) fn in_short(error: &kube::Error) -> String {
     match error {
+        kube::Error::Auth(AuthError::AuthExecRun { cmd, out }) => {
+            format!("the kubeconfig's command {cmd:?} could not log in ({})", out.status)
+        }
         kube::Error::Api(status) if matches!(status.code, 400 | 413 | 422) => format!("{} ({})", status.reason, status.code),
         kube::Error::Api(status) => format!("{} ({}): {}", status.reason, status.code, status.message),
         other => other.to_string(),
@@ -269,4 +274,16 @@ async fn within<T>(action: &'static str, call: impl Future<Output = kube::Result
 /// The time as an event wants it.
 fn micro_time(now: Timestamp) -> k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime {
     k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime(now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_command_printed_that_was_to_log_in_is_not_told() {
+        let out = std::process::Command::new("sh").args(["-c", "echo t0ken; echo pa55 >&2; exit 3"]).output().unwrap();
+        let told = in_short(&kube::Error::Auth(AuthError::AuthExecRun { cmd: "login".to_owned(), out: Box::new(out) }));
+        assert_eq!(told, "the kubeconfig's command \"login\" could not log in (exit status: 3)");
+    }
 }

@@ -258,7 +258,7 @@ pub fn read_bundle(path: &Path) -> io::Result<Vec<u8>> {
     Ok(pem)
 }
 
-/// What no other process is called: the pod's or the host's name, and when and as what this process began.
+/// What no other process is called: the pod's or the host's name, the present moment, and the number of this process.
 ///
 /// A container that is started again in its pod is another process too: whoever shared the name of the one before it would go on where
 /// that one may still be at work.

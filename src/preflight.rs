@@ -15,6 +15,7 @@ use std::time::Duration;
 use kube::Client;
 use tokio_util::sync::CancellationToken;
 
+use crate::cluster;
 use crate::config::Config;
 use crate::server::{Check, Readiness};
 
@@ -46,7 +47,7 @@ impl Checks {
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
     /// The API server answered with an error, or could not be reached.
-    #[error("the API server cannot be asked: {0}")]
+    #[error("the API server cannot be asked: {}", cluster::in_short(.0))]
     Api(#[from] kube::Error),
     /// The API server did not answer in time.
     #[error("the API server cannot be asked: no answer within {} s", DEADLINE.as_secs())]

@@ -29,6 +29,8 @@ pub(super) enum Bid {
     Write(LeaseSpec),
     /// Another one holds it, for so long at most unless it renews.
     Wait(Duration),
+    /// We led, and the Lease is not ours any more: lead no longer.
+    Lost,
 }
 
 impl Candidate {
@@ -36,14 +38,21 @@ impl Candidate {
         Self { identity, seen: None }
     }
 
-    /// What to do, given what the Lease says `now` (a monotonic time); `None`: there is none.
-    pub(super) fn bid(&mut self, spec: Option<&LeaseSpec>, now: Duration, wall: Timestamp) -> Bid {
-        let Some(spec) = spec else { return Bid::Write(self.taken(&LeaseSpec::default(), wall)) };
-        if self.is_held_by_us(spec) {
+    /// What to do, given whether we lead and what the Lease says `now` (a monotonic time); `None`: there is none.
+    pub(super) fn bid(&mut self, leads: bool, spec: Option<&LeaseSpec>, now: Duration, wall: Timestamp) -> Bid {
+        if let Some(spec) = spec
+            && holder(spec) == Some(&self.identity)
+        {
             return Bid::Write(self.renewed(spec, wall));
         }
-        let Some(holder) = holder(spec) else { return Bid::Write(self.taken(spec, wall)) };
-        tracing::trace!(holder, "the Lease is held");
+        if leads {
+            // Also when it was deleted: another one may be taking it this moment.
+            return Bid::Lost;
+        }
+        let Some(spec) = spec else { return Bid::Write(self.taken(&LeaseSpec::default(), wall)) };
+        if holder(spec).is_none() {
+            return Bid::Write(self.taken(spec, wall));
+        }
         let since = match &self.seen {
             Some(seen) if seen.spec == *spec => seen.since,
             _ => now,
@@ -51,11 +60,6 @@ impl Candidate {
         self.seen = Some(Seen { spec: spec.clone(), since });
         let left = valid_for(spec).saturating_sub(now.saturating_sub(since));
         if left.is_zero() { Bid::Write(self.taken(spec, wall)) } else { Bid::Wait(left) }
-    }
-
-    /// Whether the Lease names this process.
-    pub(super) fn is_held_by_us(&self, spec: &LeaseSpec) -> bool {
-        holder(spec) == Some(&self.identity)
     }
 
     /// What gives the Lease back, so that nobody has to wait until it is over.
@@ -115,13 +119,13 @@ mod tests {
 
     fn bid(candidate: &mut Candidate, spec: Option<&LeaseSpec>, seconds: u64) -> Bid {
         let (now, wall) = at(seconds);
-        candidate.bid(spec, now, wall)
+        candidate.bid(false, spec, now, wall)
     }
 
     fn written(bid: Bid) -> LeaseSpec {
         match bid {
             Bid::Write(spec) => spec,
-            Bid::Wait(left) => panic!("it waits for {left:?}"),
+            other => panic!("{other:?}"),
         }
     }
 
@@ -175,6 +179,15 @@ mod tests {
             let held = LeaseSpec { lease_duration_seconds: odd, ..held_by("them", 0) };
             assert_eq!(bid(&mut Candidate::new("us".to_owned()), Some(&held), 100), Bid::Wait(LEASE_DURATION));
         }
+    }
+
+    #[test]
+    fn a_leader_whose_lease_is_not_its_own_any_more_has_lost_whatever_became_of_it() {
+        let (now, wall) = at(100);
+        for lost in [None, Some(held_by("them", 0)), Some(LeaseSpec::default())] {
+            assert_eq!(candidate().bid(true, lost.as_ref(), now, wall), Bid::Lost, "{lost:?}");
+        }
+        assert!(matches!(candidate().bid(true, Some(&held_by("us", 98)), now, wall), Bid::Write(_)));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::candidate::{Bid, Candidate, holder};
 use super::{Leadership, RENEW_DEADLINE, RETRY_PERIOD};
 use crate::api::FIELD_MANAGER;
 use crate::clock;
+use crate::cluster;
 use crate::metrics::Metrics;
 
 /// How long one call to the API server may take: two of them fit into [`RENEW_DEADLINE`].
@@ -32,7 +33,7 @@ pub struct Election {
 /// Why a try came to nothing.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
-    #[error("{0}")]
+    #[error("{}", cluster::in_short(.0))]
     Api(#[from] kube::Error),
     #[error("no answer within {} s", CALL.as_secs())]
     Deadline,
@@ -107,15 +108,14 @@ impl Election {
         };
         let spec = lease.as_ref().and_then(|lease| lease.spec.as_ref());
         let leads = self.leadership.until().is_some();
-        if leads && !spec.is_some_and(|spec| self.candidate.is_held_by_us(spec)) {
-            // Also when it was deleted: another replica may be taking it this moment.
-            tracing::error!(lease = self.name, holder = spec.and_then(holder), "the Lease is not ours any more");
-            self.leadership.end();
-            return Ok(RETRY_PERIOD);
-        }
-        let bid = match self.candidate.bid(spec, clock::monotonic(), clock::now()) {
-            Bid::Wait(left) => return Ok(left),
+        let bid = match self.candidate.bid(leads, spec, clock::monotonic(), clock::now()) {
             Bid::Write(spec) => spec,
+            Bid::Wait(left) => return Ok(left),
+            Bid::Lost => {
+                tracing::error!(lease = self.name, holder = spec.and_then(holder), "the Lease is not ours any more");
+                self.leadership.end();
+                return Ok(RETRY_PERIOD);
+            }
         };
         let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
         let written = match lease {

@@ -89,6 +89,7 @@ impl Cluster {
                 node.kill_container(namespace, pod, container).unwrap();
                 self.kubectl(&["-n", namespace, "delete", "pod", pod, "--grace-period=0", "--force", "--wait=false"]);
             }
+            // Nearly so: the kubelet of a cluster that is not ours still lets it hear SIGTERM.
             None => drop(self.kubectl(&["-n", namespace, "delete", "pod", pod, "--grace-period=0", "--force", "--wait=false"])),
         }
     }

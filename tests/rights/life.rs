@@ -2,12 +2,12 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use controlplane::ControlPlane;
 use heygen_simulator::{FaultAction, FaultRule, GroupDefinition, PathKind};
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
-use std::time::Duration;
 
 use crate::audit;
 use crate::support::{OPERATOR_NAMESPACE, Operator, World, eventually};
