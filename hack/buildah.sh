@@ -36,8 +36,8 @@ export HOME=$home
 export CONTAINERS_STORAGE_CONF=$storage/storage.conf
 export CONTAINERS_CONF=$home/containers.conf
 export CONTAINERS_REGISTRIES_CONF=$home/registries.conf
-libraries=$(find "$root/usr/lib" "$root/lib" -maxdepth 2 -name '*.so*' -printf '%h\n' 2>/dev/null | sort -u | paste -sd:)
-export LD_LIBRARY_PATH=$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+# What it calls is in the package too.
+export PATH=$root/run:$PATH
 
 # It keeps a cache below /var/lib, whatever it is told: it gets a /var/lib of its own, which is gone afterwards.
-exec unshare --mount --propagation private sh -c 'mount -t tmpfs tmpfs /var/lib && exec "$@"' sh "$root/usr/bin/buildah" "$@"
+exec unshare --mount --propagation private sh -c 'mount -t tmpfs tmpfs /var/lib && exec "$@"' sh "$root/run/buildah" "$@"

@@ -9,12 +9,9 @@ cd "$(dirname "$0")/.."
 target=aarch64-unknown-linux-gnu
 if ! command -v aarch64-linux-gnu-gcc >/dev/null || [ "$(aarch64-linux-gnu-gcc -print-file-name=libc.a)" = libc.a ]; then
     root=$(hack/debian.sh arm64 gcc-aarch64-linux-gnu libc6-dev-arm64-cross)
-    PATH=$root/usr/bin:$PATH
-    # The assembler and the linker of the package find their own libraries in this way only.
-    LD_LIBRARY_PATH=$(printf "%s\n" "$root"/usr/lib/*-linux-gnu | paste -sd:)${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
-    export LD_LIBRARY_PATH
+    PATH=$root/run:$PATH
 fi
-emulator=$(command -v qemu-aarch64-static || echo "$(hack/debian.sh emulator qemu-user-static)/usr/bin/qemu-aarch64-static")
+emulator=$(command -v qemu-aarch64-static || echo "$(hack/debian.sh emulator qemu-user-static)/run/qemu-aarch64-static")
 [ -d "$(rustc --print sysroot)/lib/rustlib/$target/lib" ] || rustup target add "$target"
 
 hack/programs.sh arm64

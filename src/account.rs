@@ -84,7 +84,7 @@ impl Accounts {
         }
     }
 
-    /// Notes that an account object exists, before anything is known of it. Returns its desk when that is new.
+    /// Notes that an account object exists, or that it is about to be looked for, before anything is known of it. Returns its desk when that is new.
     #[must_use]
     pub fn announce(&self, key: AccountKey) -> Option<Arc<Desk>> {
         match self.registry().accounts.entry(key) {
@@ -99,11 +99,10 @@ impl Accounts {
         self.registry().accounts.get(key).map(|account| account.desk.clone())
     }
 
-    /// Forgets an account whose object is gone.
-    pub fn forget(&self, key: &AccountKey) {
-        if let Some(account) = self.registry().accounts.remove(key) {
-            account.desk.close();
-        }
+    /// Forgets an account whose object is gone. Returns whether it was known.
+    pub fn forget(&self, key: &AccountKey) -> bool {
+        let known = self.registry().accounts.remove(key);
+        known.inspect(|account| account.desk.close()).is_some()
     }
 
     /// Forgets the accounts of a kind, and of `namespace` if given, that a complete list did not show. Returns them.
@@ -114,7 +113,9 @@ impl Accounts {
                 && !shown.contains(*key)
         };
         let gone: Vec<AccountKey> = self.registry().accounts.keys().filter(gone).cloned().collect();
-        gone.iter().for_each(|key| self.forget(key));
+        for key in &gone {
+            self.forget(key);
+        }
         gone
     }
 

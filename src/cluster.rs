@@ -180,6 +180,15 @@ impl Cluster {
         }
     }
 
+    /// Reads a cluster account, if there is one of this name.
+    ///
+    /// # Errors
+    /// When the API server refuses, does not answer or cannot be reached.
+    pub async fn cluster_account(&self, name: &str) -> Result<Option<ClusterHeyGenAccount>, Error> {
+        let api: Api<ClusterHeyGenAccount> = Api::all(self.client.clone());
+        within("read the ClusterHeyGenAccount", api.get_opt(name)).await
+    }
+
     /// Reads one key of a Secret; Secrets are read by name and never listed or watched.
     ///
     /// # Errors

@@ -88,6 +88,11 @@ pub struct RunArgs {
     #[arg(long, value_name = "NAMESPACES", env = "TWINCONSENT_WATCH_NAMESPACES")]
     pub watch_namespaces: Option<String>,
 
+    /// ClusterHeyGenAccounts to look at before a consent names them, separated by commas; only with --watch-namespaces,
+    /// because an operator for all namespaces looks at every account. [default: none]
+    #[arg(long, value_name = "NAMES", env = "TWINCONSENT_CLUSTER_ACCOUNTS")]
+    pub cluster_accounts: Option<String>,
+
     /// Serve only DigitalTwinConsents with these labels, in kubectl's syntax, such as `tier=gold,env!=dev`. [default: all]
     #[arg(long, value_name = "SELECTOR", env = "TWINCONSENT_WATCH_LABEL_SELECTOR")]
     pub watch_label_selector: Option<String>,
@@ -138,6 +143,8 @@ pub struct Config {
     pub operator_namespace: String,
     /// The namespaces to serve; empty means all.
     pub watch_namespaces: BTreeSet<String>,
+    /// The ClusterHeyGenAccounts to look at before a consent names them; empty unless `watch_namespaces` names some.
+    pub cluster_accounts: BTreeSet<String>,
     /// A label selector for DigitalTwinConsents, in the API server's syntax; not blank.
     pub watch_label_selector: Option<String>,
     /// Objects worked on at once, 1 to [`MOST_CONCURRENCY`].
@@ -201,6 +208,7 @@ impl Config {
             ca_bundle,
             operator_namespace,
             watch_namespaces,
+            cluster_accounts,
             watch_label_selector,
             concurrency,
             leader_elect,
@@ -210,7 +218,13 @@ impl Config {
             log_format,
             log_filter,
         } = args;
-        let lease_name = check::lease_name(lease_name).map_err(of("lease-name"))?;
+        let lease_name = check::name(lease_name).map_err(of("lease-name"))?;
+        let watch_namespaces =
+            watch_namespaces.as_deref().map_or_else(|| Ok(BTreeSet::new()), check::namespaces).map_err(of("watch-namespaces"))?;
+        let cluster_accounts = cluster_accounts
+            .as_deref()
+            .map_or_else(|| Ok(BTreeSet::new()), |list| check::cluster_accounts(list, &watch_namespaces))
+            .map_err(of("cluster-accounts"))?;
         Ok(Self {
             heygen_base_url: check::base_url(&heygen_base_url, allow_insecure_base_url).map_err(of("heygen-base-url"))?,
             allow_insecure_base_url,
@@ -221,10 +235,8 @@ impl Config {
                 .or(in_cluster_namespace)
                 .map_or_else(|| Ok(DEFAULT_NAMESPACE.to_owned()), check::namespace)
                 .map_err(of("operator-namespace"))?,
-            watch_namespaces: watch_namespaces
-                .as_deref()
-                .map_or_else(|| Ok(BTreeSet::new()), check::namespaces)
-                .map_err(of("watch-namespaces"))?,
+            watch_namespaces,
+            cluster_accounts,
             watch_label_selector: watch_label_selector.map(check::label_selector).transpose().map_err(of("watch-label-selector"))?,
             concurrency: check::concurrency(&concurrency).map_err(of("concurrency"))?,
             lease: leader_elect.then_some(lease_name),

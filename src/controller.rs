@@ -5,9 +5,11 @@
 
 mod accounts;
 mod consents;
+mod named;
 
 use std::sync::{Arc, OnceLock};
 
+use futures::StreamExt as _;
 use kube::runtime::reflector::Store;
 use kube::{Api, Client};
 use tokio::sync::{mpsc, oneshot, watch as signal};
@@ -60,8 +62,10 @@ pub async fn run(
 ) {
     let namespaces: Vec<Option<String>> =
         if config.watch_namespaces.is_empty() { vec![None] } else { config.watch_namespaces.iter().cloned().map(Some).collect() };
-    let account_watches: Vec<_> = namespaces.iter().map(|namespace| accounts::Watch::<HeyGenAccount>::new(namespace.clone())).collect();
-    let cluster_accounts = accounts::Watch::<ClusterHeyGenAccount>::new(None);
+    let account_watches: Vec<_> = namespaces.iter().map(|namespace| accounts::Watch::<HeyGenAccount>::of_all(namespace.clone())).collect();
+    let are_all_watched = config.watch_namespaces.is_empty();
+    let cluster_accounts: accounts::Watch<ClusterHeyGenAccount> =
+        if are_all_watched { accounts::Watch::of_all(None) } else { accounts::Watch::of_named() };
 
     let (events, event_writer) = Events::start(client.clone(), metrics.clone());
     let (synced, is_synced) = signal::channel(false);
@@ -107,9 +111,19 @@ pub async fn run(
     for (watch, queue) in account_watches.into_iter().zip(account_queues) {
         let api =
             watch.namespace.as_deref().map_or_else(|| Api::all(client.clone()), |namespace| Api::namespaced(client.clone(), namespace));
-        running.push(Box::pin(accounts::run(api, watch, queue, context.clone())));
+        running.push(Box::pin(accounts::run(accounts::watch(api), watch, queue, context.clone())));
     }
-    running.push(Box::pin(accounts::run(Api::all(client), cluster_accounts, cluster_account_queue, context.clone())));
+    if are_all_watched {
+        let shown = accounts::watch(Api::all(client));
+        running.push(Box::pin(accounts::run(shown, cluster_accounts, cluster_account_queue, context.clone())));
+    } else {
+        let (tell, told) = mpsc::channel(WAKE_QUEUE);
+        let (_, nobody) = mpsc::channel(1);
+        let reading = named::read(config.cluster_accounts.clone(), cluster_account_queue, tell, context.clone());
+        let until = stopping.clone();
+        running.push(Box::pin(async move { until.run_until_cancelled(reading).await.unwrap_or_default() }));
+        running.push(Box::pin(accounts::run(accounts::receive(told).map(Ok), cluster_accounts, nobody, context.clone())));
+    }
     drop(context);
     let everything = futures::future::join_all(running);
     let (_, ()) = tokio::join!(everything, async {

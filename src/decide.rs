@@ -24,7 +24,8 @@ use crate::memory::Memory;
 use crate::outcome::Print;
 use crate::pace::{self, Rhythm};
 use crate::request::Request;
-use crate::settle::situation::{self, Situation};
+use crate::settle::situation::Situation;
+use crate::settle::told;
 use crate::terms::Terms;
 
 /// A look older than this does not count as "right before" a consent request.
@@ -339,7 +340,7 @@ impl<'a> View<'a> {
             .status
             .as_ref()
             .map_or_else(|| std::borrow::Cow::Owned(DigitalTwinConsentStatus::default()), std::borrow::Cow::Borrowed);
-        let remembered = situation::remembered(&status);
+        let remembered = told::remembered(&status);
         Self { consent, facts, now, request: Request::of(&consent.spec), status, remembered }
     }
 
@@ -353,18 +354,18 @@ impl<'a> View<'a> {
 
     /// Whether the current request was made.
     fn is_initiated(&self) -> bool {
-        situation::is_initiated(&self.status, &self.request)
+        told::is_initiated(&self.status, &self.request)
     }
 
     /// Whether nothing about the object's consent was settled yet, so that the state of the account is its state.
     fn is_unsettled(&self) -> bool {
         self.remembered.is_none_or(Situation::is_before_any_look)
-            || (self.generation_is_new() && self.is_open() && !situation::is_approved(&self.status))
+            || (self.generation_is_new() && self.is_open() && !told::is_approved(&self.status))
     }
 
     /// Whether the current request may still have to be made.
     fn is_open(&self) -> bool {
-        let refused = self.remembered == Some(Situation::Refused) || situation::is_revoked(&self.status);
+        let refused = self.remembered == Some(Situation::Refused) || told::is_revoked(&self.status);
         !self.is_initiated() && (!refused || self.asks_anew())
     }
 
@@ -388,14 +389,12 @@ impl<'a> View<'a> {
 
     /// The next time at which a flag of a waiting consent turns by itself.
     fn next_flag(&self) -> Option<Timestamp> {
-        situation::flag_times(&self.consent.spec, &self.status, self.remembered).into_iter().flatten().filter(|&at| at > self.now).min()
+        told::flag_times(&self.consent.spec, &self.status, self.remembered).into_iter().flatten().filter(|&at| at > self.now).min()
     }
 
     /// Tells what time or the spec alone have changed, if anything, and rests.
     fn refresh_or_rest(&self, rest: Rest) -> Step {
-        if self.remembered.is_some()
-            && (self.generation_is_new() || situation::flags_have_turned(&self.consent.spec, &self.status, self.now))
-        {
+        if self.remembered.is_some() && (self.generation_is_new() || told::flags_have_turned(&self.consent.spec, &self.status, self.now)) {
             return Step::Tell(Finding::Refresh, Then::Rest(rest));
         }
         Step::Rest(rest)

@@ -80,7 +80,7 @@ async fn work(
     checks: (preflight::Checks, controller::Checks),
     stopping: &CancellationToken,
 ) -> anyhow::Result<()> {
-    let client = kube::Client::try_from(connection.clone()).context("cannot talk to the cluster")?;
+    let client = connection::client(connection.clone())?;
     if !preflight::pass(&client, config, &checks.0, stopping).await {
         return Ok(());
     }

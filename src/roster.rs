@@ -19,7 +19,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Notify;
 
 use crate::account::settings::AccountKey;
-use crate::api::consent::DigitalTwinConsent;
+use crate::api::consent::{AccountKind, DigitalTwinConsent};
 use crate::decide::Ownership;
 use crate::fold::Folded;
 use crate::memory::Memory;
@@ -152,10 +152,12 @@ impl Roster {
         copy.unfold()
     }
 
-    /// Whether any object has named this account since the process began.
+    /// The cluster accounts that any object has named since the process began.
     #[must_use]
-    pub fn names(&self, account: &AccountKey) -> bool {
-        self.state().accounts.contains(account)
+    pub fn cluster_accounts(&self) -> Vec<String> {
+        let state = self.state();
+        let of_cluster = state.accounts.iter().filter(|account| account.kind == AccountKind::ClusterHeyGenAccount);
+        of_cluster.map(|account| account.name.clone()).collect()
     }
 
     /// Every object that names this account.

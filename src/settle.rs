@@ -9,6 +9,7 @@
 
 pub mod example;
 pub mod situation;
+pub mod told;
 
 mod news;
 mod render;
@@ -133,7 +134,7 @@ impl<'a> Draft<'a> {
     }
 
     fn found(&mut self, finding: &Finding) {
-        let remembered = situation::remembered(&self.old);
+        let remembered = told::remembered(&self.old);
         match finding {
             Finding::Suspended => {
                 let told = remembered.filter(|situation| !situation.is_before_any_look());
@@ -186,9 +187,9 @@ impl<'a> Draft<'a> {
     fn seen(&mut self) {
         let Some(group) = self.take_seen() else { return };
         let meaning = self.terms().policy.read(group.consent_status.as_deref());
-        let remembered = situation::remembered(&self.old);
-        let revoked = situation::is_revoked(&self.old);
-        let initiated = situation::is_initiated(&self.old, &crate::request::Request::of(&self.consent.spec));
+        let remembered = told::remembered(&self.old);
+        let revoked = told::is_revoked(&self.old);
+        let initiated = told::is_initiated(&self.old, &crate::request::Request::of(&self.consent.spec));
         let situation = match meaning {
             Meaning::Refused | Meaning::Pending | Meaning::Expired | Meaning::Absent | Meaning::Unknown if revoked => Situation::Revoked,
             Meaning::Refused => Situation::Refused,
@@ -196,7 +197,7 @@ impl<'a> Draft<'a> {
             Meaning::Granted => Situation::Approved,
             Meaning::Waived => Situation::Waived,
             // No unknown word and no missing one makes or breaks an approval.
-            _ if situation::is_approved(&self.old) => situation::approval(&self.old),
+            _ if told::is_approved(&self.old) => told::approval(&self.old),
             Meaning::Unknown => Situation::Unrecognized,
             _ if initiated => Situation::Awaiting,
             _ => remembered.unwrap_or(Situation::Initiating),
@@ -223,7 +224,7 @@ impl<'a> Draft<'a> {
             created_at: group.created_at.and_then(|second| Timestamp::from_second(second).ok()).map(Time),
         });
         // No word after a grant changes nothing; the group may be in the middle of an update.
-        if group.consent_status.is_some() || !situation::is_approved(&self.old) {
+        if group.consent_status.is_some() || !told::is_approved(&self.old) {
             self.note_word(group.consent_status.clone());
         }
     }
@@ -264,7 +265,7 @@ impl<'a> Draft<'a> {
 
     /// An event on a transition of `Ready`'s reason, and on nothing else.
     fn report_transition(&mut self) {
-        let (before, after) = (situation::remembered(&self.old), situation::remembered(&self.status));
+        let (before, after) = (told::remembered(&self.old), told::remembered(&self.status));
         if before == after {
             return;
         }

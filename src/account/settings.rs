@@ -1,6 +1,6 @@
 //! PURE. The two kinds of account, read as one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -83,17 +83,6 @@ pub struct Settings {
     pub status: AccountStatus,
 }
 
-impl Settings {
-    /// Whether an operator that serves these namespaces (empty: all) looks at the account also while no consent names it.
-    ///
-    /// An operator for some namespaces leaves the cluster accounts of others to the others, who have the Secret.
-    #[must_use]
-    pub fn is_for(&self, watched: &BTreeSet<String>) -> bool {
-        let allowed = self.allowed.as_ref().and_then(|allowed| allowed.names.as_ref());
-        self.key.namespace.is_some() || watched.is_empty() || allowed.is_some_and(|names| names.iter().any(|name| watched.contains(name)))
-    }
-}
-
 /// An account object of either kind.
 pub trait AccountObject {
     /// What its spec says; the Secret of a cluster account lies in `operator_namespace`.
@@ -169,19 +158,6 @@ pub fn selects(selector: &LabelSelector, labels: &BTreeMap<String, String>) -> b
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_operator_for_some_namespaces_looks_at_the_cluster_accounts_that_name_one_of_them() {
-        let account = |allowed: serde_json::Value| {
-            let spec = serde_json::json!({ "apiKeySecretRef": { "name": "s", "key": "k" }, "allowedNamespaces": allowed });
-            ClusterHeyGenAccount::new("a", serde_json::from_value(spec).unwrap()).settings("here")
-        };
-        let watched = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<BTreeSet<_>>();
-        let (everybodys, named) = (account(serde_json::Value::Null), account(serde_json::json!({ "names": ["a", "b"] })));
-        assert!(everybodys.is_for(&watched(&[])) && named.is_for(&watched(&[])));
-        assert!(!everybodys.is_for(&watched(&["a"])), "it may be another's");
-        assert!(named.is_for(&watched(&["b", "c"])) && !named.is_for(&watched(&["c"])));
-    }
 
     #[test]
     fn a_selector_selects_as_kubernetes_does() {

@@ -14,6 +14,10 @@ pub enum ConnectionError {
     /// The kubeconfig names a proxy of another kind. The URL is not repeated: a password may stand in it.
     #[error("the kubeconfig's proxy-url is neither an http:// nor an https:// URL")]
     Proxy,
+    /// No client can be made of it: the certificates are unusable, or the login fails.
+    // As text: the source of an error is often told with it, and would tell what the login command printed.
+    #[error("cannot talk to the cluster: {0}")]
+    Unusable(String),
 }
 
 /// The cluster as kubectl finds it: `KUBECONFIG`, `~/.kube/config`, or the service account of the pod.
@@ -38,6 +42,15 @@ pub async fn find() -> Result<kube::Config, ConnectionError> {
         None | Some(Some("http" | "https")) => Ok(config),
         Some(_) => Err(ConnectionError::Proxy),
     }
+}
+
+/// A client of the cluster.
+///
+/// # Errors
+///
+/// When none can be made of what the kubeconfig says.
+pub fn client(config: kube::Config) -> Result<kube::Client, ConnectionError> {
+    kube::Client::try_from(config).map_err(|error| ConnectionError::Unusable(super::in_short(&error)))
 }
 
 fn is_written<T: FromStr + PartialEq>(value: &T, text: &str) -> bool {

@@ -37,8 +37,8 @@ pub(super) fn ca_bundle(path: &Path, read: io::Result<Vec<u8>>) -> Result<ExtraR
     ExtraRoots::from_pem(&pem).map_err(|error| format!("{path:?} {error}"))
 }
 
-/// An RFC 1123 subdomain, as Kubernetes wants the names of Leases.
-pub(super) fn lease_name(name: String) -> Result<String, String> {
+/// An RFC 1123 subdomain, as Kubernetes wants the names of most objects.
+pub(super) fn name(name: String) -> Result<String, String> {
     let fits = name.len() <= 253 && name.split('.').all(|label| namespace(label.to_owned()).is_ok());
     if fits { Ok(name) } else { Err(format!("not a name: {name:?} (1 to 253 of a-z, 0-9, - and ., each part up to 63)")) }
 }
@@ -55,6 +55,13 @@ pub(super) fn namespaces(list: &str) -> Result<BTreeSet<String>, String> {
         return Err("names no namespace; leave it out to serve all".to_owned());
     }
     list.split(',').map(|name| namespace(name.trim().to_owned())).collect()
+}
+
+pub(super) fn cluster_accounts(list: &str, watch_namespaces: &BTreeSet<String>) -> Result<BTreeSet<String>, String> {
+    if watch_namespaces.is_empty() {
+        return Err("every account is looked at already; leave it out, or add --watch-namespaces".to_owned());
+    }
+    list.split(',').map(|account| name(account.trim().to_owned())).collect()
 }
 
 /// The syntax is checked by the API server, which knows it best.

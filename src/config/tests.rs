@@ -45,6 +45,7 @@ fn the_defaults_are_those_of_the_documentation() {
         ca_bundle: ExtraRoots::default(),
         operator_namespace: "twinconsent-system".to_owned(),
         watch_namespaces: BTreeSet::new(),
+        cluster_accounts: BTreeSet::new(),
         watch_label_selector: None,
         concurrency: 64,
         lease: Some("twinconsent-operator".to_owned()),
@@ -64,6 +65,7 @@ fn every_flag_reaches_the_configuration() {
         "--ca-bundle=good.pem",
         "--operator-namespace=ops",
         "--watch-namespaces=b, a,b",
+        "--cluster-accounts=gold, silver.eu",
         "--watch-label-selector=tier=gold",
         "--concurrency=1024",
         "--leader-elect=true",
@@ -79,6 +81,7 @@ fn every_flag_reaches_the_configuration() {
         ca_bundle: ExtraRoots::from_pem(root().as_bytes()).unwrap(),
         operator_namespace: "ops".to_owned(),
         watch_namespaces: ["a", "b"].map(str::to_owned).into(),
+        cluster_accounts: ["gold", "silver.eu"].map(str::to_owned).into(),
         watch_label_selector: Some("tier=gold".to_owned()),
         concurrency: 1024,
         lease: Some("shard.b".to_owned()),
@@ -197,6 +200,12 @@ fn namespaces_must_be_namespaces() {
     assert_eq!(refusal(&["--watch-namespaces=a\nb"]), format!("--watch-namespaces: not a namespace: \"a\\nb\" {rule}"));
     assert!(refusal(&["--watch-namespaces", &"a".repeat(64)]).starts_with("--watch-namespaces: not a namespace: "));
     assert_eq!(refusal(&["--watch-namespaces="]), "--watch-namespaces: names no namespace; leave it out to serve all");
+    let alone = "--cluster-accounts: every account is looked at already; leave it out, or add --watch-namespaces";
+    assert_eq!(refusal(&["--cluster-accounts=a"]), alone);
+    for list in ["", "a,,b", "A", "a b"] {
+        let told = refusal(&["--watch-namespaces=a", "--cluster-accounts", list]);
+        assert!(told.starts_with("--cluster-accounts: not a name: "), "{told}");
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The watches of the accounts, on kube's controller: there are few of them, and each comes round once a minute.
+//! The accounts, on kube's controller: there are few of them, and each comes round once a minute.
 
 use std::collections::HashSet;
 use std::fmt::Debug;
@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 
 use crate::account::reconcile::{self as account, Deps};
-use crate::account::settings::AccountObject;
+use crate::account::settings::{AccountKey, AccountObject};
 use crate::api::account::HeyGenAccount;
 use crate::cluster;
 use crate::context::Context;
@@ -32,50 +32,68 @@ const AFTER_ERROR: Duration = Duration::from_secs(10);
 /// One watch: what it watches, and where it keeps what it is shown.
 pub(super) struct Watch<K: Resource<DynamicType = ()> + Clone + 'static> {
     pub(super) namespace: Option<String>,
+    /// Whether its first list shows all that there are.
+    is_complete: bool,
     writer: Writer<K>,
     pub(super) store: Store<K>,
 }
 
 impl<K: Resource<DynamicType = ()> + Clone + 'static> Watch<K> {
-    pub(super) fn new(namespace: Option<String>) -> Self {
+    /// Of all accounts in a namespace, or everywhere.
+    pub(super) fn of_all(namespace: Option<String>) -> Self {
         let (store, writer) = store::store();
-        Self { namespace, writer, store }
+        Self { namespace, is_complete: true, writer, store }
+    }
+
+    /// Of those that are looked at by name.
+    pub(super) fn of_named() -> Self {
+        Self { is_complete: false, ..Self::of_all(None) }
     }
 }
 
-/// Watches and reconciles the accounts of one kind until the process is to end.
-pub(super) async fn run<K>(api: Api<K>, watch: Watch<K>, woken: mpsc::Receiver<ObjectRef<K>>, context: Arc<Context>)
+/// What a watch tells.
+pub(super) fn watch<K>(api: Api<K>) -> impl Stream<Item = watcher::Result<Event<K>>>
 where
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
+{
+    watcher(api, watcher::Config::default()).default_backoff()
+}
+
+/// Notes that there is such an account, or may be. What is looked for at HeyGen with its key is planned from now on.
+pub(super) fn announce(key: AccountKey, context: &Arc<Context>) {
+    if let Some(desk) = context.accounts.announce(key.clone()) {
+        tokio::spawn(sweep::task::run(key, desk, context.clone()));
+    }
+}
+
+/// Reconciles the accounts of one kind as they are shown, and those that are woken, until the process is to end.
+pub(super) async fn run<K>(
+    shown: impl Stream<Item = watcher::Result<Event<K>>> + Send + 'static,
+    watch: Watch<K>,
+    woken: mpsc::Receiver<ObjectRef<K>>,
+    context: Arc<Context>,
+) where
     K: Resource<DynamicType = ()> + AccountObject + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
 {
-    let Watch { namespace, writer, store } = watch;
+    let Watch { namespace, is_complete, writer, store } = watch;
     let noted = context.clone();
     let present = store.clone();
-    let shown = watcher(api, watcher::Config::default())
-        .default_backoff()
-        .modify(|object| object.meta_mut().managed_fields = None)
-        .reflect(writer)
-        .inspect(move |event| match event {
-            Ok(Event::InitApply(object) | Event::Apply(object)) => {
-                let key = object.settings(&noted.operator_namespace).key;
-                if let Some(desk) = noted.accounts.announce(key.clone()) {
-                    tokio::spawn(sweep::task::run(key, desk, noted.clone()));
-                }
+    let shown = shown.modify(|object| object.meta_mut().managed_fields = None).reflect(writer).inspect(move |event| match event {
+        Ok(Event::InitApply(object) | Event::Apply(object)) => announce(object.settings(&noted.operator_namespace).key, &noted),
+        Ok(Event::Delete(object)) => {
+            let key = object.settings(&noted.operator_namespace).key;
+            noted.accounts.forget(&key);
+            noted.wake_consents_of(&key);
+        }
+        // What was deleted while the watch was away is not in the list.
+        Ok(Event::InitDone) if is_complete => {
+            let keys: HashSet<_> = present.state().iter().map(|object| object.settings(&noted.operator_namespace).key).collect();
+            for gone in noted.accounts.forget_others(&K::kind(&()), namespace.as_deref(), &keys) {
+                noted.wake_consents_of(&gone);
             }
-            Ok(Event::Delete(object)) => {
-                let key = object.settings(&noted.operator_namespace).key;
-                noted.accounts.forget(&key);
-                noted.wake_consents_of(&key);
-            }
-            // What was deleted while the watch was away is not in the list.
-            Ok(Event::InitDone) => {
-                let keys: HashSet<_> = present.state().iter().map(|object| object.settings(&noted.operator_namespace).key).collect();
-                for gone in noted.accounts.forget_others(&K::kind(&()), namespace.as_deref(), &keys) {
-                    noted.wake_consents_of(&gone);
-                }
-            }
-            Ok(Event::Init) | Err(_) => {}
-        });
+        }
+        Ok(Event::Init | Event::InitDone) | Err(_) => {}
+    });
     let stopping = context.stopping.clone();
     let metrics = context.metrics.clone();
     let kind = if K::kind(&()) == HeyGenAccount::kind(&()) { Kind::HeyGenAccount } else { Kind::ClusterHeyGenAccount };
@@ -100,9 +118,6 @@ where
         return Ok(Action::await_change());
     }
     let settings = object.settings(&context.operator_namespace);
-    if !settings.is_for(&context.watched) && !context.roster.names(&settings.key) {
-        return Ok(Action::await_change());
-    }
     let deps = Deps {
         accounts: &context.accounts,
         cluster: &context.cluster,
@@ -123,7 +138,7 @@ where
     Ok(Action::requeue(again))
 }
 
-fn receive<T>(mut queue: mpsc::Receiver<T>) -> impl Stream<Item = T> {
+pub(super) fn receive<T>(mut queue: mpsc::Receiver<T>) -> impl Stream<Item = T> {
     futures::stream::poll_fn(move |context| queue.poll_recv(context))
 }
 

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use tokio_util::task::JoinMap;
 use tracing::Instrument as _;
 
+use super::named;
 use crate::clock;
 use crate::cluster;
 use crate::context::Context;
@@ -66,7 +67,7 @@ pub(super) async fn watch(client: Client, watch: Watch, context: Arc<Context>) {
     }
 }
 
-fn note(event: Event<Slim>, shown: &mut Sighting, context: &Context) {
+fn note(event: Event<Slim>, shown: &mut Sighting, context: &Arc<Context>) {
     match event {
         Event::Init => shown.round += 1,
         Event::InitApply(consent) => {
@@ -93,9 +94,10 @@ fn note(event: Event<Slim>, shown: &mut Sighting, context: &Context) {
 }
 
 /// Notes one object. Returns it if there is something to decide.
-fn note_one(Slim(consent): &Slim, shown: Sighting, context: &Context) -> Option<Uid> {
+fn note_one(Slim(consent): &Slim, shown: Sighting, context: &Arc<Context>) -> Option<Uid> {
     let noted = context.roster.note(consent, shown)?;
     if let Some(account) = noted.new_account {
+        named::expect(&account, context);
         context.wake_account(&account);
     }
     noted.is_news.then_some(noted.uid)

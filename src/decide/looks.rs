@@ -6,7 +6,8 @@ use super::{LOOK_STAYS_FRESH, LookKind, NextLook, View, verdict};
 use crate::api::duration;
 use crate::outcome::{Class, Print};
 use crate::pace::{self, Rhythm};
-use crate::settle::situation::{self, Situation};
+use crate::settle::situation::Situation;
+use crate::settle::told;
 use crate::terms::Terms;
 
 /// When HeyGen is to be asked about the group next; a time that has passed means now.
@@ -49,7 +50,7 @@ pub(super) fn next(view: &View<'_>, terms: &Terms, at: Timestamp) -> NextLook {
     } else if routine {
         let wanted_from = verdict::renewal_from(view, terms);
         // What takes an approval back counts only when two reads of the one group have shown it.
-        let by_list = !situation::is_approved(&view.status);
+        let by_list = !told::is_approved(&view.status);
         LookKind::Routine { print: Print::of_status(&view.status), rhythm: rhythm(view, terms), wanted_from, by_list }
     } else {
         LookKind::Wanted { by_list: true }
@@ -95,6 +96,6 @@ fn rhythm(view: &View<'_>, terms: &Terms) -> Rhythm {
 /// The time from the status on which the grid of looks stands.
 fn anchor(view: &View<'_>) -> Timestamp {
     let status = &view.status;
-    let settled = if situation::is_approved(status) { status.approval_time.as_ref() } else { status.initiation_time.as_ref() };
+    let settled = if told::is_approved(status) { status.approval_time.as_ref() } else { status.initiation_time.as_ref() };
     settled.or(view.consent.metadata.creation_timestamp.as_ref()).map_or(view.facts.started, |time| time.0)
 }

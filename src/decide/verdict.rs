@@ -8,6 +8,7 @@ use crate::memory::Looks;
 use crate::outcome::{Group, LookType};
 use crate::pace;
 use crate::settle::situation::{self, CONFIRM_WITHDRAWN};
+use crate::settle::told;
 use crate::terms::{Meaning, Terms};
 
 /// HeyGen repeats its first answer to a key for 24 hours; a renewal sooner would get the dead link again.
@@ -24,13 +25,13 @@ pub(super) fn of(view: &View<'_>, terms: &Terms, due: Timestamp) -> Step {
     let Some(seen) = view.memory().seen.as_deref() else { return Step::Rest(Rest::until([due])) };
     let Some(group) = &seen.group else { return Step::Tell(Finding::GroupMissing, Then::Decide) };
     let meaning = terms.policy.read(group.consent_status.as_deref());
-    if situation::is_approved(&view.status) && situation::takes_back(meaning) {
+    if told::is_approved(&view.status) && situation::takes_back(meaning) {
         // A look from before the approval was told, by whomever, takes nothing back: only two looks that knew of it do.
         let since = view.memory().withdrawn_since;
         let confirmed = since.is_some_and(|since| pace::since(since, seen.at) >= CONFIRM_WITHDRAWN);
         return if confirmed { Step::Tell(Finding::Revoked, Then::Decide) } else { Step::Call(Call::Look) };
     }
-    let refused_before = situation::is_revoked(&view.status) || meaning == Meaning::Refused;
+    let refused_before = told::is_revoked(&view.status) || meaning == Meaning::Refused;
     match meaning {
         Meaning::Granted | Meaning::Waived => Step::Tell(Finding::Seen, Then::Decide),
         _ if training_failed(group) && !refused_before => Step::Tell(Finding::Seen, Then::Decide),
@@ -45,7 +46,7 @@ pub(super) fn of(view: &View<'_>, terms: &Terms, due: Timestamp) -> Step {
             }
         }
         Meaning::Pending | Meaning::Expired => request(view),
-        Meaning::Absent if situation::is_approved(&view.status) => Step::Tell(Finding::Seen, Then::Decide),
+        Meaning::Absent if told::is_approved(&view.status) => Step::Tell(Finding::Seen, Then::Decide),
         Meaning::Absent => by_looks(view, terms),
         Meaning::Refused | Meaning::Unknown => Step::Tell(Finding::Seen, Then::Decide),
     }
@@ -97,7 +98,7 @@ pub(super) fn renewal_from(view: &View<'_>, terms: &Terms) -> Option<Timestamp> 
     let renewals = view.status.initiation.as_ref().and_then(|initiation| initiation.renewals).unwrap_or(0);
     let from = pace::add(expiry.0, REPLAY_WINDOW.saturating_sub(terms.link_lifetime) + RENEWAL_MARGIN);
     let from = view.memory().request_waits_until(&view.request.idempotency_key, view.now).map_or(from, |held| from.max(held));
-    let overdue = situation::deadline(spec, &view.status).is_some_and(|deadline| deadline <= from.max(view.now));
+    let overdue = told::deadline(spec, &view.status).is_some_and(|deadline| deadline <= from.max(view.now));
     (spec.link_renewal == Some(LinkRenewal::Automatic) && renewals < MOST_RENEWALS && !overdue).then_some(from)
 }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease;
+use kube::Api;
 use kube::api::{ObjectMeta, PostParams};
-use kube::{Api, Client};
 use tokio_util::sync::CancellationToken;
 
 use super::candidate::{Bid, Candidate, holder};
@@ -13,6 +13,7 @@ use super::{Leadership, RENEW_DEADLINE, RETRY_PERIOD};
 use crate::api::FIELD_MANAGER;
 use crate::clock;
 use crate::cluster;
+use crate::cluster::connection::{self, ConnectionError};
 use crate::metrics::Metrics;
 
 /// How long one call to the API server may take: two of them fit into [`RENEW_DEADLINE`].
@@ -44,13 +45,13 @@ impl Election {
     ///
     /// # Errors
     /// When no client can be made of `config`.
-    pub fn new(mut config: kube::Config, namespace: &str, name: &str, identity: String) -> Result<(Self, Leadership), kube::Error> {
+    pub fn new(mut config: kube::Config, namespace: &str, name: &str, identity: String) -> Result<(Self, Leadership), ConnectionError> {
         // A retry inside a call would eat the time in which the Lease must be renewed.
         config.default_retry = false;
         let leadership = Leadership::standby();
         tracing::info!(lease = name, namespace, identity, "standing for election");
         let election = Self {
-            api: Api::namespaced(Client::try_from(config)?, namespace),
+            api: Api::namespaced(connection::client(config)?, namespace),
             name: name.to_owned(),
             candidate: Candidate::new(identity),
             leadership: leadership.clone(),

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::situation::{self, CONFIRM_MISSING, CONFIRM_WITHDRAWN, Situation};
+use super::situation::{CONFIRM_MISSING, CONFIRM_WITHDRAWN, Situation};
+use super::told;
 use super::{Draft, Notice, SecretNews, wait_message, whole};
 use crate::api::consent::Initiation;
 use crate::decide::{Call, Wait, is_forced};
@@ -48,7 +49,7 @@ impl Draft<'_> {
         }
         // Echoed whatever came of the look: one that fails is repeated by its backoff, not by the annotation.
         // An object of which nothing was told yet gets its echo together with its conditions.
-        if matches!(call, Call::Look) && situation::remembered(&self.old).is_some() {
+        if matches!(call, Call::Look) && told::remembered(&self.old).is_some() {
             self.echo_request();
         }
     }
@@ -63,7 +64,7 @@ impl Draft<'_> {
         self.memory.looks = None;
         self.memory.link_secret_free = false;
         self.memory.seen = Some(Box::new(Seen { at: self.now, group: Some(group.clone()) }));
-        if !situation::is_approved(&self.old) {
+        if !told::is_approved(&self.old) {
             self.memory.withdrawn_since = None;
             return;
         }
@@ -98,7 +99,7 @@ impl Draft<'_> {
     }
 
     fn look_failed(&mut self, trouble: &Trouble) {
-        let settled = !situation::remembered(&self.old).is_none_or(Situation::is_before_any_look);
+        let settled = !told::remembered(&self.old).is_none_or(Situation::is_before_any_look);
         match trouble.class {
             Class::NotFound => {
                 self.memory.forget_trouble();
@@ -129,7 +130,7 @@ impl Draft<'_> {
     }
 
     fn request_failed(&mut self, request: &Request, trouble: &Trouble) {
-        let asked_before = situation::is_initiated(&self.old, request);
+        let asked_before = told::is_initiated(&self.old, request);
         match trouble.class {
             // A renewal that is refused changes nothing: the link stays dead, as told, and the request is not wrong.
             Class::Invalid | Class::Unfetchable | Class::AccessDenied | Class::AlreadyBound if asked_before => {
@@ -281,7 +282,7 @@ impl Draft<'_> {
 
     /// Records an accepted request: its link, its times, and that the person is awaited.
     fn record(&mut self, request: &Request, started: &Started, same_link: bool) {
-        let renewal = situation::is_initiated(&self.old, request);
+        let renewal = told::is_initiated(&self.old, request);
         if renewal && same_link {
             // Either HeyGen still replays its first answer to a renewal, and the link stays dead; or another replica has recorded this
             // very answer before us. Nothing is new, and a look from before must not overwrite what was told since.
@@ -290,7 +291,7 @@ impl Draft<'_> {
             return;
         }
         // An approval that was told while the request was under way is newer than the look before the request.
-        let approved = situation::remembered(&self.old).filter(|_| situation::is_approved(&self.old));
+        let approved = told::remembered(&self.old).filter(|_| told::is_approved(&self.old));
         if approved.is_none() {
             self.take_seen();
         }

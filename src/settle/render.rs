@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
-use super::situation::{self, Progress, Ready, Situation};
+use super::situation::{Progress, Ready, Situation};
+use super::told;
 use crate::api::conditions::types;
 use crate::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus, ReadyWhen};
 use crate::request::Request;
@@ -19,7 +20,7 @@ pub(super) fn render(
     now: Timestamp,
 ) {
     let spec = &consent.spec;
-    let [overdue, expired] = situation::flag_times(spec, status, Some(situation)).map(|at| at.is_some_and(|at| at <= now));
+    let [overdue, expired] = told::flag_times(spec, status, Some(situation)).map(|at| at.is_some_and(|at| at <= now));
     let shown = match situation {
         Situation::Awaiting | Situation::LinkExpired | Situation::Overdue if expired => Situation::LinkExpired,
         Situation::Awaiting | Situation::LinkExpired | Situation::Overdue if overdue => Situation::Overdue,
@@ -35,7 +36,7 @@ pub(super) fn render(
     let message = detail.or(kept_message.map(|ready| ready.message.as_str())).unwrap_or_else(|| plain_message(consent, shown));
     list.push(types::READY, ready(row.ready, spec.ready_when), row.reason, message);
 
-    if situation::is_initiated(status, &Request::of(spec)) {
+    if told::is_initiated(status, &Request::of(spec)) {
         list.push(types::INITIATED, "True", "ConsentRequested", "HeyGen was asked for this consent.");
     } else {
         list.push(types::INITIATED, "False", "NotInitiated", "This object has not asked HeyGen, or not for the current request.");
@@ -58,7 +59,7 @@ pub(super) fn render(
     }
     status.conditions = list.conditions;
     status.observed_generation = consent.metadata.generation;
-    if !situation::is_approved(status) {
+    if !told::is_approved(status) {
         status.approval_time = None;
     } else if status.approval_time.is_none() {
         status.approval_time = Some(super::whole(now));

@@ -2,14 +2,6 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-
-use crate::api::conditions::types;
-use crate::api::consent::{DigitalTwinConsentSpec, DigitalTwinConsentStatus};
-use crate::api::duration;
-use crate::pace;
-use crate::request::Request;
 use crate::terms::Meaning;
 
 /// How long HeyGen must answer 404 before a group counts as missing.
@@ -354,79 +346,12 @@ impl Situation {
     }
 }
 
-/// The situation that the status tells of.
-#[must_use]
-pub fn remembered(status: &DigitalTwinConsentStatus) -> Option<Situation> {
-    let ready = status.conditions.iter().find(|condition| condition.type_ == types::READY)?;
-    Situation::from_reason(&ready.reason)
-}
-
-/// Whether a condition is True.
-#[must_use]
-pub fn holds(status: &DigitalTwinConsentStatus, type_: &str) -> bool {
-    status.conditions.iter().any(|condition| condition.type_ == type_ && condition.status == "True")
-}
-
-/// Whether HeyGen says, as far as told, that consent was given or waived.
-#[must_use]
-pub fn is_approved(status: &DigitalTwinConsentStatus) -> bool {
-    holds(status, types::APPROVED)
-}
-
-/// Which kind of approval the status tells of.
-#[must_use]
-pub fn approval(status: &DigitalTwinConsentStatus) -> Situation {
-    let waived = |condition: &Condition| condition.type_ == types::APPROVED && condition.reason == Situation::Waived.row().reason;
-    if status.conditions.iter().any(waived) { Situation::Waived } else { Situation::Approved }
-}
-
-/// Whether an approval was withdrawn and nothing has been asked nor granted since.
-///
-/// `Approved` remembers it, not `Ready`, whose reason gives way to the account's trouble and comes back without it.
-#[must_use]
-pub fn is_revoked(status: &DigitalTwinConsentStatus) -> bool {
-    status.conditions.iter().any(|condition| condition.type_ == types::APPROVED && condition.reason == Situation::Revoked.row().reason)
-}
-
-/// Whether `request` was made: the key names content and epoch.
-#[must_use]
-pub fn is_initiated(status: &DigitalTwinConsentStatus, request: &Request) -> bool {
-    status.initiation.as_ref().is_some_and(|initiation| initiation.idempotency_key == request.idempotency_key)
-}
-
 /// Whether a word takes an approval back: only words that are known not to mean consent do.
 ///
 /// An unknown word never does (promise 3), nor does no word at all.
 #[must_use]
 pub fn takes_back(meaning: Meaning) -> bool {
     matches!(meaning, Meaning::Refused | Meaning::Pending | Meaning::Expired)
-}
-
-/// The end of the time that the person was given.
-#[must_use]
-pub fn deadline(spec: &DigitalTwinConsentSpec, status: &DigitalTwinConsentStatus) -> Option<Timestamp> {
-    let allowed = duration::parse(spec.approval_deadline.as_deref()?)?;
-    Some(pace::add(status.initiation_time.as_ref()?.0, allowed))
-}
-
-/// When `Overdue` and `LinkExpired` turn True, for an object on whose person we wait.
-#[must_use]
-pub fn flag_times(
-    spec: &DigitalTwinConsentSpec,
-    status: &DigitalTwinConsentStatus,
-    situation: Option<Situation>,
-) -> [Option<Timestamp>; 2] {
-    if !situation.is_some_and(Situation::is_waiting) || status.initiation.is_none() {
-        return [None, None];
-    }
-    [deadline(spec, status), status.link_expiration_time.as_ref().map(|time| time.0)]
-}
-
-/// Whether `Overdue` or `LinkExpired` no longer say what the time says.
-#[must_use]
-pub fn flags_have_turned(spec: &DigitalTwinConsentSpec, status: &DigitalTwinConsentStatus, now: Timestamp) -> bool {
-    let [overdue, expired] = flag_times(spec, status, remembered(status)).map(|at| at.is_some_and(|at| at <= now));
-    overdue != holds(status, types::OVERDUE) || expired != holds(status, types::LINK_EXPIRED)
 }
 
 #[cfg(test)]

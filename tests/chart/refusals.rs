@@ -55,6 +55,8 @@ const REFUSED: &[(&[&str], &[&str])] = &[
     (&["simulator.enabled=true", "account.apiKey=k"], &["simulator.enabled:", "account.apiKey"]),
     (&["simulator.enabled=true", "heygen.baseURL=https://heygen.example.com"], &["simulator.enabled:", "heygen.baseURL"]),
     (&["heygen.baseURL=http://heygen.example.com"], &["heygen.baseURL:", "heygen.allowInsecureBaseURL"]),
+    (&["watch.namespaces={a}", "watch.clusterAccounts={Gold}"], &["watch/clusterAccounts/0", "pattern"]),
+    (&["watch.clusterAccounts={gold}"], &["watch.clusterAccounts:", "rbac.scopedNamespaces"]),
     (&["watch.namespaces={a}", "rbac.scopedNamespaces={b}"], &["watch.namespaces:", "rbac.scopedNamespaces"]),
     (
         &["caBundle.pem=-----BEGIN CERTIFICATE-----", "caBundle.existingConfigMap.name=ca"],

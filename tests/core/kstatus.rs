@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 use twinconsent::api::consent::DigitalTwinConsent;
 use twinconsent::decide::{AccountFact, Ownership};
 use twinconsent::outcome::{Class, LookType, Trouble};
-use twinconsent::settle::situation::{Situation, remembered};
+use twinconsent::settle::situation::Situation;
+use twinconsent::settle::told::remembered;
 
 use crate::driver::{HOUR, World};
 use crate::model::{Fault, Model};

@@ -3,13 +3,13 @@
 use heygen_simulator::MAIN_ACCOUNT;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::Api;
-use kube::api::{Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::json;
 use twinconsent::api::account::ClusterHeyGenAccount;
 
 use crate::recorded::record;
-use crate::support::scene::{APPROVED, AWAITING, INITIATING, every_second, message};
-use crate::support::{Scene, World, eventually_within};
+use crate::support::scene::{APPROVED, AWAITING, INITIATING, every_second, message, reading};
+use crate::support::{Scene, World, eventually, eventually_within};
 
 const NOT_READY: &str = "Ready=False:AccountNotReady Initiated=False Approved=False Reconciling";
 const NOT_ALLOWED: &str = "Ready=False:AccountNotAllowed Initiated=False Approved=False Reconciling";
@@ -19,7 +19,7 @@ pub async fn a_consent_names_the_account_then_the_secret_then_the_key_that_is_mi
     let scene = Scene::of(World::without_account("missing").await, &[]).await;
     let namespace = scene.namespace.clone();
     scene.ask("ada", json!({})).await;
-    let says = |text: String| move |consent: &_| crate::support::scene::reading(consent) == NOT_READY && message(consent).contains(&text);
+    let says = |text: String| move |consent: &_| reading(consent) == NOT_READY && message(consent).contains(&text);
     let account = format!("HeyGenAccount \"{namespace}/{namespace}\"");
     let told = scene.until_it("ada", "the account", says(format!("{account} does not exist"))).await;
     record(&scene, "DigitalTwinConsent", "account-not-ready", &told);
@@ -104,6 +104,33 @@ async fn a_key_is_never_sent_in_the_clear_unless_that_is_allowed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_account_that_only_consents_name_is_found_once_it_exists_and_missed_once_it_is_gone() {
+    let world = World::without_account("named").await;
+    // An account of the flag that does not exist keeps nobody from working.
+    let scene = Scene::of(world, &["--cluster-accounts=never-made"]).await;
+    let account = json!({ "kind": "ClusterHeyGenAccount", "name": scene.namespace });
+    let missing = format!("ClusterHeyGenAccount \"{}\" does not exist", scene.namespace);
+    let is_missed = |consent: &_| reading(consent) == NOT_READY && message(consent).contains(&missing);
+    scene.ask("ada", json!({ "accountRef": account })).await;
+    scene.until_it("ada", "the account is missed", is_missed).await;
+    scene.cluster_account(every_second()).await;
+    scene.until_told("ada", AWAITING).await;
+
+    let accounts: Api<ClusterHeyGenAccount> = Api::all(scene.client.clone());
+    accounts.delete(&scene.namespace, &DeleteParams::default()).await.unwrap();
+    // It is read every few seconds: whoever comes before that is still served.
+    let asked = std::sync::atomic::AtomicU32::new(0);
+    eventually("a consent misses the account that is gone", || async {
+        let name = format!("late-{}", asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+        scene.ask(&name, json!({ "accountRef": account })).await;
+        let told = scene.until_it(&name, "decided", |consent| [AWAITING, NOT_READY].contains(&reading(consent).as_str())).await;
+        if is_missed(&told) { Ok(()) } else { Err(reading(&told)) }
+    })
+    .await;
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 pub async fn an_account_serves_the_namespaces_that_it_names_or_selects() {
     let world = World::without_account("allowed").await;
     let mut named = every_second();
@@ -132,7 +159,7 @@ pub async fn an_account_serves_the_namespaces_that_it_names_or_selects() {
     // Labels are believed for a minute.
     eventually_within(std::time::Duration::from_secs(120), "the label is noticed", || async {
         let bob = scene.consents().get("bob").await.unwrap();
-        if crate::support::scene::reading(&bob) == AWAITING { Ok(()) } else { Err(crate::support::scene::reading(&bob)) }
+        if reading(&bob) == AWAITING { Ok(()) } else { Err(reading(&bob)) }
     })
     .await;
     scene.end().await;

@@ -1,13 +1,13 @@
 //! Half a minute of 429 over two hundred pending consents.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use heygen_simulator::{FaultAction, FaultRule, MAIN_ACCOUNT};
 use serde_json::json;
 
 use crate::fleet::{create, groups, until_all, until_each_is_looked_at, versions};
 use crate::support::bystander::{bystander, watch_bystander};
-use crate::support::{LONG, World, eventually};
+use crate::support::{LONG, World, eventually, eventually_within};
 
 const CONSENTS: usize = 200;
 const FORCED: usize = 20;
@@ -60,5 +60,33 @@ async fn half_a_minute_of_429_lets_eight_requests_through_changes_nothing_and_pa
     let written: Vec<_> = unforced.filter(|name| after[*name] != before[*name]).collect();
     assert_eq!(written, Vec::<&String>::new());
     assert_eq!(world.simulator.summary().executed, 0);
+    world.end([operator]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_until_a_date_is_kept_to_the_second() {
+    let polling = json!({ "interval": "1s", "minimum": "1s" });
+    let world = World::with_account("dated", json!({ "rateLimit": { "requestsPerMinute": 6000, "burst": 100 }, "polling": polling })).await;
+    let operator = world.operator(&[]).await;
+    let names = groups(&world, "pending-", 1);
+    create(&world, &names).await;
+    until_all(&world, 1, "AwaitingApproval", LONG).await;
+
+    let until = SystemTime::now() + Duration::from_secs(15);
+    let since = world.next_request();
+    world.simulator.add_fault(FaultRule::new(FaultAction::rate_limited_until(until)).account(MAIN_ACCOUNT)).unwrap();
+    let refused = eventually("the throttle is met", || async {
+        world.requests_of(MAIN_ACCOUNT, since).into_iter().find(|met| met.status == Some(429)).ok_or(())
+    })
+    .await;
+    // An HTTP date has no fractions of a second.
+    let pause = until.duration_since(SystemTime::now()).unwrap() - Duration::from_secs(1);
+    world.simulator.clear_faults();
+    let next = eventually_within(LONG, "the pause is over", || async {
+        world.requests_of(MAIN_ACCOUNT, refused.sequence + 1).into_iter().next().ok_or(())
+    })
+    .await;
+    let waited = Duration::from_millis(next.real_ms - refused.real_ms);
+    assert!(waited >= pause && waited < pause + Duration::from_secs(15), "{waited:?} instead of {pause:?}");
     world.end([operator]).await;
 }

@@ -21,7 +21,7 @@ async fn missing_rights_are_named_in_one_line_and_granted_without_a_restart() {
         )
     };
     world.plane.kubectl_ok(&["-n", namespace, "create", "serviceaccount", "operator"]).unwrap();
-    world.plane.apply(&role("get, list")).unwrap();
+    world.plane.apply(&role("list")).unwrap();
     let binding = format!("--serviceaccount={namespace}:operator");
     world.plane.kubectl_ok(&["create", "clusterrolebinding", namespace, &format!("--clusterrole={namespace}"), &binding]).unwrap();
     let kubeconfig = world.plane.service_account_kubeconfig(namespace, "operator").unwrap();
@@ -31,7 +31,8 @@ async fn missing_rights_are_named_in_one_line_and_granted_without_a_restart() {
     let wanted = format!(
         "not yet: rights: RBAC does not let the operator watch digitaltwinconsents in API group \"twinconsent.io\" in namespace \"{namespace}\", \
          watch heygenaccounts in API group \"twinconsent.io\" in namespace \"{namespace}\", \
-         watch clusterheygenaccounts in API group \"twinconsent.io\" in the whole cluster; grant it"
+         get digitaltwinconsents in API group \"twinconsent.io\" in namespace \"{namespace}\", \
+         get clusterheygenaccounts in API group \"twinconsent.io\" in the whole cluster; grant it"
     );
     eventually("/readyz names what is missing", || async {
         match operator.get("/readyz").await {

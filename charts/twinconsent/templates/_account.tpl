@@ -56,7 +56,7 @@ linkLifetime: {{ . }}
 consentPolicy:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- /* An operator for some namespaces looks at an account that no consent names yet only if the account names one of them. */}}
+{{- /* Other namespaces may have an operator of their own, which looks for the Secret in its own namespace. */}}
 {{- $allowed := .Values.account.allowedNamespaces }}
 {{- with default .Values.watch.namespaces .Values.rbac.scopedNamespaces }}
 {{- $allowed = default (dict "names" .) $allowed }}

@@ -85,6 +85,15 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- default .Values.watch.namespaces .Values.rbac.scopedNamespaces | join "," }}
 {{- end }}
 
+{{/* The accounts that an operator for some namespaces looks at before a consent names them. */}}
+{{- define "twinconsent.clusterAccounts" -}}
+{{- $accounts := .Values.watch.clusterAccounts }}
+{{- if include "twinconsent.hasAccount" . }}
+{{- $accounts = prepend $accounts .Values.account.name }}
+{{- end }}
+{{- if include "twinconsent.watchedNamespaces" . }}{{ uniq $accounts | join "," }}{{ end }}
+{{- end }}
+
 {{/* The ConfigMap with root certificates, if there is one. */}}
 {{- define "twinconsent.caBundle.configMap" -}}
 {{- if .Values.caBundle.pem }}

@@ -34,9 +34,16 @@ compare it with what the API server was really asked.
 
 {{/* In the cluster, wherever it watches. */}}
 {{- define "twinconsent.rules.cluster" -}}
+{{ if include "twinconsent.watchedNamespaces" . -}}
+# Those that consents name, and those of `watch.clusterAccounts`.
+- apiGroups: [twinconsent.io]
+  resources: [clusterheygenaccounts]
+  verbs: [get]
+{{- else -}}
 - apiGroups: [twinconsent.io]
   resources: [clusterheygenaccounts]
   verbs: [list, watch]
+{{- end }}
 - apiGroups: [twinconsent.io]
   resources: [clusterheygenaccounts/status]
   verbs: [patch]

@@ -32,9 +32,11 @@ impl Operator {
     /// The same with these variables besides those of the test.
     pub fn start_in(world: &World, kubeconfig: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let namespace = format!("--watch-namespaces={}", world.namespace);
+        let account = format!("--cluster-accounts={}", world.namespace);
         let base_url = format!("--heygen-base-url={}", world.base_url);
         let mut all = vec![
             namespace.as_str(),
+            account.as_str(),
             base_url.as_str(),
             "--allow-insecure-base-url=true",
             "--log-filter=info,twinconsent=debug",

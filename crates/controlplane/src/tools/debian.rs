@@ -4,6 +4,7 @@
 //! Elsewhere apt resolves what the packages need beyond what this machine has, checks the signatures and downloads; all
 //! of its own state is kept in the cache, so that neither the machine's package lists nor root are needed.
 //! A program is then a script that runs the unpacked one with the unpacked libraries.
+//! The scripts of `hack/` unpack what they need with the same `debian.sh`.
 //!
 //! Building runc from its Go module was rejected: it is C in part and links libseccomp, which would have to be
 //! unpacked from the same packages.
@@ -56,10 +57,12 @@ fn run_script(folder: &Path, missing: &[Program]) -> Result<(), ToolsError> {
     let started = Instant::now();
     let log = folder.join("log");
     let log_file = File::create(&log).map_err(ToolsError::io("make", &log))?;
+    // One folder for each choice of packages: which are missing may differ from day to day.
+    let root = folder.join(packages.replace(", ", "+"));
     let status = Command::new("sh")
         .args(["-c", SCRIPT, "debian"])
-        .arg(folder)
-        .args(missing.iter().map(|program| format!("{program}={}", program.debian_package().unwrap_or_default())))
+        .arg(&root)
+        .args(missing.iter().filter_map(|program| program.debian_package()))
         .env("LC_ALL", "C")
         .stdin(Stdio::null())
         .stdout(log_file.try_clone().map_err(ToolsError::io("share", &log))?)
@@ -67,8 +70,27 @@ fn run_script(folder: &Path, missing: &[Program]) -> Result<(), ToolsError> {
         .status()
         .map_err(ToolsError::io("run", Path::new("sh")))?;
     if status.success() {
+        install(&root, folder, missing)?;
         say(&format!("{programs}: done in {} s", started.elapsed().as_secs()));
         return Ok(());
     }
     Err(ToolsError::Package { missing: programs, packages, reason: tail(&log).unwrap_or_else(|error| error.to_string()) })
+}
+
+/// Puts the programs where they are looked for, once each has told its version.
+fn install(root: &Path, folder: &Path, programs: &[Program]) -> Result<(), ToolsError> {
+    let bin = folder.join("bin");
+    fs::create_dir_all(&bin).map_err(ToolsError::io("make the folder", &bin))?;
+    for program in programs {
+        let script = root.join("run").join(program.name());
+        let answer = Command::new(&script).arg("--version").output().map_err(ToolsError::io("run", &script))?;
+        if !answer.status.success() {
+            let reason = format!("{}: {}", answer.status, String::from_utf8_lossy(&answer.stderr).trim());
+            let packages = program.debian_package().unwrap_or_default().to_owned();
+            return Err(ToolsError::Package { missing: program.to_string(), packages, reason });
+        }
+        let path = bin.join(program.name());
+        fs::copy(&script, &path).map_err(ToolsError::io("copy the program to", &path))?;
+    }
+    Ok(())
 }
