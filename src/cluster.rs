@@ -246,13 +246,12 @@ fn asks_the_same(before: &DigitalTwinConsent, after: &DigitalTwinConsent) -> boo
 
 /// What the API server said, in one line.
 ///
-/// The message of a refused write is left out: it may quote the value that was refused, and a status holds a link. So is what a command
-/// printed that was to log in: it may be the credentials.
+/// The message of a refused write is left out: it may quote the value that was refused, and a status holds a link. So are the
+/// arguments of a command that was to log in, and what it printed: either may be credentials.
 pub(crate) fn in_short(error: &kube::Error) -> String {
     match error {
-        kube::Error::Auth(AuthError::AuthExecRun { cmd, out }) => {
-            format!("the kubeconfig's command {cmd:?} could not log in ({})", out.status)
-        }
+        kube::Error::Auth(AuthError::AuthExecRun { out, .. }) => format!("the kubeconfig's command could not log in ({})", out.status),
+        kube::Error::Auth(AuthError::AuthExecParse(_)) => "the kubeconfig's command has logged in and printed no ExecCredential".to_owned(),
         kube::Error::Api(status) if matches!(status.code, 400 | 413 | 422) => format!("{} ({})", status.reason, status.code),
         kube::Error::Api(status) => format!("{} ({}): {}", status.reason, status.code, status.message),
         other => other.to_string(),
@@ -293,6 +292,6 @@ mod tests {
     fn what_a_command_printed_that_was_to_log_in_is_not_told() {
         let out = std::process::Command::new("sh").args(["-c", "echo t0ken; echo pa55 >&2; exit 3"]).output().unwrap();
         let told = in_short(&kube::Error::Auth(AuthError::AuthExecRun { cmd: "login".to_owned(), out: Box::new(out) }));
-        assert_eq!(told, "the kubeconfig's command \"login\" could not log in (exit status: 3)");
+        assert_eq!(told, "the kubeconfig's command could not log in (exit status: 3)");
     }
 }

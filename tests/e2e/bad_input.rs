@@ -2,6 +2,8 @@
 
 use std::process::{Command, Stdio};
 
+use serde_json::json;
+
 #[test]
 fn every_bad_argument_is_one_line_that_names_its_flag() {
     let cases = [
@@ -97,15 +99,26 @@ fn a_proxy_of_the_kubeconfig_that_is_none_of_ours_is_told_without_its_password()
 }
 
 #[test]
-fn what_a_login_command_of_the_kubeconfig_printed_is_not_told_when_it_fails() {
+fn what_a_login_command_of_the_kubeconfig_was_given_and_has_printed_is_not_told() {
     let file = tempfile::NamedTempFile::new().unwrap();
-    let kubeconfig = r#"{"clusters":[{"name":"c","cluster":{"server":"https://127.0.0.1:1"}}],"users":[{"name":"u","user":{"exec":{"apiVersion":"client.authentication.k8s.io/v1","interactiveMode":"Never","command":"sh","args":["-c","echo hg_secret; echo hg_secret >&2; exit 3"]}}}],"contexts":[{"name":"x","context":{"cluster":"c","user":"u"}}],"current-context":"x"}"#;
-    std::fs::write(file.path(), kubeconfig).unwrap();
-    for elected in ["--leader-elect=true", "--leader-elect=false"] {
-        let output = command(&["--listen=127.0.0.1:0", elected]).env("KUBECONFIG", file.path()).output().unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{said}");
-        assert!(said.contains("could not log in (exit status: 3)") && !said.contains("hg_secret"), "{said}");
+    for (script, told) in [
+        ("echo hg_secret; echo hg_secret >&2; exit 3", "could not log in (exit status: 3)"),
+        ("echo '{hg_secret: [hg_secret'", "printed no ExecCredential"),
+    ] {
+        let login = json!({ "apiVersion": "client.authentication.k8s.io/v1", "interactiveMode": "Never", "command": "sh", "args": ["-c", script] });
+        let kubeconfig = json!({
+            "clusters": [{ "name": "c", "cluster": { "server": "https://127.0.0.1:1" } }],
+            "users": [{ "name": "u", "user": { "exec": login } }],
+            "contexts": [{ "name": "x", "context": { "cluster": "c", "user": "u" } }],
+            "current-context": "x",
+        });
+        std::fs::write(file.path(), kubeconfig.to_string()).unwrap();
+        for elected in ["--leader-elect=true", "--leader-elect=false"] {
+            let output = command(&["--listen=127.0.0.1:0", elected]).env("KUBECONFIG", file.path()).output().unwrap();
+            let said = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(1), "{said}");
+            assert!(said.contains(told) && !said.contains("hg_secret"), "{said}");
+        }
     }
 }
 
