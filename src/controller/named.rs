@@ -22,7 +22,7 @@ use crate::context::Context;
 /// How often each is read, and so how late a change of an account may be noticed.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// The pause between two reads of a round: tenants may name as many accounts as they like.
+/// The pause between two reads: tenants may name as many accounts as they like, and a refused key wakes its account many times.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// How long nothing is read after a read has failed.
@@ -61,43 +61,64 @@ pub(super) async fn read(
     }
     let _ = told.send(Event::InitDone).await;
 
-    let mut due = Instant::now();
+    let mut next_round = Instant::now();
+    let mut wanted: VecDeque<String> = VecDeque::new();
     loop {
-        let (name, is_woken) = tokio::select! {
-            biased;
-            woken = woken.recv() => match woken {
-                Some(account) => (account.name, true),
-                None => return,
-            },
-            () = tokio::time::sleep_until(due) => {
-                if round.is_empty() {
+        while let Ok(account) = woken.try_recv() {
+            want(&mut wanted, account.name);
+        }
+        let (name, is_woken) = if let Some(name) = wanted.pop_front() {
+            (name, true)
+        } else if let Some(name) = round.pop_front() {
+            (name, false)
+        } else {
+            tokio::select! {
+                woken = woken.recv() => match woken {
+                    Some(account) => want(&mut wanted, account.name),
+                    None => return,
+                },
+                () = tokio::time::sleep_until(next_round) => {
                     let named: BTreeSet<String> = context.roster.cluster_accounts().into_iter().collect();
                     round = configured.union(&named).cloned().collect();
+                    next_round = Instant::now() + EVERY;
                 }
-                let next = round.pop_front();
-                due = Instant::now() + if round.is_empty() { EVERY } else { PAUSE };
-                let Some(name) = next else { continue };
-                (name, false)
             }
+            continue;
         };
-        let read = match context.cluster.cluster_account(&name).await {
-            Ok(read) => read,
+        match context.cluster.cluster_account(&name).await {
+            Ok(read) => tell(&name, read, is_woken, &mut seen, &told, &context).await,
             Err(error) => {
                 tracing::warn!(account = name, %error, "trying again");
-                round.clear();
-                due = Instant::now() + AFTER_ERROR;
-                continue;
+                if is_woken { &mut wanted } else { &mut round }.push_front(name);
+                tokio::time::sleep(AFTER_ERROR).await;
             }
-        };
-        let exists = read.is_some();
-        if let Some(event) = seen.learn(&name, read, is_woken) {
-            let _ = told.send(event).await;
-        } else if !exists {
-            let key = AccountKey { kind: AccountKind::ClusterHeyGenAccount, namespace: None, name };
-            // The consents wait to hear whether it exists.
-            if context.accounts.forget(&key) {
-                context.wake_consents_of(&key);
-            }
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+fn want(wanted: &mut VecDeque<String>, name: String) {
+    if !wanted.contains(&name) {
+        wanted.push_back(name);
+    }
+}
+
+async fn tell(
+    name: &str,
+    read: Option<ClusterHeyGenAccount>,
+    is_woken: bool,
+    seen: &mut Seen,
+    told: &mpsc::Sender<Event<ClusterHeyGenAccount>>,
+    context: &Context,
+) {
+    let exists = read.is_some();
+    if let Some(event) = seen.learn(name, read, is_woken) {
+        let _ = told.send(event).await;
+    } else if !exists {
+        let key = AccountKey { kind: AccountKind::ClusterHeyGenAccount, namespace: None, name: name.to_owned() };
+        // The consents wait to hear whether it exists.
+        if context.accounts.forget(&key) {
+            context.wake_consents_of(&key);
         }
     }
 }

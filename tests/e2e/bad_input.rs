@@ -105,7 +105,8 @@ fn what_a_login_command_of_the_kubeconfig_was_given_and_has_printed_is_not_told(
         ("echo hg_secret; echo hg_secret >&2; exit 3", "could not log in (exit status: 3)"),
         ("echo '{hg_secret: [hg_secret'", "printed no ExecCredential"),
     ] {
-        let login = json!({ "apiVersion": "client.authentication.k8s.io/v1", "interactiveMode": "Never", "command": "sh", "args": ["-c", script] });
+        let login =
+            json!({ "apiVersion": "client.authentication.k8s.io/v1", "interactiveMode": "Never", "command": "sh", "args": ["-c", script] });
         let kubeconfig = json!({
             "clusters": [{ "name": "c", "cluster": { "server": "https://127.0.0.1:1" } }],
             "users": [{ "name": "u", "user": { "exec": login } }],

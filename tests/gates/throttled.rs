@@ -64,6 +64,7 @@ async fn half_a_minute_of_429_lets_eight_requests_through_changes_nothing_and_pa
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::disallowed_methods, reason = "HeyGen's dates are compared with the real time")]
 async fn a_pause_until_a_date_is_kept_to_the_second() {
     let polling = json!({ "interval": "1s", "minimum": "1s" });
     let world = World::with_account("dated", json!({ "rateLimit": { "requestsPerMinute": 6000, "burst": 100 }, "polling": polling })).await;
