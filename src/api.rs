@@ -30,6 +30,23 @@ pub const REQUESTED_AT: &str = "reconcile.twinconsent.io/requestedAt";
 /// The label of a link Secret that carries the uid of the consent which owns it; a Secret without it is never touched.
 pub const OWNER_UID_LABEL: &str = "twinconsent.io/owner-uid";
 
+/// Whether an object may have this name (an RFC 1123 subdomain), so that it can stand in a path of the API server.
+#[must_use]
+pub fn is_name(text: &str) -> bool {
+    text.len() <= 253 && text.split('.').all(is_part)
+}
+
+/// Whether a namespace may have this name (an RFC 1123 label).
+#[must_use]
+pub fn is_label(text: &str) -> bool {
+    text.len() <= 63 && is_part(text)
+}
+
+fn is_part(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    !text.is_empty() && text.bytes().all(allowed) && !text.starts_with('-') && !text.ends_with('-')
+}
+
 /// The definitions of the three kinds, as applied to a cluster.
 #[must_use]
 pub fn crds() -> Vec<CustomResourceDefinition> {
@@ -58,4 +75,20 @@ fn status_schema(root: Option<&mut JSONSchemaProps>) -> Option<&mut JSONSchemaPr
 /// When a definition cannot be written as YAML, which a test rules out.
 pub fn crd_files() -> Result<Vec<(String, String)>, serde_saphyr::ser::Error> {
     crds().iter().map(|crd| Ok((format!("{}_{}.yaml", GROUP, crd.spec.names.plural), serde_saphyr::to_string(crd)?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_what_kubernetes_takes_for_one_and_never_a_path() {
+        for name in ["a", "a-1.b", "7", &"a".repeat(253)] {
+            assert!(is_name(name), "{name}");
+        }
+        for text in ["", ".", "..", "a/b", "a?b", "a b", "A", "-a", "a-", ".a", "a.", "a..b", "a%2fb", "ä", &"a".repeat(254)] {
+            assert!(!is_name(text), "{text}");
+        }
+        assert!(is_label("a-1") && !is_label("a.b") && is_label(&"a".repeat(63)) && !is_label(&"a".repeat(64)));
+    }
 }

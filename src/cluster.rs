@@ -24,9 +24,9 @@ use serde::de::DeserializeOwned;
 
 use crate::account::reconcile::key_from;
 use crate::account::settings::Settings;
-use crate::api::FIELD_MANAGER;
 use crate::api::account::{AccountStatus, ClusterHeyGenAccount, HeyGenAccount};
 use crate::api::consent::{AccountKind, DigitalTwinConsent};
+use crate::api::{FIELD_MANAGER, is_name};
 use crate::leader::Leadership;
 use crate::metrics::{Kind, Metrics, WriteResult};
 use crate::request::Request;
@@ -185,6 +185,10 @@ impl Cluster {
     /// # Errors
     /// When the API server refuses, does not answer or cannot be reached.
     pub async fn cluster_account(&self, name: &str) -> Result<Option<ClusterHeyGenAccount>, Error> {
+        // A tenant has written it, and it becomes a part of a path.
+        if !is_name(name) {
+            return Ok(None);
+        }
         let api: Api<ClusterHeyGenAccount> = Api::all(self.client.clone());
         within("read the ClusterHeyGenAccount", api.get_opt(name)).await
     }

@@ -10,7 +10,7 @@ use tracing_subscriber::EnvFilter;
 use url::Url;
 
 use super::MOST_CONCURRENCY;
-use crate::api::duration;
+use crate::api::{self, duration};
 use crate::heygen::ExtraRoots;
 
 /// Never repeats the URL: a password may stand in it.
@@ -39,15 +39,16 @@ pub(super) fn ca_bundle(path: &Path, read: io::Result<Vec<u8>>) -> Result<ExtraR
 
 /// An RFC 1123 subdomain, as Kubernetes wants the names of most objects.
 pub(super) fn name(name: String) -> Result<String, String> {
-    let fits = name.len() <= 253 && name.split('.').all(|label| namespace(label.to_owned()).is_ok());
-    if fits { Ok(name) } else { Err(format!("not a name: {name:?} (1 to 253 of a-z, 0-9, - and ., each part up to 63)")) }
+    if api::is_name(&name) {
+        Ok(name)
+    } else {
+        Err(format!("not a name: {name:?} (1 to 253 of a-z, 0-9, - and ., no - or . at either end)"))
+    }
 }
 
 /// An RFC 1123 label, as Kubernetes wants namespaces.
 pub(super) fn namespace(name: String) -> Result<String, String> {
-    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    let fits = (1..=63).contains(&name.len()) && name.bytes().all(allowed) && !name.starts_with('-') && !name.ends_with('-');
-    if fits { Ok(name) } else { Err(format!("not a namespace: {name:?} (1 to 63 of a-z, 0-9 and -, no - at either end)")) }
+    if api::is_label(&name) { Ok(name) } else { Err(format!("not a namespace: {name:?} (1 to 63 of a-z, 0-9 and -, no - at either end)")) }
 }
 
 pub(super) fn namespaces(list: &str) -> Result<BTreeSet<String>, String> {

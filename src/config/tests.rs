@@ -172,7 +172,7 @@ fn without_an_election_there_is_no_lease() {
 
 #[test]
 fn a_lease_must_have_a_name() {
-    let rule = "(1 to 253 of a-z, 0-9, - and ., each part up to 63)";
+    let rule = "(1 to 253 of a-z, 0-9, - and ., no - or . at either end)";
     for name in ["", "A", "a..b", "-a"] {
         assert_eq!(refusal(&[&format!("--lease-name={name}")]), format!("--lease-name: not a name: {name:?} {rule}"));
     }

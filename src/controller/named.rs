@@ -26,7 +26,7 @@ const EVERY: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// How long nothing is read after a read has failed.
-const AFTER_ERROR: Duration = Duration::from_secs(10);
+const AFTER_ERROR: Duration = Duration::from_secs(5);
 
 /// Lets an account be looked for that a consent is the first to name; until then nobody says that it does not exist.
 pub(super) fn expect(account: &AccountKey, context: &Arc<Context>) {
@@ -89,7 +89,7 @@ pub(super) async fn read(
             Ok(read) => tell(&name, read, is_woken, &mut seen, &told, &context).await,
             Err(error) => {
                 tracing::warn!(account = name, %error, "trying again");
-                if is_woken { &mut wanted } else { &mut round }.push_front(name);
+                // It comes round again; the others are not to wait behind it.
                 tokio::time::sleep(AFTER_ERROR).await;
             }
         }
