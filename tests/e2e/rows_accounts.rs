@@ -114,6 +114,12 @@ async fn a_cluster_account_that_only_consents_name_is_found_missed_once_it_is_go
     scene.until_told("ada", AWAITING).await;
     assert_eq!(scene.versions("ada").len(), 2, "created, AwaitingApproval: nobody said that the account is missing");
 
+    for name in ["never-made", "unheard-of"] {
+        scene.ask(name, json!({ "accountRef": { "kind": "ClusterHeyGenAccount", "name": name } })).await;
+        let told = scene.until_told(name, NOT_READY).await;
+        assert!(message(&told).contains(&format!("ClusterHeyGenAccount \"{name}\" does not exist")), "{}", message(&told));
+    }
+
     let accounts: Api<ClusterHeyGenAccount> = Api::all(scene.client.clone());
     accounts.delete(&scene.namespace, &DeleteParams::default()).await.unwrap();
     let missing = format!("ClusterHeyGenAccount \"{}\" does not exist", scene.namespace);
