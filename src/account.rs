@@ -84,7 +84,8 @@ impl Accounts {
         }
     }
 
-    /// Notes that an account object exists, or that it is about to be looked for, before anything is known of it. Returns its desk when that is new.
+    /// Notes that an account object exists, or that it is about to be looked for, before anything is known of it.
+    /// Returns its desk when that is new.
     #[must_use]
     pub fn announce(&self, key: AccountKey) -> Option<Arc<Desk>> {
         match self.registry().accounts.entry(key) {
