@@ -62,24 +62,20 @@ pub(super) async fn read(
     let _ = told.send(Event::InitDone).await;
 
     let mut next_round = Instant::now();
-    let mut wanted: VecDeque<String> = VecDeque::new();
+    let mut agenda = Agenda::default();
     loop {
         while let Ok(account) = woken.try_recv() {
-            want(&mut wanted, account.name);
+            agenda.want(account.name);
         }
-        let (name, is_woken) = if let Some(name) = wanted.pop_front() {
-            (name, true)
-        } else if let Some(name) = round.pop_front() {
-            (name, false)
-        } else {
+        let Some((name, is_woken)) = agenda.next() else {
             tokio::select! {
                 woken = woken.recv() => match woken {
-                    Some(account) => want(&mut wanted, account.name),
+                    Some(account) => agenda.want(account.name),
                     None => return,
                 },
                 () = tokio::time::sleep_until(next_round) => {
                     let named: BTreeSet<String> = context.roster.cluster_accounts().into_iter().collect();
-                    round = configured.union(&named).cloned().collect();
+                    agenda.round = configured.union(&named).cloned().collect();
                     next_round = Instant::now() + EVERY;
                 }
             }
@@ -94,12 +90,6 @@ pub(super) async fn read(
             }
         }
         tokio::time::sleep(PAUSE).await;
-    }
-}
-
-fn want(wanted: &mut VecDeque<String>, name: String) {
-    if !wanted.contains(&name) {
-        wanted.push_back(name);
     }
 }
 
@@ -120,6 +110,27 @@ async fn tell(
         if context.accounts.forget(&key) {
             context.wake_consents_of(&key);
         }
+    }
+}
+
+/// PURE. Who is to be read: first who was woken, once each however often, then the others of the round.
+#[derive(Default)]
+struct Agenda {
+    woken: VecDeque<String>,
+    round: VecDeque<String>,
+}
+
+impl Agenda {
+    fn want(&mut self, name: String) {
+        if !self.woken.contains(&name) {
+            self.woken.push_back(name);
+        }
+    }
+
+    /// The next, and whether it was woken.
+    fn next(&mut self) -> Option<(String, bool)> {
+        let woken = self.woken.pop_front().map(|name| (name, true));
+        woken.or_else(|| self.round.pop_front().map(|name| (name, false)))
     }
 }
 
@@ -155,6 +166,16 @@ mod tests {
         assert!(seen.learn("a", Some(account("1")), false).is_none(), "nothing has changed");
         assert!(matches!(seen.learn("a", Some(account("1")), true), Some(Event::Apply(_))));
         assert!(matches!(seen.learn("a", Some(account("2")), false), Some(Event::Apply(new)) if new.resource_version().unwrap() == "2"));
+    }
+
+    #[test]
+    fn who_is_woken_is_read_before_the_others_and_once_however_often() {
+        let mut agenda = Agenda { round: ["a", "b"].map(str::to_owned).into(), ..Agenda::default() };
+        for name in ["c", "b", "c", "c"] {
+            agenda.want(name.to_owned());
+        }
+        let order: Vec<_> = std::iter::from_fn(|| agenda.next()).collect();
+        assert_eq!(order, [("c", true), ("b", true), ("a", false), ("b", false)].map(|(name, woken)| (name.to_owned(), woken)));
     }
 
     #[test]
