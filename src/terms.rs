@@ -58,7 +58,15 @@ pub struct Cadence {
     pub approved: Duration,
     /// While somebody else has to act.
     pub unknown: Duration,
+    /// How long a consent may stay unverified before it no longer counts as Ready; never below `approved`.
+    pub stale_after: Duration,
 }
+
+/// The most that `polling.approved` can be; an account stored before the API server knew this bound is cut to it.
+const SLOWEST_APPROVED: Duration = Duration::from_secs(24 * 3600);
+
+/// The most that `polling.staleAfter` can be.
+const LONGEST_STALE_AFTER: Duration = Duration::from_secs(720 * 3600);
 
 impl Default for Terms {
     fn default() -> Self {
@@ -82,7 +90,7 @@ impl Policy {
         };
         Self {
             granted: words(spec.and_then(|spec| spec.granted.as_ref()), &["approved", "accepted"]),
-            refused: words(spec.and_then(|spec| spec.refused.as_ref()), &["rejected", "declined"]),
+            refused: words(spec.and_then(|spec| spec.refused.as_ref()), &["rejected", "declined", "denied", "revoked", "withdrawn"]),
             waived: words(spec.and_then(|spec| spec.waived.as_ref()), &[]),
             absent_means_waived: spec.and_then(|spec| spec.absent_means_waived).unwrap_or(false),
         }
@@ -112,11 +120,13 @@ impl Cadence {
     fn new(spec: Option<&Polling>) -> Self {
         let field = |read: fn(&Polling) -> Option<&String>, default| seconds_or(spec.and_then(read).map(String::as_str), default);
         let minimum = field(|spec| spec.minimum.as_ref(), 10);
+        let approved = field(|spec| spec.approved.as_ref(), 6 * 3600).min(SLOWEST_APPROVED);
         Self {
             interval: field(|spec| spec.interval.as_ref(), 60).max(minimum),
             minimum,
-            approved: field(|spec| spec.approved.as_ref(), 6 * 3600),
+            approved,
             unknown: field(|spec| spec.unknown.as_ref(), 600),
+            stale_after: field(|spec| spec.stale_after.as_ref(), 72 * 3600).clamp(approved, LONGEST_STALE_AFTER),
         }
     }
 }
@@ -134,7 +144,9 @@ mod tests {
         let policy = Terms::default().policy;
         assert_eq!(policy.read(Some("Approved")), Meaning::Granted);
         assert_eq!(policy.read(Some("ACCEPTED")), Meaning::Granted);
-        assert_eq!(policy.read(Some("declined")), Meaning::Refused);
+        for refused in ["Rejected", "declined", "DENIED", "revoked", "Withdrawn"] {
+            assert_eq!(policy.read(Some(refused)), Meaning::Refused, "{refused}");
+        }
         assert_eq!(policy.read(Some("Pending")), Meaning::Pending);
         assert_eq!(policy.read(None), Meaning::Absent);
         for unknown in ["granted", "completed", "skipped", "approved!", " approved", ""] {
@@ -155,5 +167,21 @@ mod tests {
             [policy.read(Some("a")), policy.read(Some("b")), policy.read(Some("c"))],
             [Meaning::Granted, Meaning::Waived, Meaning::Refused]
         );
+    }
+
+    #[test]
+    fn a_consent_is_verified_daily_at_least_and_stale_within_a_month_whatever_an_account_says() {
+        let cadence = |approved: Option<&str>, stale_after: Option<&str>| {
+            let polling = Polling { approved: approved.map(Into::into), stale_after: stale_after.map(Into::into), ..Polling::default() };
+            let cadence = Terms::new(None, Some(&polling), None).cadence;
+            (cadence.approved.as_secs() / 3600, cadence.stale_after.as_secs() / 3600)
+        };
+        assert_eq!(cadence(None, None), (6, 72));
+        assert_eq!(cadence(Some("12h"), Some("12h")), (12, 12));
+        assert_eq!(cadence(None, Some("720h")), (6, 720));
+        // What the API server refuses today can have been stored before it did.
+        assert_eq!(cadence(Some("99999h99999h99999h99999h"), None), (24, 72));
+        assert_eq!(cadence(None, Some("99999h99999h99999h99999h")), (6, 720));
+        assert_eq!(cadence(Some("12h"), Some("1s")), (12, 12));
     }
 }

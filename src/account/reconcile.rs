@@ -306,7 +306,8 @@ fn new_status(settings: &Settings, ready: &Ready, now: Timestamp) -> Option<Acco
         last_transition_time: since.unwrap_or_else(|| Time(Timestamp::from_second(now.as_second()).unwrap_or(now))),
         observed_generation: settings.generation,
     };
-    let new = AccountStatus { observed_generation: settings.generation, conditions: vec![condition] };
+    let last_read_time = settings.status.last_read_time.clone();
+    let new = AccountStatus { observed_generation: settings.generation, last_read_time, conditions: vec![condition] };
     (new != settings.status).then_some(new)
 }
 

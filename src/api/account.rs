@@ -2,7 +2,7 @@
 
 #![expect(clippy::duplicated_attributes, reason = "kube takes one printcolumn for each column")]
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector, Time};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -184,7 +184,11 @@ pub struct RateLimit {
 
 /// How often consents are looked at; each at least `1s`.
 #[derive(KubeSchema, Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
-#[x_kube(validation = Rule::new("!has(self.interval) || duration(self.interval) >= (has(self.minimum) ? duration(self.minimum) : duration('10s'))").message("polling.interval must not be below polling.minimum (10s when absent)").field_path(".interval"))]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("!has(self.interval) || duration(self.interval) >= (has(self.minimum) ? duration(self.minimum) : duration('10s'))").message("polling.interval must not be below polling.minimum (10s when absent)").field_path(".interval"),
+    validation = Rule::new("!has(self.staleAfter) || duration(self.staleAfter) >= (has(self.approved) ? duration(self.approved) : duration('6h'))").message("polling.staleAfter must not be below polling.approved (6h when absent)").field_path(".staleAfter"),
+)]
 pub struct Polling {
     /// While a person is awaited: at first this often, more seldom later. Default `60s`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -198,10 +202,13 @@ pub struct Polling {
     #[x_kube(validation = Rule::new("duration(self) >= duration('1s')").message("polling.minimum must be at least 1s"))]
     pub minimum: Option<String>,
 
-    /// After approval, so that a withdrawal is noticed. Default `6h`.
+    /// After approval, so that a withdrawal is noticed. Default `6h`, at most `24h`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32), regex(pattern = r"^([0-9]{1,5}(\.[0-9]{1,3})?(ms|s|m|h)){1,4}$"))]
-    #[x_kube(validation = Rule::new("duration(self) >= duration('1s')").message("polling.approved must be at least 1s"))]
+    #[x_kube(
+        validation = Rule::new("duration(self) >= duration('1s')").message("polling.approved must be at least 1s"),
+        validation = Rule::new("duration(self) <= duration('24h')").message("polling.approved must be at most 24h"),
+    )]
     pub approved: Option<String>,
 
     /// While somebody else has to act, or HeyGen says a word that the policy does not know. Default `10m`.
@@ -209,6 +216,15 @@ pub struct Polling {
     #[schemars(length(max = 32), regex(pattern = r"^([0-9]{1,5}(\.[0-9]{1,3})?(ms|s|m|h)){1,4}$"))]
     #[x_kube(validation = Rule::new("duration(self) >= duration('1s')").message("polling.unknown must be at least 1s"))]
     pub unknown: Option<String>,
+
+    /// How long a consent may stay unverified before it no longer counts as Ready. Default `72h`; at least `approved`, at most `720h`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32), regex(pattern = r"^([0-9]{1,5}(\.[0-9]{1,3})?(ms|s|m|h)){1,4}$"))]
+    #[x_kube(
+        validation = Rule::new("duration(self) >= duration('1s')").message("polling.staleAfter must be at least 1s"),
+        validation = Rule::new("duration(self) <= duration('720h')").message("polling.staleAfter must be at most 720h"),
+    )]
+    pub stale_after: Option<String>,
 }
 
 /// Which of HeyGen's words mean what, whatever their case.
@@ -224,10 +240,10 @@ pub struct ConsentPolicy {
     /// Words that mean: the person has consented. Default `approved`, `accepted`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 16), inner(length(min = 1, max = 64)))]
-    #[x_kube(merge_strategy = ListMerge::Set, validation = Rule::new("self.all(w, !(w.lowerAscii() in ['pending', 'pending_consent', 'processing', 'rejected', 'declined', 'expired', 'failed', 'null']))").message("a word that HeyGen uses for something else cannot mean consent"))]
+    #[x_kube(merge_strategy = ListMerge::Set, validation = Rule::new("self.all(w, !(w.lowerAscii() in ['pending', 'pending_consent', 'processing', 'rejected', 'declined', 'denied', 'revoked', 'withdrawn', 'expired', 'failed', 'null']))").message("a word that HeyGen uses for something else cannot mean consent"))]
     pub granted: Option<Vec<String>>,
 
-    /// Words that mean: the person has refused. Default `rejected`, `declined`.
+    /// Words that mean: the person has refused. Default `rejected`, `declined`, `denied`, `revoked`, `withdrawn`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16), inner(length(min = 1, max = 64)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
@@ -236,7 +252,7 @@ pub struct ConsentPolicy {
     /// Words that mean: no consent is needed by contract. Default none; for accounts with a signed indemnity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16), inner(length(min = 1, max = 64)))]
-    #[x_kube(merge_strategy = ListMerge::Set, validation = Rule::new("self.all(w, !(w.lowerAscii() in ['pending', 'pending_consent', 'processing', 'rejected', 'declined', 'expired', 'failed', 'null']))").message("a word that HeyGen uses for something else cannot mean a waiver"))]
+    #[x_kube(merge_strategy = ListMerge::Set, validation = Rule::new("self.all(w, !(w.lowerAscii() in ['pending', 'pending_consent', 'processing', 'rejected', 'declined', 'denied', 'revoked', 'withdrawn', 'expired', 'failed', 'null']))").message("a word that HeyGen uses for something else cannot mean a waiver"))]
     pub waived: Option<Vec<String>>,
 
     /// Whether a digital twin without any word counts as waived. Default false; for accounts with a signed indemnity.
@@ -266,6 +282,10 @@ pub struct AccountStatus {
     /// The generation of the spec that this status speaks of; -1 until somebody has looked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
+
+    /// When HeyGen last gave a readable answer with this account's key; written at most hourly.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_read_time: Option<Time>,
 
     /// The conditions: Ready.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
