@@ -245,7 +245,7 @@ fn asks_the_same(before: &DigitalTwinConsent, after: &DigitalTwinConsent) -> boo
         && before.spec.group_id == after.spec.group_id
         && before.spec.account_ref == after.spec.account_ref
         && before.spec.link_secret_ref == after.spec.link_secret_ref
-        && Request::of(&before.spec) == Request::of(&after.spec)
+        && Request::of(before) == Request::of(after)
 }
 
 /// What the API server said, in one line.

@@ -341,7 +341,7 @@ impl<'a> View<'a> {
             .as_ref()
             .map_or_else(|| std::borrow::Cow::Owned(DigitalTwinConsentStatus::default()), std::borrow::Cow::Borrowed);
         let remembered = told::remembered(&status);
-        Self { consent, facts, now, request: Request::of(&consent.spec), status, remembered }
+        Self { consent, facts, now, request: Request::of(consent), status, remembered }
     }
 
     fn memory(&self) -> &Memory {

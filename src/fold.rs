@@ -85,7 +85,7 @@ mod tests {
             "observedGeneration": 1, "url": "https://app.heygen.com/consent/1962fe69c0ffee8b7a4d", "linkExpirationTime": "2026-01-02T10:11:12Z",
             "consentStatus": "pending",
             "group": {"name": "Ada Lovelace", "status": "completed", "looksCount": 3, "createdAt": "2025-12-24T08:09:10Z"},
-            "initiation": {"epoch": 0, "idempotencyKey": "v1:44136fa355b3678a1146ad16f7e8649e:0", "requestID": "7c1f5b2e-93a8-4f0f-8d0a-0d5c2f1e7a66"},
+            "initiation": {"epoch": 0, "idempotencyKey": "v2:44136fa355b3678a1146ad16f7e8649e:0", "requestID": "7c1f5b2e-93a8-4f0f-8d0a-0d5c2f1e7a66"},
             "initiationTime": "2026-01-01T10:11:12Z",
             "history": [{"observationTime": "2026-01-01T10:11:12Z", "consentStatus": "pending", "requestEpoch": 0}]
         });

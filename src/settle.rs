@@ -189,7 +189,7 @@ impl<'a> Draft<'a> {
         let meaning = self.terms().policy.read(group.consent_status.as_deref());
         let remembered = told::remembered(&self.old);
         let revoked = told::is_revoked(&self.old);
-        let initiated = told::is_initiated(&self.old, &crate::request::Request::of(&self.consent.spec));
+        let initiated = told::is_initiated(&self.old, &crate::request::Request::of(self.consent));
         let situation = match meaning {
             Meaning::Refused | Meaning::Pending | Meaning::Expired | Meaning::Absent | Meaning::Unknown if revoked => Situation::Revoked,
             Meaning::Refused => Situation::Refused,

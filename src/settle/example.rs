@@ -13,7 +13,15 @@ use crate::request::Request;
 pub fn of(situation: Situation) -> DigitalTwinConsent {
     let then = Timestamp::UNIX_EPOCH;
     let spec = DigitalTwinConsentSpec { group_id: String::new(), ..DigitalTwinConsentSpec::default() };
-    let (word, request) = ("pending", Request::of(&spec));
+    let metadata = ObjectMeta {
+        creation_timestamp: Some(Time(then)),
+        generation: Some(1),
+        resource_version: Some(String::new()),
+        uid: Some(String::new()),
+        ..ObjectMeta::default()
+    };
+    let consent = DigitalTwinConsent { metadata, spec, status: None };
+    let (word, request) = ("pending", Request::of(&consent));
     let mut status = DigitalTwinConsentStatus {
         url: Some("https://".to_owned()),
         link_expiration_time: Some(Time(then)),
@@ -34,14 +42,6 @@ pub fn of(situation: Situation) -> DigitalTwinConsent {
         history: vec![HistoryEntry { observation_time: Time(then), consent_status: Some(word.to_owned()), request_epoch: 0 }],
         ..DigitalTwinConsentStatus::default()
     };
-    let metadata = ObjectMeta {
-        creation_timestamp: Some(Time(then)),
-        generation: Some(1),
-        resource_version: Some(String::new()),
-        uid: Some(String::new()),
-        ..ObjectMeta::default()
-    };
-    let consent = DigitalTwinConsent { metadata, spec, status: None };
     render(&consent, &mut status, situation, None, then);
     DigitalTwinConsent { status: Some(status), ..consent }
 }

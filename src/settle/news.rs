@@ -184,7 +184,7 @@ impl Draft<'_> {
 
     /// The object's group or feature is out of the key's reach; told unless consent was settled before.
     fn not_entitled(&mut self, trouble: &Trouble) {
-        self.hold_request(&Request::of(&self.consent.spec), self.slowly());
+        self.hold_request(&Request::of(self.consent), self.slowly());
         self.take_seen();
         self.note_look();
         let message = trouble.code.map(|code| format!("HeyGen answers `{code}`. {}", Situation::NotEntitled.row().message));
@@ -226,7 +226,7 @@ impl Draft<'_> {
     }
 
     fn tell_unanswered(&mut self) {
-        let key = Request::of(&self.consent.spec).idempotency_key;
+        let key = Request::of(self.consent).idempotency_key;
         let Some(attempt) = self.memory.attempt.as_mut().filter(|attempt| attempt.idempotency_key == key) else { return };
         let Some(since) = attempt.unanswered_since else { return };
         if pace::since(since, self.now) >= UNANSWERED && !attempt.unanswered_told {
@@ -258,7 +258,7 @@ impl Draft<'_> {
                 let Some(answer) = self.memory.answer.take() else { return };
                 self.memory.forget_trouble();
                 self.now = answer.at;
-                self.record(&Request::of(&self.consent.spec), &answer.started, !changed);
+                self.record(&Request::of(self.consent), &answer.started, !changed);
             }
             SecretNews::Conflict => {
                 // Whoever owns the Secret gets no link; ours is replayed by the same key once the name is free.

@@ -36,7 +36,7 @@ pub(super) fn render(
     let message = detail.or(kept_message.map(|ready| ready.message.as_str())).unwrap_or_else(|| plain_message(consent, shown));
     list.push(types::READY, ready(row.ready, spec.ready_when), row.reason, message);
 
-    if told::is_initiated(status, &Request::of(spec)) {
+    if told::is_initiated(status, &Request::of(consent)) {
         list.push(types::INITIATED, "True", "ConsentRequested", "HeyGen was asked for this consent.");
     } else {
         list.push(types::INITIATED, "False", "NotInitiated", "This object has not asked HeyGen, or not for the current request.");

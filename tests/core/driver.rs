@@ -131,7 +131,7 @@ impl World {
     }
 
     pub fn key(&self) -> String {
-        Request::of(&self.object.spec).idempotency_key
+        Request::of(&self.object).idempotency_key
     }
 
     /// Somebody edits the spec: a new generation.
@@ -249,7 +249,7 @@ impl World {
             Call::ReadLooks(_) => News::Answered(call.clone(), self.heygen.read_looks()),
             Call::Initiate(request) => {
                 self.check_promise_one(index);
-                assert_eq!(*request, Request::of(&base.spec));
+                assert_eq!(*request, Request::of(base));
                 News::Answered(call.clone(), self.heygen.post(&request.idempotency_key, self.now))
             }
             Call::CheckLinkSecret if self.secret.unwritable => News::Secret(SecretNews::NotWritable),
@@ -293,8 +293,7 @@ impl World {
             && current.metadata.resource_version != self.object.metadata.resource_version
         {
             let gone = current.metadata.uid != self.object.metadata.uid;
-            let same =
-                base.spec.link_secret_ref == self.object.spec.link_secret_ref && Request::of(&base.spec) == Request::of(&self.object.spec);
+            let same = base.spec.link_secret_ref == self.object.spec.link_secret_ref && Request::of(&base) == Request::of(&self.object);
             if gone || !same || matches!(news, News::Found(_)) {
                 self.note("   (conflict, dropped)".into());
                 self.deliver(index);
