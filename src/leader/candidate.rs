@@ -8,6 +8,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 
 use super::LEASE_DURATION;
 
+/// The longest that another one's Lease is believed to be valid, whatever it says: longer would keep everybody from working for as long
+/// as somebody cared to write.
+const LONGEST: Duration = Duration::from_secs(300);
+
 /// One process that stands for election.
 #[derive(Debug)]
 pub(super) struct Candidate {
@@ -90,9 +94,12 @@ pub(super) fn holder(spec: &LeaseSpec) -> Option<&String> {
     spec.holder_identity.as_ref().filter(|holder| !holder.is_empty())
 }
 
-/// A Lease without a duration is nobody's promise; ours is assumed.
+/// How long a Lease is valid that another one holds: as it says, within bounds.
+///
+/// Never less than ours: a holder may be a replica that believes itself leading until shortly before, whoever has shortened its Lease.
 fn valid_for(spec: &LeaseSpec) -> Duration {
-    spec.lease_duration_seconds.and_then(|seconds| u64::try_from(seconds).ok()).map_or(LEASE_DURATION, Duration::from_secs)
+    let says = spec.lease_duration_seconds.and_then(|seconds| u64::try_from(seconds).ok()).map_or(LEASE_DURATION, Duration::from_secs);
+    says.clamp(LEASE_DURATION, LONGEST)
 }
 
 #[cfg(test)]
@@ -175,9 +182,28 @@ mod tests {
         let held = LeaseSpec { lease_duration_seconds: Some(60), ..held_by("them", 0) };
         let _ = bid(&mut candidate, Some(&held), 100);
         assert_eq!(bid(&mut candidate, Some(&held), 159), Bid::Wait(Duration::from_secs(1)));
-        for odd in [None, Some(-1)] {
-            let held = LeaseSpec { lease_duration_seconds: odd, ..held_by("them", 0) };
-            assert_eq!(bid(&mut Candidate::new("us".to_owned()), Some(&held), 100), Bid::Wait(LEASE_DURATION));
+    }
+
+    #[test]
+    fn whatever_duration_stands_in_anothers_lease_it_is_over_after_a_time_that_makes_sense() {
+        for (stands, valid) in [
+            (None, 15),
+            (Some(i32::MIN), 15),
+            (Some(-1), 15),
+            (Some(0), 15),
+            (Some(1), 15),
+            (Some(14), 15),
+            (Some(299), 299),
+            (Some(300), 300),
+            (Some(301), 300),
+            // 68 years.
+            (Some(i32::MAX), 300),
+        ] {
+            let mut candidate = candidate();
+            let held = LeaseSpec { lease_duration_seconds: stands, ..held_by("them", 0) };
+            assert_eq!(bid(&mut candidate, Some(&held), 100), Bid::Wait(Duration::from_secs(valid)), "{stands:?}");
+            assert_eq!(bid(&mut candidate, Some(&held), 99 + valid), Bid::Wait(Duration::from_secs(1)), "{stands:?}");
+            assert_eq!(written(bid(&mut candidate, Some(&held), 100 + valid)).lease_duration_seconds, Some(15), "{stands:?}");
         }
     }
 
