@@ -26,6 +26,8 @@ pub struct Policy {
     waived: Vec<String>,
     /// Whether a digital twin without any word counts as waived.
     pub absent_means_waived: bool,
+    /// Whether the spec waives where it may not, see [`Terms::for_every_namespace`].
+    pub ignores_waivers: bool,
 }
 
 /// What a word means under a policy.
@@ -80,6 +82,18 @@ impl Terms {
     pub fn new(policy: Option<&ConsentPolicy>, polling: Option<&Polling>, link_lifetime: Option<&str>) -> Self {
         Self { policy: Policy::new(policy), cadence: Cadence::new(polling), link_lifetime: seconds_or(link_lifetime, 24 * 3600) }
     }
+
+    /// The terms of an account that every namespace may name: such an account waives nothing, or whoever may write a consent would
+    /// choose for themselves that nobody is asked.
+    /// The API server refuses an account that would; one that was stored before it did is still read.
+    #[must_use]
+    pub fn for_every_namespace(mut self) -> Self {
+        let policy = &mut self.policy;
+        policy.ignores_waivers = policy.absent_means_waived || !policy.waived.is_empty();
+        policy.absent_means_waived = false;
+        policy.waived.clear();
+        self
+    }
 }
 
 impl Policy {
@@ -93,6 +107,7 @@ impl Policy {
             refused: words(spec.and_then(|spec| spec.refused.as_ref()), &["rejected", "declined", "denied", "revoked", "withdrawn"]),
             waived: words(spec.and_then(|spec| spec.waived.as_ref()), &[]),
             absent_means_waived: spec.and_then(|spec| spec.absent_means_waived).unwrap_or(false),
+            ignores_waivers: false,
         }
     }
 
@@ -167,6 +182,22 @@ mod tests {
             [policy.read(Some("a")), policy.read(Some("b")), policy.read(Some("c"))],
             [Meaning::Granted, Meaning::Waived, Meaning::Refused]
         );
+    }
+
+    #[test]
+    fn what_every_namespace_may_name_waives_nothing_and_says_so() {
+        let policy = |waived: Option<Vec<&str>>, absent_means_waived| {
+            let waived = waived.map(|words| words.into_iter().map(Into::into).collect());
+            let spec = ConsentPolicy { waived, absent_means_waived, granted: None, refused: None };
+            Terms::new(Some(&spec), None, None).for_every_namespace().policy
+        };
+        for waives in [policy(Some(vec!["skipped"]), None), policy(None, Some(true)), policy(Some(vec!["skipped"]), Some(true))] {
+            assert!(waives.ignores_waivers && !waives.absent_means_waived);
+            assert_eq!([Some("skipped"), Some("approved")].map(|word| waives.read(word)), [Meaning::Unknown, Meaning::Granted]);
+        }
+        for plain in [policy(None, None), policy(Some(vec![]), Some(false))] {
+            assert_eq!(plain, Terms::default().policy);
+        }
     }
 
     #[test]

@@ -34,6 +34,9 @@ const LONGEST_PROBE: Duration = Duration::from_secs(600);
 /// A pause shorter than this does not change the account's condition.
 const WORTH_TELLING: Duration = Duration::from_secs(30);
 
+/// What an account that waives for everybody says besides.
+const WAIVERS_IGNORED: &str = " What spec.consentPolicy waives is ignored until spec.allowedNamespaces says for whom.";
+
 /// What the account's reconciler needs.
 #[derive(Debug)]
 pub struct Deps<'a> {
@@ -298,11 +301,12 @@ fn new_status(settings: &Settings, ready: &Ready, now: Timestamp) -> Option<Acco
     let status = if ready.is_true() { "True" } else { "False" };
     let old = settings.status.conditions.iter().find(|condition| condition.type_ == types::READY);
     let since = old.filter(|old| old.status == status).map(|old| old.last_transition_time.clone());
+    let ignored = if settings.terms.policy.ignores_waivers { WAIVERS_IGNORED } else { "" };
     let condition = Condition {
         type_: types::READY.to_owned(),
         status: status.to_owned(),
         reason: ready.reason.to_owned(),
-        message: ready.message.clone(),
+        message: format!("{}{ignored}", ready.message),
         last_transition_time: since.unwrap_or_else(|| Time(Timestamp::from_second(now.as_second()).unwrap_or(now))),
         observed_generation: settings.generation,
     };

@@ -118,6 +118,8 @@ impl AccountObject for ClusterHeyGenAccount {
     fn settings(&self, operator_namespace: &str) -> Settings {
         let key = AccountKey { kind: AccountKind::ClusterHeyGenAccount, namespace: None, name: self.name_any() };
         let spec = &self.spec;
+        let terms = Terms::new(spec.consent_policy.as_ref(), spec.polling.as_ref(), spec.link_lifetime.as_deref());
+        let terms = if spec.allowed_namespaces.is_some() { terms } else { terms.for_every_namespace() };
         let (per_minute, burst) = rate(spec.rate_limit.as_ref());
         Settings {
             key,
@@ -131,7 +133,7 @@ impl AccountObject for ClusterHeyGenAccount {
             per_minute,
             burst,
             base_url: spec.base_url.clone(),
-            terms: Arc::new(Terms::new(spec.consent_policy.as_ref(), spec.polling.as_ref(), spec.link_lifetime.as_deref())),
+            terms: Arc::new(terms),
             allowed: spec.allowed_namespaces.clone(),
             status: self.status.clone().unwrap_or_default(),
         }
@@ -158,6 +160,23 @@ pub fn selects(selector: &LabelSelector, labels: &BTreeMap<String, String>) -> b
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::terms::Meaning;
+
+    #[test]
+    fn a_cluster_account_waives_only_for_the_namespaces_that_it_names() {
+        let meaning = |allowed: serde_json::Value| {
+            let spec = serde_json::json!({
+                "apiKeySecretRef": {"name": "heygen", "key": "apiKey"}, "allowedNamespaces": allowed,
+                "consentPolicy": {"waived": ["skipped"], "absentMeansWaived": true},
+            });
+            let account = ClusterHeyGenAccount::new("indemnified", serde_json::from_value(spec).unwrap());
+            let policy = account.settings("twinconsent-system").terms.policy.clone();
+            (policy.read(Some("skipped")), policy.absent_means_waived, policy.ignores_waivers)
+        };
+        assert_eq!(meaning(serde_json::json!({"names": ["studio"]})), (Meaning::Waived, true, false));
+        assert_eq!(meaning(serde_json::json!({"selector": {}})), (Meaning::Waived, true, false));
+        assert_eq!(meaning(serde_json::Value::Null), (Meaning::Unknown, false, true));
+    }
 
     #[test]
     fn a_selector_selects_as_kubernetes_does() {

@@ -96,6 +96,7 @@ pub struct HeyGenAccountSpec {
     )
 )]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.allowedNamespaces) || !has(self.consentPolicy) || !((has(self.consentPolicy.waived) && size(self.consentPolicy.waived) > 0) || (has(self.consentPolicy.absentMeansWaived) && self.consentPolicy.absentMeansWaived))").message("a consentPolicy that waives needs allowedNamespaces: which namespaces the indemnity covers is not theirs to choose").field_path(".allowedNamespaces"))]
 pub struct ClusterHeyGenAccountSpec {
     /// The Secret that holds the API key, in the operator's own namespace.
     pub api_key_secret_ref: SecretKeyRef,
@@ -136,7 +137,7 @@ pub struct ClusterHeyGenAccountSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent_policy: Option<ConsentPolicy>,
 
-    /// Which namespaces may use this account. Absent: all.
+    /// Which namespaces may use this account. Absent: all; needed when the policy waives.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allowed_namespaces: Option<AllowedNamespaces>,
 }
@@ -249,13 +250,13 @@ pub struct ConsentPolicy {
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub refused: Option<Vec<String>>,
 
-    /// Words that mean: no consent is needed by contract. Default none; for accounts with a signed indemnity.
+    /// Words that mean: no consent is needed by contract. Default none; for accounts with a signed indemnity. Needs `allowedNamespaces`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16), inner(length(min = 1, max = 64)))]
     #[x_kube(merge_strategy = ListMerge::Set, validation = Rule::new("self.all(w, !(w.lowerAscii() in ['pending', 'pending_consent', 'processing', 'rejected', 'declined', 'denied', 'revoked', 'withdrawn', 'expired', 'failed', 'null']))").message("a word that HeyGen uses for something else cannot mean a waiver"))]
     pub waived: Option<Vec<String>>,
 
-    /// Whether a digital twin without any word counts as waived. Default false; for accounts with a signed indemnity.
+    /// Whether a digital twin without any word counts as waived. Default false; for accounts with a signed indemnity. Needs `allowedNamespaces`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub absent_means_waived: Option<bool>,
 }

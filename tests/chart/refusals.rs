@@ -54,6 +54,10 @@ const REFUSED: &[(&[&str], &[&str])] = &[
     (&["account.create=true", "account.apiKey=k", "account.existingSecret.name=s"], &["account.apiKey:", "account.existingSecret.name"]),
     (&["simulator.enabled=true", "account.apiKey=k"], &["simulator.enabled:", "account.apiKey"]),
     (&["simulator.enabled=true", "heygen.baseURL=https://heygen.example.com"], &["simulator.enabled:", "heygen.baseURL"]),
+    (
+        &["account.create=true", "account.existingSecret.name=s", "account.consentPolicy.waived={skipped}"],
+        &["account.consentPolicy:", "account.allowedNamespaces"],
+    ),
     (&["heygen.baseURL=http://heygen.example.com"], &["heygen.baseURL:", "heygen.allowInsecureBaseURL"]),
     (&["watch.namespaces={a}", "watch.clusterAccounts={Gold}"], &["watch/clusterAccounts/0", "pattern"]),
     (&["watch.clusterAccounts={gold}"], &["watch.clusterAccounts:", "rbac.scopedNamespaces"]),

@@ -29,6 +29,7 @@ mod rows_secrets;
 mod rows_waiting;
 mod rows_withdrawn;
 mod smoke;
+mod stored_earlier;
 mod support;
 #[path = "../heygen_wire/tls.rs"]
 mod tls;

@@ -54,6 +54,7 @@ pub async fn a_waiver_by_word_and_one_by_silence_need_no_request() {
     let world = World::without_account("waived").await;
     let mut account = every_second();
     account["consentPolicy"] = json!({ "waived": ["skipped"], "absentMeansWaived": true });
+    account["allowedNamespaces"] = json!({ "names": [world.namespace] });
     world.cluster_account(account).await;
     let account = json!({ "kind": "ClusterHeyGenAccount", "name": world.namespace });
     let scene = Scene::of(world, &[]).await;
