@@ -137,12 +137,18 @@ impl LinkWatch {
         Self { seen, watching }
     }
 
-    /// Waits until so many objects show a link.
+    /// Waits until so many objects show a link. `deadline` is for each of them: it begins anew whenever there is one more.
     pub async fn until_linked(&self, count: usize, deadline: Duration) {
         let linked = |seen: &Seen| seen.values().filter(|shown| shown.links.last().is_some_and(Option::is_some)).count();
         let mut seen = self.seen.clone();
-        let waited = tokio::time::timeout(deadline, seen.wait_for(|seen| linked(seen) >= count)).await.is_ok();
-        assert!(waited, "{} of {count} links within {deadline:?}", linked(&self.seen.borrow()));
+        loop {
+            let now = linked(&seen.borrow_and_update());
+            if now >= count {
+                return;
+            }
+            let moves = tokio::time::timeout(deadline, seen.wait_for(|seen| linked(seen) > now)).await.is_ok();
+            assert!(moves, "standing still at {now} of {count} links for {deadline:?}");
+        }
     }
 
     /// Waits until the object of this name shows a link.

@@ -12,7 +12,9 @@ pub mod operator;
 #[path = "support/scene.rs"]
 pub mod scene;
 
+use std::collections::HashSet;
 use std::fmt::Debug;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -30,11 +32,14 @@ pub use operator::Operator;
 #[allow(unused_imports, reason = "several test binaries include this, and one plays no scenes")]
 pub use scene::Scene;
 
-/// How long anything that must happen may take, on a machine that is busy with other tests.
+/// How long anything that must happen may stand still, on a machine that is busy with other tests.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
-/// How long something may take that concerns hundreds, or that a probe has to find out which may be a minute away.
+/// How long something may stand still that concerns hundreds, or that a probe has to find out which may be a minute away.
 pub const LONG: Duration = Duration::from_secs(120);
+
+/// How many times its deadline something may take that moves on and on.
+const MOST_DEADLINES: u32 = 10;
 
 /// The namespace of the operators and of the cluster accounts' Secrets.
 pub const OPERATOR_NAMESPACE: &str = "twinconsent-system";
@@ -242,24 +247,34 @@ pub fn condition(consent: &DigitalTwinConsent, type_: &str) -> Option<(String, S
     Some((condition.status.clone(), condition.reason.clone()))
 }
 
-/// Tries until it succeeds, for at most [`DEADLINE`], and else tells the last failure.
+/// Tries until it succeeds, as long as it does not stand still for [`DEADLINE`], and else tells the last failure.
 pub async fn eventually<T, E: Debug, F: Future<Output = Result<T, E>>>(what: &str, attempt: impl FnMut() -> F) -> T {
     eventually_within(DEADLINE, what, attempt).await
 }
 
-/// Tries until it succeeds, for at most `deadline`, and else tells the last failure.
+/// Tries until it succeeds, as long as it does not stand still for `deadline`, and else tells the last failure.
+///
+/// A slow machine is no failure: what has failed in a way that was not seen before has moved on, and has its time anew. What goes round in
+/// circles does not move, and what moves for ever without an end has [`MOST_DEADLINES`].
 pub async fn eventually_within<T, E: Debug, F: Future<Output = Result<T, E>>>(
     deadline: Duration,
     what: &str,
     mut attempt: impl FnMut() -> F,
 ) -> T {
-    let began = Instant::now();
+    let (began, mut moved, mut seen) = (Instant::now(), Instant::now(), HashSet::new());
     loop {
-        match attempt().await {
+        let error = match attempt().await {
             Ok(value) => return value,
-            Err(error) if began.elapsed() > deadline => panic!("not within {deadline:?}: {what}; last: {error:?}"),
-            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            Err(error) => format!("{error:?}"),
+        };
+        assert!(moved.elapsed() <= deadline, "standing still for {deadline:?}: {what}; last: {error}");
+        assert!(began.elapsed() <= deadline * MOST_DEADLINES, "no end after {:?}: {what}; last: {error}", began.elapsed());
+        let mut hasher = DefaultHasher::new();
+        error.hash(&mut hasher);
+        if seen.insert(hasher.finish()) {
+            moved = Instant::now();
         }
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
