@@ -1,13 +1,14 @@
 //! The only writer to Kubernetes: status under a precondition, events, the link Secret.
 //!
 //! Every call has a deadline, because a client library may retry for minutes inside one.
-//! A status patch always carries `resourceVersion`: the API server does not check `metadata.uid` in a status patch, so without it a
-//! patch would land on a re-created object of the same name.
+//! A status patch tests what its decision rests on: without that it would land on a re-created object of the same name, or on what
+//! another replica has told since.
 
 pub mod connection;
 pub mod events;
 mod link_secret;
 mod patch;
+mod status;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
-use kube::api::{Patch, PatchParams};
+use kube::api::PatchParams;
 use kube::client::AuthError;
 use kube::core::NamespaceResourceScope;
 use kube::{Api, Client, Resource, ResourceExt as _};
@@ -23,21 +24,16 @@ use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 
 use crate::account::reconcile::key_from;
-use crate::account::settings::Settings;
-use crate::api::account::{AccountStatus, ClusterHeyGenAccount, HeyGenAccount};
-use crate::api::consent::{AccountKind, DigitalTwinConsent};
+use crate::api::account::ClusterHeyGenAccount;
+use crate::api::consent::DigitalTwinConsent;
 use crate::api::{FIELD_MANAGER, is_name};
 use crate::leader::Leadership;
-use crate::metrics::{Kind, Metrics, WriteResult};
-use crate::request::Request;
-use crate::settle::Settled;
-use crate::slim::Slim;
+use crate::metrics::Metrics;
+
+pub use status::{OnConflict, Recorded};
 
 /// How long one call to the API server may take.
 const DEADLINE: Duration = Duration::from_secs(10);
-
-/// How often an outcome is settled again on a newer copy of its object.
-const TRIES: u32 = 5;
 
 /// Kubernetes, as the operator writes to it.
 #[derive(Clone)]
@@ -73,17 +69,6 @@ pub enum Error {
     NotLeading,
 }
 
-/// What became of a status that was to be written.
-#[derive(Debug)]
-pub enum Recorded {
-    /// The object as it is now, and what was settled.
-    Written(Arc<DigitalTwinConsent>, Settled),
-    /// There was nothing to write.
-    Unchanged(Settled),
-    /// The object is gone, or no longer asks what was answered: the outcome is dropped.
-    Dropped,
-}
-
 /// What a Secret holds under a key.
 #[derive(Debug)]
 pub enum SecretKey {
@@ -93,15 +78,6 @@ pub enum SecretKey {
     NoSecret,
     /// The Secret has no such key, or it is empty or not text.
     NoKey,
-}
-
-/// Whether an outcome may be settled again on a newer copy of its object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnConflict {
-    /// It came from outside and stays true as long as the object asks the same.
-    SettleAgain,
-    /// It was found in the old copy: decide anew.
-    GiveUp,
 }
 
 impl Debug for Cluster {
@@ -115,69 +91,6 @@ impl Cluster {
     #[must_use]
     pub fn new(client: Client, metrics: Arc<Metrics>, leadership: Leadership) -> Self {
         Self { client, metrics, leadership }
-    }
-
-    /// Writes what `settle` makes of the object, and of its newer copy if it has changed meanwhile.
-    ///
-    /// # Errors
-    /// When the API server could not be asked, or the object kept changing.
-    pub async fn record(
-        &self,
-        consent: &Arc<DigitalTwinConsent>,
-        on_conflict: OnConflict,
-        settle: impl Fn(&DigitalTwinConsent) -> Settled,
-    ) -> Result<Recorded, Error> {
-        let api = self.consents(consent);
-        let mut current = consent.clone();
-        for _ in 0..TRIES {
-            let settled = settle(&current);
-            let Some(patch) = patch::of_consent(&current, &settled.status) else { return Ok(Recorded::Unchanged(settled)) };
-            self.must_lead()?;
-            let written = within("write the status", api.patch_status(&current.name_any(), &params(), &Patch::Merge(&patch))).await;
-            self.metrics.status_write(Kind::DigitalTwinConsent, label(&written));
-            match written {
-                Ok(Slim(written)) => return Ok(Recorded::Written(Arc::new(written), settled)),
-                Err(error) if error.is(404) => return Ok(Recorded::Dropped),
-                Err(error) if error.is(409) => {}
-                Err(error) => return Err(error),
-            }
-            if on_conflict == OnConflict::GiveUp {
-                return Err(Error::Conflict);
-            }
-            let Some(Slim(newer)) = within("read the object again", api.get_opt(&current.name_any())).await? else {
-                return Ok(Recorded::Dropped);
-            };
-            if !asks_the_same(consent, &newer) {
-                return Ok(Recorded::Dropped);
-            }
-            current = Arc::new(newer);
-        }
-        Err(Error::Conflict)
-    }
-
-    /// Writes an account's status.
-    ///
-    /// # Errors
-    /// When the API server could not be asked. A conflict is not an error: the newer copy is reconciled anyway.
-    pub async fn record_account(&self, settings: &Settings, status: &AccountStatus) -> Result<(), Error> {
-        self.must_lead()?;
-        let patch = patch::of_account(settings, status);
-        let name = &settings.key.name;
-        let written = match (&settings.key.kind, &settings.key.namespace) {
-            (AccountKind::HeyGenAccount, Some(namespace)) => {
-                let api: Api<HeyGenAccount> = Api::namespaced(self.client.clone(), namespace);
-                within("write the account's status", api.patch_status(name, &params(), &Patch::Merge(&patch))).await.map(|_| ())
-            }
-            _ => {
-                let api: Api<ClusterHeyGenAccount> = Api::all(self.client.clone());
-                within("write the account's status", api.patch_status(name, &params(), &Patch::Merge(&patch))).await.map(|_| ())
-            }
-        };
-        self.metrics.status_write(Kind::of(settings.key.kind), label(&written));
-        match written {
-            Err(error) if error.is(404) || error.is(409) => Ok(()),
-            other => other,
-        }
     }
 
     /// Reads a cluster account, if there is one of this name.
@@ -218,10 +131,6 @@ impl Cluster {
         if self.leadership.holds() { Ok(()) } else { Err(Error::NotLeading) }
     }
 
-    fn consents(&self, consent: &DigitalTwinConsent) -> Api<Slim> {
-        self.namespaced(consent)
-    }
-
     fn namespaced<K>(&self, consent: &DigitalTwinConsent) -> Api<K>
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug,
@@ -231,21 +140,22 @@ impl Cluster {
 }
 
 impl Error {
+    /// Whether the API server refuses this object as it is to be, so that trying again soon would hardly help.
+    #[must_use]
+    pub fn is_about_the_object(&self) -> bool {
+        match self {
+            Self::Api { source, .. } => match source.as_ref() {
+                kube::Error::Api(status) => !matches!(status.code, 401 | 408 | 409 | 429 | 502..=504),
+                _ => false,
+            },
+            Self::Deadline { .. } | Self::Conflict | Self::NotLeading => false,
+        }
+    }
+
     /// Whether the API server answered with this HTTP status.
     fn is(&self, code: u16) -> bool {
         matches!(self, Self::Api { source, .. } if matches!(source.as_ref(), kube::Error::Api(status) if status.code == code))
     }
-}
-
-/// Whether an outcome for `before` is an outcome for `after`: the same object, which asks the same.
-///
-/// `suspend` may differ: an answer in hand is recorded.
-fn asks_the_same(before: &DigitalTwinConsent, after: &DigitalTwinConsent) -> bool {
-    before.metadata.uid == after.metadata.uid
-        && before.spec.group_id == after.spec.group_id
-        && before.spec.account_ref == after.spec.account_ref
-        && before.spec.link_secret_ref == after.spec.link_secret_ref
-        && Request::of(before) == Request::of(after)
 }
 
 /// What the API server said, in one line.
@@ -264,15 +174,6 @@ pub(crate) fn in_short(error: &kube::Error) -> String {
 
 fn params() -> PatchParams {
     PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() }
-}
-
-fn label<T>(result: &Result<T, Error>) -> WriteResult {
-    match result {
-        Ok(_) => WriteResult::Written,
-        Err(error) if error.is(409) => WriteResult::Conflict,
-        Err(error) if error.is(404) => WriteResult::Dropped,
-        Err(_) => WriteResult::Failed,
-    }
 }
 
 async fn within<T>(action: &'static str, call: impl Future<Output = kube::Result<T>>) -> Result<T, Error> {

@@ -199,6 +199,8 @@ pub enum Finding {
     WaivedByAbsence,
     /// Only time has passed, or a part of the spec has changed that asks for no look.
     Refresh,
+    /// What HeyGen answered to the consent request.
+    Answered,
 }
 
 /// What a request waits for.
@@ -222,12 +224,17 @@ pub fn decide(consent: &DigitalTwinConsent, facts: &Facts, now: Timestamp) -> St
     if consent.metadata.deletion_timestamp.is_some() {
         return Step::Rest(Rest::default());
     }
-    let view = View::of(consent, facts, now);
-    if let Some(answer) = &facts.memory.answer
-        && answer.idempotency_key == view.request.idempotency_key
+    if let Some(unwritten) = &facts.memory.unwritten
+        && unwritten.holds(consent, now)
     {
+        // Whatever is found could not be told.
+        return Step::Rest(Rest::until([unwritten.not_before]));
+    }
+    let view = View::of(consent, facts, now);
+    if let Some(answer) = facts.memory.answer.as_deref().filter(|answer| answer.request == view.request) {
         // An answer in hand is recorded whatever has happened to the object since: it is the only copy of the link.
         return match facts.memory.retry_at {
+            _ if !answer.wants_secret(consent) => Step::Tell(Finding::Answered, Then::Decide),
             Some(retry_at) if retry_at > now => Step::Rest(Rest::until([retry_at])),
             _ => Step::Call(Call::WriteLinkSecret),
         };
@@ -235,13 +242,8 @@ pub fn decide(consent: &DigitalTwinConsent, facts: &Facts, now: Timestamp) -> St
     if consent.spec.suspend.unwrap_or(false) {
         return Step::Tell(Finding::Suspended, Then::Rest(Rest::default()));
     }
-    // Whom the account serves is not known yet, and so not whose the group is.
-    if matches!(facts.account, AccountFact::Resolving) {
-        return Step::Rest(Rest::default());
-    }
     if facts.ownership == Ownership::Other {
-        // The labels of the owner's namespace are not watched: look at them again from time to time.
-        return Step::Tell(Finding::Duplicate, Then::Rest(Rest::until([pace::add(now, pace::SLOWEST_PENDING)])));
+        return Step::Tell(Finding::Duplicate, Then::Rest(Rest::default()));
     }
     let terms = match &facts.account {
         AccountFact::Resolving => return Step::Rest(Rest::default()),

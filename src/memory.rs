@@ -3,9 +3,16 @@
 //! Everything that must survive a restart stands in the status; what is here may be lost at any time and costs at most a few
 //! requests more. That is why it is never written down: an idle object costs no write.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
-use crate::outcome::{Class, Group, LooksPage, Started};
+use crate::api::REQUESTED_AT;
+use crate::api::consent::DigitalTwinConsent;
+use crate::link::Link;
+use crate::outcome::{Class, Group, LooksPage, Outcome};
+use crate::pace;
+use crate::request::Request;
 
 /// What this process remembers of one object.
 #[derive(Debug, Clone, Default)]
@@ -30,8 +37,10 @@ pub struct Memory {
     pub withdrawn_since: Option<Timestamp>,
     /// What is remembered of the last request that was sent; a request with another key owes nothing to it.
     pub attempt: Option<Box<Attempt>>,
-    /// An accepted consent request whose link has yet to reach its Secret.
+    /// What HeyGen answered to a consent request, until that is recorded.
     pub answer: Option<Box<Answer>>,
+    /// A status that could not be written.
+    pub unwritten: Option<Box<Unwritten>>,
     /// Whether the link Secret was found to be ours to write, for what was `seen`.
     pub link_secret_free: bool,
 }
@@ -69,15 +78,85 @@ pub struct Attempt {
     pub refused: Option<(Class, u32)>,
 }
 
-/// An accepted consent request.
+/// What HeyGen answered to a consent request.
+///
+/// It is remembered before anything is written, so that no write that fails ever makes the request be sent again.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    /// When it was accepted.
+    /// When it came.
     pub at: Timestamp,
-    /// The key it was sent with.
-    pub idempotency_key: String,
-    /// What HeyGen answered.
-    pub started: Started,
+    /// What it answers.
+    pub request: Request,
+    /// What it says.
+    pub outcome: Outcome,
+    /// Whether its link stands in the link Secret; `Some(true)`: another one, or none, stood there before.
+    pub in_secret: Option<bool>,
+}
+
+impl Answer {
+    /// The link, if HeyGen gave one.
+    #[must_use]
+    pub fn link(&self) -> Option<&Link> {
+        match &self.outcome {
+            Outcome::Initiated(started) => started.link.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Whether its link has yet to reach the link Secret.
+    #[must_use]
+    pub fn wants_secret(&self, consent: &DigitalTwinConsent) -> bool {
+        consent.spec.link_secret_ref.is_some() && self.link().is_some() && self.in_secret.is_none()
+    }
+}
+
+/// A status that could not be written, and when that is tried again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unwritten {
+    /// How often in a row it failed.
+    pub failures: u32,
+    /// Not again before this time, as long as the object asks the same.
+    pub not_before: Timestamp,
+    generation: Option<i64>,
+    requested_at: Option<String>,
+}
+
+/// The longest pause after statuses in a row that could not be written.
+pub const LONGEST_UNWRITTEN: Duration = Duration::from_secs(3600);
+
+/// The failure at which it is told that the status of an object cannot be written: a quarter of a minute after the first.
+const TOLD_AT: u32 = 5;
+
+impl Unwritten {
+    /// One failure more than `before`, to write a status for `consent`. The pause doubles from 1 s to `longest`.
+    #[must_use]
+    pub fn after(before: Option<&Self>, consent: &DigitalTwinConsent, longest: Duration, now: Timestamp) -> Self {
+        let metadata = &consent.metadata;
+        // A failure of long ago says nothing about this one.
+        let in_a_row = before.filter(|before| now < pace::add(before.not_before, LONGEST_UNWRITTEN));
+        let failures = in_a_row.map_or(0, |before| before.failures).saturating_add(1);
+        let doubled = Duration::from_secs(1).saturating_mul(1 << (failures - 1).min(16));
+        let share = pace::share(metadata.uid.as_deref().unwrap_or_default(), failures);
+        let pause = doubled.min(longest).mul_f64(1.0 - share / 4.0);
+        let requested_at = requested_at(consent).cloned();
+        Self { failures, not_before: pace::add(now, pause), generation: metadata.generation, requested_at }
+    }
+
+    /// Whether nothing is to be tried for `consent` yet: it still asks what it asked then, and it is too early.
+    #[must_use]
+    pub fn holds(&self, consent: &DigitalTwinConsent, now: Timestamp) -> bool {
+        self.not_before > now && self.generation == consent.metadata.generation && self.requested_at.as_ref() == requested_at(consent)
+    }
+
+    /// Whether this failure is to be reported: not a short trouble, and then whenever the pause has become as long as it gets.
+    #[must_use]
+    pub fn is_worth_telling(&self) -> bool {
+        self.failures == TOLD_AT || (self.failures > TOLD_AT && 1 << (self.failures - 1).min(16) >= LONGEST_UNWRITTEN.as_secs())
+    }
+}
+
+fn requested_at(consent: &DigitalTwinConsent) -> Option<&String> {
+    consent.metadata.annotations.as_ref()?.get(REQUESTED_AT)
 }
 
 impl Memory {
@@ -97,13 +176,7 @@ impl Memory {
     /// Whether the time of the last look is all there is.
     #[must_use]
     pub fn is_only_a_time(&self) -> bool {
-        self.is_quiet() && self.attempt.is_none() && self.failures == 0 && !self.link_secret_free
-    }
-
-    /// Whether HeyGen may have executed a request of which nothing was recorded yet.
-    #[must_use]
-    pub fn may_have_asked(&self) -> bool {
-        self.answer.is_some() || self.attempt.as_ref().is_some_and(|attempt| attempt.unanswered_since.is_some())
+        self.is_quiet() && self.attempt.is_none() && self.unwritten.is_none() && self.failures == 0 && !self.link_secret_free
     }
 
     /// Forgets what belongs to the last look, after it was acted on.

@@ -81,6 +81,7 @@ pub struct Metrics {
     revocations: Counter,
     null_after_grant: Counter,
     dropped_events: Counter,
+    unwritten_statuses: Counter,
     leader: Gauge,
 }
 
@@ -102,6 +103,7 @@ impl Metrics {
             revocations: Counter::default(),
             null_after_grant: Counter::default(),
             dropped_events: Counter::default(),
+            unwritten_statuses: Counter::default(),
             leader: Gauge::default(),
         };
         metrics.register();
@@ -160,6 +162,11 @@ impl Metrics {
         self.dropped_events.inc();
     }
 
+    /// Counts one object whose status could not be written for long; again every hour while that lasts.
+    pub fn unwritten_status(&self) {
+        self.unwritten_statuses.inc();
+    }
+
     /// Notes whether this process leads.
     pub fn leads(&self, leads: bool) {
         self.leader.set(leads.into());
@@ -203,6 +210,12 @@ impl Metrics {
         registry.register("null_after_grant", "Looks at an approved group without a word of consent", self.null_after_grant.clone());
 
         registry.register("dropped_events", "Kubernetes events that were not written because too many waited", self.dropped_events.clone());
+
+        registry.register(
+            "unwritten_statuses",
+            "Objects whose status could not be written several times in a row, again every hour while that lasts",
+            self.unwritten_statuses.clone(),
+        );
 
         registry.register("leader", "1 if this process leads its replicas, or needs no election; else 0", self.leader.clone());
 
@@ -307,6 +320,7 @@ mod tests {
         metrics.revocation();
         metrics.null_after_grant();
         metrics.event_dropped();
+        metrics.unwritten_status();
         metrics.leads(true);
         let page = metrics.encode();
         for line in [
@@ -323,6 +337,7 @@ mod tests {
             "twinconsent_revocations_total 1",
             "twinconsent_null_after_grant_total 1",
             "twinconsent_dropped_events_total 1",
+            "twinconsent_unwritten_statuses_total 1",
             "twinconsent_leader 1",
             concat!("twinconsent_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
             "# EOF",

@@ -15,8 +15,8 @@ use crate::clock;
 use crate::cluster::events::Report;
 use crate::cluster::{self, OnConflict, Recorded};
 use crate::context::Context;
-use crate::decide::{self, AccountFact, Call, Facts, Rest, Step, Then};
-use crate::memory::{Answer, Memory};
+use crate::decide::{self, AccountFact, Call, Facts, Finding, Rest, Step, Then};
+use crate::memory::{Answer, LONGEST_UNWRITTEN, Memory, Unwritten};
 use crate::outcome::{Class, Outcome, Trouble};
 use crate::pace;
 use crate::roster;
@@ -29,6 +29,11 @@ const MOST_STEPS: u32 = 64;
 
 /// How soon an object is decided anew whose copy was too old to write.
 const AFTER_CONFLICT: Duration = Duration::from_millis(500);
+
+/// The longest pause between two tries to write a status when that fails for reasons that are not the object's own.
+const LONGEST_WHILE_UNREACHABLE: Duration = Duration::from_secs(30);
+
+const STATUS_NOT_WRITTEN: &str = "The status of this object cannot be written: Kubernetes refuses it, or has no room for it. It is tried again with growing pauses; what HeyGen has answered is kept until the operator ends. See the operator's log.";
 
 /// Brings one consent a few steps further.
 ///
@@ -66,7 +71,6 @@ pub async fn reconcile(consent: DigitalTwinConsent, context: &Context) -> Result
             }
             // Asked again: what was observed may have taken its time.
             Step::Call(_) if !context.may_act() => return Ok(()),
-            Step::Call(Call::Initiate(_)) if !roster::uid(&consent).is_some_and(|uid| context.roster.begin_to_ask(uid)) => {}
             Step::Call(call) => {
                 let news = act(&consent, &facts.memory, call, usable.as_deref(), context).await;
                 let Some(newer) = record(&consent, &facts, &news, clock::now(), context).await? else { return Ok(()) };
@@ -75,7 +79,7 @@ pub async fn reconcile(consent: DigitalTwinConsent, context: &Context) -> Result
         }
     }
     tracing::error!("an object took too many steps at once");
-    again_after(&consent, pace::LONGEST_BACKOFF, context);
+    again_at(&consent, pace::add(clock::now(), pace::LONGEST_BACKOFF), context);
     Ok(())
 }
 
@@ -88,13 +92,14 @@ struct Observed {
 
 /// `None` while the copy at hand is older than our own last write.
 async fn observe(consent: &DigitalTwinConsent, context: &Context) -> Result<Option<Observed>, cluster::Error> {
+    let Some(standing) = context.roster.standing(consent).filter(|standing| !standing.is_stale) else { return Ok(None) };
     let key = AccountKey::of(consent);
     let (mut account, usable) = context.accounts.fact(&key);
-    if context.serves(&key, consent).await? == Some(false) && usable.is_some() {
+    if let Some(usable) = &usable
+        && !context.serves(usable, consent).await?
+    {
         account = AccountFact::NotAllowed(settings::refusal(&key, consent));
     }
-    // Last: nothing is waited for between this and what follows from it.
-    let Some(standing) = context.roster.standing(consent).filter(|standing| !standing.is_stale) else { return Ok(None) };
     let desk = context.accounts.desk(&key);
     let mut memory = standing.memory;
     // Looks of the sweep that showed nothing new were told to nobody.
@@ -170,7 +175,7 @@ async fn act(consent: &DigitalTwinConsent, memory: &Memory, call: Call, usable: 
 /// Writes the link of an answer into the consent's Secret or, without an answer, sees whether the Secret is free.
 async fn act_on_secret(consent: &DigitalTwinConsent, answer: Option<&Answer>, context: &Context) -> SecretNews {
     let Some(secret) = &consent.spec.link_secret_ref else { return SecretNews::NotWritable };
-    match answer.and_then(|answer| answer.started.link.as_ref()) {
+    match answer.and_then(Answer::link) {
         Some(link) => context.cluster.write_link_secret(consent, &secret.name, link).await,
         None => context.cluster.check_link_secret(consent, &secret.name).await,
     }
@@ -184,16 +189,30 @@ async fn record(
     now: Timestamp,
     context: &Context,
 ) -> Result<Option<Arc<DigitalTwinConsent>>, cluster::Error> {
-    let on_conflict = if matches!(news, News::Found(_)) { OnConflict::GiveUp } else { OnConflict::SettleAgain };
-    let recorded = context.cluster.record(consent, on_conflict, |current| settle(current, facts, news, now)).await?;
-    let (newer, settled, written) = match recorded {
-        Recorded::Written(newer, settled) => (newer, settled, true),
-        Recorded::Unchanged(settled) => (consent.clone(), settled, false),
-        Recorded::Dropped => return Ok(None),
+    let on_conflict = match news {
+        News::Found(Finding::Answered) => OnConflict::SettleAgain,
+        News::Found(_) => OnConflict::GiveUp,
+        News::Answered(..) | News::Secret(_) => OnConflict::SettleAgain,
     };
-    let Settled { status: _, memory, notices } = settled;
+    let recorded = context.cluster.record(consent, on_conflict, |current| settle(current, facts, news, now)).await;
+    let (newer, settled, written) = match recorded {
+        Ok(Recorded::Written(newer, settled)) => (newer, settled, true),
+        Ok(Recorded::Unchanged(settled)) => (consent.clone(), settled, false),
+        Ok(Recorded::Dropped) => return Ok(None),
+        Err(error) => {
+            // Whatever was found in a copy that is too old is found anew.
+            if !matches!((&error, on_conflict), (cluster::Error::Conflict, OnConflict::GiveUp) | (cluster::Error::NotLeading, _)) {
+                not_written(consent, &facts.memory, &error, context);
+            }
+            return Err(error);
+        }
+    };
+    let Settled { status: _, mut memory, notices } = settled;
+    if written {
+        memory.unwritten = None;
+    }
     let asked_at = matches!(news, News::Answered(..)).then_some(now);
-    context.wake_consents(context.roster.remember(&newer, memory, written, asked_at));
+    context.roster.remember(&newer, memory, written, asked_at);
     for notice in notices {
         match notice {
             Notice::Event { warning, reason, note } => {
@@ -208,17 +227,32 @@ async fn record(
     Ok(Some(newer))
 }
 
-/// Lets an object be decided anew after an error: soon when only its copy was too old, later when Kubernetes is in trouble.
-pub fn after_error(consent: &DigitalTwinConsent, error: &cluster::Error, context: &Context) {
-    let pause = match error {
-        cluster::Error::Conflict => AFTER_CONFLICT,
-        _ => pace::backoff(3, consent.metadata.uid.as_deref().unwrap_or_default()),
-    };
-    again_after(consent, pause, context);
+/// Remembers that a status could not be written, so that it is tried again with growing pauses.
+fn not_written(consent: &DigitalTwinConsent, memory: &Memory, error: &cluster::Error, context: &Context) {
+    let longest = if error.is_about_the_object() { LONGEST_UNWRITTEN } else { LONGEST_WHILE_UNREACHABLE };
+    let unwritten = Unwritten::after(memory.unwritten.as_deref(), consent, longest, clock::now());
+    if unwritten.is_worth_telling() {
+        context.metrics.unwritten_status();
+        context.events.report(consent, Report { warning: true, reason: "StatusNotWritten", note: STATUS_NOT_WRITTEN });
+    }
+    let memory = Memory { unwritten: Some(Box::new(unwritten)), ..memory.clone() };
+    context.roster.remember(consent, memory, false, None);
 }
 
-fn again_after(consent: &DigitalTwinConsent, pause: Duration, context: &Context) {
+/// Lets an object be decided anew after an error: soon when only its copy was too old, later when Kubernetes is in trouble.
+pub fn after_error(consent: &DigitalTwinConsent, error: &cluster::Error, context: &Context) {
+    let uid = consent.metadata.uid.as_deref().unwrap_or_default();
+    let now = clock::now();
+    let at = match (error, context.roster.unwritten_until(consent)) {
+        (_, Some(not_before)) if not_before > now => not_before,
+        (cluster::Error::Conflict, _) => pace::add(now, AFTER_CONFLICT),
+        _ => pace::add(now, pace::backoff(3, uid)),
+    };
+    again_at(consent, at, context);
+}
+
+fn again_at(consent: &DigitalTwinConsent, at: Timestamp, context: &Context) {
     if let Some(uid) = roster::uid(consent) {
-        context.roster.set_alarm(uid, Some(pace::add(clock::now(), pause)));
+        context.roster.set_alarm(uid, Some(at));
     }
 }

@@ -159,6 +159,7 @@ impl<'a> Draft<'a> {
                 let waits_already = remembered == Some(Situation::Initiating) && *wait == Wait::Turn;
                 self.render(Situation::Initiating, (!waits_already).then(|| wait_message(*wait)));
             }
+            Finding::Answered => self.told_answer(),
             Finding::Refresh => self.render(remembered.unwrap_or(Situation::Initiating), None),
             Finding::Seen => self.seen(),
             Finding::Revoked => {

@@ -78,7 +78,7 @@ pub struct Settings {
     /// What counts as consent, how often to look, how long a link lives.
     pub terms: Arc<Terms>,
     /// Which namespaces may use it; `None`: all.
-    pub allowed: Option<Arc<AllowedNamespaces>>,
+    pub allowed: Option<AllowedNamespaces>,
     /// The status as it was.
     pub status: AccountStatus,
 }
@@ -134,7 +134,7 @@ impl AccountObject for ClusterHeyGenAccount {
             burst,
             base_url: spec.base_url.clone(),
             terms: Arc::new(terms),
-            allowed: spec.allowed_namespaces.clone().map(Arc::new),
+            allowed: spec.allowed_namespaces.clone(),
             status: self.status.clone().unwrap_or_default(),
         }
     }

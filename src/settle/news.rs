@@ -41,8 +41,11 @@ impl Draft<'_> {
         match (call, outcome) {
             (Call::Look, Outcome::Looked(group)) => self.looked(group),
             (Call::ReadLooks(_), Outcome::LooksRead(page)) => self.looks_read(page),
-            (Call::Initiate(request), Outcome::Initiated(started)) => self.accepted(request, started),
-            (Call::Initiate(request), Outcome::Trouble(trouble)) => self.request_failed(request, trouble),
+            (Call::Initiate(request), Outcome::Initiated(_) | Outcome::Trouble(_)) => {
+                let answer = Answer { at: self.now, request: request.clone(), outcome: outcome.clone(), in_secret: None };
+                self.memory.forget_trouble();
+                self.memory.answer = Some(Box::new(answer));
+            }
             (_, Outcome::Trouble(trouble)) => self.look_failed(trouble),
             // An outcome of another call: the client never gives one.
             _ => self.look_failed(&Trouble::of(Class::Unreadable)),
@@ -61,6 +64,8 @@ impl Draft<'_> {
         if is_forced(self.consent) {
             self.memory.attempt = None;
         }
+        // What was answered to another request than the one that is asked for now is nobody's.
+        self.memory.answer.take_if(|answer| answer.request != Request::of(self.consent));
         self.memory.looks = None;
         self.memory.link_secret_free = false;
         self.memory.seen = Some(Box::new(Seen { at: self.now, group: Some(group.clone()) }));
@@ -240,25 +245,30 @@ impl Draft<'_> {
         }
     }
 
-    fn accepted(&mut self, request: &Request, started: &Started) {
-        self.memory.forget_trouble();
-        if self.consent.spec.link_secret_ref.is_some() && started.link.is_some() {
-            let answer = Answer { at: self.now, idempotency_key: request.idempotency_key.clone(), started: started.clone() };
-            self.memory.answer = Some(Box::new(answer));
-            return;
+    /// Tells what HeyGen answered to the consent request.
+    pub(super) fn told_answer(&mut self) {
+        let Some(answer) = self.memory.answer.take() else { return };
+        self.now = answer.at;
+        match &answer.outcome {
+            Outcome::Initiated(started) => {
+                let in_status = || started.link.as_ref().map(Link::expose) == self.old.url.as_deref();
+                let same_link = answer.in_secret.map_or_else(in_status, |changed| !changed);
+                self.record(&answer.request, started, same_link);
+            }
+            Outcome::Trouble(trouble) => self.request_failed(&answer.request, trouble),
+            // The client never answers a request with anything else.
+            _ => {}
         }
-        let same_link = started.link.as_ref().map(Link::expose) == self.old.url.as_deref();
-        self.record(request, started, same_link);
     }
 
     pub(super) fn secret(&mut self, news: SecretNews) {
         match news {
             SecretNews::Free => self.memory.link_secret_free = true,
             SecretNews::Written { changed } => {
-                let Some(answer) = self.memory.answer.take() else { return };
                 self.memory.forget_trouble();
-                self.now = answer.at;
-                self.record(&Request::of(self.consent), &answer.started, !changed);
+                if let Some(answer) = &mut self.memory.answer {
+                    answer.in_secret = Some(changed);
+                }
             }
             SecretNews::Conflict => {
                 // Whoever owns the Secret gets no link; ours is replayed by the same key once the name is free.

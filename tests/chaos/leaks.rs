@@ -95,7 +95,10 @@ fn nothing_that_carries_a_key_or_a_link_prints_it() {
     let (key, url) = ("hg_secret_key", "https://app.heygen.com/consent/token-of-the-link");
     let link = Link::new(url);
     let started = Started { link: Some(link.clone()), group: None, request_id: None };
-    let answer = Answer { at: jiff::Timestamp::UNIX_EPOCH, idempotency_key: "v1:0:0".to_owned(), started: started.clone() };
+    let consent = twinconsent::api::consent::DigitalTwinConsent::new("ada", Default::default());
+    let request = twinconsent::request::Request::of(&consent);
+    let outcome = twinconsent::outcome::Outcome::Initiated(started.clone());
+    let answer = Answer { at: jiff::Timestamp::UNIX_EPOCH, request, outcome, in_secret: None };
     let credentials = Credentials {
         base_url: "https://api.heygen.com".parse().unwrap(),
         auth: AuthScheme::ApiKey,

@@ -51,11 +51,10 @@ async fn labels_edited_meanwhile_cost_no_link_and_no_second_request() {
         _ = editing => {}
     }
     let took = began.elapsed();
-    println!(
-        "{} labels edited in {took:.1?}; conflicts: {}",
-        edits.load(Ordering::Relaxed),
-        operator.counter("twinconsent_status_writes", "conflict").await
-    );
+    let conflicts = operator.counter("twinconsent_status_writes", "conflict").await;
+    println!("{} labels edited in {took:.1?}; conflicts: {conflicts}", edits.load(Ordering::Relaxed));
+    // The API server itself tries a patch five times when the object changes under it, and rarely gives up.
+    assert!(conflicts <= 10.0, "{conflicts} writes failed because of labels");
     assert!(edits.load(Ordering::Relaxed) >= 100, "hardly anything was edited: this proves nothing");
     assert_one_link_each(&world, &names).await;
     assert_eq!(watch.replaced(), Vec::<String>::new());

@@ -8,8 +8,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use twinconsent::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus};
-use twinconsent::decide::{self, AccountFact, Call, Facts, Ownership, Rest, Step, Then, decide};
-use twinconsent::memory::Memory;
+use twinconsent::decide::{self, AccountFact, Call, Facts, Finding, Ownership, Rest, Step, Then, decide};
+use twinconsent::memory::{LONGEST_UNWRITTEN, Memory, Unwritten};
 use twinconsent::outcome::{Group, Outcome};
 use twinconsent::pace;
 use twinconsent::request::Request;
@@ -30,6 +30,8 @@ pub struct Replica {
     pub turn: Option<Timestamp>,
     /// The version of its own last write.
     pub written: u64,
+    /// The key of the request that HeyGen has accepted from it last.
+    pub accepted: Option<String>,
     /// What it last saw at HeyGen, and when.
     pub last_look: Option<(Timestamp, Group)>,
     /// Since when every look of its own that told a word takes an approval back.
@@ -66,6 +68,9 @@ pub struct World {
     /// How long a newcomer waits for its turn.
     pub queue: Duration,
     pub writes: usize,
+    /// Whether the API server refuses every status, and when it has refused one.
+    pub refuses: bool,
+    pub refused: Vec<Timestamp>,
     pub notices: Vec<Notice>,
     pub trace: Vec<String>,
     begun: Timestamp,
@@ -111,6 +116,8 @@ impl World {
             replicas: vec![Replica { started: at(1), ..Replica::default() }],
             queue: Duration::ZERO,
             writes: 0,
+            refuses: false,
+            refused: Vec::new(),
             notices: Vec::new(),
             trace: Vec::new(),
             begun: at(0),
@@ -161,7 +168,7 @@ impl World {
         self.secret.link = None;
         self.bump();
         for replica in &mut self.replicas {
-            replica.memory = Memory::default();
+            (replica.memory, replica.accepted) = (Memory::default(), None);
         }
         self.note("-- re-created".into());
     }
@@ -194,7 +201,7 @@ impl World {
     pub fn deliver(&mut self, replica: usize) {
         let replica = &mut self.replicas[replica];
         if replica.copy.as_ref().is_some_and(|copy| copy.metadata.uid != self.object.metadata.uid) {
-            replica.memory = Memory::default();
+            (replica.memory, replica.accepted) = (Memory::default(), None);
         }
         replica.copy = Some(self.object.clone());
     }
@@ -250,15 +257,23 @@ impl World {
             Call::Initiate(request) => {
                 self.check_promise_one(index);
                 assert_eq!(*request, Request::of(base));
-                News::Answered(call.clone(), self.heygen.post(&request.idempotency_key, self.now))
+                self.check_answer_in_hand(index, &request.idempotency_key);
+                let outcome = self.heygen.post(&request.idempotency_key, self.now);
+                if matches!(outcome, Outcome::Initiated(_)) {
+                    self.replicas[index].accepted = Some(request.idempotency_key.clone());
+                }
+                News::Answered(call.clone(), outcome)
             }
             Call::CheckLinkSecret if self.secret.unwritable => News::Secret(SecretNews::NotWritable),
             Call::CheckLinkSecret => News::Secret(if self.secret.foreign { SecretNews::Conflict } else { SecretNews::Free }),
             Call::WriteLinkSecret if self.secret.unwritable => News::Secret(SecretNews::NotWritable),
-            Call::WriteLinkSecret if self.secret.foreign => News::Secret(SecretNews::Conflict),
+            Call::WriteLinkSecret if self.secret.foreign => {
+                self.replicas[index].accepted = None;
+                News::Secret(SecretNews::Conflict)
+            }
             Call::WriteLinkSecret => {
                 let answer = self.replicas[index].memory.answer.as_ref().unwrap();
-                let link = answer.started.link.as_ref().map(|link| link.expose().to_owned());
+                let link = answer.link().map(|link| link.expose().to_owned());
                 let changed = self.secret.link != link;
                 self.secret.link = link;
                 News::Secret(SecretNews::Written { changed })
@@ -284,6 +299,13 @@ impl World {
         assert!(!matches!(meaning, Meaning::Granted | Meaning::Waived), "asked although {meaning:?}");
     }
 
+    /// A process that was given an answer asks again only for a link that has died: however the record of the first one fails.
+    fn check_answer_in_hand(&self, index: usize, key: &str) {
+        let is_recorded = self.status().initiation.as_ref().is_some_and(|initiation| initiation.idempotency_key == key);
+        let has_answer = self.replicas[index].accepted.as_deref() == Some(key);
+        assert!(is_recorded || !has_answer, "asked again with an answer in hand:\n{}", self.trace.join("\n"));
+    }
+
     /// Settles and writes what the last step brought.
     pub fn finish(&mut self, index: usize) -> Progress {
         let Some(InHand { base, facts, news, then, at }) = self.replicas[index].in_hand.take() else { return Progress::Going };
@@ -294,7 +316,7 @@ impl World {
         {
             let gone = current.metadata.uid != self.object.metadata.uid;
             let same = base.spec.link_secret_ref == self.object.spec.link_secret_ref && Request::of(&base) == Request::of(&self.object);
-            if gone || !same || matches!(news, News::Found(_)) {
+            if gone || !same || matches!(&news, News::Found(finding) if *finding != Finding::Answered) {
                 self.note("   (conflict, dropped)".into());
                 self.deliver(index);
                 return Progress::Going;
@@ -302,8 +324,20 @@ impl World {
             current = self.object.clone();
             settled = settle(&current, &facts, &news, at);
         }
+        if self.refuses && settled.status != current.status.clone().unwrap_or_default() {
+            let before = facts.memory.unwritten.as_deref();
+            let unwritten = Unwritten::after(before, &current, LONGEST_UNWRITTEN, self.now);
+            self.refused.push(self.now);
+            self.note(format!("   (refused, {} in a row)", unwritten.failures));
+            let until = unwritten.not_before;
+            let replica = &mut self.replicas[index];
+            replica.memory = Memory { unwritten: Some(Box::new(unwritten)), ..facts.memory };
+            replica.copy = Some(current);
+            return Progress::Rest(Some(until));
+        }
         if settled.status != current.status.clone().unwrap_or_default() {
             self.check_status(&settled.status);
+            settled.memory.unwritten = None;
             self.object.status = Some(settled.status);
             self.bump();
             self.writes += 1;

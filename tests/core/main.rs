@@ -12,3 +12,4 @@ mod looks;
 mod model;
 mod promises;
 mod repeats;
+mod unwritten;

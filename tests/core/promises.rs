@@ -32,6 +32,8 @@ enum Event {
     Wait(u64),
     Suspend(bool),
     ReadyWhen(bool),
+    /// The API server refuses every status from now on, or no longer.
+    Refuse(bool),
     Epoch,
     Force,
     Recreate,
@@ -90,6 +92,7 @@ fn event() -> impl Strategy<Value = Event> {
         8 => prop_oneof![0..5u64, 30..100u64, 60..4000u64, 3600..200_000u64].prop_map(Event::Wait),
         1 => any::<bool>().prop_map(Event::Suspend),
         1 => any::<bool>().prop_map(Event::ReadyWhen),
+        1 => any::<bool>().prop_map(Event::Refuse),
         1 => Just(Event::Epoch),
         1 => Just(Event::Force),
         1 => Just(Event::Recreate),
@@ -143,6 +146,7 @@ fn happen(world: &mut World, event: &Event, serial: u32) -> Result<(), TestCaseE
         Event::Wait(seconds) => world.now = pace::add(world.now, secs(*seconds)),
         Event::Suspend(suspend) => world.edit(json!({"suspend": suspend})),
         Event::ReadyWhen(initiated) => world.edit(json!({"readyWhen": if *initiated { "Initiated" } else { "Approved" }})),
+        Event::Refuse(refuses) => world.refuses = *refuses,
         Event::Epoch => {
             let epoch = world.object.spec.request_epoch.unwrap_or(0) + 1;
             world.edit(json!({"requestEpoch": epoch}));
@@ -194,6 +198,7 @@ fn promise_one(world: &World) -> Result<(), TestCaseError> {
 fn calm(world: &mut World) {
     world.heygen.fault = None;
     world.heygen.missing = false;
+    world.refuses = false;
     world.replicas.truncate(1);
     world.replicas[0].in_hand = None;
     world.edit(json!({"suspend": null}));
@@ -275,6 +280,7 @@ proptest! {
         }
         world.replicas.truncate(1);
         world.replicas[0].in_hand = None;
+        world.refuses = false;
         world.heygen.fault = last;
         let suspended = world.object.spec.suspend.unwrap_or(false);
         for _ in 0..30 {

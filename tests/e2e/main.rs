@@ -13,7 +13,6 @@ mod bad_input_cluster;
 mod bad_input_stops;
 #[path = "../conditions/fixtures.rs"]
 mod fixtures;
-mod owners;
 mod proxies;
 mod recipes;
 mod recorded;
@@ -34,3 +33,4 @@ mod stored_earlier;
 mod support;
 #[path = "../heygen_wire/tls.rs"]
 mod tls;
+mod writes;

@@ -79,7 +79,7 @@ impl Life {
             .await;
     }
 
-    /// A label that somebody sets while HeyGen is being asked: the status cannot be written, and the object is read again.
+    /// A spec that somebody edits while HeyGen is being asked: the status cannot be written, and the object is read again.
     async fn with_a_conflict(&self) {
         let world = &self.world;
         let slow = FaultRule::new(FaultAction::delay_after(Duration::from_secs(1))).on(PathKind::Consent).group("edited");
@@ -91,8 +91,8 @@ impl Life {
             let mut number = 0;
             while !answered.load(Ordering::Relaxed) {
                 number += 1;
-                let label = json!({ "metadata": { "labels": { "edit": number.to_string() } } });
-                world.consents().patch("edited", &PatchParams::default(), &Patch::Merge(label)).await.unwrap();
+                let interval = json!({ "spec": { "pollInterval": format!("{}s", 10 + number % 100) } });
+                world.consents().patch("edited", &PatchParams::default(), &Patch::Merge(interval)).await.unwrap();
             }
         };
         let recorded = async {
