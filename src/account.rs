@@ -21,7 +21,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::api::account::AllowedNamespaces;
 use crate::decide::AccountFact;
-use crate::heygen::Credentials;
+use crate::heygen::{AuthScheme, Credentials};
 use crate::outcome::{Class, Outcome};
 use crate::sweep::Desk;
 use crate::terms::Terms;
@@ -42,6 +42,8 @@ struct Registry {
 #[derive(Debug)]
 struct Account {
     state: State,
+    /// Whom its spec serves, once that was read: also while it cannot be used.
+    allowed: Option<Option<Arc<AllowedNamespaces>>>,
     course: reconcile::Course,
     desk: Arc<Desk>,
 }
@@ -66,8 +68,6 @@ pub struct Usable {
     pub gate: Arc<Gate>,
     /// On what terms.
     pub terms: Arc<Terms>,
-    /// Whom it serves; `None`: everybody.
-    pub allowed: Option<AllowedNamespaces>,
 }
 
 impl Accounts {
@@ -82,6 +82,12 @@ impl Accounts {
             Some(State::Unusable(why)) => (AccountFact::NotReady(why.clone()), None),
             Some(State::Usable(usable)) => (AccountFact::Usable(usable.terms.clone()), Some(usable.clone())),
         }
+    }
+
+    /// Whom an account serves (`None` inside: everybody), once its spec was read.
+    #[must_use]
+    pub fn allowed(&self, key: &AccountKey) -> Option<Option<Arc<AllowedNamespaces>>> {
+        self.registry().accounts.get(key)?.allowed.clone()
     }
 
     /// Notes that an account object exists, or that it is about to be looked for, before anything is known of it.
@@ -141,7 +147,7 @@ impl Accounts {
         true
     }
 
-    /// The gate of a key at a base URL, shared by all accounts that use both; the lower rate of two accounts counts.
+    /// The gate of a key, shared by all accounts that send the same key the same way to the same base URL; the lower rate of two accounts counts.
     fn gate(&self, credentials: &Credentials, settings: &Settings, now: Duration) -> Arc<Gate> {
         let mut registry = self.registry();
         registry.gates.retain(|_, gate| gate.strong_count() > 0);
@@ -174,7 +180,7 @@ impl State {
         match (self, other) {
             (Self::Resolving, Self::Resolving) => false,
             (Self::Unusable(before), Self::Unusable(after)) => before != after,
-            (Self::Usable(before), Self::Usable(after)) => before.terms != after.terms || before.allowed != after.allowed,
+            (Self::Usable(before), Self::Usable(after)) => before.terms != after.terms,
             _ => true,
         }
     }
@@ -186,11 +192,38 @@ pub const fn calls_for_a_probe(class: Class) -> bool {
     matches!(class, Class::CredentialsRejected | Class::BillingRequired | Class::Forbidden)
 }
 
-fn fingerprint(credentials: &Credentials) -> [u8; 32] {
+/// What HeyGen tells one user of a key from another by: everything that is sent along.
+fn fingerprint(Credentials { base_url, auth, key }: &Credentials) -> [u8; 32] {
     use secrecy::ExposeSecret as _;
+    let auth = match auth {
+        AuthScheme::ApiKey => "key",
+        AuthScheme::Bearer => "bearer",
+    };
     let mut hash = Sha256::new();
-    hash.update(credentials.base_url.as_str());
-    hash.update([0]);
-    hash.update(credentials.key.expose_secret());
+    for part in [base_url.as_str(), auth, key.expose_secret()] {
+        hash.update(part);
+        hash.update([0]);
+    }
     hash.finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::SecretString;
+
+    use super::*;
+
+    #[test]
+    fn a_gate_belongs_to_a_key_that_is_sent_one_way_to_one_place() {
+        let credentials = |url: &str, auth, key: &str| Credentials { base_url: url.parse().unwrap(), auth, key: SecretString::from(key) };
+        let one = credentials("https://a.example", AuthScheme::ApiKey, "k");
+        assert_eq!(fingerprint(&one), fingerprint(&one.clone()));
+        for other in [
+            credentials("https://b.example", AuthScheme::ApiKey, "k"),
+            credentials("https://a.example", AuthScheme::Bearer, "k"),
+            credentials("https://a.example", AuthScheme::ApiKey, "l"),
+        ] {
+            assert_ne!(fingerprint(&one), fingerprint(&other));
+        }
+    }
 }

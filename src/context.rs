@@ -11,9 +11,9 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use crate::account::Accounts;
 use crate::account::settings::{self, AccountKey};
-use crate::account::{Accounts, Usable};
-use crate::api::account::{ClusterHeyGenAccount, HeyGenAccount};
+use crate::api::account::{AllowedNamespaces, ClusterHeyGenAccount, HeyGenAccount};
 use crate::api::consent::{AccountKind, DigitalTwinConsent};
 use crate::clock;
 use crate::cluster::events::Events;
@@ -22,7 +22,7 @@ use crate::heygen::HeyGen;
 use crate::leader::Leadership;
 use crate::metrics::Metrics;
 use crate::queue::{Cause, Queue};
-use crate::roster::{Roster, Uid};
+use crate::roster::{self, Roster, Uid};
 
 /// How long a namespace's labels are believed.
 const LABELS_STAY_FRESH: Duration = Duration::from_secs(60);
@@ -107,13 +107,29 @@ impl Context {
         !self.stopping.is_cancelled() && self.leadership.holds()
     }
 
-    /// Whether the account serves the consent's namespace.
+    /// Whether the account serves the consent's namespace; `None` while nobody knows whom the account serves.
+    ///
+    /// Whoever claims the same group and is not served stands behind: so the owner's namespace is looked at as well.
     ///
     /// # Errors
     /// When the namespace's labels are needed and cannot be read.
-    pub async fn serves(&self, usable: &Usable, consent: &DigitalTwinConsent) -> Result<bool, cluster::Error> {
-        let Some(allowed) = &usable.allowed else { return Ok(true) };
-        let namespace = consent.namespace().unwrap_or_default();
+    pub async fn serves(&self, key: &AccountKey, consent: &DigitalTwinConsent) -> Result<Option<bool>, cluster::Error> {
+        let (Some(allowed), Some(uid)) = (self.accounts.allowed(key), roster::uid(consent)) else { return Ok(None) };
+        let served = self.serves_namespace(allowed.as_deref(), consent.namespace().unwrap_or_default()).await?;
+        self.wake_consents(self.roster.note_served(uid, served));
+        let mut seen = BTreeSet::new();
+        while let Some((owner, namespace)) = self.roster.other_owner(uid)
+            && seen.insert(owner)
+        {
+            // What cannot be read now stays as it was known: its trouble is its own.
+            let Ok(served) = self.serves_namespace(allowed.as_deref(), namespace).await else { break };
+            self.wake_consents(self.roster.note_served(owner, served));
+        }
+        Ok(Some(served))
+    }
+
+    async fn serves_namespace(&self, allowed: Option<&AllowedNamespaces>, namespace: String) -> Result<bool, cluster::Error> {
+        let Some(allowed) = allowed else { return Ok(true) };
         if allowed.names.as_ref().is_some_and(|names| names.contains(&namespace)) {
             return Ok(true);
         }

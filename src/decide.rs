@@ -242,8 +242,13 @@ pub fn decide(consent: &DigitalTwinConsent, facts: &Facts, now: Timestamp) -> St
     if consent.spec.suspend.unwrap_or(false) {
         return Step::Tell(Finding::Suspended, Then::Rest(Rest::default()));
     }
+    // Whom the account serves is not known yet, and so not whose the group is.
+    if matches!(facts.account, AccountFact::Resolving) {
+        return Step::Rest(Rest::default());
+    }
     if facts.ownership == Ownership::Other {
-        return Step::Tell(Finding::Duplicate, Then::Rest(Rest::default()));
+        // The labels of the owner's namespace are not watched: look at them again from time to time.
+        return Step::Tell(Finding::Duplicate, Then::Rest(Rest::until([pace::add(now, pace::SLOWEST_PENDING)])));
     }
     let terms = match &facts.account {
         AccountFact::Resolving => return Step::Rest(Rest::default()),

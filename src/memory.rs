@@ -179,6 +179,12 @@ impl Memory {
         self.is_quiet() && self.attempt.is_none() && self.unwritten.is_none() && self.failures == 0 && !self.link_secret_free
     }
 
+    /// Whether HeyGen may have executed a request of which nothing was recorded yet.
+    #[must_use]
+    pub fn may_have_asked(&self) -> bool {
+        self.answer.is_some() || self.attempt.as_ref().is_some_and(|attempt| attempt.unanswered_since.is_some())
+    }
+
     /// Forgets what belongs to the last look, after it was acted on.
     pub fn forget_seen(&mut self) {
         self.seen = None;

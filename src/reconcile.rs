@@ -71,6 +71,7 @@ pub async fn reconcile(consent: DigitalTwinConsent, context: &Context) -> Result
             }
             // Asked again: what was observed may have taken its time.
             Step::Call(_) if !context.may_act() => return Ok(()),
+            Step::Call(Call::Initiate(_)) if !roster::uid(&consent).is_some_and(|uid| context.roster.begin_to_ask(uid)) => {}
             Step::Call(call) => {
                 let news = act(&consent, &facts.memory, call, usable.as_deref(), context).await;
                 let Some(newer) = record(&consent, &facts, &news, clock::now(), context).await? else { return Ok(()) };
@@ -92,14 +93,13 @@ struct Observed {
 
 /// `None` while the copy at hand is older than our own last write.
 async fn observe(consent: &DigitalTwinConsent, context: &Context) -> Result<Option<Observed>, cluster::Error> {
-    let Some(standing) = context.roster.standing(consent).filter(|standing| !standing.is_stale) else { return Ok(None) };
     let key = AccountKey::of(consent);
     let (mut account, usable) = context.accounts.fact(&key);
-    if let Some(usable) = &usable
-        && !context.serves(usable, consent).await?
-    {
+    if context.serves(&key, consent).await? == Some(false) && usable.is_some() {
         account = AccountFact::NotAllowed(settings::refusal(&key, consent));
     }
+    // Last: nothing is waited for between this and what follows from it.
+    let Some(standing) = context.roster.standing(consent).filter(|standing| !standing.is_stale) else { return Ok(None) };
     let desk = context.accounts.desk(&key);
     let mut memory = standing.memory;
     // Looks of the sweep that showed nothing new were told to nobody.
@@ -212,7 +212,7 @@ async fn record(
         memory.unwritten = None;
     }
     let asked_at = matches!(news, News::Answered(..)).then_some(now);
-    context.roster.remember(&newer, memory, written, asked_at);
+    context.wake_consents(context.roster.remember(&newer, memory, written, asked_at));
     for notice in notices {
         match notice {
             Notice::Event { warning, reason, note } => {

@@ -4,16 +4,17 @@
 //! in the order of owners, the memory, what the sweep has handed over, and the time at which it is to be decided anew. It is fed by
 //! the watch, asked before every decision and never waits.
 //!
-//! Ownership: of all objects that claim the same group on the same account, one may ask. It is the one with a recorded initiation,
-//! else the oldest by creation time and uid. Once decided it stays, as long as the owner lives.
+//! Ownership: of all objects that claim the same group on the same account, one may ask. One rank decides (`claims`): whoever the
+//! account serves and is not being deleted, before the others; whoever has asked; whoever may ask; the oldest. It is asked again whenever
+//! any of that changes, and whoever wins or loses by it is to be decided anew.
 
 mod alarms;
 mod claims;
+mod tenants;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use indexmap::IndexSet;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Notify;
@@ -25,7 +26,8 @@ use crate::fold::Folded;
 use crate::memory::Memory;
 use crate::sweep::Handed;
 use alarms::{Alarms, NEVER};
-use claims::{Claim, Claims};
+use claims::{Claim, Claimant, Claims};
+use tenants::{Tenant, Tenants};
 
 /// Every consent this process watches.
 #[derive(Debug, Default)]
@@ -38,8 +40,7 @@ pub struct Roster {
 struct State {
     entries: HashMap<Uid, Entry>,
     claims: Claims,
-    /// Every account that was ever named; entries refer to them by their place.
-    accounts: IndexSet<AccountKey>,
+    tenants: Tenants,
     alarms: Alarms,
 }
 
@@ -51,11 +52,16 @@ pub type Uid = u128;
 struct Entry {
     copy: Folded,
     version: u64,
-    account: u32,
+    /// The place of its account and namespace among the tenants.
+    tenant: u32,
     claim: Claim,
     created: i64,
     shown: Sighting,
+    suspended: bool,
+    terminating: bool,
     initiated: bool,
+    /// Whether HeyGen is being asked for it, or was and has given no definite answer.
+    asking: bool,
     /// The version that this process has written last.
     written: u64,
     /// Whether somebody wanted to decide on a newer copy than there was.
@@ -88,6 +94,8 @@ pub struct Noted {
     pub new_account: Option<AccountKey>,
     /// Whether there is something to decide: what this process has written itself was decided on when it was written.
     pub is_news: bool,
+    /// Those who have come to own a group by it, or own one no longer.
+    pub moved: Vec<Uid>,
 }
 
 /// Nothing has been looked at.
@@ -112,26 +120,32 @@ impl Roster {
         let copy = Folded::from(consent);
         let state = &mut *self.state();
         let (initiated, version) = (is_initiated(consent), version(consent).unwrap_or(0));
+        let (suspended, terminating) = (consent.spec.suspend.unwrap_or(false), consent.metadata.deletion_timestamp.is_some());
         if let Some(entry) = state.entries.get_mut(&uid) {
             entry.shown = shown;
-            entry.initiated |= initiated;
             let is_own_write = version != 0 && version == entry.written;
             let is_news = !is_own_write || std::mem::take(&mut entry.is_awaited);
             (entry.copy, entry.version) = (copy, version);
-            return Some(Noted { uid, new_account: None, is_news });
+            let moved = state.change(uid, |entry| {
+                entry.initiated |= initiated;
+                (entry.suspended, entry.terminating) = (suspended, terminating);
+            });
+            return Some(Noted { uid, new_account: None, is_news, moved });
         }
-        let claim = claim(consent);
-        state.claims.add(claim, uid);
         let account = AccountKey::of(consent);
-        let (place, is_new) = state.accounts.insert_full(account.clone());
+        let (tenant, is_new) =
+            state.tenants.join(Tenant { account: account.clone(), namespace: consent.metadata.namespace.clone().unwrap_or_default() });
         let entry = Entry {
             created: consent.metadata.creation_timestamp.as_ref().map_or(0, |time| time.0.as_second()),
             copy,
             version,
-            account: u32::try_from(place).unwrap_or(u32::MAX),
-            claim,
+            tenant,
+            claim: claim(consent),
             shown,
+            suspended,
+            terminating,
             initiated,
+            asking: false,
             written: 0,
             is_awaited: false,
             alarm: NEVER,
@@ -141,8 +155,11 @@ impl Roster {
             acted_at: NOT_YET,
             handed: None,
         };
+        let claim = entry.claim;
         state.entries.insert(uid, entry);
-        Some(Noted { uid, new_account: is_new.then_some(account), is_news: true })
+        let State { entries, claims, tenants, .. } = state;
+        let moved = claims.add(claim, uid, |uid| claimant(entries, tenants, uid));
+        Some(Noted { uid, new_account: is_new.then_some(account), is_news: true, moved })
     }
 
     /// The copy that the watch has shown last.
@@ -152,11 +169,11 @@ impl Roster {
         copy.unfold()
     }
 
-    /// The cluster accounts that any object has named since the process began.
+    /// The cluster accounts that an object names.
     #[must_use]
     pub fn cluster_accounts(&self) -> Vec<String> {
         let state = self.state();
-        let of_cluster = state.accounts.iter().filter(|account| account.kind == AccountKind::ClusterHeyGenAccount);
+        let of_cluster = state.tenants.accounts().filter(|account| account.kind == AccountKind::ClusterHeyGenAccount);
         of_cluster.map(|account| account.name.clone()).collect()
     }
 
@@ -164,8 +181,8 @@ impl Roster {
     #[must_use]
     pub fn of_account(&self, account: &AccountKey) -> Vec<Uid> {
         let state = self.state();
-        let Some(place) = state.accounts.get_index_of(account) else { return Vec::new() };
-        state.entries.iter().filter(|(_, entry)| entry.account as usize == place).map(|(uid, _)| *uid).collect()
+        let names_it = |entry: &Entry| state.tenants.get(entry.tenant).is_some_and(|tenant| tenant.account == *account);
+        state.entries.iter().filter(|(_, entry)| names_it(entry)).map(|(uid, _)| *uid).collect()
     }
 
     /// All consents.
@@ -185,8 +202,44 @@ impl Roster {
     #[must_use]
     pub fn account_of(&self, uid: Uid) -> Option<AccountKey> {
         let state = self.state();
-        let place = state.entries.get(&uid)?.account as usize;
-        state.accounts.get_index(place).cloned()
+        let tenant = state.tenants.get(state.entries.get(&uid)?.tenant)?;
+        Some(tenant.account.clone())
+    }
+
+    /// The owner of the group that an object claims, if it is another one, and its namespace.
+    #[must_use]
+    pub fn other_owner(&self, uid: Uid) -> Option<(Uid, String)> {
+        let state = &mut *self.state();
+        let owner = state.owner(state.entries.get(&uid)?.claim).filter(|owner| *owner != uid)?;
+        let tenant = state.tenants.get(state.entries.get(&owner)?.tenant)?;
+        Some((owner, tenant.namespace.clone()))
+    }
+
+    /// Notes whether the account of an object serves its namespace. Returns those who have come to own a group by it, or own one no longer.
+    #[must_use]
+    pub fn note_served(&self, uid: Uid, served: bool) -> Vec<Uid> {
+        let state = &mut *self.state();
+        let Some(tenant) = state.entries.get(&uid).map(|entry| entry.tenant) else { return Vec::new() };
+        if !state.tenants.set_served(tenant, served) {
+            return Vec::new();
+        }
+        let State { entries, claims, tenants, .. } = state;
+        let of_tenant: HashSet<Claim> = entries.values().filter(|entry| entry.tenant == tenant).map(|entry| entry.claim).collect();
+        of_tenant.into_iter().flat_map(|claim| claims.changed(claim, None, |uid| claimant(entries, tenants, uid))).collect()
+    }
+
+    /// Notes that HeyGen is to be asked for an object now. Returns whether it may be: it is known and owns its group.
+    ///
+    /// From then on it counts as one that has asked, so that nobody else is let in while it does.
+    #[must_use]
+    pub fn begin_to_ask(&self, uid: Uid) -> bool {
+        let state = &mut *self.state();
+        let Some(claim) = state.entries.get(&uid).map(|entry| entry.claim) else { return false };
+        let is_owner = state.owner(claim) == Some(uid);
+        if is_owner && let Some(entry) = state.entries.get_mut(&uid) {
+            entry.asking = true;
+        }
+        is_owner
     }
 
     /// Keeps what the sweep has seen for an object, until it is decided anew.
@@ -236,7 +289,7 @@ impl Roster {
         self.alarms_changed.notified().await;
     }
 
-    /// Forgets an object that is gone. Returns those who may own its group now.
+    /// Forgets an object that is gone. Returns who owns its group now, if that is to be known.
     pub fn forget(&self, uid: Uid) -> Vec<Uid> {
         self.state().remove(uid)
     }
@@ -265,10 +318,13 @@ impl Roster {
     }
 
     /// Notes what this process remembers of an object from now on, whether it wrote a version, and whether it has asked HeyGen.
-    pub fn remember(&self, consent: &DigitalTwinConsent, memory: Memory, written: bool, asked_at: Option<Timestamp>) {
-        let Some(uid) = uid(consent) else { return };
+    /// Returns those who have come to own a group by it, or own one no longer.
+    #[must_use]
+    pub fn remember(&self, consent: &DigitalTwinConsent, memory: Memory, written: bool, asked_at: Option<Timestamp>) -> Vec<Uid> {
+        let Some(uid) = uid(consent) else { return Vec::new() };
         let state = &mut *self.state();
-        let Some(entry) = state.entries.get_mut(&uid) else { return };
+        let asking = memory.may_have_asked();
+        let Some(entry) = state.entries.get_mut(&uid) else { return Vec::new() };
         entry.looked_at = memory.looked_at.map_or(NOT_YET, Timestamp::as_millisecond);
         entry.generation = memory.generation;
         entry.memory = (!memory.is_only_a_time()).then(|| Box::new(memory));
@@ -277,8 +333,11 @@ impl Roster {
         }
         if written {
             entry.written = version(consent).unwrap_or(0);
-            entry.initiated |= is_initiated(consent);
         }
+        state.change(uid, |entry| {
+            entry.initiated |= written && is_initiated(consent);
+            entry.asking = asking;
+        })
     }
 
     /// Before when nothing is to be written for an object, because its status could not be written.
@@ -308,16 +367,44 @@ impl Roster {
 
 impl State {
     fn owner(&mut self, claim: Claim) -> Option<Uid> {
-        let entries = &self.entries;
-        let has_asked = |uid: Uid| entries.get(&uid).is_some_and(|entry| entry.initiated);
-        self.claims.owner(claim, has_asked, |uid| entries.get(&uid).map(|entry| entry.created))
+        let Self { entries, claims, tenants, .. } = self;
+        claims.owner(claim, |uid| claimant(entries, tenants, uid))
+    }
+
+    /// Changes what an object ranks by. Returns those whose ownership changes by it.
+    fn change(&mut self, uid: Uid, change: impl FnOnce(&mut Entry)) -> Vec<Uid> {
+        let before = claimant(&self.entries, &self.tenants, uid);
+        let Some(entry) = self.entries.get_mut(&uid) else { return Vec::new() };
+        change(entry);
+        let claim = entry.claim;
+        let Self { entries, claims, tenants, .. } = self;
+        if claimant(entries, tenants, uid) == before {
+            return Vec::new();
+        }
+        claims.changed(claim, Some(uid), |uid| claimant(entries, tenants, uid))
     }
 
     fn remove(&mut self, uid: Uid) -> Vec<Uid> {
         let Some(entry) = self.entries.remove(&uid) else { return Vec::new() };
         self.alarms.set(uid, entry.alarm, NEVER);
-        self.claims.remove(entry.claim, uid)
+        let Self { entries, claims, tenants, .. } = self;
+        let heir = claims.remove(entry.claim, uid, |uid| claimant(entries, tenants, uid));
+        tenants.leave(entry.tenant);
+        heir
     }
+}
+
+/// What ranks an object.
+fn claimant(entries: &HashMap<Uid, Entry>, tenants: &Tenants, uid: Uid) -> Option<Claimant> {
+    let entry = entries.get(&uid)?;
+    Some(Claimant {
+        served: tenants.is_served(entry.tenant),
+        terminating: entry.terminating,
+        asked: entry.initiated || entry.asking,
+        may_ask: !entry.suspended,
+        created: entry.created,
+        uid,
+    })
 }
 
 impl Entry {

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use url::Url;
 
 use super::gate::Closure;
 use super::settings::Settings;
-use super::{Account, Accounts, State, Usable};
+use super::{Account, Accounts, State, Usable, fingerprint};
 use crate::api::account::{AccountStatus, Auth};
 use crate::api::conditions::{account as reasons, types};
 use crate::clock;
@@ -180,7 +180,7 @@ async fn resolve(settings: &Settings, deps: &Deps<'_>) -> Result<Usable, Obstacl
     };
     let credentials = Credentials { base_url, auth, key };
     let gate = deps.accounts.gate(&credentials, settings, clock::monotonic());
-    Ok(Usable { credentials, gate, terms: settings.terms.clone(), allowed: settings.allowed.clone() })
+    Ok(Usable { credentials, gate, terms: settings.terms.clone() })
 }
 
 impl Accounts {
@@ -188,7 +188,7 @@ impl Accounts {
         let mut registry = self.registry();
         let Some(Account { course, .. }) = registry.accounts.get_mut(&settings.key) else { return false };
         course.rate = (settings.per_minute, settings.burst);
-        if course.last.as_ref().is_none_or(|last| !same_key(last, usable)) {
+        if course.last.as_ref().is_none_or(|last| fingerprint(&last.credentials) != fingerprint(&usable.credentials)) {
             course.hurry();
             course.probes_refused = 0;
         }
@@ -252,8 +252,9 @@ impl Accounts {
         // Deleted meanwhile: nobody has to hear of it, and there is no status to write.
         let Some(account) = registry.accounts.get_mut(&settings.key) else { return Reconciled { changed: false, again, status: None } };
         account.course.rate = (settings.per_minute, settings.burst);
-        let changed = account.state.differs(&state);
-        account.state = state;
+        let allowed = Some(settings.allowed.clone());
+        let changed = account.state.differs(&state) || account.allowed != allowed;
+        (account.state, account.allowed) = (state, allowed);
         account.desk.ring();
         drop(registry);
         let status = ready.and_then(|ready| new_status(settings, &ready, clock::now()));
@@ -263,12 +264,8 @@ impl Accounts {
 
 impl Account {
     pub(super) fn new() -> Self {
-        Self { state: State::Resolving, course: Course::default(), desk: Arc::default() }
+        Self { state: State::Resolving, allowed: None, course: Course::default(), desk: Arc::default() }
     }
-}
-
-fn same_key(known: &Usable, now: &Usable) -> bool {
-    known.credentials.key.expose_secret() == now.credentials.key.expose_secret() && known.credentials.base_url == now.credentials.base_url
 }
 
 /// A short pause changes nothing in the account's condition.

@@ -78,7 +78,7 @@ pub struct Settings {
     /// What counts as consent, how often to look, how long a link lives.
     pub terms: Arc<Terms>,
     /// Which namespaces may use it; `None`: all.
-    pub allowed: Option<AllowedNamespaces>,
+    pub allowed: Option<Arc<AllowedNamespaces>>,
     /// The status as it was.
     pub status: AccountStatus,
 }
@@ -134,7 +134,7 @@ impl AccountObject for ClusterHeyGenAccount {
             burst,
             base_url: spec.base_url.clone(),
             terms: Arc::new(terms),
-            allowed: spec.allowed_namespaces.clone(),
+            allowed: spec.allowed_namespaces.clone().map(Arc::new),
             status: self.status.clone().unwrap_or_default(),
         }
     }

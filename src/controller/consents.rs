@@ -96,6 +96,7 @@ fn note(event: Event<Slim>, shown: &mut Sighting, context: &Arc<Context>) {
 /// Notes one object. Returns it if there is something to decide.
 fn note_one(Slim(consent): &Slim, shown: Sighting, context: &Arc<Context>) -> Option<Uid> {
     let noted = context.roster.note(consent, shown)?;
+    context.wake_consents(noted.moved);
     if let Some(account) = noted.new_account {
         named::expect(&account, context);
         context.wake_account(&account);

@@ -22,12 +22,16 @@ fn note(roster: &Roster, consent: &DigitalTwinConsent) -> bool {
     roster.note(consent, SHOWN).unwrap().is_news
 }
 
+fn remember(roster: &Roster, consent: &DigitalTwinConsent, asked_at: Option<Timestamp>) {
+    assert_eq!(roster.remember(consent, Memory::default(), asked_at.is_none(), asked_at), []);
+}
+
 fn owns(roster: &Roster, consent: &DigitalTwinConsent) -> bool {
     roster.standing(consent).unwrap().ownership == Ownership::Owner
 }
 
 #[test]
-fn the_oldest_owns_a_group_until_another_has_asked() {
+fn the_oldest_owns_a_group_until_another_is_seen_to_have_asked() {
     let roster = Roster::default();
     let (young, old) = (consent("young", 1, "2026-01-02T00:00:00Z", "g"), consent("old", 2, "2026-01-01T00:00:00Z", "g"));
     note(&roster, &young);
@@ -38,25 +42,95 @@ fn the_oldest_owns_a_group_until_another_has_asked() {
 }
 
 #[test]
-fn an_owner_stays_the_owner_when_an_older_object_shows_up_later() {
+fn an_owner_stays_the_owner_when_an_older_object_shows_up_after_it_has_begun_to_ask() {
     let roster = Roster::default();
     let (first, second) = (consent("first", 9, "2026-01-01T00:00:00Z", "g"), consent("second", 1, "2026-01-01T00:00:00Z", "g"));
     note(&roster, &first);
     assert!(owns(&roster, &first));
+    assert!(roster.begin_to_ask(uid(&first).unwrap()));
+    note(&roster, &second);
+    assert!(owns(&roster, &first) && !owns(&roster, &second));
+    assert!(!roster.begin_to_ask(uid(&second).unwrap()));
+    // It was refused, so nobody was asked: the rank decides again.
+    let moved = roster.remember(&first, Memory::default(), false, None);
+    assert_eq!(moved, [uid(&first).unwrap(), uid(&second).unwrap()]);
+    assert!(!owns(&roster, &first) && owns(&roster, &second));
+}
+
+#[test]
+fn an_owner_whose_request_may_have_arrived_stays_the_owner() {
+    let roster = Roster::default();
+    let (first, second) = (consent("first", 9, "2026-01-01T00:00:00Z", "g"), consent("second", 1, "2026-01-01T00:00:00Z", "g"));
+    note(&roster, &first);
+    assert!(roster.begin_to_ask(uid(&first).unwrap()));
+    let mut memory = Memory::default();
+    memory.attempt_of("k").unanswered_since = Some(Timestamp::UNIX_EPOCH);
+    assert_eq!(roster.remember(&first, memory, false, None), []);
     note(&roster, &second);
     assert!(owns(&roster, &first) && !owns(&roster, &second));
 }
 
 #[test]
-fn the_deletion_of_the_owner_names_the_heirs() {
+fn the_deletion_of_the_owner_names_the_heir() {
     let roster = Roster::default();
     let (owner, heir) = (consent("owner", 1, "2026-01-01T00:00:00Z", "g"), consent("heir", 2, "2026-01-02T00:00:00Z", "g"));
-    note(&roster, &owner);
-    note(&roster, &heir);
+    let other = consent("other", 3, "2026-01-03T00:00:00Z", "g");
+    [&owner, &heir, &other].iter().for_each(|consent| assert!(note(&roster, consent)));
     assert!(!owns(&roster, &heir));
     assert_eq!(roster.forget(uid(&owner).unwrap()), [uid(&heir).unwrap()]);
     assert_eq!(roster.copy(uid(&heir).unwrap()).unwrap().name_any(), "heir");
     assert!(owns(&roster, &heir));
+    assert_eq!(roster.forget(uid(&other).unwrap()), []);
+    assert!(owns(&roster, &heir));
+}
+
+#[test]
+fn an_older_object_that_cannot_ask_gives_way_and_both_are_woken() {
+    let roster = Roster::default();
+    let (old, young) = (consent("old", 1, "2026-01-01T00:00:00Z", "g"), consent("young", 2, "2026-01-02T00:00:00Z", "g"));
+    let mut young = young;
+    young.metadata.namespace = Some("other".into());
+    let both = [uid(&old).unwrap(), uid(&young).unwrap()];
+    note(&roster, &old);
+    note(&roster, &young);
+    assert!(owns(&roster, &old));
+    let moved = |consent: &DigitalTwinConsent| roster.note(consent, SHOWN).unwrap().moved;
+
+    let mut suspended = old.clone();
+    suspended.spec.suspend = Some(true);
+    assert_eq!(moved(&suspended), both);
+    assert!(owns(&roster, &young) && !owns(&roster, &old));
+    assert_eq!(moved(&old), [both[1], both[0]]);
+    assert!(owns(&roster, &old));
+
+    assert_eq!(roster.other_owner(both[1]), Some((both[0], "n".to_owned())));
+    assert_eq!(roster.note_served(both[0], false), both);
+    assert_eq!(roster.note_served(both[0], false), []);
+    assert!(owns(&roster, &young));
+    assert_eq!(roster.note_served(both[0], true), [both[1], both[0]]);
+
+    let mut terminating = initiated(old.clone());
+    terminating.metadata.deletion_timestamp = terminating.metadata.creation_timestamp.clone();
+    assert_eq!(moved(&terminating), both);
+    assert!(owns(&roster, &young) && !owns(&roster, &old));
+}
+
+#[test]
+fn an_account_is_named_until_the_last_object_that_names_it_is_gone() {
+    let roster = Roster::default();
+    let named = |name: &str, uid| {
+        let mut consent = consent("c", uid, "2026-01-01T00:00:00Z", "g");
+        consent.spec.account_ref = serde_json::from_value(serde_json::json!({"kind": "ClusterHeyGenAccount", "name": name})).unwrap();
+        consent
+    };
+    let (first, second) = (named("invented", 1), named("invented", 2));
+    assert!(roster.note(&first, SHOWN).unwrap().new_account.is_some());
+    assert!(roster.note(&second, SHOWN).unwrap().new_account.is_none());
+    assert_eq!(roster.of_account(&AccountKey::of(&first)).len(), 2);
+    roster.forget(uid(&first).unwrap());
+    assert_eq!(roster.cluster_accounts(), ["invented"]);
+    roster.forget(uid(&second).unwrap());
+    assert_eq!(roster.cluster_accounts(), Vec::<String>::new());
 }
 
 #[test]
@@ -87,7 +161,7 @@ fn a_copy_from_before_our_own_write_is_stale() {
     note(&roster, &before);
     let mut after = before.clone();
     after.metadata.resource_version = Some("6".into());
-    roster.remember(&after, Memory::default(), true, None);
+    remember(&roster, &after, None);
     assert!(roster.standing(&before).unwrap().is_stale);
     assert!(!roster.standing(&after).unwrap().is_stale);
 }
@@ -101,13 +175,13 @@ fn our_own_write_is_no_news_unless_somebody_has_waited_for_it() {
         ada
     };
     assert!(note(&roster, &at("5")));
-    roster.remember(&at("6"), Memory::default(), true, None);
+    remember(&roster, &at("6"), None);
     assert!(!note(&roster, &at("6")), "it was decided on when it was written");
     assert!(note(&roster, &at("7")), "somebody else has written");
-    roster.remember(&at("8"), Memory::default(), true, None);
+    remember(&roster, &at("8"), None);
     assert!(roster.standing(&at("7")).unwrap().is_stale);
     assert!(note(&roster, &at("8")), "whoever was woken meanwhile was sent away");
-    roster.remember(&at("9"), Memory::default(), true, None);
+    remember(&roster, &at("9"), None);
     assert!(!note(&roster, &at("9")));
     assert_eq!(roster.copy(uid(&at("9")).unwrap()).unwrap().resource_version(), Some("9".into()));
 }
@@ -119,7 +193,7 @@ fn a_look_from_before_the_object_itself_asked_is_not_handed_over() {
     let at = |second| Timestamp::from_second(second).unwrap();
     let handed = |second| Handed { at: at(second), outcome: crate::outcome::Outcome::Probed };
     note(&roster, &ada);
-    roster.remember(&ada, Memory::default(), false, Some(at(10)));
+    remember(&roster, &ada, Some(at(10)));
     roster.hand(uid(&ada).unwrap(), handed(9));
     assert!(roster.take_handed(&ada).is_none());
     roster.hand(uid(&ada).unwrap(), handed(11));

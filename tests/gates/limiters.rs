@@ -1,11 +1,11 @@
-//! Which accounts share a limiter: those with the same key and base URL, and no others.
+//! Which accounts share a limiter: those that send the same key the same way to the same base URL, and no others.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use heygen_simulator::{FaultAction, FaultRule, MAIN_ACCOUNT};
 use serde_json::json;
 
-use crate::fleet::{create, generous_account, groups, until_all};
+use crate::fleet::{create, generous_account, groups, until_all, until_each_is_looked_at};
 use crate::support::bystander::{OTHER, other_consent, other_groups};
 use crate::support::{LONG, World, eventually_within};
 
@@ -27,6 +27,40 @@ async fn an_account_that_is_throttled_for_an_hour_does_not_slow_one_with_another
     let throttled = world.requests_of(MAIN_ACCOUNT, 0).len();
     assert!(throttled < 50, "{throttled} requests of a throttled account");
     assert!(world.requests_of(OTHER, 0).len() >= names.len());
+    world.end([operator]).await;
+}
+
+/// How soon a key that was refused is probed again.
+const PROBED_AGAIN: Duration = Duration::from_secs(60);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_whose_way_of_sending_the_key_is_refused_pauses_no_other_with_the_same_key() {
+    let every_second =
+        json!({ "rateLimit": { "requestsPerMinute": 6000, "burst": 100 }, "polling": { "interval": "1s", "minimum": "1s" } });
+    let world = World::with_account("sent-otherwise", every_second.clone()).await;
+    world.simulator.set_bearer_refused(MAIN_ACCOUNT, true).unwrap();
+    let operator = world.operator(&[]).await;
+    let names = groups(&world, "pending-", 5);
+    create(&world, &names).await;
+    until_all(&world, names.len(), "AwaitingApproval", LONG).await;
+
+    world.secret(&world.namespace, "bearer", &world.key).await;
+    let mut bearer = every_second;
+    bearer["auth"] = json!("Bearer");
+    world.other_account("bearer", bearer).await;
+    world.until_other_account("bearer", "CredentialsRejected").await;
+    let began = Instant::now();
+    // Twice, so that what was under way when the key was refused does not count.
+    for _ in 0..2 {
+        world.simulator.reset_record();
+        until_each_is_looked_at(&world, &names).await;
+    }
+    let took = began.elapsed();
+    println!("{}: looked at twice within {took:.1?}", world.namespace);
+    assert!(took < PROBED_AGAIN / 2, "the account was paused, too: {took:?}");
+    names.iter().for_each(|name| world.simulator.approve(name).unwrap());
+    until_all(&world, names.len(), "Approved", LONG).await;
+    world.until_account("CredentialsAccepted").await;
     world.end([operator]).await;
 }
 

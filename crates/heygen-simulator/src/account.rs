@@ -45,6 +45,8 @@ pub struct AccountPatch {
     pub api_key: Option<String>,
     /// Whether the account's key is answered 401 although it is the right one.
     pub key_refused: Option<bool>,
+    /// Whether the account's key is answered 401 when it comes as a bearer token.
+    pub bearer_refused: Option<bool>,
     /// The entitlement to level 2.
     pub enterprise: Option<bool>,
 }
@@ -54,6 +56,7 @@ impl std::fmt::Debug for AccountPatch {
         f.debug_struct("AccountPatch")
             .field("api_key", &self.api_key.as_ref().map(|_| "set"))
             .field("key_refused", &self.key_refused)
+            .field("bearer_refused", &self.bearer_refused)
             .field("enterprise", &self.enterprise)
             .finish()
     }
@@ -68,6 +71,8 @@ pub struct AccountView {
     pub enterprise: bool,
     /// Whether its key is answered 401 for now.
     pub key_refused: bool,
+    /// Whether its key is answered 401 for now when it comes as a bearer token.
+    pub bearer_refused: bool,
     /// How many groups it owns.
     pub groups: usize,
 }
@@ -78,6 +83,7 @@ pub(crate) struct Account {
     pub(crate) name: String,
     pub(crate) enterprise: bool,
     pub(crate) key_refused: bool,
+    pub(crate) bearer_refused: bool,
     /// The account's groups by order of creation; the order of the list answers.
     pub(crate) groups: std::collections::BTreeMap<u64, String>,
     /// How often the list of groups was begun to be read.

@@ -240,6 +240,16 @@ impl Control {
         self.patch_account(account, patch)
     }
 
+    /// Answers 401 to the account's key when it comes as a bearer token, until it is switched back.
+    ///
+    /// # Errors
+    ///
+    /// When the account is unknown.
+    pub fn set_bearer_refused(&self, account: &str, refused: bool) -> Result<(), ControlError> {
+        let patch = AccountPatch { bearer_refused: Some(refused), ..AccountPatch::default() };
+        self.patch_account(account, patch)
+    }
+
     /// The accounts, without their keys. HTTP: `GET /_sim/accounts`.
     pub fn accounts(&self) -> Vec<AccountView> {
         self.shared.state().accounts()

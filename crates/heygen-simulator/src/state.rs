@@ -25,7 +25,7 @@ mod webhooks;
 mod wire;
 
 pub(crate) use idempotency::Idempotency;
-pub(crate) use request::Received;
+pub(crate) use request::{Credential, Received};
 pub(crate) use wire::Answer;
 
 #[derive(Debug)]

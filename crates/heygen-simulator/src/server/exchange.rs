@@ -13,7 +13,7 @@ use super::{Cut, deliver};
 use crate::fault::FaultEnding;
 use crate::record::Ending;
 use crate::simulator::Shared;
-use crate::state::{Answer, Received};
+use crate::state::{Answer, Credential, Received};
 use crate::target::{Target, redact};
 use crate::webhook;
 
@@ -131,11 +131,11 @@ fn log(received: &Received, outcome: impl std::fmt::Display, started: Instant) {
     );
 }
 
-fn credential(headers: &HeaderMap) -> Option<String> {
-    text(headers, "x-api-key").or_else(|| {
+fn credential(headers: &HeaderMap) -> Option<Credential> {
+    text(headers, "x-api-key").map(|key| Credential { key, is_bearer: false }).or_else(|| {
         let authorization = text(headers, AUTHORIZATION.as_str())?;
         let (scheme, token) = authorization.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
+        scheme.eq_ignore_ascii_case("bearer").then(|| Credential { key: token.trim().to_owned(), is_bearer: true })
     })
 }
 

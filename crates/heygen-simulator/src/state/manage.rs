@@ -19,13 +19,14 @@ impl State {
         }
         self.check_key(&api_key)?;
         self.keys.insert(api_key, self.accounts.len());
-        self.accounts.push(Account { name, enterprise, key_refused: false, groups: std::collections::BTreeMap::new(), passes: 0 });
+        let groups = std::collections::BTreeMap::new();
+        self.accounts.push(Account { name, enterprise, key_refused: false, bearer_refused: false, groups, passes: 0 });
         Ok(())
     }
 
     pub(crate) fn patch_account(&mut self, name: &str, patch: AccountPatch) -> Result<(), ControlError> {
         let index = self.account_index(name)?;
-        let AccountPatch { api_key, key_refused, enterprise } = patch;
+        let AccountPatch { api_key, key_refused, bearer_refused, enterprise } = patch;
         if let Some(key) = api_key
             && self.keys.get(&key) != Some(&index)
         {
@@ -35,6 +36,7 @@ impl State {
         }
         let account = &mut self.accounts[index];
         account.key_refused = key_refused.unwrap_or(account.key_refused);
+        account.bearer_refused = bearer_refused.unwrap_or(account.bearer_refused);
         account.enterprise = enterprise.unwrap_or(account.enterprise);
         Ok(())
     }
@@ -56,6 +58,7 @@ impl State {
                 name: account.name.clone(),
                 enterprise: account.enterprise,
                 key_refused: account.key_refused,
+                bearer_refused: account.bearer_refused,
                 groups: account.groups.len(),
             })
             .collect()

@@ -8,6 +8,7 @@ use hyper::Method;
 use super::idempotency::{Claim, ScopedKey, well_formed};
 use super::wire::Param;
 use super::{Answer, State};
+use crate::account::Account;
 use crate::fault::{FaultPlan, ListTrouble};
 use crate::record::{Arrival, Effect, Ending};
 use crate::target::{PathKind, Target, pairs, redact};
@@ -20,13 +21,20 @@ pub(crate) struct Received {
     pub(crate) path: String,
     pub(crate) query: String,
     /// What `X-Api-Key` or a bearer token says.
-    pub(crate) credential: Option<String>,
+    pub(crate) credential: Option<Credential>,
     pub(crate) idempotency_key: Option<String>,
     pub(crate) user_agent: Option<String>,
     /// None when it was longer than the simulator takes.
     pub(crate) body: Option<Bytes>,
     /// Whether the address that is to be registered for webhooks answered the probe.
     pub(crate) probed: bool,
+}
+
+/// A key, as it came.
+#[derive(Debug)]
+pub(crate) struct Credential {
+    pub(crate) key: String,
+    pub(crate) is_bearer: bool,
 }
 
 impl Received {
@@ -66,7 +74,7 @@ impl State {
     pub(crate) fn arrive(&mut self, received: &Received) -> Begun {
         let kind = received.target.kind();
         let account =
-            received.credential.as_ref().and_then(|credential| self.keys.get(credential).copied()).filter(|_| kind != PathKind::Page);
+            received.credential.as_ref().and_then(|credential| self.keys.get(&credential.key).copied()).filter(|_| kind != PathKind::Page);
         let mut arrival = Arrival {
             method: received.method.as_str().to_owned(),
             kind,
@@ -95,7 +103,9 @@ impl State {
         if received.target.kind() == PathKind::Page {
             return Admission::Page;
         }
-        let Some(account) = account.filter(|account| !self.accounts[*account].key_refused) else {
+        let is_bearer = received.credential.as_ref().is_some_and(|credential| credential.is_bearer);
+        let is_refused = |account: &Account| account.key_refused || account.bearer_refused && is_bearer;
+        let Some(account) = account.filter(|account| !is_refused(&self.accounts[*account])) else {
             return Admission::Settled(unauthorized());
         };
         let key = match (&received.target, &received.idempotency_key) {

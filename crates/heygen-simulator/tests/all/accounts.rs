@@ -45,6 +45,17 @@ async fn a_refused_key_is_401_until_it_is_switched_back() {
 }
 
 #[tokio::test]
+async fn a_refused_way_of_sending_the_key_is_401_and_the_other_is_not() {
+    let stage = stage().await;
+    stage.control.set_bearer_refused(MAIN_ACCOUNT, true).unwrap();
+    let bearer = || stage.bare(Method::GET, "/v3/users/me").bearer_auth(DEMO_API_KEY);
+    assert_eq!(send(bearer()).await.status, 401);
+    assert_eq!(stage.get("/v3/users/me").await.status, 200);
+    stage.control.set_bearer_refused(MAIN_ACCOUNT, false).unwrap();
+    assert_eq!(send(bearer()).await.status, 200);
+}
+
+#[tokio::test]
 async fn a_changed_key_replaces_the_old_one_at_once() {
     let stage = stage().await;
     stage.control.set_key(MAIN_ACCOUNT, "fresh").unwrap();
