@@ -66,7 +66,7 @@ async fn run(config: &Config) -> anyhow::Result<()> {
         // Also for a controller that never reached its API server, which would not end by itself.
         () = shutdown.over().cancelled() => {}
     }
-    server.await.context("the server for health and metrics did not end")??;
+    server.await.context("the server for health and metrics did not end")?;
     tracing::info!("stopped");
     Ok(())
 }

@@ -3,6 +3,8 @@
 //! Alive means that the process answers. Ready means that every named check was passed once, such as a synced cache; a check is not
 //! taken back, since trouble with HeyGen or the API server is not mended by taking the operator out of service.
 
+pub mod connections;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -26,7 +28,7 @@ const DRAIN: Duration = Duration::from_secs(2);
 /// OpenMetrics text, as [`Metrics::encode`] writes it.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// The server could not start, or broke.
+/// The server could not start.
 #[derive(Debug, Error)]
 pub enum ServerError {
     /// The address is taken or not ours.
@@ -37,9 +39,6 @@ pub enum ServerError {
         /// What the system says.
         source: std::io::Error,
     },
-    /// The listener broke while serving.
-    #[error("the server for health and metrics broke: {0}")]
-    Serve(std::io::Error),
 }
 
 /// What must have happened before the operator is ready: named checks, each passed once. Clones are the same list.
@@ -124,26 +123,12 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, ServerError> {
 }
 
 /// Serves until `stop` is cancelled, and then as long as open requests take, 2 s at most.
-///
-/// # Errors
-///
-/// [`ServerError::Serve`] when the listener breaks.
-pub async fn serve(listener: TcpListener, readiness: Readiness, metrics: Arc<Metrics>, stop: CancellationToken) -> Result<(), ServerError> {
+pub async fn serve(listener: TcpListener, readiness: Readiness, metrics: Arc<Metrics>, stop: CancellationToken) {
     let router = Router::new()
         .route("/livez", get("ok"))
         .route("/readyz", get(readyz).with_state(readiness))
         .route("/metrics", get(metrics_page).with_state(metrics));
-    let drained = {
-        let stop = stop.clone();
-        async move {
-            stop.cancelled().await;
-            tokio::time::sleep(DRAIN).await;
-        }
-    };
-    tokio::select! {
-        served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()) => served.map_err(ServerError::Serve),
-        () = drained => Ok(()),
-    }
+    connections::serve(listener, router, DRAIN, stop).await;
 }
 
 async fn readyz(State(readiness): State<Readiness>) -> impl IntoResponse {
@@ -170,7 +155,7 @@ mod tests {
         base: String,
         readiness: Readiness,
         stop: CancellationToken,
-        task: JoinHandle<Result<(), ServerError>>,
+        task: JoinHandle<()>,
     }
 
     async fn served() -> Served {
@@ -239,6 +224,6 @@ mod tests {
         slow.write_all(b"GET /livez HTTP/1.1\r\nHost: ").await.unwrap();
         let _ = page(&served, "/livez").await;
         served.stop.cancel();
-        tokio::time::timeout(DRAIN * 5, served.task).await.unwrap().unwrap().unwrap();
+        tokio::time::timeout(DRAIN * 5, served.task).await.unwrap().unwrap();
     }
 }

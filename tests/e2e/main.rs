@@ -29,6 +29,7 @@ mod rows_requests;
 mod rows_secrets;
 mod rows_waiting;
 mod rows_withdrawn;
+mod slow_clients;
 mod smoke;
 mod stored_earlier;
 mod support;
