@@ -15,3 +15,7 @@ mod releases;
 mod rendered;
 mod rights;
 mod schemas;
+mod simulated;
+#[path = "../e2e/support.rs"]
+#[expect(clippy::print_stderr, reason = "an operator's log is told when its test fails")]
+mod support;

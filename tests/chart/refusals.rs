@@ -53,7 +53,6 @@ const REFUSED: &[(&[&str], &[&str])] = &[
     (&["account.apiKey=k"], &["account.create:", "set it to true"]),
     (&["account.create=true", "account.apiKey=k", "account.existingSecret.name=s"], &["account.apiKey:", "account.existingSecret.name"]),
     (&["simulator.enabled=true", "account.apiKey=k"], &["simulator.enabled:", "account.apiKey"]),
-    (&["simulator.enabled=true", "heygen.baseURL=https://heygen.example.com"], &["simulator.enabled:", "heygen.baseURL"]),
     (
         &["account.create=true", "account.existingSecret.name=s", "account.consentPolicy.waived={skipped}"],
         &["account.consentPolicy:", "account.allowedNamespaces"],

@@ -30,6 +30,10 @@ first
 apiKeySecretRef:
   name: {{ include "twinconsent.account.secretName" . | quote }}
   key: {{ include "twinconsent.account.secretKey" . | quote }}
+{{- if .Values.simulator.enabled }}
+{{- /* This account's alone: what others ask, real people answer. */}}
+baseURL: http://{{ include "twinconsent.simulator.host" . }}:8090
+{{- end }}
 {{- with .Values.account.auth }}
 auth: {{ . }}
 {{- end }}
