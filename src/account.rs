@@ -112,6 +112,14 @@ impl Accounts {
         known.inspect(|account| account.desk.close()).is_some()
     }
 
+    /// Lets an account be used by nobody, until it is reconciled: why.
+    pub fn refuse(&self, key: &AccountKey, why: String) {
+        if let Some(account) = self.registry().accounts.get_mut(key) {
+            account.state = State::Unusable(why);
+            account.desk.ring();
+        }
+    }
+
     /// Forgets the accounts of a kind, and of `namespace` if given, that a complete list did not show. Returns them.
     pub fn forget_others(&self, kind: &str, namespace: Option<&str>, shown: &HashSet<AccountKey>) -> Vec<AccountKey> {
         let gone = |key: &&AccountKey| {

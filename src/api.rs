@@ -9,8 +9,11 @@ pub mod conditions;
 pub mod consent;
 pub mod duration;
 
+use std::borrow::Cow;
+
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceDefinition, JSON, JSONSchemaProps};
 use kube::CustomResourceExt as _;
+use sha2::{Digest as _, Sha256};
 
 use account::{ClusterHeyGenAccount, HeyGenAccount};
 use consent::DigitalTwinConsent;
@@ -24,11 +27,26 @@ pub const VERSION: &str = "v1alpha1";
 /// The field manager of every write, and the name under which events are reported.
 pub const FIELD_MANAGER: &str = "twinconsent-operator";
 
-/// Any new value of this annotation forces a look at once; it is echoed in `status.lastHandledReconcileAt`.
+/// Any new value of this annotation forces a look at once; it is echoed in `status.lastHandledReconcileAt`, a long one as its digest.
 pub const REQUESTED_AT: &str = "reconcile.twinconsent.io/requestedAt";
+
+/// The longest value of [`REQUESTED_AT`] that is kept and echoed as it is, in bytes.
+const LONGEST_REQUEST: usize = 256;
 
 /// The label of a link Secret that carries the uid of the consent which owns it; a Secret without it is never touched.
 pub const OWNER_UID_LABEL: &str = "twinconsent.io/owner-uid";
+
+/// PURE. A value of [`REQUESTED_AT`] as it is kept, compared and echoed: itself, or `sha256:` and its digest in hex when it is long.
+///
+/// An annotation may take 256 KiB, and an echo as much again, for each object that anybody creates. The digest of a digest is itself.
+#[must_use]
+pub fn brief(value: &str) -> Cow<'_, str> {
+    if value.len() <= LONGEST_REQUEST {
+        return Cow::Borrowed(value);
+    }
+    let digest = Sha256::digest(value);
+    Cow::Owned(digest.iter().fold("sha256:".to_owned(), |text, byte| format!("{text}{byte:02x}")))
+}
 
 /// Whether an object may have this name (an RFC 1123 subdomain), so that it can stand in a path of the API server.
 #[must_use]
@@ -80,6 +98,17 @@ pub fn crd_files() -> Result<Vec<(String, String)>, serde_saphyr::ser::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_short_request_stands_for_itself_and_a_long_one_for_its_digest() {
+        let (longest, longer, another) = ("a".repeat(256), "a".repeat(257), "b".repeat(300_000));
+        assert_eq!(brief(&longest), longest);
+        assert_eq!(brief(""), "");
+        let digest = brief(&longer).into_owned();
+        assert!(digest.starts_with("sha256:") && digest.len() == 7 + 64, "{digest}");
+        assert_ne!(brief(&another), digest, "another request");
+        assert_eq!(brief(&digest), digest);
+    }
 
     #[test]
     fn a_name_is_what_kubernetes_takes_for_one_and_never_a_path() {

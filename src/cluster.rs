@@ -29,6 +29,7 @@ use crate::api::consent::DigitalTwinConsent;
 use crate::api::{FIELD_MANAGER, is_name};
 use crate::leader::Leadership;
 use crate::metrics::Metrics;
+use crate::slim::Slim;
 
 pub use status::{OnConflict, Recorded};
 
@@ -97,12 +98,12 @@ impl Cluster {
     ///
     /// # Errors
     /// When the API server refuses, does not answer or cannot be reached.
-    pub async fn cluster_account(&self, name: &str) -> Result<Option<ClusterHeyGenAccount>, Error> {
+    pub async fn cluster_account(&self, name: &str) -> Result<Option<Slim<ClusterHeyGenAccount>>, Error> {
         // A tenant has written it, and it becomes a part of a path.
         if !is_name(name) {
             return Ok(None);
         }
-        let api: Api<ClusterHeyGenAccount> = Api::all(self.client.clone());
+        let api: Api<Slim<ClusterHeyGenAccount>> = Api::all(self.client.clone());
         within("read the ClusterHeyGenAccount", api.get_opt(name)).await
     }
 

@@ -23,6 +23,7 @@ use crate::leader::Leadership;
 use crate::metrics::Metrics;
 use crate::queue::{Cause, Queue};
 use crate::roster::{self, Roster, Uid};
+use crate::undecodable::Undecodables;
 
 /// How long a namespace's labels are believed.
 const LABELS_STAY_FRESH: Duration = Duration::from_secs(60);
@@ -66,6 +67,8 @@ pub struct Context {
     pub watched: BTreeSet<String>,
     /// The labels of namespaces, as far as they were asked for.
     pub labels: NamespaceLabels,
+    /// The objects that cannot be decoded.
+    pub undecodables: Undecodables,
 }
 
 /// Where accounts are woken.

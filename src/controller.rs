@@ -27,6 +27,7 @@ use crate::metrics::Metrics;
 use crate::queue::Queue;
 use crate::roster::Roster;
 use crate::server::{Check, Readiness};
+use crate::undecodable::Undecodables;
 
 /// What must be synced before the operator is ready.
 #[derive(Debug)]
@@ -95,6 +96,7 @@ pub async fn run(
         leadership,
         watched: config.watch_namespaces.clone(),
         labels: NamespaceLabels::default(),
+        undecodables: Undecodables::default(),
     });
 
     let account_stores: Vec<_> = account_watches.iter().map(|watch| watch.store.clone()).collect();
@@ -111,10 +113,11 @@ pub async fn run(
     for (watch, queue) in account_watches.into_iter().zip(account_queues) {
         let api =
             watch.namespace.as_deref().map_or_else(|| Api::all(client.clone()), |namespace| Api::namespaced(client.clone(), namespace));
-        running.push(Box::pin(accounts::run(accounts::watch(api), watch, queue, context.clone())));
+        let shown = accounts::watch(api, watch.namespace.clone(), context.clone());
+        running.push(Box::pin(accounts::run(shown, watch, queue, context.clone())));
     }
     if are_all_watched {
-        let shown = accounts::watch(Api::all(client));
+        let shown = accounts::watch(Api::all(client), None, context.clone());
         running.push(Box::pin(accounts::run(shown, cluster_accounts, cluster_account_queue, context.clone())));
     } else {
         let (tell, told) = mpsc::channel(WAKE_QUEUE);

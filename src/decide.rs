@@ -13,13 +13,14 @@
 mod looks;
 pub(crate) mod verdict;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 
-use crate::api::REQUESTED_AT;
 use crate::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus};
+use crate::api::{REQUESTED_AT, brief};
 use crate::memory::Memory;
 use crate::outcome::Print;
 use crate::pace::{self, Rhythm};
@@ -286,8 +287,15 @@ pub fn decide(consent: &DigitalTwinConsent, facts: &Facts, now: Timestamp) -> St
 /// Whether the user asked for a look by the annotation, and none was made since.
 #[must_use]
 pub fn is_forced(consent: &DigitalTwinConsent) -> bool {
-    let requested = consent.annotations().get(REQUESTED_AT);
-    requested.is_some() && requested != consent.status.as_ref().and_then(|status| status.last_handled_reconcile_at.as_ref())
+    let requested = requested(consent);
+    let handled = consent.status.as_ref().and_then(|status| status.last_handled_reconcile_at.as_deref());
+    requested.is_some() && requested != handled.map(brief)
+}
+
+/// The value of the annotation by which the user asks for a look, as it is echoed.
+#[must_use]
+pub fn requested(consent: &DigitalTwinConsent) -> Option<Cow<'_, str>> {
+    consent.annotations().get(REQUESTED_AT).map(|value| brief(value))
 }
 
 /// Whether a look that somebody else has made can be taken up in place of this step.

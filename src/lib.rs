@@ -58,8 +58,8 @@
 //! 3. [`decide`], [`settle`], [`pace`]: the core.
 //! 4. [`reconcile`]: the shell around it.
 //! 5. [`sweep`]: following many at once.
-//! 6. [`heygen`], [`account`], [`cluster`], [`roster`], [`fold`], [`slim`], [`queue`]: what the shell uses: HeyGen, keys, Kubernetes, who owns
-//!    what, who is next.
+//! 6. [`heygen`], [`account`], [`cluster`], [`roster`], [`fold`], [`slim`], [`undecodable`], [`queue`]: what the shell uses: HeyGen, keys,
+//!    Kubernetes, who owns what, who is next.
 //! 7. [`controller`], [`context`]: how it is wired.
 //! 8. [`preflight`], [`leader`]: what must be in order before it works, and which replica does.
 //! 9. [`config`], [`telemetry`], [`metrics`], [`server`], [`shutdown`], [`clock`]: the process.
@@ -92,3 +92,4 @@ pub mod slim;
 pub mod sweep;
 pub mod telemetry;
 pub mod terms;
+pub mod undecodable;

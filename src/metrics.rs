@@ -33,6 +33,9 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::DigitalTwinConsent, Self::HeyGenAccount, Self::ClusterHeyGenAccount];
+
     /// The kind of an account; one that is not known counts with the cluster's.
     #[must_use]
     pub fn of(account: AccountKind) -> Self {
@@ -82,6 +85,7 @@ pub struct Metrics {
     null_after_grant: Counter,
     dropped_events: Counter,
     unwritten_statuses: Counter,
+    undecodable_objects: Family<KindOnly, Gauge>,
     leader: Gauge,
 }
 
@@ -104,6 +108,7 @@ impl Metrics {
             null_after_grant: Counter::default(),
             dropped_events: Counter::default(),
             unwritten_statuses: Counter::default(),
+            undecodable_objects: Family::default(),
             leader: Gauge::default(),
         };
         metrics.register();
@@ -167,6 +172,11 @@ impl Metrics {
         self.unwritten_statuses.inc();
     }
 
+    /// Notes how many objects of a kind cannot be decoded.
+    pub fn undecodable_objects(&self, kind: Kind, count: usize) {
+        self.undecodable_objects.get_or_create(&KindOnly { kind }).set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
     /// Notes whether this process leads.
     pub fn leads(&self, leads: bool) {
         self.leader.set(leads.into());
@@ -216,6 +226,11 @@ impl Metrics {
             "Objects whose status could not be written several times in a row, again every hour while that lasts",
             self.unwritten_statuses.clone(),
         );
+        for kind in Kind::ALL {
+            self.undecodable_objects.get_or_create(&KindOnly { kind }).set(0);
+        }
+        let undecodable = self.undecodable_objects.clone();
+        registry.register("undecodable_objects", "Objects that cannot be decoded and are left alone", undecodable);
 
         registry.register("leader", "1 if this process leads its replicas, or needs no election; else 0", self.leader.clone());
 
@@ -235,6 +250,11 @@ impl Default for Metrics {
 struct Reconcile {
     kind: Kind,
     result: ReconcileResult,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KindOnly {
+    kind: Kind,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -321,6 +341,7 @@ mod tests {
         metrics.null_after_grant();
         metrics.event_dropped();
         metrics.unwritten_status();
+        metrics.undecodable_objects(Kind::HeyGenAccount, 2);
         metrics.leads(true);
         let page = metrics.encode();
         for line in [
@@ -338,6 +359,8 @@ mod tests {
             "twinconsent_null_after_grant_total 1",
             "twinconsent_dropped_events_total 1",
             "twinconsent_unwritten_statuses_total 1",
+            "twinconsent_undecodable_objects{kind=\"HeyGenAccount\"} 2",
+            "twinconsent_undecodable_objects{kind=\"DigitalTwinConsent\"} 0",
             "twinconsent_leader 1",
             concat!("twinconsent_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
             "# EOF",

@@ -16,6 +16,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
+use kube::core::ObjectMeta;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Notify;
 
@@ -418,7 +419,13 @@ impl Entry {
 /// The uid of an object; `None` only for one that no API server has seen.
 #[must_use]
 pub fn uid(consent: &DigitalTwinConsent) -> Option<Uid> {
-    let uid = consent.metadata.uid.as_deref()?;
+    uid_of(&consent.metadata)
+}
+
+/// The same of its metadata.
+#[must_use]
+pub fn uid_of(metadata: &ObjectMeta) -> Option<Uid> {
+    let uid = metadata.uid.as_deref()?;
     let hex: String = uid.chars().filter(|character| *character != '-').collect();
     // The uids of Kubernetes are UUIDs; as numbers they sort as the text does.
     Some(u128::from_str_radix(&hex, 16).ok().filter(|_| hex.len() == 32).unwrap_or_else(|| hash(&[uid])))

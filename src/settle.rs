@@ -16,11 +16,9 @@ mod render;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use kube::ResourceExt as _;
 
-use crate::api::REQUESTED_AT;
 use crate::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus, GroupStatus, HistoryEntry};
-use crate::decide::{AccountFact, Call, Facts, Finding, Wait, verdict};
+use crate::decide::{self, AccountFact, Call, Facts, Finding, Wait, verdict};
 use crate::memory::Memory;
 use crate::outcome::{Group, Outcome};
 use crate::terms::{Meaning, Terms};
@@ -250,8 +248,8 @@ impl<'a> Draft<'a> {
 
     /// Echoes the annotation that asks for a look.
     fn echo_request(&mut self) {
-        if let Some(requested) = self.consent.annotations().get(REQUESTED_AT) {
-            self.status.last_handled_reconcile_at = Some(requested.clone());
+        if let Some(requested) = decide::requested(self.consent) {
+            self.status.last_handled_reconcile_at = Some(requested.into_owned());
         }
     }
 

@@ -1,32 +1,97 @@
-//! Consents as the API server sends them, without what nobody reads.
+//! Objects of our kinds as the API server sends them: without what nobody reads, and whatever else stands in them.
 //!
-//! Three quarters of an object are `managedFields`. Whoever decodes them only to drop them spends most of the time and memory of a watch
-//! on that; here they are passed over while the text is read.
+//! Three quarters of an object are `managedFields`, and whoever may edit an object may give it labels and annotations of a megabyte.
+//! Whoever decodes them only to drop them spends most of the time and memory of a watch on that; here they are passed over while the text
+//! is read, and a long value that is read is kept as a digest ([`brief`]).
+//!
+//! One object must never stop the watch of all others. The API server accepts values that the types here do not hold, such as a
+//! `date-time` in the year 10000 or a number beyond 64 bits, and it keeps what stood in an object before its definition became stricter.
+//! So decoding never fails:
+//!
+//! - A field of `status` that cannot be read counts as absent ([`prune`]), and so does one that is longer than anything that is written
+//!   there. What is absent is looked up at HeyGen again.
+//! - `metadata` and `spec` are taken as a whole: without one field an object would ask for something else than was written. Without
+//!   `suspend` a person would be asked, without `accountRef` another account would ask, without `linkSecretRef` the link would stand in
+//!   the status. An object of which they cannot be read is [`Undecodable`]: it is left alone, and named.
+
+mod prune;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::Resource;
 use kube::core::ObjectMeta;
-use serde::Deserialize;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
 
-use crate::api::REQUESTED_AT;
+use crate::api::account::{AccountStatus, ClusterHeyGenAccount, ClusterHeyGenAccountSpec, HeyGenAccount, HeyGenAccountSpec};
 use crate::api::consent::{DigitalTwinConsent, DigitalTwinConsentSpec, DigitalTwinConsentStatus};
+use crate::api::{REQUESTED_AT, brief};
+use crate::metrics;
 
-/// A consent whose metadata are those that are read.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(from = "Text")]
-pub struct Slim(pub DigitalTwinConsent);
+/// The longest text of an object that is decoded in one go, in bytes: nearly all have a quarter of it.
+const LONG: usize = 16 << 10;
+
+/// How a time begins that may lie before the year 0: it can be read, but nobody reads what is written of it.
+const YEAR_ZERO: &str = "\"0000-";
+
+/// One of our kinds.
+pub trait Kind: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static {
+    /// Its `spec`.
+    type Spec: DeserializeOwned;
+    /// Its `status`.
+    type Status: DeserializeOwned + Serialize + Default;
+
+    /// As what it is counted.
+    const COUNTED: metrics::Kind;
+
+    /// Puts an object together.
+    fn of(metadata: ObjectMeta, spec: Self::Spec, status: Option<Self::Status>) -> Self;
+
+    /// Cuts what a status repeats of the object's metadata.
+    fn shorten(_status: &mut Self::Status) {}
+}
+
+/// An object as far as it can be read.
+#[derive(Debug, Clone)]
+pub enum Slim<K> {
+    /// It can, with the metadata that are read.
+    Read(K),
+    /// It cannot: it is to be left alone.
+    Undecodable(Box<Undecodable>),
+}
+
+/// An object that cannot be read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Undecodable {
+    /// As much of its metadata as can be read.
+    pub metadata: ObjectMeta,
+    /// Where it stops being readable, as `spec.suspend`. The value is not repeated: it may be a link.
+    pub field: String,
+}
 
 /// What is read of an object; everything else is passed over.
 #[derive(Deserialize)]
-struct Text {
+struct Text<Spec, Status> {
     #[serde(default)]
     metadata: Metadata,
-    spec: DigitalTwinConsentSpec,
-    status: Option<DigitalTwinConsentStatus>,
+    spec: Spec,
+    status: Option<Status>,
+}
+
+/// The parts of an object, unread.
+#[derive(Deserialize)]
+struct Parts<'a> {
+    #[serde(borrow)]
+    metadata: Option<&'a RawValue>,
+    #[serde(borrow)]
+    spec: Option<&'a RawValue>,
+    #[serde(borrow)]
+    status: Option<&'a RawValue>,
 }
 
 #[derive(Default, Deserialize)]
@@ -39,7 +104,7 @@ struct Metadata {
     generation: Option<i64>,
     creation_timestamp: Option<Timestamp>,
     deletion_timestamp: Option<Timestamp>,
-    annotations: Annotations,
+    annotations: Option<Annotations>,
 }
 
 /// The one annotation that is read; others can be as long as the whole object.
@@ -50,11 +115,11 @@ struct Annotations {
     requested_at: Option<String>,
 }
 
-impl From<Text> for Slim {
-    fn from(text: Text) -> Self {
-        let Metadata { name, namespace, uid, resource_version, generation, creation_timestamp, deletion_timestamp, annotations } =
-            text.metadata;
-        let metadata = ObjectMeta {
+impl From<Metadata> for ObjectMeta {
+    fn from(read: Metadata) -> Self {
+        let Metadata { name, namespace, uid, resource_version, generation, creation_timestamp, deletion_timestamp, annotations } = read;
+        let requested_at = annotations.and_then(|annotations| annotations.requested_at);
+        Self {
             name,
             namespace,
             uid,
@@ -62,76 +127,155 @@ impl From<Text> for Slim {
             generation,
             creation_timestamp: creation_timestamp.map(Time),
             deletion_timestamp: deletion_timestamp.map(Time),
-            annotations: annotations.requested_at.map(|at| BTreeMap::from([(REQUESTED_AT.to_owned(), at)])),
-            ..ObjectMeta::default()
-        };
-        Self(DigitalTwinConsent { metadata, spec: text.spec, status: text.status })
+            annotations: requested_at.map(|at| BTreeMap::from([(REQUESTED_AT.to_owned(), brief(&at).into_owned())])),
+            ..Self::default()
+        }
     }
 }
 
-impl Resource for Slim {
+impl<K: Kind> Slim<K> {
+    /// Reads an object.
+    ///
+    /// # Errors
+    /// When the text is no JSON object.
+    pub fn read(text: &str) -> Result<Self, serde_json::Error> {
+        if is_ordinary(text)
+            && let Ok(Text { metadata, spec, status }) = serde_json::from_str(text)
+        {
+            return Ok(Self::Read(whole(metadata, spec, status)));
+        }
+        let parts: Parts<'_> = serde_json::from_str(text)?;
+        Ok(read_parts(&parts).map_or_else(Self::Undecodable, Self::Read))
+    }
+
+    /// The metadata that are read.
+    pub fn metadata(&self) -> &ObjectMeta {
+        match self {
+            Self::Read(object) => object.meta(),
+            Self::Undecodable(undecodable) => &undecodable.metadata,
+        }
+    }
+}
+
+fn whole<K: Kind>(metadata: Metadata, spec: K::Spec, mut status: Option<K::Status>) -> K {
+    status.iter_mut().for_each(K::shorten);
+    K::of(metadata.into(), spec, status)
+}
+
+fn read_parts<K: Kind>(parts: &Parts<'_>) -> Result<K, Box<Undecodable>> {
+    let [metadata, spec, status] = [parts.metadata, parts.spec, parts.status].map(|part| part.map_or("null", RawValue::get));
+    let undecodable = |part: &str, path: String| {
+        let known: Metadata = serde_json::from_str(metadata).map(prune::prune).unwrap_or_default();
+        let field = if path == "." { part.to_owned() } else { format!("{part}.{path}") };
+        Box::new(Undecodable { metadata: known.into(), field })
+    };
+    let read: Option<Metadata> = typed(metadata).map_err(|path| undecodable("metadata", path))?;
+    let spec = typed(spec).map_err(|path| undecodable("spec", path))?;
+    let status = if status == "null" { None } else { Some(read_status(status)) };
+    Ok(whole(read.unwrap_or_default(), spec, status))
+}
+
+/// Whether a text is decoded in one go.
+fn is_ordinary(text: &str) -> bool {
+    text.len() <= LONG && !text.contains(YEAR_ZERO)
+}
+
+fn read_status<Status: DeserializeOwned + Serialize + Default>(text: &str) -> Status {
+    if is_ordinary(text)
+        && let Ok(status) = serde_json::from_str(text)
+    {
+        return status;
+    }
+    let Ok(value) = serde_json::from_str(text) else { return Status::default() };
+    let read: Status = prune::prune(prune::without_long_fields(value, LONG));
+    // What is read is kept as text, and written again.
+    serde_json::to_value(read).map(prune::prune).unwrap_or_default()
+}
+
+/// Decodes, or says where that fails.
+fn typed<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(text)).map_err(|error| error.path().to_string())
+}
+
+impl<'de, K: Kind> Deserialize<'de> for Slim<K> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Box::<RawValue>::deserialize(deserializer)?;
+        Self::read(text.get()).map_err(|_| D::Error::custom("not an object"))
+    }
+}
+
+impl Kind for DigitalTwinConsent {
+    const COUNTED: metrics::Kind = metrics::Kind::DigitalTwinConsent;
+
+    type Spec = DigitalTwinConsentSpec;
+    type Status = DigitalTwinConsentStatus;
+
+    fn of(metadata: ObjectMeta, spec: Self::Spec, status: Option<Self::Status>) -> Self {
+        Self { metadata, spec, status }
+    }
+
+    fn shorten(status: &mut Self::Status) {
+        if let Some(handled) = &mut status.last_handled_reconcile_at
+            && let Cow::Owned(digest) = brief(handled)
+        {
+            *handled = digest;
+        }
+    }
+}
+
+impl Kind for HeyGenAccount {
+    const COUNTED: metrics::Kind = metrics::Kind::HeyGenAccount;
+
+    type Spec = HeyGenAccountSpec;
+    type Status = AccountStatus;
+
+    fn of(metadata: ObjectMeta, spec: Self::Spec, status: Option<Self::Status>) -> Self {
+        Self { metadata, spec, status }
+    }
+}
+
+impl Kind for ClusterHeyGenAccount {
+    const COUNTED: metrics::Kind = metrics::Kind::ClusterHeyGenAccount;
+
+    type Spec = ClusterHeyGenAccountSpec;
+    type Status = AccountStatus;
+
+    fn of(metadata: ObjectMeta, spec: Self::Spec, status: Option<Self::Status>) -> Self {
+        Self { metadata, spec, status }
+    }
+}
+
+impl<K: Kind> Resource for Slim<K> {
     type DynamicType = ();
-    type Scope = <DigitalTwinConsent as Resource>::Scope;
+    type Scope = K::Scope;
 
     fn kind(dt: &()) -> Cow<'_, str> {
-        DigitalTwinConsent::kind(dt)
+        K::kind(dt)
     }
 
     fn group(dt: &()) -> Cow<'_, str> {
-        DigitalTwinConsent::group(dt)
+        K::group(dt)
     }
 
     fn version(dt: &()) -> Cow<'_, str> {
-        DigitalTwinConsent::version(dt)
+        K::version(dt)
     }
 
     fn plural(dt: &()) -> Cow<'_, str> {
-        DigitalTwinConsent::plural(dt)
+        K::plural(dt)
     }
 
     fn meta(&self) -> &ObjectMeta {
-        &self.0.metadata
+        self.metadata()
     }
 
     fn meta_mut(&mut self) -> &mut ObjectMeta {
-        &mut self.0.metadata
+        match self {
+            Self::Read(object) => object.meta_mut(),
+            Self::Undecodable(undecodable) => &mut undecodable.metadata,
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn everything_that_is_read_of_an_object_is_kept_and_nothing_else() {
-        let object = serde_json::json!({
-            "apiVersion": "twinconsent.io/v1alpha1", "kind": "DigitalTwinConsent",
-            "metadata": {
-                "name": "ada", "namespace": "n", "uid": "u", "resourceVersion": "5", "generation": 2, "creationTimestamp": "2026-01-01T00:00:00Z",
-                "deletionTimestamp": "2026-01-02T00:00:00Z", "labels": {"a": "b"}, "annotations": {"a": "b", REQUESTED_AT: "now"},
-                "ownerReferences": [{"apiVersion": "v1", "kind": "ConfigMap", "name": "x", "uid": "y"}], "finalizers": ["f"],
-                "managedFields": [{"manager": "m", "fieldsV1": {"f:spec": {}}}]
-            },
-            "spec": {"groupID": "g", "rerouteURL": "https://example.com", "requestEpoch": 3},
-            "status": {"observedGeneration": 2, "url": "https://heygen.example/consent/1", "consentStatus": "pending"}
-        });
-        let mut expected: DigitalTwinConsent = serde_json::from_value(object.clone()).unwrap();
-        let meta = &mut expected.metadata;
-        (meta.managed_fields, meta.labels, meta.owner_references, meta.finalizers) = (None, None, None, None);
-        meta.annotations = Some([(REQUESTED_AT.to_owned(), "now".to_owned())].into());
-        let Slim(slim) = serde_json::from_value(object).unwrap();
-        assert_eq!(slim, expected);
-    }
-
-    #[test]
-    fn an_object_without_annotations_status_or_times_is_read() {
-        for annotations in [serde_json::json!(null), serde_json::json!({}), serde_json::json!({"a": "b"})] {
-            let mut object = serde_json::json!({ "metadata": { "name": "ada", "creationTimestamp": null }, "spec": { "groupID": "g" } });
-            if !annotations.is_null() {
-                object["metadata"]["annotations"] = annotations;
-            }
-            let Slim(slim) = serde_json::from_value(object).unwrap();
-            assert_eq!((slim.metadata.annotations, slim.status), (None, None));
-        }
-    }
-}
+mod tests;

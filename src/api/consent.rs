@@ -239,7 +239,7 @@ pub struct DigitalTwinConsentStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 
-    /// The last value of the annotation `reconcile.twinconsent.io/requestedAt` that was acted on.
+    /// The last value of the annotation `reconcile.twinconsent.io/requestedAt` that was acted on; of a value longer than 256 bytes `sha256:` and its digest in hex.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
 

@@ -71,7 +71,7 @@ impl Cluster {
         on_conflict: OnConflict,
         settle: impl Fn(&DigitalTwinConsent) -> Settled,
     ) -> Result<Recorded, Error> {
-        let place = Place::of::<Slim>(Kind::DigitalTwinConsent, consent.namespace().as_deref(), &consent.name_any());
+        let place = Place::of::<DigitalTwinConsent>(Kind::DigitalTwinConsent, consent.namespace().as_deref(), &consent.name_any());
         let mut current = consent.clone();
         let mut basis = Basis::of_read(consent.metadata.uid.as_deref(), consent.metadata.generation, consent.status.as_ref());
         for _ in 0..TRIES {
@@ -80,13 +80,13 @@ impl Cluster {
                 return Ok(Recorded::Unchanged(settled));
             };
             let newer = match self.try_status(&place, &basis, patch).await? {
-                Tried::Written(Slim(written)) => return Ok(Recorded::Written(Arc::new(written), settled)),
+                Tried::Written(written) => return Ok(Recorded::Written(Arc::new(as_written(written, &current, &settled)), settled)),
                 Tried::Gone => return Ok(Recorded::Dropped),
                 Tried::Outdated(newer) => newer,
             };
             let now = Basis::of_raw(&newer);
             // An object that cannot be read any more is left alone, as the watch leaves it alone.
-            let Ok(Slim(newer)) = serde_json::from_value(newer) else { return Ok(Recorded::Dropped) };
+            let Ok(Slim::Read(newer)) = serde_json::from_value(newer) else { return Ok(Recorded::Dropped) };
             if !asks_the_same(consent, &newer) {
                 return Ok(Recorded::Dropped);
             }
@@ -173,6 +173,21 @@ impl Place {
 
     fn read(&self) -> kube::Result<Request<Vec<u8>>> {
         Call::new(&self.path).get(&self.name, &GetParams::default()).map_err(kube::Error::BuildRequest)
+    }
+}
+
+/// The object that a status was written to.
+///
+/// It is the one that was read, which the preconditions say; should its answer not be one that can be decoded, what was written is known.
+fn as_written(answer: Slim<DigitalTwinConsent>, before: &DigitalTwinConsent, settled: &Settled) -> DigitalTwinConsent {
+    match answer {
+        Slim::Read(written) => written,
+        Slim::Undecodable(answer) => {
+            let mut written = before.clone();
+            written.metadata.resource_version = answer.metadata.resource_version;
+            written.status = Some(settled.status.clone());
+            written
+        }
     }
 }
 

@@ -1,27 +1,28 @@
 //! The accounts, on kube's controller: there are few of them, and each comes round once a minute.
 
 use std::collections::HashSet;
-use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt as _};
+use kube::core::ObjectMeta;
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::controller::{Action, Config as ControllerConfig, Controller, Error as ControllerError};
 use kube::runtime::reflector::store::{self, Writer};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher::{self, Event, watcher};
-use kube::{Api, Resource};
-use serde::de::DeserializeOwned;
+use kube::{Api, Resource, ResourceExt as _};
 use tokio::sync::mpsc;
 
 use crate::account::reconcile::{self as account, Deps};
 use crate::account::settings::{AccountKey, AccountObject};
-use crate::api::account::HeyGenAccount;
+use crate::api::consent::AccountKind;
 use crate::cluster;
 use crate::context::Context;
-use crate::metrics::{Kind, Metrics, ReconcileResult};
+use crate::metrics::{self, Metrics, ReconcileResult};
+use crate::slim::{Kind, Slim};
 use crate::sweep;
+use crate::undecodable::{Screen, Shown};
 
 /// How many accounts are reconciled at once.
 const ACCOUNTS_AT_ONCE: u16 = 4;
@@ -51,12 +52,49 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Watch<K> {
     }
 }
 
-/// What a watch tells.
-pub(super) fn watch<K>(api: Api<K>) -> impl Stream<Item = watcher::Result<Event<K>>>
-where
-    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
-{
-    watcher(api, watcher::Config::default()).default_backoff()
+/// What a watch tells of those that can be decoded.
+pub(super) fn watch<K: Kind>(
+    api: Api<Slim<K>>,
+    namespace: Option<String>,
+    context: Arc<Context>,
+) -> impl Stream<Item = watcher::Result<Event<K>>> {
+    let mut screen = Screen::new(namespace, context.clone());
+    watcher(api, watcher::Config::default()).default_backoff().filter_map(move |event| {
+        let event = match event.map(|event| screen.take_in(event)) {
+            Ok(Shown::Event(event)) => Some(Ok(event)),
+            Ok(Shown::Undecodable(object)) => {
+                refuse::<K>(object.metadata, &context);
+                None
+            }
+            Ok(Shown::Gone(object)) => {
+                let key = key_of::<K>(object.metadata.namespace, object.metadata.name.unwrap_or_default());
+                context.accounts.forget(&key);
+                context.wake_consents_of(&key);
+                None
+            }
+            Err(error) => Some(Err(error)),
+        };
+        std::future::ready(event)
+    })
+}
+
+/// The account, if it can be decoded; one that cannot serves nobody until it can.
+pub(super) fn decoded<K: Kind>(account: Slim<K>, context: &Arc<Context>) -> Option<K> {
+    let decoded = context.decoded(account);
+    decoded.map_err(|object| refuse::<K>(object.metadata, context)).ok()
+}
+
+/// Without one field it might ask faster, for others or in spite of its kill switch.
+fn refuse<K: Kind>(metadata: ObjectMeta, context: &Arc<Context>) {
+    let key = key_of::<K>(metadata.namespace, metadata.name.unwrap_or_default());
+    announce(key.clone(), context);
+    context.accounts.refuse(&key, format!("{key} cannot be read by the operator, whose log names the field."));
+    context.wake_consents_of(&key);
+}
+
+fn key_of<K: Kind>(namespace: Option<String>, name: String) -> AccountKey {
+    let is_namespaced = K::COUNTED == metrics::Kind::HeyGenAccount;
+    AccountKey { kind: if is_namespaced { AccountKind::HeyGenAccount } else { AccountKind::ClusterHeyGenAccount }, namespace, name }
 }
 
 /// Notes that there is such an account, or may be. What is looked for at HeyGen with its key is planned from now on.
@@ -73,7 +111,7 @@ pub(super) async fn run<K>(
     woken: mpsc::Receiver<ObjectRef<K>>,
     context: Arc<Context>,
 ) where
-    K: Resource<DynamicType = ()> + AccountObject + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+    K: Kind + AccountObject,
 {
     let Watch { namespace, is_complete, writer, store } = watch;
     let noted = context.clone();
@@ -87,7 +125,9 @@ pub(super) async fn run<K>(
         }
         // What was deleted while the watch was away is not in the list.
         Ok(Event::InitDone) if is_complete => {
-            let keys: HashSet<_> = present.state().iter().map(|object| object.settings(&noted.operator_namespace).key).collect();
+            let decoded = present.state().into_iter().map(|object| object.settings(&noted.operator_namespace).key);
+            let others = noted.undecodables.of(K::COUNTED).into_iter().map(|(namespace, name)| key_of::<K>(namespace, name));
+            let keys: HashSet<_> = decoded.chain(others).collect();
             for gone in noted.accounts.forget_others(&K::kind(&()), namespace.as_deref(), &keys) {
                 noted.wake_consents_of(&gone);
             }
@@ -96,14 +136,13 @@ pub(super) async fn run<K>(
     });
     let stopping = context.stopping.clone();
     let metrics = context.metrics.clone();
-    let kind = if K::kind(&()) == HeyGenAccount::kind(&()) { Kind::HeyGenAccount } else { Kind::ClusterHeyGenAccount };
     Controller::for_stream(shown.applied_objects(), store)
         .with_config(ControllerConfig::default().concurrency(ACCOUNTS_AT_ONCE))
         .reconcile_on(receive(woken))
         .graceful_shutdown_on(stopping.cancelled_owned())
         .run(reconcile_account, |_, _, _| Action::requeue(AFTER_ERROR), context)
         .for_each(|result| {
-            count(&metrics, kind, &result);
+            count(&metrics, K::COUNTED, &result);
             std::future::ready(())
         })
         .await;
@@ -111,10 +150,12 @@ pub(super) async fn run<K>(
 
 async fn reconcile_account<K>(object: Arc<K>, context: Arc<Context>) -> Result<Action, cluster::Error>
 where
-    K: Resource<DynamicType = ()> + AccountObject,
+    K: Kind + AccountObject,
 {
     context.wait_until_it_leads().await;
-    if !context.may_act() || object.meta().deletion_timestamp.is_some() {
+    let metadata = object.meta();
+    let is_undecodable = context.undecodables.contains(K::COUNTED, metadata.namespace.as_deref(), &object.name_any());
+    if !context.may_act() || metadata.deletion_timestamp.is_some() || is_undecodable {
         return Ok(Action::await_change());
     }
     let settings = object.settings(&context.operator_namespace);
@@ -145,7 +186,7 @@ pub(super) fn receive<T>(mut queue: mpsc::Receiver<T>) -> impl Stream<Item = T> 
 /// What a controller says of one reconcile.
 type Reconciled<K> = Result<(ObjectRef<K>, Action), ControllerError<cluster::Error, watcher::Error>>;
 
-fn count<K: Resource<DynamicType = ()>>(metrics: &Metrics, kind: Kind, result: &Reconciled<K>) {
+fn count<K: Resource<DynamicType = ()>>(metrics: &Metrics, kind: metrics::Kind, result: &Reconciled<K>) {
     match result {
         Ok(_) => metrics.reconcile(kind, ReconcileResult::Done),
         // Deleted between the wake-up and its turn.

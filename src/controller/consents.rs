@@ -12,6 +12,7 @@ use tokio_util::task::JoinMap;
 use tracing::Instrument as _;
 
 use super::named;
+use crate::api::consent::DigitalTwinConsent;
 use crate::clock;
 use crate::cluster;
 use crate::context::Context;
@@ -21,6 +22,7 @@ use crate::queue::Cause;
 use crate::reconcile;
 use crate::roster::{self, Sighting, Uid};
 use crate::slim::Slim;
+use crate::undecodable::{Screen, Shown};
 
 /// The longest sleep between two looks at the alarms: the wall clock may jump.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
@@ -44,7 +46,9 @@ pub(super) struct Watch {
 /// Notes what the watch shows until the process is to end.
 pub(super) async fn watch(client: Client, watch: Watch, context: Arc<Context>) {
     let Watch { number, namespace, labels, listed } = watch;
-    let api: Api<Slim> = namespace.map_or_else(|| Api::all(client.clone()), |name| Api::namespaced(client.clone(), &name));
+    let mut screen = Screen::new(namespace.clone(), context.clone());
+    let api: Api<Slim<DigitalTwinConsent>> =
+        namespace.map_or_else(|| Api::all(client.clone()), |name| Api::namespaced(client.clone(), &name));
     let config = labels.iter().fold(watcher::Config::default().page_size(LIST_PAGE), |config, labels| config.labels(labels));
     let mut events = std::pin::pin!(watcher(api, config).default_backoff());
     let (mut listed, mut shown) = (Some(listed), Sighting { watch: number, round: 0 });
@@ -57,7 +61,14 @@ pub(super) async fn watch(client: Client, watch: Watch, context: Arc<Context>) {
             Ok(None) => return,
             Ok(Some(event)) => {
                 let is_list = matches!(event, Event::InitDone);
-                note(event, &mut shown, &context);
+                match screen.take_in(event) {
+                    Shown::Event(event) => note(event, &mut shown, &context),
+                    Shown::Undecodable(object) | Shown::Gone(object) => {
+                        if let Some(uid) = roster::uid_of(&object.metadata) {
+                            context.forget(uid);
+                        }
+                    }
+                }
                 if is_list && let Some(listed) = listed.take() {
                     let _ = listed.send(());
                 }
@@ -67,7 +78,7 @@ pub(super) async fn watch(client: Client, watch: Watch, context: Arc<Context>) {
     }
 }
 
-fn note(event: Event<Slim>, shown: &mut Sighting, context: &Arc<Context>) {
+fn note(event: Event<DigitalTwinConsent>, shown: &mut Sighting, context: &Arc<Context>) {
     match event {
         Event::Init => shown.round += 1,
         Event::InitApply(consent) => {
@@ -86,7 +97,7 @@ fn note(event: Event<Slim>, shown: &mut Sighting, context: &Arc<Context>) {
             context.wake_consents(context.roster.of_watch(shown.watch));
         }
         Event::Delete(consent) => {
-            if let Some(uid) = roster::uid(&consent.0) {
+            if let Some(uid) = roster::uid(&consent) {
                 context.forget(uid);
             }
         }
@@ -94,7 +105,7 @@ fn note(event: Event<Slim>, shown: &mut Sighting, context: &Arc<Context>) {
 }
 
 /// Notes one object. Returns it if there is something to decide.
-fn note_one(Slim(consent): &Slim, shown: Sighting, context: &Arc<Context>) -> Option<Uid> {
+fn note_one(consent: &DigitalTwinConsent, shown: Sighting, context: &Arc<Context>) -> Option<Uid> {
     let noted = context.roster.note(consent, shown)?;
     context.wake_consents(noted.moved);
     if let Some(account) = noted.new_account {

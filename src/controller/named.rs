@@ -8,16 +8,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::ResourceExt as _;
+use kube::core::ObjectMeta;
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::Event;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::accounts::announce;
+use super::accounts::{self, announce};
 use crate::account::settings::AccountKey;
 use crate::api::account::ClusterHeyGenAccount;
 use crate::api::consent::AccountKind;
 use crate::context::Context;
+use crate::slim::Slim;
 
 /// How often each is read, and so how late a change of an account may be noticed.
 const EVERY: Duration = Duration::from_secs(5);
@@ -48,7 +50,9 @@ pub(super) async fn read(
     while let Some(name) = round.front() {
         match context.cluster.cluster_account(name).await {
             Ok(read) => {
-                if let Some(Event::Apply(account)) = seen.learn(name, read, true) {
+                if let Some(read) = decoded(name, read, &context)
+                    && let Some(Event::Apply(account)) = seen.learn(name, read, true)
+                {
                     let _ = told.send(Event::InitApply(account)).await;
                 }
                 round.pop_front();
@@ -82,7 +86,11 @@ pub(super) async fn read(
             continue;
         };
         match context.cluster.cluster_account(&name).await {
-            Ok(read) => tell(&name, read, is_woken, &mut seen, &told, &context).await,
+            Ok(read) => {
+                if let Some(read) = decoded(&name, read, &context) {
+                    tell(&name, read, is_woken, &mut seen, &told, &context).await;
+                }
+            }
             Err(error) => {
                 tracing::warn!(account = name, %error, "trying again");
                 // It comes round again; the others are not to wait behind it.
@@ -91,6 +99,17 @@ pub(super) async fn read(
         }
         tokio::time::sleep(PAUSE).await;
     }
+}
+
+/// What was read; `None` for an account that is there and cannot be decoded.
+#[expect(clippy::option_option, reason = "whether it is there, of those that can be decoded")]
+fn decoded(name: &str, read: Option<Slim<ClusterHeyGenAccount>>, context: &Arc<Context>) -> Option<Option<ClusterHeyGenAccount>> {
+    let Some(read) = read else {
+        let gone = ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() };
+        context.no_longer_undecodable::<ClusterHeyGenAccount>(&gone);
+        return Some(None);
+    };
+    accounts::decoded(read, context).map(Some)
 }
 
 async fn tell(

@@ -4,9 +4,12 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod conditions;
+mod decoding;
 mod driver;
 mod flows;
 mod kstatus;
+#[path = "../e2e/support/leaves.rs"]
+mod leaves;
 mod lives;
 mod looks;
 mod model;

@@ -35,4 +35,5 @@ mod stored_earlier;
 mod support;
 #[path = "../heygen_wire/tls.rs"]
 mod tls;
+mod undecodable;
 mod writes;

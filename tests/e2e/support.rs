@@ -7,6 +7,8 @@
 pub mod bystander;
 #[path = "support/leaks.rs"]
 pub mod leaks;
+#[path = "support/leaves.rs"]
+pub mod leaves;
 #[path = "support/operator.rs"]
 pub mod operator;
 #[path = "support/scene.rs"]

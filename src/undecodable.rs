@@ -1,0 +1,154 @@
+//! The objects that cannot be decoded ([`slim`](crate::slim)): each is left alone, counted, and named once, and stops nobody.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use kube::core::ObjectMeta;
+use kube::runtime::watcher::Event;
+
+use crate::cluster::events::Report;
+use crate::context::Context;
+use crate::metrics;
+use crate::slim::{self, Slim};
+
+/// The objects that cannot be decoded as they stand now.
+#[derive(Debug, Default)]
+pub struct Undecodables(Mutex<HashSet<Name>>);
+
+/// Kind, namespace if it has one, name.
+type Name = (metrics::Kind, Option<String>, String);
+
+/// What a watch has shown.
+pub enum Shown<K> {
+    /// Something that can be decoded.
+    Event(Event<K>),
+    /// An object that cannot, from now on.
+    Undecodable(Box<slim::Undecodable>),
+    /// Such an object is gone.
+    Gone(Box<slim::Undecodable>),
+}
+
+/// Takes in what one watch shows.
+pub struct Screen {
+    context: Arc<Context>,
+    namespace: Option<String>,
+    listed: HashSet<Name>,
+}
+
+impl Undecodables {
+    /// Whether an object is one of them.
+    #[must_use]
+    pub fn contains(&self, kind: metrics::Kind, namespace: Option<&str>, name: &str) -> bool {
+        self.names().contains(&(kind, namespace.map(str::to_owned), name.to_owned()))
+    }
+
+    /// The names of those of a kind, each with its namespace.
+    #[must_use]
+    pub fn of(&self, kind: metrics::Kind) -> Vec<(Option<String>, String)> {
+        let names = self.names();
+        names.iter().filter(|(of, ..)| *of == kind).map(|(_, namespace, name)| (namespace.clone(), name.clone())).collect()
+    }
+
+    fn names(&self) -> MutexGuard<'_, HashSet<Name>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Screen {
+    /// For a watch of this namespace, or of all.
+    #[must_use]
+    pub fn new(namespace: Option<String>, context: Arc<Context>) -> Self {
+        Self { context, namespace, listed: HashSet::new() }
+    }
+
+    /// Takes in an event.
+    pub fn take_in<K: slim::Kind>(&mut self, event: Event<Slim<K>>) -> Shown<K> {
+        match event {
+            Event::Init => {
+                self.listed.clear();
+                Shown::Event(Event::Init)
+            }
+            Event::InitDone => {
+                self.context.forget_undecodables(
+                    |(kind, namespace, _): &Name| {
+                        *kind == K::COUNTED && self.namespace.as_ref().is_none_or(|own| Some(own) == namespace.as_ref())
+                    },
+                    &self.listed,
+                );
+                Shown::Event(Event::InitDone)
+            }
+            Event::InitApply(object) => {
+                if let Slim::Undecodable(object) = &object {
+                    self.listed.insert(name_of::<K>(&object.metadata));
+                }
+                self.object(object, Event::InitApply)
+            }
+            Event::Apply(object) => self.object(object, Event::Apply),
+            Event::Delete(object) => {
+                self.context.no_longer_undecodable::<K>(object.metadata());
+                match object {
+                    Slim::Read(object) => Shown::Event(Event::Delete(object)),
+                    Slim::Undecodable(object) => Shown::Gone(object),
+                }
+            }
+        }
+    }
+
+    fn object<K: slim::Kind>(&self, object: Slim<K>, event: impl FnOnce(K) -> Event<K>) -> Shown<K> {
+        self.context.decoded(object).map_or_else(Shown::Undecodable, |object| Shown::Event(event(object)))
+    }
+}
+
+impl Context {
+    /// The object, if it can be decoded; one that cannot is counted, and named when that is new.
+    ///
+    /// # Errors
+    /// With an object that cannot.
+    pub fn decoded<K: slim::Kind>(&self, object: Slim<K>) -> Result<K, Box<slim::Undecodable>> {
+        let undecodable = match object {
+            Slim::Read(object) => {
+                self.no_longer_undecodable::<K>(object.meta());
+                return Ok(object);
+            }
+            Slim::Undecodable(undecodable) => undecodable,
+        };
+        let is_new = self.undecodables.names().insert(name_of::<K>(&undecodable.metadata));
+        if is_new {
+            self.count_undecodables(K::COUNTED);
+            let slim::Undecodable { metadata, field } = undecodable.as_ref();
+            let (namespace, object) = (metadata.namespace.as_deref().unwrap_or_default(), metadata.name.as_deref().unwrap_or_default());
+            tracing::warn!(kind = %K::kind(&()), namespace, object, field, "an object cannot be decoded and is left alone");
+            let note = "The operator cannot read this object and leaves it alone. Its log names the field.";
+            let about = Slim::<K>::Undecodable(undecodable.clone());
+            self.events.report(&about, Report { warning: true, reason: "Undecodable", note });
+        }
+        Err(undecodable)
+    }
+
+    /// Notes that an object can be decoded, or is gone.
+    pub fn no_longer_undecodable<K: slim::Kind>(&self, metadata: &ObjectMeta) {
+        let mut names = self.undecodables.names();
+        // Nearly always there is none.
+        if !names.is_empty() && names.remove(&name_of::<K>(metadata)) {
+            drop(names);
+            self.count_undecodables(K::COUNTED);
+        }
+    }
+
+    /// Forgets those of the `concerned` that a complete list did not show.
+    fn forget_undecodables(&self, concerned: impl Fn(&Name) -> bool, listed: &HashSet<Name>) {
+        self.undecodables.names().retain(|name| !concerned(name) || listed.contains(name));
+        for kind in metrics::Kind::ALL {
+            self.count_undecodables(kind);
+        }
+    }
+
+    fn count_undecodables(&self, kind: metrics::Kind) {
+        let count = self.undecodables.names().iter().filter(|(of, ..)| *of == kind).count();
+        self.metrics.undecodable_objects(kind, count);
+    }
+}
+
+fn name_of<K: slim::Kind>(metadata: &ObjectMeta) -> Name {
+    (K::COUNTED, metadata.namespace.clone(), metadata.name.clone().unwrap_or_default())
+}
