@@ -10,6 +10,7 @@
 pub mod gate;
 pub mod limiter;
 pub mod reconcile;
+mod secret;
 pub mod settings;
 
 use std::collections::hash_map::Entry;
@@ -26,6 +27,7 @@ use crate::outcome::{Class, Outcome};
 use crate::sweep::Desk;
 use crate::terms::Terms;
 use gate::Gate;
+pub use secret::key_from;
 use settings::{AccountKey, Settings};
 
 /// What is known of every account.

@@ -23,7 +23,7 @@ use kube::{Api, Client, Resource, ResourceExt as _};
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 
-use crate::account::reconcile::key_from;
+use crate::account::key_from;
 use crate::api::account::ClusterHeyGenAccount;
 use crate::api::consent::DigitalTwinConsent;
 use crate::api::{FIELD_MANAGER, is_name};
@@ -151,6 +151,12 @@ impl Error {
             },
             Self::Deadline { .. } | Self::Conflict | Self::NotLeading => false,
         }
+    }
+
+    /// Whether the operator has no right to what was attempted.
+    #[must_use]
+    pub fn is_forbidden(&self) -> bool {
+        self.is(401) || self.is(403)
     }
 
     /// Whether the API server answered with this HTTP status.

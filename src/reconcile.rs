@@ -236,7 +236,7 @@ fn not_written(consent: &DigitalTwinConsent, memory: &Memory, error: &cluster::E
         context.events.report(consent, Report { warning: true, reason: "StatusNotWritten", note: STATUS_NOT_WRITTEN });
     }
     let memory = Memory { unwritten: Some(Box::new(unwritten)), ..memory.clone() };
-    context.roster.remember(consent, memory, false, None);
+    context.wake_consents(context.roster.remember(consent, memory, false, None));
 }
 
 /// Lets an object be decided anew after an error: soon when only its copy was too old, later when Kubernetes is in trouble.

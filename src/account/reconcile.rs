@@ -9,21 +9,19 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::gate::Closure;
+use super::secret::{Doubt, Reading};
 use super::settings::Settings;
 use super::{Account, Accounts, State, Usable, fingerprint};
 use crate::api::account::{AccountStatus, Auth};
 use crate::api::conditions::{account as reasons, types};
 use crate::clock;
+use crate::cluster::Cluster;
 use crate::cluster::events::Report;
-use crate::cluster::{Cluster, SecretKey};
 use crate::heygen::{AuthScheme, Credentials, HeyGen};
 use crate::outcome::{Class, Outcome};
 
 /// How often the key is read again, so that a rotation is noticed.
 const REREAD: Duration = Duration::from_secs(60);
-
-/// How soon a Secret that is missing is looked for again.
-const LOOK_FOR_SECRET: Duration = Duration::from_secs(10);
 
 /// How soon a key that was refused is probed again; doubles up to [`LONGEST_PROBE`].
 const FIRST_PROBE: Duration = Duration::from_secs(60);
@@ -72,6 +70,7 @@ pub struct Course {
     probe: Probe,
     probes_refused: u32,
     probe_at: Option<Duration>,
+    reading: Reading,
 }
 
 /// What is known from asking HeyGen whether it accepts the key.
@@ -87,6 +86,16 @@ enum Probe {
 }
 
 impl Course {
+    /// What came of reading the Secret, so far.
+    pub(super) fn reading(&mut self) -> &mut Reading {
+        &mut self.reading
+    }
+
+    /// The key that was used last.
+    pub(super) fn last_key(&self) -> Option<&SecretString> {
+        self.last.as_ref().map(|usable| &usable.credentials.key)
+    }
+
     /// Lets the next reconcile read the key and probe it at once.
     pub(super) fn hurry(&mut self) {
         self.probe = Probe::Due;
@@ -101,33 +110,37 @@ impl Course {
 
 /// Brings what is known of an account up to date.
 pub async fn reconcile(settings: &Settings, deps: &Deps<'_>) -> Reconciled {
-    let usable = match resolve(settings, deps).await {
-        Ok(usable) => Arc::new(usable),
+    let (usable, in_doubt) = match resolve(settings, deps).await {
+        Ok((usable, in_doubt)) => (Arc::new(usable), in_doubt),
         Err(obstacle) => return deps.accounts.conclude(settings, State::Unusable(obstacle.for_consents), obstacle.ready, obstacle.again),
     };
     let now = clock::monotonic();
     if deps.accounts.probe_is_due(settings, &usable, now) {
         if let Err(wait) = usable.gate.admit_probe(now) {
-            return deps.accounts.proceed(settings, &usable, wait);
+            return deps.accounts.proceed(settings, &usable, in_doubt, wait);
         }
         let outcome = deps.heygen.probe(&usable.credentials).await;
         let now = clock::monotonic();
         usable.gate.learn(&outcome, now);
         deps.accounts.note_probe(settings, &usable, &outcome, now);
     }
-    deps.accounts.proceed(settings, &usable, REREAD)
+    deps.accounts.proceed(settings, &usable, in_doubt, REREAD)
 }
 
-struct Obstacle {
-    ready: Ready,
-    for_consents: String,
-    again: Duration,
+/// Why an account cannot be used.
+pub(super) struct Obstacle {
+    /// For the account itself.
+    pub(super) ready: Ready,
+    /// For the consents that name it: whoever reads those need not know where the key lies.
+    pub(super) for_consents: String,
+    /// When to come back.
+    pub(super) again: Duration,
 }
 
 /// What the account's `Ready` condition is to say.
-struct Ready {
-    reason: &'static str,
-    message: String,
+pub(super) struct Ready {
+    pub(super) reason: &'static str,
+    pub(super) message: String,
 }
 
 impl Ready {
@@ -136,7 +149,8 @@ impl Ready {
     }
 }
 
-async fn resolve(settings: &Settings, deps: &Deps<'_>) -> Result<Usable, Obstacle> {
+/// What is needed to use the account and, where the key may be an old one, what to say of that.
+async fn resolve(settings: &Settings, deps: &Deps<'_>) -> Result<(Usable, Option<Doubt>), Obstacle> {
     let key = &settings.key;
     let obstacle =
         |reason, message: String, again| Obstacle { for_consents: format!("{key}: {message}"), ready: Ready { reason, message }, again };
@@ -154,37 +168,19 @@ async fn resolve(settings: &Settings, deps: &Deps<'_>) -> Result<Usable, Obstacl
             Err(_) => return Err(obstacle(reasons::INSECURE_BASE_URL, "spec.baseURL is not a URL.".to_owned(), LONGEST_PROBE)),
         },
     };
-    let (namespace, secret) = (&settings.secret_namespace, &settings.secret);
-    let key = match deps.cluster.secret_key(namespace, &secret.name, &secret.key).await {
-        Ok(SecretKey::Found(key)) => key,
-        Ok(SecretKey::NoSecret) => {
-            return Err(obstacle(
-                reasons::SECRET_NOT_FOUND,
-                format!("Secret \"{namespace}/{}\" does not exist.", secret.name),
-                LOOK_FOR_SECRET,
-            ));
-        }
-        Ok(SecretKey::NoKey) => {
-            let message = format!("Secret \"{namespace}/{}\" has no usable key \"{}\".", secret.name, secret.key);
-            return Err(obstacle(reasons::SECRET_NOT_FOUND, message, LOOK_FOR_SECRET));
-        }
-        Err(error) => {
-            tracing::warn!(account = %settings.key, %error, "the Secret could not be read");
-            let message = format!("Secret \"{namespace}/{}\" could not be read; see the operator's log.", secret.name);
-            return Err(obstacle(reasons::SECRET_NOT_FOUND, message, LOOK_FOR_SECRET));
-        }
-    };
+    let read = deps.cluster.secret_key(&settings.secret_namespace, &settings.secret.name, &settings.secret.key).await;
+    let (key, in_doubt) = deps.accounts.key_after(settings, read)?;
     let auth = match settings.auth {
         Auth::Bearer => AuthScheme::Bearer,
         Auth::ApiKey | Auth::Unrecognized => AuthScheme::ApiKey,
     };
     let credentials = Credentials { base_url, auth, key };
     let gate = deps.accounts.gate(&credentials, settings, clock::monotonic());
-    Ok(Usable { credentials, gate, terms: settings.terms.clone() })
+    Ok((Usable { credentials, gate, terms: settings.terms.clone() }, in_doubt))
 }
 
 impl Accounts {
-    fn probe_is_due(&self, settings: &Settings, usable: &Arc<Usable>, now: Duration) -> bool {
+    pub(super) fn probe_is_due(&self, settings: &Settings, usable: &Arc<Usable>, now: Duration) -> bool {
         let mut registry = self.registry();
         let Some(Account { course, .. }) = registry.accounts.get_mut(&settings.key) else { return false };
         course.rate = (settings.per_minute, settings.burst);
@@ -218,8 +214,9 @@ impl Accounts {
     }
 
     /// Concludes a reconcile of an account that has a key.
-    fn proceed(&self, settings: &Settings, usable: &Arc<Usable>, again: Duration) -> Reconciled {
+    fn proceed(&self, settings: &Settings, usable: &Arc<Usable>, in_doubt: Option<Doubt>, again: Duration) -> Reconciled {
         let now = clock::monotonic();
+        let (doubt, again) = in_doubt.map_or((None, again), |doubt| (doubt.ready, again.min(doubt.again)));
         let probe = self.registry().accounts.get(&settings.key).map_or(Probe::Due, |account| account.course.probe);
         let closure = usable.gate.closure();
         if let Some((closure, (reason, message))) =
@@ -233,6 +230,7 @@ impl Accounts {
             return self.conclude(settings, state, Ready { reason, message: message.to_owned() }, wake);
         }
         let ready = match probe {
+            _ if doubt.is_some() => doubt,
             Probe::Accepted => Some(Ready { reason: reasons::CREDENTIALS_ACCEPTED, message: "HeyGen accepts the key.".to_owned() }),
             Probe::Failed(class) => {
                 let (reason, message) = reading(class);
@@ -321,17 +319,11 @@ pub fn report(old: &AccountStatus, new: &AccountStatus) -> Option<Report> {
     told(reasons::CREDENTIALS_ACCEPTED, false, "HeyGen accepts the key.")
         .or_else(|| told(reasons::CREDENTIALS_REJECTED, true, "HeyGen refuses the key."))
         .or_else(|| told(reasons::SECRET_NOT_FOUND, true, "The Secret with the key, or the key in it, is missing."))
+        .or_else(|| told(reasons::SECRET_FORBIDDEN, true, "The operator has no right to read the Secret with the key."))
+        .or_else(|| told(reasons::SECRET_UNREADABLE, true, "The Secret with the key cannot be read."))
         .or_else(|| told(reasons::INSECURE_BASE_URL, true, "The base URL is not an https URL."))
         .or_else(|| told(reasons::THROTTLED, true, "HeyGen asks the account to stay away for a while."))
         .or_else(|| told(reasons::UNREACHABLE, true, "HeyGen does not answer as it should."))
         .or_else(|| told(reasons::BILLING_REQUIRED, true, "HeyGen wants a payment or another plan."))
         .or_else(|| told(reasons::SUSPENDED, false, "The account is suspended by its spec."))
-}
-
-/// Takes a key out of a Secret's data: text without surrounding blanks, which a `echo` into a Secret easily adds.
-#[must_use]
-pub fn key_from(bytes: &[u8]) -> Option<SecretString> {
-    let text = std::str::from_utf8(bytes).ok()?.trim();
-    let sendable = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
-    sendable.then(|| SecretString::from(text.to_owned()))
 }

@@ -28,6 +28,10 @@ pub mod account {
     pub const CREDENTIALS_REJECTED: &str = "CredentialsRejected";
     /// The Secret, or the key in it, is not there.
     pub const SECRET_NOT_FOUND: &str = "SecretNotFound";
+    /// The operator has no right to read the Secret.
+    pub const SECRET_FORBIDDEN: &str = "SecretForbidden";
+    /// The Secret cannot be read at the moment.
+    pub const SECRET_UNREADABLE: &str = "SecretUnreadable";
     /// The base URL is http, and the operator was not told to allow that.
     pub const INSECURE_BASE_URL: &str = "InsecureBaseURL";
     /// HeyGen asked the account to stay away for a while.

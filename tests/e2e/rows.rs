@@ -20,7 +20,7 @@ fn shown_by(situation: Situation) -> fn() {
         Situation::Approved => answered::both_words_for_an_approval_are_one,
         Situation::Waived => answered::a_waiver_by_word_and_one_by_silence_need_no_request,
         Situation::NotRequired => answered::only_a_group_of_nothing_but_photos_needs_no_consent,
-        Situation::AccountNotReady => accounts::a_consent_names_the_account_then_the_secret_then_the_key_that_is_missing,
+        Situation::AccountNotReady => accounts::a_consent_names_the_account_and_the_account_the_secret_then_the_key_that_is_missing,
         Situation::AccountNotAllowed => accounts::an_account_serves_the_namespaces_that_it_names_or_selects,
         Situation::InvalidRequest => requests::a_request_that_heygen_calls_invalid_names_the_field_and_heals_when_heygen_changes_its_mind,
         Situation::NotEntitled => requests::what_an_account_is_not_entitled_to_stops_one_object_and_no_neighbour,

@@ -15,7 +15,7 @@ const NOT_READY: &str = "Ready=False:AccountNotReady Initiated=False Approved=Fa
 const NOT_ALLOWED: &str = "Ready=False:AccountNotAllowed Initiated=False Approved=False Reconciling";
 
 #[tokio::test(flavor = "multi_thread")]
-pub async fn a_consent_names_the_account_then_the_secret_then_the_key_that_is_missing() {
+pub async fn a_consent_names_the_account_and_the_account_the_secret_then_the_key_that_is_missing() {
     let scene = Scene::of(World::without_account("missing").await, &[]).await;
     let namespace = scene.namespace.clone();
     scene.ask("ada", json!({})).await;
@@ -25,15 +25,25 @@ pub async fn a_consent_names_the_account_then_the_secret_then_the_key_that_is_mi
     record(&scene, "DigitalTwinConsent", "account-not-ready", &told);
     scene.account(every_second()).await;
     let secret = format!("Secret \"{namespace}/{namespace}\"");
-    scene.until_it("ada", "the Secret", says(format!("{account}: {secret} does not exist"))).await;
+    let told = scene.until_it("ada", "the account's key", says(format!("{account} has no API key that can be read"))).await;
+    assert!(!message(&told).contains("Secret"), "whoever reads consents need not know where keys lie: {}", message(&told));
+    until_account_says(&scene, &format!("{secret} with the key \"key\" does not exist.")).await;
     let empty: Secret = serde_json::from_value(json!({ "metadata": { "name": namespace }, "stringData": { "other": "x" } })).unwrap();
     scene.secrets(&namespace).create(&PostParams::default(), &empty).await.unwrap();
-    scene.until_it("ada", "the key", says(format!("{secret} has no usable key \"key\""))).await;
+    until_account_says(&scene, &format!("{secret} has no usable key \"key\".")).await;
     assert_eq!(scene.simulator.summary().requests, 0);
     scene.secret(&namespace, &namespace, &scene.key).await;
     scene.until_told("ada", AWAITING).await;
     assert_eq!(scene.executed("ada"), 1);
     scene.end().await;
+}
+
+async fn until_account_says(scene: &Scene, expected: &str) {
+    eventually(expected, || async {
+        let (_, message) = scene.until_other_account(&scene.namespace, "SecretNotFound").await;
+        if message == expected { Ok(()) } else { Err(message) }
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use twinconsent::api::OWNER_UID_LABEL;
 
 use crate::recorded::record;
-use crate::support::scene::{AWAITING, link, message};
+use crate::support::scene::{APPROVED, AWAITING, link, message};
 use crate::support::{OPERATOR_NAMESPACE, Scene, World, plane};
 
 const NOT_WRITABLE: &str = "Ready=False:LinkSecretNotWritable Initiated=False Approved=False Stalled";
@@ -84,6 +84,28 @@ pub async fn a_link_in_hand_reaches_its_secret_once_that_can_be_written() {
     scene.end().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_was_read_is_used_as_long_as_its_secret_may_not_be_read() {
+    let scene = with_rights_to_secrets("key", &[]).await;
+    let namespace = scene.namespace.clone();
+    scene.ask("ada", json!({})).await;
+    scene.until_told("ada", AWAITING).await;
+    allow(&scene, &namespace, json!([])).await;
+    // An account that changes is read at once, Secret and all.
+    scene.account(json!({ "polling": { "interval": "1s", "minimum": "1s", "approved": "2s" } })).await;
+    let (ready, message) = scene.until_other_account(&namespace, "SecretForbidden").await;
+    assert_eq!(ready, "False");
+    assert!(message.contains(&format!("Secret \"{namespace}/{namespace}\" with the key \"key\"")), "{message}");
+    scene.simulator.approve("ada").unwrap();
+    scene.until_told("ada", APPROVED).await;
+    scene.ask("bob", json!({})).await;
+    scene.until_told("bob", AWAITING).await;
+
+    allow(&scene, &namespace, key_rules(&namespace)).await;
+    scene.until_other_account(&namespace, "CredentialsAccepted").await;
+    scene.end().await;
+}
+
 fn url_in(secret: &Secret) -> String {
     String::from_utf8(secret.data.as_ref().unwrap()["url"].0.clone()).unwrap()
 }
@@ -98,14 +120,13 @@ async fn with_rights_to_secrets(name: &str, verbs: &[&str]) -> Scene {
         { "apiGroups": ["twinconsent.io"], "resources": ["*"], "verbs": ["*"] },
         { "apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"] },
     ]);
-    let key = json!([{ "apiGroups": [""], "resources": ["secrets"], "resourceNames": [namespace], "verbs": ["get"] }]);
     apply(&json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "name": namespace, "namespace": OPERATOR_NAMESPACE } }));
     apply(&json!({ "apiVersion": RBAC, "kind": "ClusterRole", "metadata": { "name": namespace }, "rules": rules }));
     apply(
         &json!({ "apiVersion": RBAC, "kind": "ClusterRoleBinding", "metadata": { "name": namespace }, "roleRef": role("ClusterRole"), "subjects": subject }),
     );
     let meta = json!({ "name": namespace, "namespace": namespace });
-    apply(&json!({ "apiVersion": RBAC, "kind": "Role", "metadata": meta, "rules": key }));
+    apply(&json!({ "apiVersion": RBAC, "kind": "Role", "metadata": meta, "rules": key_rules(namespace) }));
     apply(&json!({ "apiVersion": RBAC, "kind": "RoleBinding", "metadata": meta, "roleRef": role("Role"), "subjects": subject }));
     let links = json!({ "name": "links", "namespace": namespace });
     let link_rules = if verbs.is_empty() { json!([]) } else { link_rules(verbs) };
@@ -119,8 +140,16 @@ async fn with_rights_to_secrets(name: &str, verbs: &[&str]) -> Scene {
 const RBAC: &str = "rbac.authorization.k8s.io/v1";
 
 async fn allow_secrets(scene: &Scene, verbs: &[&str]) {
+    allow(scene, "links", link_rules(verbs)).await;
+}
+
+async fn allow(scene: &Scene, role: &str, rules: Value) {
     let roles: kube::Api<k8s_openapi::api::rbac::v1::Role> = kube::Api::namespaced(scene.client.clone(), &scene.namespace);
-    roles.patch("links", &PatchParams::default(), &Patch::Merge(json!({ "rules": link_rules(verbs) }))).await.unwrap();
+    roles.patch(role, &PatchParams::default(), &Patch::Merge(json!({ "rules": rules }))).await.unwrap();
+}
+
+fn key_rules(secret: &str) -> Value {
+    json!([{ "apiGroups": [""], "resources": ["secrets"], "resourceNames": [secret], "verbs": ["get"] }])
 }
 
 fn link_rules(verbs: &[&str]) -> Value {
