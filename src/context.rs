@@ -45,7 +45,7 @@ pub struct Context {
     pub roster: Roster,
     /// The metrics.
     pub metrics: Arc<Metrics>,
-    /// Since when this process decides; unset while it lists, or stands by.
+    /// Since when this process decides, by the steady clock; unset while it lists, or stands by.
     pub decides_since: OnceLock<Timestamp>,
     /// The namespace of the cluster accounts' Secrets.
     pub operator_namespace: String,
@@ -190,7 +190,7 @@ impl Context {
     /// Begins to decide, with everybody.
     pub fn begin_to_decide(&self) {
         // In this order: who changes in between is queued twice, which is once.
-        self.decides_since.get_or_init(clock::now);
+        self.decides_since.get_or_init(clock::steady);
         self.wake_consents(self.roster.all());
     }
 

@@ -16,14 +16,14 @@ pub(crate) mod verdict;
 use std::borrow::Cow;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt as _;
 
 use crate::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus};
 use crate::api::{REQUESTED_AT, brief};
 use crate::memory::Memory;
 use crate::outcome::Print;
-use crate::pace::{self, Rhythm};
+use crate::pace::{self, Doubt, Rhythm};
 use crate::request::Request;
 use crate::settle::situation::Situation;
 use crate::settle::told;
@@ -49,6 +49,8 @@ pub struct Facts {
     pub memory: Memory,
     /// When this process began to look: looks that were due before are not made up for.
     pub started: Timestamp,
+    /// What is to be doubted of the clock.
+    pub doubt: Option<Doubt>,
 }
 
 /// What an account allows its consents.
@@ -132,6 +134,24 @@ pub enum LookKind {
         /// Whether a page of the list will do to tell something new; else it takes a read of the one group besides.
         by_list: bool,
     },
+}
+
+impl NextLook {
+    /// The same by another clock that is ahead by so much.
+    #[must_use]
+    pub fn shifted(self, by: SignedDuration) -> Self {
+        let kind = match self.kind {
+            LookKind::Routine { print, rhythm, wanted_from, by_list } => {
+                let rhythm = match rhythm {
+                    Rhythm::Fixed(_) => rhythm,
+                    Rhythm::Growing { since, own } => Rhythm::Growing { since: pace::shifted(since, by), own },
+                };
+                LookKind::Routine { print, rhythm, wanted_from: wanted_from.map(|from| pace::shifted(from, by)), by_list }
+            }
+            LookKind::Forced | LookKind::Wanted { .. } => self.kind,
+        };
+        Self { at: pace::shifted(self.at, by), kind }
+    }
 }
 
 impl Rest {
@@ -359,7 +379,7 @@ impl<'a> View<'a> {
         let status = consent
             .status
             .as_ref()
-            .map_or_else(|| std::borrow::Cow::Owned(DigitalTwinConsentStatus::default()), std::borrow::Cow::Borrowed);
+            .map_or_else(|| std::borrow::Cow::Owned(DigitalTwinConsentStatus::default()), |status| told::by_now(status, now));
         let remembered = told::remembered(&status);
         Self { consent, facts, now, request: Request::of(consent), status, remembered }
     }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::api::REQUESTED_AT;
 use crate::api::consent::DigitalTwinConsent;
@@ -160,6 +160,47 @@ fn requested_at(consent: &DigitalTwinConsent) -> Option<&String> {
 }
 
 impl Memory {
+    /// The same by another clock that is ahead by so much.
+    #[must_use]
+    pub fn shifted(mut self, by: SignedDuration) -> Self {
+        // Every field is named, so that a time which is added is not forgotten here.
+        let Self {
+            generation: _,
+            looked_at,
+            seen,
+            looks: _,
+            retry_at,
+            failures: _,
+            trouble: _,
+            missing_since,
+            withdrawn_since,
+            attempt,
+            answer,
+            unwritten,
+            link_secret_free: _,
+        } = &mut self;
+        let mut times: Vec<&mut Timestamp> =
+            [looked_at, retry_at, missing_since, withdrawn_since].into_iter().filter_map(Option::as_mut).collect();
+        times.extend(seen.as_mut().map(|seen| {
+            let Seen { at, group: _ } = &mut **seen;
+            at
+        }));
+        times.extend(attempt.as_mut().into_iter().flat_map(|attempt| {
+            let Attempt { idempotency_key: _, not_before, unanswered_since, unanswered_told: _, refused: _ } = &mut **attempt;
+            [not_before, unanswered_since].into_iter().filter_map(Option::as_mut)
+        }));
+        times.extend(answer.as_mut().map(|answer| {
+            let Answer { at, request: _, outcome: _, in_secret: _ } = &mut **answer;
+            at
+        }));
+        times.extend(unwritten.as_mut().map(|unwritten| {
+            let Unwritten { failures: _, not_before, generation: _, requested_at: _ } = &mut **unwritten;
+            not_before
+        }));
+        times.into_iter().for_each(|time| *time = pace::shifted(*time, by));
+        self
+    }
+
     /// Whether nothing is under way: no look to act on, no trouble to wait out, no suspicion to confirm, no link in hand.
     #[must_use]
     pub fn is_quiet(&self) -> bool {

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::terms::Cadence;
 
@@ -98,6 +98,29 @@ pub fn share(uid: &str, salt: u32) -> f64 {
     hash = hash.wrapping_mul(0xff51_afd7_ed55_8ccd);
     hash ^= hash >> 33;
     f64::from((hash >> 32) as u32) / 4_294_967_296.0
+}
+
+/// How much of the time that seems to have passed may never have: before `since`, the clock showed less by so much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Doubt {
+    /// By how much.
+    pub by: Duration,
+    /// Since when it shows what it shows.
+    pub since: Timestamp,
+}
+
+impl Doubt {
+    /// When surely `after` has passed since a time that was written by the clock, which now tells `due` for that.
+    #[must_use]
+    pub fn surely(self, due: Timestamp, after: Duration) -> Timestamp {
+        due.max(add(due, self.by).min(add(self.since, after)))
+    }
+}
+
+/// `time + by`, or the end of time at that side.
+#[must_use]
+pub fn shifted(time: Timestamp, by: SignedDuration) -> Timestamp {
+    time.checked_add(by).unwrap_or(if by.is_negative() { Timestamp::MIN } else { Timestamp::MAX })
 }
 
 /// `time + pause`, or the end of time.

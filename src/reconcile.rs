@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use crate::account::settings::AccountKey;
 use crate::account::{Usable, settings};
 use crate::api::consent::DigitalTwinConsent;
-use crate::clock;
+use crate::clock::{self, Wall};
 use crate::cluster::events::Report;
 use crate::cluster::{self, OnConflict, Recorded};
 use crate::context::Context;
@@ -45,26 +45,26 @@ pub async fn reconcile(consent: DigitalTwinConsent, context: &Context) -> Result
         if !context.may_act() {
             return Ok(());
         }
-        let Some(Observed { facts, usable, desk }) = observe(&consent, context).await? else { return Ok(()) };
-        let now = clock::now();
+        let Some(Observed { wall, facts, usable, desk }) = observe(&consent, context).await? else { return Ok(()) };
+        let now = wall.now();
         let step = decide::decide(&consent, &facts, now);
         if decide::would_look(&step)
-            && let Some(Handed { at, outcome }) = context.roster.take_handed(&consent)
+            && let Some(Handed { at, outcome }) = context.roster.take_handed(&consent, wall)
         {
             let news = News::Answered(Call::Look, outcome);
-            let Some(newer) = record(&consent, &facts, &news, at, context).await? else { return Ok(()) };
+            let Some(newer) = record(&consent, &facts, &news, (at, wall), context).await? else { return Ok(()) };
             consent = newer;
             continue;
         }
-        match admitted(step, &consent, &facts, usable.as_deref(), desk.as_deref()) {
+        match admitted(step, &consent, &facts, usable.as_deref(), desk.as_deref(), wall) {
             Step::Rest(until) => {
-                rest(&consent, until, desk.as_deref(), context);
+                rest(&consent, until, desk.as_deref(), wall, context);
                 return Ok(());
             }
             Step::Tell(finding, then) => {
-                let Some(newer) = record(&consent, &facts, &News::Found(finding), now, context).await? else { return Ok(()) };
+                let Some(newer) = record(&consent, &facts, &News::Found(finding), (now, wall), context).await? else { return Ok(()) };
                 if let Then::Rest(until) = then {
-                    rest(&newer, until, desk.as_deref(), context);
+                    rest(&newer, until, desk.as_deref(), wall, context);
                     return Ok(());
                 }
                 consent = newer;
@@ -74,18 +74,20 @@ pub async fn reconcile(consent: DigitalTwinConsent, context: &Context) -> Result
             Step::Call(Call::Initiate(_)) if !roster::uid(&consent).is_some_and(|uid| context.roster.begin_to_ask(uid)) => {}
             Step::Call(call) => {
                 let news = act(&consent, &facts.memory, call, usable.as_deref(), context).await;
-                let Some(newer) = record(&consent, &facts, &news, clock::now(), context).await? else { return Ok(()) };
+                let Some(newer) = record(&consent, &facts, &news, (wall.now(), wall), context).await? else { return Ok(()) };
                 consent = newer;
             }
         }
     }
     tracing::error!("an object took too many steps at once");
-    again_at(&consent, pace::add(clock::now(), pace::LONGEST_BACKOFF), context);
+    again_at(&consent, pace::add(clock::steady(), pace::LONGEST_BACKOFF), context);
     Ok(())
 }
 
 /// What is known about an object, and what a call for it needs.
 struct Observed {
+    /// The wall clock as it was then: every time of this step is by it.
+    wall: Wall,
     facts: Facts,
     usable: Option<Arc<Usable>>,
     desk: Option<Arc<Desk>>,
@@ -99,28 +101,27 @@ async fn observe(consent: &DigitalTwinConsent, context: &Context) -> Result<Opti
         account = AccountFact::NotAllowed(settings::refusal(&key, consent));
     }
     // Last: nothing is waited for between this and what follows from it.
-    let Some(standing) = context.roster.standing(consent).filter(|standing| !standing.is_stale) else { return Ok(None) };
+    let wall = clock::wall();
+    let Some(standing) = context.roster.standing(consent, wall).filter(|standing| !standing.is_stale) else { return Ok(None) };
     let desk = context.accounts.desk(&key);
     let mut memory = standing.memory;
     // Looks of the sweep that showed nothing new were told to nobody.
-    let swept = desk.as_ref().zip(roster::uid(consent)).and_then(|(desk, uid)| desk.looked_at(uid));
+    let swept = desk.as_ref().zip(roster::uid(consent)).and_then(|(desk, uid)| desk.looked_at(uid, wall));
     if memory.looked_at.is_some() {
         memory.looked_at = memory.looked_at.max(swept);
     }
-    Ok(Some(Observed {
-        facts: Facts { account, ownership: standing.ownership, memory, started: *context.decides_since.get_or_init(clock::now) },
-        usable,
-        desk,
-    }))
+    let started = wall.of(*context.decides_since.get_or_init(clock::steady));
+    let facts = Facts { account, ownership: standing.ownership, memory, started, doubt: wall.doubt() };
+    Ok(Some(Observed { wall, facts, usable, desk }))
 }
 
 /// The step, or what to do instead while others come first or the account's gate is closed.
-fn admitted(step: Step, consent: &DigitalTwinConsent, facts: &Facts, usable: Option<&Usable>, desk: Option<&Desk>) -> Step {
+fn admitted(step: Step, consent: &DigitalTwinConsent, facts: &Facts, usable: Option<&Usable>, desk: Option<&Desk>, wall: Wall) -> Step {
     let (Step::Call(call), Some(usable), Some(desk), Some(uid)) = (&step, usable, desk, roster::uid(consent)) else { return step };
     if !call.asks_heygen() {
         return step;
     }
-    let now = clock::now();
+    let now = wall.now();
     let lane = match call {
         Call::Look if decide::is_forced(consent) => Lane::Forced,
         Call::Look => Lane::Look,
@@ -130,18 +131,18 @@ fn admitted(step: Step, consent: &DigitalTwinConsent, facts: &Facts, usable: Opt
     if lane == Lane::Request
         && let Some(seen) = &facts.memory.seen
     {
-        desk.request(uid, pace::add(seen.at, decide::LOOK_STAYS_FRESH));
+        desk.request(uid, pace::add(seen.at, decide::LOOK_STAYS_FRESH), wall);
     }
     decide::delayed(consent, facts, call, wait, now)
 }
 
 /// Rests: a wake-up at the time, a seat for the look.
-fn rest(consent: &DigitalTwinConsent, rest: Rest, desk: Option<&Desk>, context: &Context) {
+fn rest(consent: &DigitalTwinConsent, rest: Rest, desk: Option<&Desk>, wall: Wall, context: &Context) {
     let Some(uid) = roster::uid(consent) else { return };
-    context.roster.set_alarm(uid, rest.until);
+    context.roster.set_alarm(uid, rest.until.map(|at| wall.steady(at)));
     match (rest.look, desk) {
         (Some(look), Some(desk)) => {
-            desk.enlist(uid, &consent.spec.group_id, pace::share(consent.metadata.uid.as_deref().unwrap_or_default(), 0), look);
+            desk.enlist(uid, &consent.spec.group_id, pace::share(consent.metadata.uid.as_deref().unwrap_or_default(), 0), look, wall);
         }
         (_, Some(desk)) => desk.dismiss(uid),
         (_, None) => {}
@@ -186,7 +187,7 @@ async fn record(
     consent: &Arc<DigitalTwinConsent>,
     facts: &Facts,
     news: &News,
-    now: Timestamp,
+    (now, wall): (Timestamp, Wall),
     context: &Context,
 ) -> Result<Option<Arc<DigitalTwinConsent>>, cluster::Error> {
     let on_conflict = match news {
@@ -202,7 +203,7 @@ async fn record(
         Err(error) => {
             // Whatever was found in a copy that is too old is found anew.
             if !matches!((&error, on_conflict), (cluster::Error::Conflict, OnConflict::GiveUp) | (cluster::Error::NotLeading, _)) {
-                not_written(consent, &facts.memory, &error, context);
+                not_written(consent, &facts.memory, &error, wall, context);
             }
             return Err(error);
         }
@@ -212,7 +213,7 @@ async fn record(
         memory.unwritten = None;
     }
     let asked_at = matches!(news, News::Answered(..)).then_some(now);
-    context.wake_consents(context.roster.remember(&newer, memory, written, asked_at));
+    context.wake_consents(context.roster.remember(&newer, memory, written, asked_at, wall));
     for notice in notices {
         match notice {
             Notice::Event { warning, reason, note } => {
@@ -228,21 +229,21 @@ async fn record(
 }
 
 /// Remembers that a status could not be written, so that it is tried again with growing pauses.
-fn not_written(consent: &DigitalTwinConsent, memory: &Memory, error: &cluster::Error, context: &Context) {
+fn not_written(consent: &DigitalTwinConsent, memory: &Memory, error: &cluster::Error, wall: Wall, context: &Context) {
     let longest = if error.is_about_the_object() { LONGEST_UNWRITTEN } else { LONGEST_WHILE_UNREACHABLE };
-    let unwritten = Unwritten::after(memory.unwritten.as_deref(), consent, longest, clock::now());
+    let unwritten = Unwritten::after(memory.unwritten.as_deref(), consent, longest, wall.now());
     if unwritten.is_worth_telling() {
         context.metrics.unwritten_status();
         context.events.report(consent, Report { warning: true, reason: "StatusNotWritten", note: STATUS_NOT_WRITTEN });
     }
     let memory = Memory { unwritten: Some(Box::new(unwritten)), ..memory.clone() };
-    context.wake_consents(context.roster.remember(consent, memory, false, None));
+    context.wake_consents(context.roster.remember(consent, memory, false, None, wall));
 }
 
 /// Lets an object be decided anew after an error: soon when only its copy was too old, later when Kubernetes is in trouble.
 pub fn after_error(consent: &DigitalTwinConsent, error: &cluster::Error, context: &Context) {
     let uid = consent.metadata.uid.as_deref().unwrap_or_default();
-    let now = clock::now();
+    let now = clock::steady();
     let at = match (error, context.roster.unwritten_until(consent)) {
         (_, Some(not_before)) if not_before > now => not_before,
         (cluster::Error::Conflict, _) => pace::add(now, AFTER_CONFLICT),
@@ -251,6 +252,7 @@ pub fn after_error(consent: &DigitalTwinConsent, error: &cluster::Error, context
     again_at(consent, at, context);
 }
 
+/// Lets an object be decided anew at this time of the steady clock.
 fn again_at(consent: &DigitalTwinConsent, at: Timestamp, context: &Context) {
     if let Some(uid) = roster::uid(consent) {
         context.roster.set_alarm(uid, Some(at));

@@ -22,6 +22,7 @@ use tokio::sync::Notify;
 
 use crate::account::settings::AccountKey;
 use crate::api::consent::{AccountKind, DigitalTwinConsent};
+use crate::clock::Wall;
 use crate::decide::Ownership;
 use crate::fold::Folded;
 use crate::memory::Memory;
@@ -48,7 +49,7 @@ struct State {
 /// A uid, in 16 bytes instead of 36.
 pub type Uid = u128;
 
-/// There are as many as there are objects, so they are kept small: times are in milliseconds since 1970.
+/// There are as many as there are objects, so they are kept small: times are in milliseconds since 1970, of the steady clock.
 #[derive(Debug)]
 struct Entry {
     copy: Folded,
@@ -250,17 +251,17 @@ impl Roster {
         }
     }
 
-    /// What the sweep has seen for an object, unless the object itself has asked HeyGen since.
+    /// What the sweep has seen for an object, unless the object itself has asked HeyGen since; by this wall clock.
     #[must_use]
-    pub fn take_handed(&self, consent: &DigitalTwinConsent) -> Option<Handed> {
+    pub fn take_handed(&self, consent: &DigitalTwinConsent, wall: Wall) -> Option<Handed> {
         let uid = uid(consent)?;
         let mut state = self.state();
         let entry = state.entries.get_mut(&uid)?;
         let handed = entry.handed.take()?;
-        (handed.at.as_millisecond() >= entry.acted_at).then_some(*handed)
+        (handed.at.as_millisecond() >= entry.acted_at).then(|| Handed { at: wall.of(handed.at), ..*handed })
     }
 
-    /// Lets an object be decided anew at this time; `None`: at none.
+    /// Lets an object be decided anew at this time of the steady clock; `None`: at none.
     pub fn set_alarm(&self, uid: Uid, at: Option<Timestamp>) {
         let state = &mut *self.state();
         let Some(entry) = state.entries.get_mut(&uid) else { return };
@@ -271,7 +272,7 @@ impl Roster {
         }
     }
 
-    /// The objects that are to be decided anew by now, and when the next one is.
+    /// The objects that are to be decided anew by now, a time of the steady clock, and when the next one is.
     #[must_use]
     pub fn due(&self, now: Timestamp) -> (Vec<Uid>, Option<Timestamp>) {
         let state = &mut *self.state();
@@ -303,11 +304,11 @@ impl Roster {
         state.entries.iter().filter(|(_, entry)| is_gone(entry.shown)).map(|(uid, _)| *uid).collect()
     }
 
-    /// What is known of an object, whose copy at hand is `consent`. `None` when the watch has not shown it.
+    /// What is known of an object, whose copy at hand is `consent`, by this wall clock. `None` when the watch has not shown it.
     ///
     /// Whoever learns that its copy is stale need not ask again: the newer copy is news when it comes.
     #[must_use]
-    pub fn standing(&self, consent: &DigitalTwinConsent) -> Option<Standing> {
+    pub fn standing(&self, consent: &DigitalTwinConsent, wall: Wall) -> Option<Standing> {
         let uid = uid(consent)?;
         let state = &mut *self.state();
         let owner = state.owner(state.entries.get(&uid)?.claim);
@@ -315,13 +316,25 @@ impl Roster {
         let is_stale = version(consent).is_some_and(|version| version < entry.written);
         // The newer copy may have come since this one was taken; then it is news now or was when it came.
         entry.is_awaited |= is_stale && entry.version < entry.written;
-        Some(Standing { ownership: if owner == Some(uid) { Ownership::Owner } else { Ownership::Other }, memory: entry.memory(), is_stale })
+        Some(Standing {
+            ownership: if owner == Some(uid) { Ownership::Owner } else { Ownership::Other },
+            memory: entry.memory().shifted(wall.ahead()),
+            is_stale,
+        })
     }
 
-    /// Notes what this process remembers of an object from now on, whether it wrote a version, and whether it has asked HeyGen.
-    /// Returns those who have come to own a group by it, or own one no longer.
+    /// Notes what this process remembers of an object from now on, whether it wrote a version, and whether it has asked HeyGen; by the
+    /// wall clock by which it was known. Returns those who have come to own a group by it, or own one no longer.
     #[must_use]
-    pub fn remember(&self, consent: &DigitalTwinConsent, memory: Memory, written: bool, asked_at: Option<Timestamp>) -> Vec<Uid> {
+    pub fn remember(
+        &self,
+        consent: &DigitalTwinConsent,
+        memory: Memory,
+        written: bool,
+        asked_at: Option<Timestamp>,
+        wall: Wall,
+    ) -> Vec<Uid> {
+        let memory = memory.shifted(-wall.ahead());
         let Some(uid) = uid(consent) else { return Vec::new() };
         let state = &mut *self.state();
         let asking = memory.may_have_asked();
@@ -330,7 +343,7 @@ impl Roster {
         entry.generation = memory.generation;
         entry.memory = (!memory.is_only_a_time()).then(|| Box::new(memory));
         if let Some(asked_at) = asked_at {
-            entry.acted_at = entry.acted_at.max(asked_at.as_millisecond());
+            entry.acted_at = entry.acted_at.max(wall.steady(asked_at).as_millisecond());
         }
         if written {
             entry.written = version(consent).unwrap_or(0);
@@ -341,7 +354,7 @@ impl Roster {
         })
     }
 
-    /// Before when nothing is to be written for an object, because its status could not be written.
+    /// Before when, by the steady clock, nothing is to be written for an object, because its status could not be written.
     #[must_use]
     pub fn unwritten_until(&self, consent: &DigitalTwinConsent) -> Option<Timestamp> {
         let state = self.state();

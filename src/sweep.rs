@@ -13,7 +13,7 @@
 //! - [`pass`] is pure: one way through the list, and what it may cost.
 //! - [`task`] does what the book says.
 //!
-//! Times are those of [`steady`](crate::clock::steady): the wall clock's, without its jumps.
+//! Times are those of [`steady`](crate::clock::steady), which no adjustment of the wall clock moves.
 
 pub mod book;
 pub mod pass;
@@ -29,10 +29,9 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::account::gate::{Admission, Gate};
-use crate::clock;
+use crate::clock::{self, Wall};
 use crate::decide::NextLook;
 use crate::outcome::Outcome;
-use crate::pace;
 use crate::roster::Uid;
 use book::{Book, Lane};
 
@@ -47,7 +46,7 @@ pub struct Desk {
 /// What the sweep has seen for one object.
 #[derive(Debug)]
 pub struct Handed {
-    /// When the read began.
+    /// When the read began, by the steady clock while it is kept.
     pub at: Timestamp,
     /// What came of it.
     pub outcome: Outcome,
@@ -81,19 +80,17 @@ impl Desk {
         Passage::Later(gate.wait(book.ahead(lane), now))
     }
 
-    /// Seats an object, or changes what it waits for. `at` in `look` is a time of the wall clock.
-    pub fn enlist(&self, uid: Uid, group: &str, share: f64, look: NextLook) {
-        let (wall, steady) = (clock::now(), clock::steady());
-        let at = if look.at <= wall { steady } else { pace::add(steady, pace::since(wall, look.at)) };
-        if self.book().enlist(uid, group, share, NextLook { at, ..look }, steady) {
+    /// Seats an object, or changes what it waits for. The times in `look` are of this wall clock.
+    pub fn enlist(&self, uid: Uid, group: &str, share: f64, look: NextLook, wall: Wall) {
+        let (steady, look) = (clock::steady(), look.shifted(-wall.ahead()));
+        if self.book().enlist(uid, group, share, NextLook { at: look.at.max(steady), ..look }, steady) {
             self.ring();
         }
     }
 
-    /// Queues a consent request that is good until `fresh_until`, a time of the wall clock, because the look before it grows old.
-    pub fn request(&self, uid: Uid, fresh_until: Timestamp) {
-        let until = pace::add(clock::steady(), pace::since(clock::now(), fresh_until));
-        self.book().request(uid, until);
+    /// Queues a consent request that is good until `fresh_until`, a time of this wall clock, because the look before it grows old.
+    pub fn request(&self, uid: Uid, fresh_until: Timestamp, wall: Wall) {
+        self.book().request(uid, wall.steady(fresh_until));
         self.ring();
     }
 
@@ -102,11 +99,10 @@ impl Desk {
         self.book().dismiss(uid);
     }
 
-    /// When the object's group was last looked at without anything new, by the wall clock.
+    /// When the object's group was last looked at without anything new, by this wall clock.
     #[must_use]
-    pub fn looked_at(&self, uid: Uid) -> Option<Timestamp> {
-        let looked_at = self.book().looked_at(uid)?;
-        Some(wall(looked_at))
+    pub fn looked_at(&self, uid: Uid, wall: Wall) -> Option<Timestamp> {
+        self.book().looked_at(uid).map(|at| wall.of(at))
     }
 
     /// Lets the task see what has changed.
@@ -122,10 +118,4 @@ impl Desk {
     fn book(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// A steady time as the wall clock's.
-fn wall(steady: Timestamp) -> Timestamp {
-    let ago = pace::since(steady, clock::steady());
-    clock::now().checked_sub(ago).unwrap_or(Timestamp::MIN)
 }

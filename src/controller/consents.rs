@@ -24,8 +24,8 @@ use crate::roster::{self, Sighting, Uid};
 use crate::slim::Slim;
 use crate::undecodable::{Screen, Shown};
 
-/// The longest sleep between two looks at the alarms: the wall clock may jump.
-const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+/// The longest sleep between two looks at the alarms, and so how late it is noticed that the wall clock was set.
+const LONGEST_SLEEP: Duration = Duration::from_secs(10);
 
 /// How many objects a page of the first list holds. Four times kube's default: 100,000 objects are listed in half the time, and a page
 /// of text takes some 6 MB while it is read.
@@ -153,8 +153,14 @@ async fn decide_one(uid: Uid, context: Arc<Context>) {
 
 /// Wakes consents when their time has come.
 pub(super) async fn run_alarms(context: Arc<Context>) {
+    let mut ahead = clock::wall().ahead();
     loop {
-        let now = clock::now();
+        let before = std::mem::replace(&mut ahead, clock::wall().ahead());
+        if before != ahead {
+            // What is told to end at a time of the wall clock ends sooner or later than was thought.
+            context.wake_consents(context.roster.all());
+        }
+        let now = clock::steady();
         let (due, next) = context.roster.due(now);
         context.wake_consents(due);
         let sleep = next.map_or(LONGEST_SLEEP, |next| pace::since(now, next).min(LONGEST_SLEEP));

@@ -97,6 +97,7 @@ pub(super) fn renewal_from(view: &View<'_>, terms: &Terms) -> Option<Timestamp> 
     let expiry = view.status.link_expiration_time.as_ref()?;
     let renewals = view.status.initiation.as_ref().and_then(|initiation| initiation.renewals).unwrap_or(0);
     let from = pace::add(expiry.0, REPLAY_WINDOW.saturating_sub(terms.link_lifetime) + RENEWAL_MARGIN);
+    let from = view.facts.doubt.map_or(from, |doubt| doubt.surely(from, terms.link_lifetime.max(REPLAY_WINDOW) + RENEWAL_MARGIN));
     let from = view.memory().request_waits_until(&view.request.idempotency_key, view.now).map_or(from, |held| from.max(held));
     let overdue = told::deadline(spec, &view.status).is_some_and(|deadline| deadline <= from.max(view.now));
     (spec.link_renewal == Some(LinkRenewal::Automatic) && renewals < MOST_RENEWALS && !overdue).then_some(from)

@@ -6,11 +6,12 @@ use std::error::Error;
 use std::io;
 use std::time::Duration;
 
-use reqwest::header::{HeaderMap, HeaderName, RETRY_AFTER};
+use reqwest::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
 
-use super::{Operation, classify, parse_retry_after, wire};
+use super::retry_after::{parse_date, parse_retry_after};
+use super::{Operation, classify, wire};
 use crate::clock;
 use crate::outcome::{Class, Outcome, Started, Trouble};
 
@@ -103,7 +104,9 @@ fn request_id(headers: &HeaderMap) -> Option<String> {
 }
 
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    parse_retry_after(headers.get(RETRY_AFTER)?.to_str().ok()?, clock::now())
+    // A date is meant by the clock of whoever names it.
+    let theirs = headers.get(DATE).and_then(|date| parse_date(date.to_str().ok()?));
+    parse_retry_after(headers.get(RETRY_AFTER)?.to_str().ok()?, theirs.unwrap_or_else(clock::now))
 }
 
 /// The kind of a network fault. The error itself stays here: it may hold the URL.

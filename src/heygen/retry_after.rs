@@ -11,6 +11,12 @@ pub const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
 /// Weekdays are not checked: a date that names the wrong one is still a date.
 static DATE: DateTimeParser = DateTimeParser::new().relaxed_weekday(true);
 
+/// A date as HTTP writes it.
+#[must_use]
+pub fn parse_date(header: &str) -> Option<Timestamp> {
+    DATE.parse_timestamp(header.trim()).ok()
+}
+
 /// How long the header asks us to stay away, seen at `now`: at most [`LONGEST_RETRY_AFTER`].
 ///
 /// `None` when it asks for nothing: zero, in the past, or not readable.
@@ -21,7 +27,7 @@ pub fn parse_retry_after(header: &str, now: Timestamp) -> Option<Duration> {
         // More digits than a u64 holds is still "long".
         header.parse().map_or(LONGEST_RETRY_AFTER, Duration::from_secs)
     } else {
-        let until = DATE.parse_timestamp(header).ok()?;
+        let until = parse_date(header)?;
         Duration::try_from(until.duration_since(now)).ok()?
     };
     (!wait.is_zero()).then(|| wait.min(LONGEST_RETRY_AFTER))

@@ -23,11 +23,11 @@ fn note(roster: &Roster, consent: &DigitalTwinConsent) -> bool {
 }
 
 fn remember(roster: &Roster, consent: &DigitalTwinConsent, asked_at: Option<Timestamp>) {
-    assert_eq!(roster.remember(consent, Memory::default(), asked_at.is_none(), asked_at), []);
+    assert_eq!(roster.remember(consent, Memory::default(), asked_at.is_none(), asked_at, Wall::default()), []);
 }
 
 fn owns(roster: &Roster, consent: &DigitalTwinConsent) -> bool {
-    roster.standing(consent).unwrap().ownership == Ownership::Owner
+    roster.standing(consent, Wall::default()).unwrap().ownership == Ownership::Owner
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn an_owner_stays_the_owner_when_an_older_object_shows_up_after_it_has_begun_to_
     assert!(owns(&roster, &first) && !owns(&roster, &second));
     assert!(!roster.begin_to_ask(uid(&second).unwrap()));
     // It was refused, so nobody was asked: the rank decides again.
-    let moved = roster.remember(&first, Memory::default(), false, None);
+    let moved = roster.remember(&first, Memory::default(), false, None, Wall::default());
     assert_eq!(moved, [uid(&first).unwrap(), uid(&second).unwrap()]);
     assert!(!owns(&roster, &first) && owns(&roster, &second));
 }
@@ -65,7 +65,7 @@ fn an_owner_whose_request_may_have_arrived_stays_the_owner() {
     assert!(roster.begin_to_ask(uid(&first).unwrap()));
     let mut memory = Memory::default();
     memory.attempt_of("k").unanswered_since = Some(Timestamp::UNIX_EPOCH);
-    assert_eq!(roster.remember(&first, memory, false, None), []);
+    assert_eq!(roster.remember(&first, memory, false, None, Wall::default()), []);
     note(&roster, &second);
     assert!(owns(&roster, &first) && !owns(&roster, &second));
 }
@@ -162,8 +162,8 @@ fn a_copy_from_before_our_own_write_is_stale() {
     let mut after = before.clone();
     after.metadata.resource_version = Some("6".into());
     remember(&roster, &after, None);
-    assert!(roster.standing(&before).unwrap().is_stale);
-    assert!(!roster.standing(&after).unwrap().is_stale);
+    assert!(roster.standing(&before, Wall::default()).unwrap().is_stale);
+    assert!(!roster.standing(&after, Wall::default()).unwrap().is_stale);
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn our_own_write_is_no_news_unless_somebody_has_waited_for_it() {
     assert!(!note(&roster, &at("6")), "it was decided on when it was written");
     assert!(note(&roster, &at("7")), "somebody else has written");
     remember(&roster, &at("8"), None);
-    assert!(roster.standing(&at("7")).unwrap().is_stale);
+    assert!(roster.standing(&at("7"), Wall::default()).unwrap().is_stale);
     assert!(note(&roster, &at("8")), "whoever was woken meanwhile was sent away");
     remember(&roster, &at("9"), None);
     assert!(!note(&roster, &at("9")));
@@ -195,9 +195,9 @@ fn a_look_from_before_the_object_itself_asked_is_not_handed_over() {
     note(&roster, &ada);
     remember(&roster, &ada, Some(at(10)));
     roster.hand(uid(&ada).unwrap(), handed(9));
-    assert!(roster.take_handed(&ada).is_none());
+    assert!(roster.take_handed(&ada, Wall::default()).is_none());
     roster.hand(uid(&ada).unwrap(), handed(11));
-    assert!(roster.take_handed(&ada).is_some() && roster.take_handed(&ada).is_none());
+    assert!(roster.take_handed(&ada, Wall::default()).is_some() && roster.take_handed(&ada, Wall::default()).is_none());
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What a status tells: the situation and the answers that were recorded before, and the times that follow from them.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
@@ -9,6 +11,41 @@ use crate::api::consent::{DigitalTwinConsentSpec, DigitalTwinConsentStatus};
 use crate::api::duration;
 use crate::pace;
 use crate::request::Request;
+
+/// The status as it is read by a clock that says `now`: a time that lies ahead of it counts as now, for one of the two clocks is wrong.
+///
+/// The end of the link rightly lies ahead: it keeps its distance from the request.
+#[must_use]
+pub fn by_now(status: &DigitalTwinConsentStatus, now: Timestamp) -> Cow<'_, DigitalTwinConsentStatus> {
+    // Every field is named, so that a time which is added is not forgotten here.
+    let DigitalTwinConsentStatus {
+        observed_generation: _,
+        last_handled_reconcile_at: _,
+        url: _,
+        link_expiration_time: _,
+        consent_status: _,
+        group: _,
+        initiation: _,
+        initiation_time,
+        approval_time,
+        history,
+        conditions,
+    } = status;
+    let observed = history.iter().map(|entry| &entry.observation_time);
+    let turned = conditions.iter().map(|condition| &condition.last_transition_time);
+    if !initiation_time.iter().chain(approval_time).chain(observed).chain(turned).any(|time| time.0 > now) {
+        return Cow::Borrowed(status);
+    }
+    let mut read = status.clone();
+    if let (Some(asked), Some(end)) = (&read.initiation_time, &mut read.link_expiration_time) {
+        end.0 = pace::shifted(end.0, now.duration_since(asked.0.max(now)));
+    }
+    let observed = read.history.iter_mut().map(|entry| &mut entry.observation_time);
+    let turned = read.conditions.iter_mut().map(|condition| &mut condition.last_transition_time);
+    let times = read.initiation_time.iter_mut().chain(&mut read.approval_time).chain(observed).chain(turned);
+    times.for_each(|time| time.0 = time.0.min(now));
+    Cow::Owned(read)
+}
 
 /// The situation that the status tells of.
 #[must_use]

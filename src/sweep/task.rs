@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio::task::JoinSet;
 
 use super::book::{Next, Work};
-use super::{Desk, Handed, wall};
+use super::{Desk, Handed};
 use crate::account::Usable;
 use crate::account::gate::Admission;
 use crate::account::settings::AccountKey;
@@ -164,7 +164,7 @@ fn take_in(done: Done, key: &AccountKey, desk: &Desk, usable: &Arc<Usable>, cont
     };
     drop(book);
     for (uid, outcome) in news {
-        context.roster.hand(uid, Handed { at: wall(read_at), outcome });
+        context.roster.hand(uid, Handed { at: read_at, outcome });
         context.queue_up([uid], Cause::News);
     }
 }

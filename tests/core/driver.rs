@@ -5,9 +5,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use twinconsent::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus};
+use twinconsent::clock::steps::Steps;
 use twinconsent::decide::{self, AccountFact, Call, Facts, Finding, Ownership, Rest, Step, Then, decide};
 use twinconsent::memory::{LONGEST_UNWRITTEN, Memory, Unwritten};
 use twinconsent::outcome::{Group, Outcome};
@@ -22,6 +23,7 @@ use crate::model::Model;
 /// One process that runs the operator.
 #[derive(Debug, Default)]
 pub struct Replica {
+    /// By the steady clock, as are the other times here.
     pub memory: Memory,
     pub copy: Option<DigitalTwinConsent>,
     pub started: Timestamp,
@@ -46,6 +48,7 @@ pub struct InHand {
     news: News,
     then: Then,
     at: Timestamp,
+    ahead: SignedDuration,
 }
 
 /// The link Secret: whose it is, and what it holds.
@@ -57,7 +60,10 @@ pub struct LinkSecret {
 }
 
 pub struct World {
+    /// By the steady clock, which is HeyGen's as well.
     pub now: Timestamp,
+    /// What the operator knows of its wall clock.
+    clock: Steps,
     pub object: DigitalTwinConsent,
     pub heygen: Model,
     pub terms: Terms,
@@ -107,6 +113,7 @@ impl World {
         .unwrap();
         Self {
             now: at(1),
+            clock: Steps::NONE,
             object,
             heygen,
             terms: Terms::default(),
@@ -173,6 +180,13 @@ impl World {
         self.note("-- re-created".into());
     }
 
+    /// Somebody sets the operator's wall clock: so many seconds ahead of what it showed at first.
+    pub fn set_clock(&mut self, ahead: i64) {
+        let ahead = SignedDuration::from_secs(ahead);
+        self.clock.note(pace::shifted(self.now, ahead), self.now);
+        self.note(format!("-- the clock is {} s ahead", ahead.as_secs()));
+    }
+
     pub fn crash(&mut self, replica: usize) {
         self.replicas[replica] = Replica { started: self.now, ..Replica::default() };
         self.note("-- crash".into());
@@ -194,7 +208,9 @@ impl World {
 
     fn facts(&self, replica: &Replica) -> Facts {
         let account = self.account.clone().unwrap_or_else(|| AccountFact::Usable(Arc::new(self.terms.clone())));
-        Facts { account, ownership: self.ownership, memory: replica.memory.clone(), started: replica.started }
+        let wall = self.clock.wall();
+        let memory = replica.memory.clone().shifted(wall.ahead());
+        Facts { account, ownership: self.ownership, memory, started: wall.of(replica.started), doubt: wall.doubt() }
     }
 
     /// The watch shows a replica the object as it is.
@@ -217,23 +233,24 @@ impl World {
             return Progress::Rest(None);
         }
         let facts = self.facts(replica);
-        let mut step = decide(&base, &facts, self.now);
+        let (now, ahead) = (self.clock.wall().of(self.now), self.clock.wall().ahead());
+        let mut step = decide(&base, &facts, now);
         if let Step::Call(call @ Call::Look) = &step {
             let turn = replica.turn.unwrap_or_else(|| pace::add(self.now, self.queue));
             self.replicas[index].turn = Some(turn).filter(|turn| *turn > self.now);
             if turn > self.now {
-                step = decide::delayed(&base, &facts, call, pace::since(self.now, turn), self.now);
+                step = decide::delayed(&base, &facts, call, pace::since(self.now, turn), now);
                 if let Step::Rest(Rest { look: Some(look), .. }) | Step::Tell(_, Then::Rest(Rest { look: Some(look), .. })) = &mut step {
-                    look.at = turn;
+                    look.at = pace::shifted(turn, ahead);
                 }
             }
         }
         let (news, then) = match step {
-            Step::Rest(rest) => return Progress::Rest(rest.earliest()),
+            Step::Rest(rest) => return Progress::Rest(rest.earliest().map(|at| pace::shifted(at, -ahead))),
             Step::Tell(finding, then) => (News::Found(finding), then),
             Step::Call(call) => (self.act(index, &base, call), Then::Decide),
         };
-        self.replicas[index].in_hand = Some(InHand { base, facts, news, then, at: self.now });
+        self.replicas[index].in_hand = Some(InHand { base, facts, news, then, at: now, ahead });
         Progress::Going
     }
 
@@ -308,7 +325,7 @@ impl World {
 
     /// Settles and writes what the last step brought.
     pub fn finish(&mut self, index: usize) -> Progress {
-        let Some(InHand { base, facts, news, then, at }) = self.replicas[index].in_hand.take() else { return Progress::Going };
+        let Some(InHand { base, facts, news, then, at, ahead }) = self.replicas[index].in_hand.take() else { return Progress::Going };
         let mut current = base.clone();
         let mut settled = settle(&current, &facts, &news, at);
         if settled.status != current.status.clone().unwrap_or_default()
@@ -326,12 +343,12 @@ impl World {
         }
         if self.refuses && settled.status != current.status.clone().unwrap_or_default() {
             let before = facts.memory.unwritten.as_deref();
-            let unwritten = Unwritten::after(before, &current, LONGEST_UNWRITTEN, self.now);
+            let unwritten = Unwritten::after(before, &current, LONGEST_UNWRITTEN, at);
             self.refused.push(self.now);
             self.note(format!("   (refused, {} in a row)", unwritten.failures));
-            let until = unwritten.not_before;
+            let until = pace::shifted(unwritten.not_before, -ahead);
             let replica = &mut self.replicas[index];
-            replica.memory = Memory { unwritten: Some(Box::new(unwritten)), ..facts.memory };
+            replica.memory = Memory { unwritten: Some(Box::new(unwritten)), ..facts.memory }.shifted(-ahead);
             replica.copy = Some(current);
             return Progress::Rest(Some(until));
         }
@@ -354,12 +371,12 @@ impl World {
         self.notices.extend(settled.notices);
         let replica = &mut self.replicas[index];
         if current.metadata.uid == self.object.metadata.uid {
-            replica.memory = settled.memory;
+            replica.memory = settled.memory.shifted(-ahead);
             replica.copy = Some(current);
         }
         match then {
             Then::Decide => Progress::Going,
-            Then::Rest(rest) => Progress::Rest(rest.earliest()),
+            Then::Rest(rest) => Progress::Rest(rest.earliest().map(|at| pace::shifted(at, -ahead))),
         }
     }
 
@@ -399,6 +416,15 @@ impl World {
             }
         }
         panic!("a hot loop:\n{}", self.trace.join("\n"));
+    }
+
+    /// Goes on until HeyGen has accepted the request.
+    pub fn settle_down_until_answered(&mut self) {
+        while self.heygen.posts.is_empty() {
+            self.deliver(0);
+            self.begin(0);
+            self.finish(0);
+        }
     }
 
     /// Lives for a while, waking when the core asks for it.

@@ -299,6 +299,7 @@ proptest! {
             ownership: twinconsent::decide::Ownership::Other,
             memory: replica.memory.clone(),
             started: replica.started,
+            doubt: None,
         };
         // Neither a duplicate nor an object without an account calls HeyGen.
         prop_assert!(!matches!(decide(&world.object, &facts, world.now), Step::Call(call) if call != Call::WriteLinkSecret));

@@ -53,6 +53,15 @@ fn an_image_holds_its_program_its_licence_and_the_certificates_it_needs_and_noth
 }
 
 #[test]
+fn the_operator_in_the_image_has_no_clock_that_a_test_could_set() {
+    let root = TempDir::new().unwrap();
+    OPERATOR.lay_out(root.path()).unwrap();
+    let bytes = fs::read(root.path().join("twinconsent-operator")).unwrap();
+    let variable = b"TWINCONSENT_TEST_CLOCK";
+    assert!(!bytes.windows(variable.len()).any(|window| window == variable), "it was compiled with the feature `test-clock`");
+}
+
+#[test]
 fn an_image_runs_its_program_as_a_user_that_kubernetes_knows_not_to_be_root() {
     for ((program, image), command) in both().into_iter().zip(["run", "serve"]) {
         let config = &image.config["config"];

@@ -15,8 +15,18 @@ pub fn replica(world: &World, name: &str) -> Operator {
 
 /// Starts a replica that is logged in with this kubeconfig.
 pub fn replica_by(world: &World, name: &str, kubeconfig: &str) -> Operator {
+    start(world, name, kubeconfig, &[])
+}
+
+/// Starts a replica with these variables besides.
+pub fn replica_in(world: &World, name: &str, environment: &[(&str, &str)]) -> Operator {
+    start(world, name, &world.plane.kubeconfig().display().to_string(), environment)
+}
+
+fn start(world: &World, name: &str, kubeconfig: &str, environment: &[(&str, &str)]) -> Operator {
     let namespace = format!("--operator-namespace={}", world.namespace);
-    Operator::start_in(world, kubeconfig, &["--leader-elect=true", &namespace, "--shutdown-grace=10s"], &[("POD_NAME", name)])
+    let environment: Vec<_> = environment.iter().copied().chain([("POD_NAME", name)]).collect();
+    Operator::start_in(world, kubeconfig, &["--leader-elect=true", &namespace, "--shutdown-grace=10s"], &environment)
 }
 
 /// Starts a replica that leads and one that stands by, in this order, both ready.
