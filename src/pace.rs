@@ -34,6 +34,20 @@ pub fn pending_interval(cadence: &Cadence, own: Option<Duration>, waited: Durati
     own.map_or(grown, |own| grown.min(own)).max(cadence.minimum)
 }
 
+/// How often to look at a group that has been missing for `missing_for`.
+///
+/// At first as often as at anything that somebody else has to mend; a group that is not mended soon hardly ever is, so the interval doubles
+/// whenever that time has become four times as long as it, up to the one of approved groups: whoever names groups that there are not
+/// uses up nobody's budget.
+#[must_use]
+pub fn missing_interval(cadence: &Cadence, missing_for: Duration) -> Duration {
+    let mut grown = cadence.unknown.max(Duration::from_millis(1));
+    while grown < cadence.approved && grown * 4 <= missing_for {
+        grown = (grown * 2).min(cadence.approved);
+    }
+    grown
+}
+
 /// How often a group is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rhythm {
@@ -162,6 +176,23 @@ mod tests {
         let week = Duration::from_secs(7 * 24 * 3600);
         assert_eq!(pending_interval(&cadence, Some(Duration::from_secs(120)), week), Duration::from_secs(120));
         assert_eq!(pending_interval(&cadence, Some(Duration::from_secs(1)), week), Duration::from_secs(10));
+    }
+
+    #[test]
+    fn a_group_that_stays_missing_is_looked_at_ever_more_seldom_but_no_less_often_than_an_approved_one() {
+        let cadence = Terms::default().cadence;
+        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+        for (missing_for, interval) in [(0, 10), (39, 10), (40, 20), (80, 40), (24 * 60, 6 * 60), (365 * 24 * 60, 6 * 60)] {
+            assert_eq!(missing_interval(&cadence, minutes(missing_for)), minutes(interval), "missing for {missing_for} min");
+        }
+        let (mut elapsed, mut looks) = (Duration::ZERO, 0);
+        while elapsed < minutes(24 * 60) {
+            elapsed += missing_interval(&cadence, elapsed);
+            looks += 1;
+        }
+        assert!(looks <= 15, "{looks} looks in a day");
+        let quick = Cadence { approved: minutes(1), ..cadence };
+        assert_eq!(missing_interval(&quick, minutes(24 * 60)), cadence.unknown);
     }
 
     proptest! {

@@ -1,5 +1,7 @@
 //! When the next look is due, and what it is for.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::{LOOK_STAYS_FRESH, LookKind, NextLook, View, verdict};
@@ -88,6 +90,10 @@ fn rhythm(view: &View<'_>, terms: &Terms) -> Rhythm {
         }
         // The link Secret is Kubernetes' trouble, mended by the user at any moment: asked about at the ordinary pace.
         Some(Situation::LinkSecretConflict | Situation::LinkSecretNotWritable) => Rhythm::Growing { since: view.now, own },
+        Some(Situation::GroupMissing) => {
+            let missing_for = view.memory().missing_since.map_or(Duration::ZERO, |since| pace::since(since, view.now));
+            Rhythm::Fixed(pace::missing_interval(cadence, missing_for))
+        }
         Some(situation) if !situation.is_before_any_look() => Rhythm::Fixed(cadence.unknown),
         _ => Rhythm::Growing { since: view.now, own },
     }
