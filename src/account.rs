@@ -108,6 +108,17 @@ impl Accounts {
         self.registry().accounts.get(key).map(|account| account.desk.clone())
     }
 
+    /// The accounts that can be asked right now: usable, and their gate is open.
+    #[must_use]
+    pub fn open(&self) -> Vec<(AccountKey, Arc<Desk>, Arc<Usable>)> {
+        let registry = self.registry();
+        let open = registry.accounts.iter().filter_map(|(key, account)| match &account.state {
+            State::Usable(usable) if usable.gate.closure().is_none() => Some((key.clone(), account.desk.clone(), usable.clone())),
+            State::Usable(_) | State::Unusable(_) | State::Resolving => None,
+        });
+        open.collect()
+    }
+
     /// Forgets an account whose object is gone. Returns whether it was known.
     pub fn forget(&self, key: &AccountKey) -> bool {
         let known = self.registry().accounts.remove(key);
@@ -138,7 +149,8 @@ impl Accounts {
 
     /// Learns from what came of a call with `usable`. Returns whether the account has to be reconciled at once.
     ///
-    /// A refused key makes the account unusable here and now, so that not one more consent takes it up before the probe has confirmed it.
+    /// A refused key makes the account unusable here and now, so that not one more consent takes it up before the probe has confirmed it;
+    /// not so the key that the account had before.
     pub fn learn(&self, key: &AccountKey, usable: &Usable, outcome: &Outcome, now: Duration) -> bool {
         let changed = usable.gate.learn(outcome, now).is_some();
         let Outcome::Trouble(trouble) = outcome else { return changed };
@@ -146,7 +158,7 @@ impl Accounts {
             return changed;
         }
         if let Some(account) = self.registry().accounts.get_mut(key) {
-            if !matches!(account.state, State::Usable(_)) {
+            if !account.state.uses(&usable.gate) {
                 return false;
             }
             account.course.hurry();

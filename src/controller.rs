@@ -27,6 +27,7 @@ use crate::metrics::Metrics;
 use crate::queue::Queue;
 use crate::roster::Roster;
 use crate::server::{Check, Readiness};
+use crate::sweep;
 use crate::undecodable::Undecodables;
 
 /// What must be synced before the operator is ready.
@@ -110,6 +111,7 @@ pub async fn run(
     }
     running.push(Box::pin(consents::decide(config.concurrency.into(), context.clone())));
     running.push(Box::pin(consents::run_alarms(context.clone())));
+    running.push(Box::pin(sweep::watchdog::watch(context.clone())));
     for (watch, queue) in account_watches.into_iter().zip(account_queues) {
         let api =
             watch.namespace.as_deref().map_or_else(|| Api::all(client.clone()), |namespace| Api::namespaced(client.clone(), namespace));

@@ -5,6 +5,7 @@
 //! Counters get their suffix `_total` when encoded, as OpenMetrics wants it.
 
 use std::fmt;
+use std::sync::atomic::AtomicU64;
 
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder, text};
 use prometheus_client::metrics::counter::Counter;
@@ -77,6 +78,7 @@ pub struct Metrics {
     heygen_requests: Family<OperationOutcome, Counter>,
     heygen_request_duration: Family<OperationOnly, Histogram, fn() -> Histogram>,
     look_delay: Histogram,
+    poll_overdue: Gauge<f64, AtomicU64>,
     followed_groups: Gauge,
     waiting_requests: Gauge,
     initiations: Counter,
@@ -100,6 +102,7 @@ impl Metrics {
             heygen_requests: Family::default(),
             heygen_request_duration: Family::new_with_constructor(duration_histogram),
             look_delay: Histogram::new(DELAY_BUCKETS),
+            poll_overdue: Gauge::default(),
             followed_groups: Gauge::default(),
             waiting_requests: Gauge::default(),
             initiations: Counter::default(),
@@ -134,6 +137,11 @@ impl Metrics {
     /// Records by how many seconds a look of the sweep came later than it was due.
     pub fn look_delay(&self, seconds: f64) {
         self.look_delay.observe(seconds);
+    }
+
+    /// Notes for how many seconds looks have been due on an account that can be asked, and none begins, on the one where that is the longest.
+    pub fn poll_overdue(&self, seconds: f64) {
+        self.poll_overdue.set(seconds);
     }
 
     /// Adds to the number of groups that are looked at, and to that of consent requests that wait for a turn; negative numbers take away.
@@ -207,6 +215,12 @@ impl Metrics {
             "How much later than due the sweep looked at a group, or began a pass through the list",
             Unit::Seconds,
             self.look_delay.clone(),
+        );
+        registry.register_with_unit(
+            "poll_overdue",
+            "For how long looks have been due on an account that can be asked and none begins, beyond what its budget explains",
+            Unit::Seconds,
+            self.poll_overdue.clone(),
         );
         registry.register("followed_groups", "Groups that the sweep looks at", self.followed_groups.clone());
         registry.register("waiting_requests", "Consent requests that wait for a turn of their account", self.waiting_requests.clone());
@@ -333,6 +347,7 @@ mod tests {
         metrics.status_write(Kind::ClusterHeyGenAccount, WriteResult::Conflict);
         metrics.heygen_request("group", "ok", 0.2);
         metrics.look_delay(2.0);
+        metrics.poll_overdue(1.5);
         metrics.queues_changed(3, 2);
         metrics.queues_changed(-1, 0);
         metrics.initiation();
@@ -351,6 +366,7 @@ mod tests {
             "twinconsent_heygen_request_duration_seconds_bucket{le=\"0.25\",operation=\"group\"} 1",
             "twinconsent_heygen_request_duration_seconds_count{operation=\"group\"} 1",
             "twinconsent_look_delay_seconds_bucket{le=\"5.0\"} 1",
+            "twinconsent_poll_overdue_seconds 1.5",
             "twinconsent_followed_groups 2",
             "twinconsent_waiting_requests 2",
             "twinconsent_initiations_total 1",

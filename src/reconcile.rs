@@ -21,7 +21,8 @@ use crate::outcome::{Class, Outcome, Trouble};
 use crate::pace;
 use crate::roster;
 use crate::settle::{News, Notice, SecretNews, Settled, settle};
-use crate::sweep::book::Lane;
+use crate::sweep::book::{Ending, Lane};
+use crate::sweep::in_flight::InFlight;
 use crate::sweep::{Desk, Handed, Passage};
 
 /// How many steps one reconcile may take: more than any object needs, so that a flaw cannot spin.
@@ -56,7 +57,8 @@ pub async fn reconcile(consent: DigitalTwinConsent, context: &Context) -> Result
             consent = newer;
             continue;
         }
-        match admitted(step, &consent, &facts, usable.as_deref(), desk.as_deref(), wall) {
+        let (step, in_flight) = admitted(step, &consent, &facts, usable.as_deref(), desk.as_ref(), wall);
+        match step {
             Step::Rest(until) => {
                 rest(&consent, until, desk.as_deref(), wall, context);
                 return Ok(());
@@ -70,10 +72,15 @@ pub async fn reconcile(consent: DigitalTwinConsent, context: &Context) -> Result
                 consent = newer;
             }
             // Asked again: what was observed may have taken its time.
-            Step::Call(_) if !context.may_act() => return Ok(()),
-            Step::Call(Call::Initiate(_)) if !roster::uid(&consent).is_some_and(|uid| context.roster.begin_to_ask(uid)) => {}
+            Step::Call(_) if !context.may_act() => {
+                in_flight.map(|in_flight| in_flight.end(Ending::NotSent));
+                return Ok(());
+            }
+            Step::Call(Call::Initiate(_)) if !roster::uid(&consent).is_some_and(|uid| context.roster.begin_to_ask(uid)) => {
+                in_flight.map(|in_flight| in_flight.end(Ending::NotSent));
+            }
             Step::Call(call) => {
-                let news = act(&consent, &facts.memory, call, usable.as_deref(), context).await;
+                let news = act(&consent, &facts.memory, call, usable.as_deref(), in_flight, context).await;
                 let Some(newer) = record(&consent, &facts, &news, (wall.now(), wall), context).await? else { return Ok(()) };
                 consent = newer;
             }
@@ -115,11 +122,18 @@ async fn observe(consent: &DigitalTwinConsent, context: &Context) -> Result<Opti
     Ok(Some(Observed { wall, facts, usable, desk }))
 }
 
-/// The step, or what to do instead while others come first or the account's gate is closed.
-fn admitted(step: Step, consent: &DigitalTwinConsent, facts: &Facts, usable: Option<&Usable>, desk: Option<&Desk>, wall: Wall) -> Step {
-    let (Step::Call(call), Some(usable), Some(desk), Some(uid)) = (&step, usable, desk, roster::uid(consent)) else { return step };
+/// The step, or what to do instead while others come first or the account's gate is closed; and the call that was begun, if it is one.
+fn admitted(
+    step: Step,
+    consent: &DigitalTwinConsent,
+    facts: &Facts,
+    usable: Option<&Usable>,
+    desk: Option<&Arc<Desk>>,
+    wall: Wall,
+) -> (Step, Option<InFlight>) {
+    let (Step::Call(call), Some(usable), Some(desk), Some(uid)) = (&step, usable, desk, roster::uid(consent)) else { return (step, None) };
     if !call.asks_heygen() {
-        return step;
+        return (step, None);
     }
     let now = wall.now();
     let lane = match call {
@@ -127,13 +141,16 @@ fn admitted(step: Step, consent: &DigitalTwinConsent, facts: &Facts, usable: Opt
         Call::Look => Lane::Look,
         _ => Lane::Request,
     };
-    let Passage::Later(wait) = desk.pass(uid, lane, &usable.gate) else { return step };
+    let wait = match desk.pass(uid, lane, &usable.gate) {
+        Passage::Now(in_flight) => return (step, Some(in_flight)),
+        Passage::Later(wait) => wait,
+    };
     if lane == Lane::Request
         && let Some(seen) = &facts.memory.seen
     {
         desk.request(uid, pace::add(seen.at, decide::LOOK_STAYS_FRESH), wall);
     }
-    decide::delayed(consent, facts, call, wait, now)
+    (decide::delayed(consent, facts, call, wait, now), None)
 }
 
 /// Rests: a wake-up at the time, a seat for the look.
@@ -150,7 +167,14 @@ fn rest(consent: &DigitalTwinConsent, rest: Rest, desk: Option<&Desk>, wall: Wal
 }
 
 /// Does one thing and says what came of it.
-async fn act(consent: &DigitalTwinConsent, memory: &Memory, call: Call, usable: Option<&Usable>, context: &Context) -> News {
+async fn act(
+    consent: &DigitalTwinConsent,
+    memory: &Memory,
+    call: Call,
+    usable: Option<&Usable>,
+    in_flight: Option<InFlight>,
+    context: &Context,
+) -> News {
     let (heygen, group) = (&context.heygen, &consent.spec.group_id);
     let outcome = match (&call, usable) {
         (Call::CheckLinkSecret, _) => return News::Secret(act_on_secret(consent, None, context).await),
@@ -170,6 +194,7 @@ async fn act(consent: &DigitalTwinConsent, memory: &Memory, call: Call, usable: 
             context.wake_account(&key);
         }
     }
+    in_flight.map(|in_flight| in_flight.end(Ending::Came(outcome.clone())));
     News::Answered(call, outcome)
 }
 
@@ -250,6 +275,12 @@ pub fn after_error(consent: &DigitalTwinConsent, error: &cluster::Error, context
         _ => pace::add(now, pace::backoff(3, uid)),
     };
     again_at(consent, at, context);
+}
+
+/// Lets an object be decided anew whose decision has panicked: nothing else would wake it.
+pub fn after_flaw(consent: roster::Uid, context: &Context) {
+    tracing::error!("a flaw has ended the work on an object; trying again later");
+    context.roster.set_alarm(consent, Some(pace::add(clock::steady(), pace::LONGEST_BACKOFF)));
 }
 
 /// Lets an object be decided anew at this time of the steady clock.

@@ -5,9 +5,12 @@
 //! the list, fifty groups a call, whichever costs fewer calls. What a look shows goes to the reconciler only when it differs from
 //! what was told, or when something hangs on it; all others cost no reconcile, no write, nothing.
 //!
-//! The same task gives out the account's tokens when there are fewer than are wanted, in lanes: looks that a user forces, then
-//! consent requests, which leave one token in five to the looks while looks are due, then looks. Nobody waits for a token inside a
-//! reconcile: whoever finds no token rests, and is woken when its turn has come.
+//! The same task gives out the account's tokens when there are fewer than are wanted: four in five to consent requests, the others to
+//! looks, of which those come first that a user forces; each kind leaves one in five to those behind it. Nobody waits for a token inside
+//! a reconcile: whoever finds no token rests, and is woken when its turn has come.
+//!
+//! A call that was begun ends in the book, whatever becomes of it: that is one value ([`Ending`](book::Ending)), and what is dropped
+//! without one ends as dropped ([`in_flight`]). The [`watchdog`] tells when looks are due and none begins all the same.
 //!
 //! - [`book`] is pure: whose the next token is. It keeps `seats`, who is to be looked at, and [`turns`], who wants to ask.
 //! - [`pass`] is pure: one way through the list, and what it may cost.
@@ -16,12 +19,14 @@
 //! Times are those of [`steady`](crate::clock::steady), which no adjustment of the wall clock moves.
 
 pub mod book;
+pub mod in_flight;
 pub mod pass;
 mod seats;
 pub mod task;
 pub mod turns;
+pub mod watchdog;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -34,6 +39,8 @@ use crate::decide::NextLook;
 use crate::outcome::Outcome;
 use crate::roster::Uid;
 use book::{Book, Lane};
+use in_flight::InFlight;
+pub use seats::FORCED_AGAIN;
 
 /// Where the consents of one account ask for looks and for turns.
 #[derive(Debug, Default)]
@@ -53,10 +60,10 @@ pub struct Handed {
 }
 
 /// The answer to somebody who wants to call HeyGen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Passage {
-    /// Go.
-    Now,
+    /// Go, and say how it has ended.
+    Now(InFlight),
     /// Others come first, or the gate is closed: it will take about so long.
     Later(Duration),
 }
@@ -64,20 +71,24 @@ pub enum Passage {
 impl Desk {
     /// Lets a call pass when the gate is open and nobody waits who comes before it.
     #[must_use]
-    pub fn pass(&self, uid: Uid, lane: Lane, gate: &Gate) -> Passage {
+    pub fn pass(self: &Arc<Self>, uid: Uid, lane: Lane, gate: &Arc<Gate>) -> Passage {
         let (steady, now) = (clock::steady(), clock::monotonic());
         let mut book = self.book();
-        if lane == Lane::Request && book.take_turn(uid, steady) {
-            gate.go(now);
+        let goes_first = if lane == Lane::Request && book.take_turn(uid, steady) {
             // There is room for another turn.
             self.ring();
-            return Passage::Now;
-        }
-        if book.may_pass(lane, steady) && gate.admit(now) == Admission::Now {
-            book.note_passed(lane);
-            return Passage::Now;
-        }
-        Passage::Later(gate.wait(book.ahead(lane), now))
+            gate.go(now)
+        } else {
+            let admission = if book.may_pass(uid, lane, steady) { gate.admit(now) } else { Admission::Shut };
+            match admission {
+                Admission::Now => false,
+                Admission::First => true,
+                Admission::At(_) | Admission::Shut => return Passage::Later(gate.wait(book.ahead(lane), now)),
+            }
+        };
+        let begun = book.begin_own(uid, lane, steady);
+        drop(book);
+        Passage::Now(InFlight::new(self, gate, goes_first, begun))
     }
 
     /// Seats an object, or changes what it waits for. The times in `look` are of this wall clock.

@@ -27,6 +27,9 @@ const FAILURES_THAT_CLOSE: u32 = 5;
 /// How long the others wait for the request that goes first after a pause: longer than any request takes.
 const LONGEST_SCOUT: Duration = Duration::from_secs(90);
 
+/// How much longer than until there is a token for it a probe is waited for.
+const PROBE_COMES_BACK: Duration = Duration::from_secs(5);
+
 /// The gate of one key.
 #[derive(Debug)]
 pub struct Gate {
@@ -40,6 +43,8 @@ struct State {
     closed: Option<Closure>,
     /// Until when the others wait for the request that goes first after a pause.
     scout: Option<Duration>,
+    /// Until when all others leave the next token to a probe that found none.
+    probe: Option<Duration>,
     failures: u32,
 }
 
@@ -57,6 +62,8 @@ pub struct Closure {
 pub enum Admission {
     /// Go.
     Now,
+    /// Go, and before all others: they wait for what comes of it. What is learned from it ends that, or [`Gate::first_is_lost`].
+    First,
     /// Nobody passes before this time.
     At(Duration),
     /// Nobody passes until the gate changes, and nobody knows when: [`Gate::changes`] tells.
@@ -67,7 +74,7 @@ impl Gate {
     /// An open gate with an empty bucket.
     #[must_use]
     pub fn new(per_minute: u32, burst: u32, now: Duration) -> Self {
-        let state = State { limiter: Limiter::new(per_minute, burst, now), closed: None, scout: None, failures: 0 };
+        let state = State { limiter: Limiter::new(per_minute, burst, now), closed: None, scout: None, probe: None, failures: 0 };
         Self { state: Mutex::new(state), changes: watch::Sender::new(()) }
     }
 
@@ -96,10 +103,18 @@ impl Gate {
         self.admit_for(TURN_STAYS_GOOD, now)
     }
 
-    /// Notes that somebody goes who was given a turn.
-    pub fn go(&self, now: Duration) {
+    /// Notes that somebody goes who was given a turn. Returns whether it goes before all others.
+    pub fn go(&self, now: Duration) -> bool {
         let state = &mut *self.state();
         state.scout = state.scout.map(|_| now + LONGEST_SCOUT);
+        state.scout.is_some()
+    }
+
+    /// Notes that nothing will be learned from the request that went first: another one may go.
+    pub fn first_is_lost(&self) {
+        if self.state().scout.take().is_some() {
+            self.changes.send_replace(());
+        }
     }
 
     fn admit_for(&self, longest: Duration, now: Duration) -> Admission {
@@ -113,10 +128,13 @@ impl Gate {
                 return Admission::At(back);
             }
         }
+        if state.probe.is_some_and(|until| until > now) {
+            return Admission::At(now + state.limiter.wait(1, now));
+        }
         match state.limiter.check(now) {
             Ok(()) => {
                 state.scout = state.closed.map(|_| now + longest);
-                Admission::Now
+                if state.scout.is_some() { Admission::First } else { Admission::Now }
             }
             Err(wait) => Admission::At(now + wait),
         }
@@ -136,12 +154,22 @@ impl Gate {
         closed.max(state.limiter.wait(ahead, now))
     }
 
-    /// Lets the probe pass, also through a closed gate; it takes a token like any request.
+    /// Lets the probe pass, also through a closed gate; it takes a token like any request, and the next one if there is none.
     ///
     /// # Errors
     /// How long until there is one.
     pub fn admit_probe(&self, now: Duration) -> Result<(), Duration> {
-        self.state().limiter.check(now)
+        let state = &mut *self.state();
+        let admitted = state.limiter.check(now);
+        // Until it comes back for it, or somewhat longer, if it never does.
+        state.probe = admitted.err().map(|wait| now + wait + PROBE_COMES_BACK);
+        admitted
+    }
+
+    /// How long it takes until there is another token.
+    #[must_use]
+    pub fn period(&self) -> Duration {
+        self.state().limiter.period()
     }
 
     /// Learns from an outcome. Returns the closure when the gate has just closed, or opened (`None` inside).
@@ -259,13 +287,13 @@ mod tests {
         assert_eq!(gate.learn(&trouble(Class::Throttled, Some(5)), LATER).flatten().map(|closure| closure.class), Some(Class::Throttled));
         let over = LATER + Duration::from_secs(5);
         assert_eq!(closes_at(&gate, LATER), over);
-        assert_eq!(gate.admit(over), Admission::Now);
+        assert_eq!(gate.admit(over), Admission::First);
         assert!(closes_at(&gate, over) > over, "a second one went as well");
         gate.learn(&trouble(Class::Throttled, Some(5)), over);
         assert_eq!(closes_at(&gate, over), over + Duration::from_secs(5));
 
         let over = over + Duration::from_secs(5);
-        assert_eq!(gate.admit(over), Admission::Now);
+        assert_eq!(gate.admit(over), Admission::First);
         assert_eq!(gate.learn(&Outcome::Looked(crate::outcome::Group::default()), over), Some(None));
         assert!((0..10).all(|_| gate.admit(over) == Admission::Now));
     }
@@ -275,8 +303,52 @@ mod tests {
         let gate = open_gate();
         gate.learn(&trouble(Class::Throttled, Some(5)), LATER);
         let over = LATER + Duration::from_secs(5);
+        assert_eq!(gate.admit(over), Admission::First);
+        assert_eq!(gate.admit(over + LONGEST_SCOUT), Admission::First);
+    }
+
+    #[test]
+    fn one_that_goes_first_and_is_known_to_be_lost_keeps_nobody_waiting() {
+        let gate = open_gate();
+        gate.learn(&trouble(Class::Throttled, Some(5)), LATER);
+        let over = LATER + Duration::from_secs(5);
+        assert_eq!(gate.admit(over), Admission::First);
+        let changes = gate.changes();
+        gate.first_is_lost();
+        assert!(changes.has_changed().unwrap());
+        assert_eq!(gate.admit(over), Admission::First);
+    }
+
+    #[test]
+    fn a_probe_that_finds_no_token_gets_the_next_one_whoever_else_wants_it() {
+        let gate = Gate::new(60, 1, Duration::ZERO);
+        let second = Duration::from_secs(1);
+        let mut others = 0;
+        let mut probed_at = None;
+        // The others try at every tenth of a second, the probe comes back as late as it is told to.
+        let mut back = Duration::from_secs(2);
+        for tenth in 0..100 {
+            let now = LATER + second * tenth / 10;
+            others += u32::from(gate.admit(now) == Admission::Now);
+            if probed_at.is_none() && now >= LATER + back {
+                match gate.admit_probe(now) {
+                    Ok(()) => probed_at = Some(now),
+                    Err(wait) => back += wait,
+                }
+            }
+        }
+        assert_eq!(probed_at, Some(LATER + second * 3));
+        assert_eq!(others, 9);
+    }
+
+    #[test]
+    fn a_probe_that_never_comes_back_for_its_token_keeps_nobody_waiting_for_ever() {
+        let gate = Gate::new(60, 1, Duration::ZERO);
+        assert_eq!(gate.admit(LATER), Admission::Now);
+        assert!(gate.admit_probe(LATER).is_err());
+        let over = LATER + Duration::from_secs(1) + PROBE_COMES_BACK;
+        assert!(matches!(gate.admit(over - Duration::from_millis(1)), Admission::At(_)));
         assert_eq!(gate.admit(over), Admission::Now);
-        assert_eq!(gate.admit(over + LONGEST_SCOUT), Admission::Now);
     }
 
     #[test]
@@ -284,10 +356,10 @@ mod tests {
         let gate = open_gate();
         gate.learn(&trouble(Class::Throttled, Some(5)), LATER);
         let over = LATER + Duration::from_secs(5);
-        assert_eq!(gate.admit_turn(over), Admission::Now);
+        assert_eq!(gate.admit_turn(over), Admission::First);
         assert_eq!(gate.admit(over), Admission::At(over + TURN_STAYS_GOOD));
-        assert_eq!(gate.admit_turn(over + TURN_STAYS_GOOD), Admission::Now);
-        gate.go(over + TURN_STAYS_GOOD);
+        assert_eq!(gate.admit_turn(over + TURN_STAYS_GOOD), Admission::First);
+        assert!(gate.go(over + TURN_STAYS_GOOD));
         assert_eq!(gate.admit(over + TURN_STAYS_GOOD * 2), Admission::At(over + TURN_STAYS_GOOD + LONGEST_SCOUT));
     }
 
@@ -296,7 +368,7 @@ mod tests {
         let gate = open_gate();
         gate.learn(&trouble(Class::Throttled, Some(5)), LATER);
         let over = LATER + Duration::from_secs(5);
-        assert_eq!(gate.admit(over), Admission::Now);
+        assert_eq!(gate.admit(over), Admission::First);
         gate.learn(&trouble(Class::NotFound, None), over);
         assert_eq!(gate.closure(), None);
     }
@@ -331,7 +403,7 @@ mod tests {
         }
         assert!(gate.learn(&trouble(Class::Unreachable, None), LATER).flatten().is_some());
         let reopened = LATER + FIRST_PAUSE;
-        assert_eq!(gate.admit(reopened), Admission::Now);
+        assert_eq!(gate.admit(reopened), Admission::First);
         gate.learn(&trouble(Class::Unreachable, None), reopened);
         assert!(matches!(gate.closure(), Some(Closure { until: Some(until), .. }) if until == reopened + 2 * FIRST_PAUSE));
     }

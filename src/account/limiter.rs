@@ -34,6 +34,12 @@ impl Limiter {
         self.period == Duration::from_secs(60) / per_minute.max(1) && self.burst == burst.max(1)
     }
 
+    /// How long it takes until there is another token.
+    #[must_use]
+    pub fn period(&self) -> Duration {
+        self.period
+    }
+
     /// Takes a token.
     ///
     /// # Errors

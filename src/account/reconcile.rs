@@ -18,6 +18,7 @@ use crate::clock;
 use crate::cluster::Cluster;
 use crate::cluster::events::Report;
 use crate::heygen::{AuthScheme, Credentials, HeyGen};
+use crate::leader::Leadership;
 use crate::outcome::{Class, Outcome};
 
 /// How often the key is read again, so that a rotation is noticed.
@@ -48,6 +49,8 @@ pub struct Deps<'a> {
     pub default_base_url: &'a Url,
     /// Whether http is allowed.
     pub allow_insecure: bool,
+    /// Whether this replica may act.
+    pub leadership: &'a Leadership,
 }
 
 /// What came of it.
@@ -118,6 +121,10 @@ pub async fn reconcile(settings: &Settings, deps: &Deps<'_>) -> Reconciled {
     if deps.accounts.probe_is_due(settings, &usable, now) {
         if let Err(wait) = usable.gate.admit_probe(now) {
             return deps.accounts.proceed(settings, &usable, in_doubt, wait);
+        }
+        if !deps.leadership.holds() {
+            // Lost while the Secret was read: the process ends.
+            return deps.accounts.proceed(settings, &usable, in_doubt, REREAD);
         }
         let outcome = deps.heygen.probe(&usable.credentials).await;
         let now = clock::monotonic();

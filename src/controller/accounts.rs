@@ -165,6 +165,7 @@ where
         heygen: &context.heygen,
         default_base_url: &context.default_base_url,
         allow_insecure: context.allow_insecure_base_url,
+        leadership: &context.leadership,
     };
     let account::Reconciled { changed, again, status } = account::reconcile(&settings, &deps).await;
     if changed {

@@ -127,7 +127,12 @@ pub(super) async fn decide(concurrency: usize, context: Arc<Context>) {
             running.spawn(uid, decide_one(uid, context.clone()));
         }
         tokio::select! {
-            Some((uid, _)) = running.join_next() => context.queue.done(uid),
+            Some((uid, ended)) = running.join_next() => {
+                if ended.is_err() {
+                    reconcile::after_flaw(uid, &context);
+                }
+                context.queue.done(uid);
+            }
             () = context.queue.changed(), if running.len() < concurrency => {}
             () = context.stopping.cancelled() => break,
         }

@@ -84,12 +84,12 @@ impl ListSize {
 /// A pass under way.
 #[derive(Debug)]
 pub struct Pass {
+    /// Its number, of those of its account.
+    pub number: u64,
     /// When it began: what was seated later is not its affair.
     pub began: Timestamp,
     /// Not before this time the next page.
     pub next_at: Timestamp,
-    /// Whether a page is being read.
-    pub is_busy: bool,
     /// How many pages were read.
     pub pages: usize,
     /// How many groups are still to be seen, about.
@@ -100,6 +100,7 @@ pub struct Pass {
     spacing: Duration,
     cursors: HashSet<u64>,
     failures: u32,
+    is_busy: bool,
 }
 
 /// How a pass stands after a page.
@@ -116,12 +117,12 @@ pub enum Progress {
 impl Pass {
     /// A pass for `unseen` groups, whose pages are spread over so long.
     #[must_use]
-    pub fn new(unseen: usize, pages: usize, spread: Duration, now: Timestamp) -> Self {
+    pub fn new(number: u64, unseen: usize, pages: usize, spread: Duration, now: Timestamp) -> Self {
         let spacing = spread / u32::try_from(pages).unwrap_or(u32::MAX).max(1);
         Self {
+            number,
             began: now,
             next_at: now,
-            is_busy: false,
             pages: 0,
             unseen,
             wordless: 0,
@@ -129,7 +130,20 @@ impl Pass {
             spacing,
             cursors: HashSet::new(),
             failures: 0,
+            is_busy: false,
         }
+    }
+
+    /// Whether a page is being read.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.is_busy
+    }
+
+    /// Notes that a page is being read. Returns the number of the pass.
+    pub fn read_page(&mut self) -> u64 {
+        self.is_busy = true;
+        self.number
     }
 
     /// The cursor of the page to be read next; `None`: the first.
@@ -216,7 +230,7 @@ mod tests {
 
     #[test]
     fn a_cursor_that_comes_twice_ends_the_pass_without_a_conclusion() {
-        let mut pass = Pass::new(100, 3, Duration::from_secs(60), at(0));
+        let mut pass = Pass::new(1, 100, 3, Duration::from_secs(60), at(0));
         assert_eq!(pass.advance(Some("a"), true, at(1)), Progress::Going);
         assert_eq!(pass.advance(Some("b"), true, at(2)), Progress::Going);
         assert_eq!(pass.advance(Some("a"), true, at(3)), Progress::Lost);
@@ -224,7 +238,7 @@ mod tests {
 
     #[test]
     fn only_a_last_page_that_says_so_completes_a_pass() {
-        let pass = || Pass::new(100, 3, Duration::from_secs(60), at(0));
+        let pass = || Pass::new(1, 100, 3, Duration::from_secs(60), at(0));
         assert_eq!(pass().advance(None, true, at(1)), Progress::Complete);
         assert_eq!(pass().advance(None, false, at(1)), Progress::Lost);
     }

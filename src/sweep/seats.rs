@@ -20,6 +20,9 @@ use crate::terms::Cadence;
 /// When an object that was handed a look, or whose read is under way, is looked at again if nobody has seated it anew.
 const SAFETY_NET: Duration = Duration::from_secs(300);
 
+/// How soon the look at a group that a user forces is forced again, however often the user asks for it.
+pub const FORCED_AGAIN: Duration = Duration::from_secs(10);
+
 /// Milliseconds since 1970 of the steady clock.
 pub(super) type Millis = i64;
 
@@ -40,6 +43,8 @@ pub(super) struct Seats {
     pub(super) wanted: Line,
     /// Routine looks by their interval in milliseconds.
     pub(super) routine: BTreeMap<u32, Line>,
+    /// When looks were forced, of those that would be too early to be forced again.
+    forced_at: HashMap<Uid, Millis>,
 }
 
 /// One seat.
@@ -109,11 +114,24 @@ impl Seats {
         }
     }
 
-    /// Lets an object be looked at now, as its kind of look wants it.
-    pub(super) fn bring_forward(&mut self, uid: Uid, cadence: &Cadence, now: Timestamp) {
+    /// Lets an object be looked at then, as its kind of look wants it.
+    pub(super) fn bring_forward(&mut self, uid: Uid, cadence: &Cadence, at: Timestamp) {
         let Some(seat) = self.take(uid) else { return };
-        let queue = Queue::of(seat.kind, cadence, now);
-        self.put(uid, Seat { queue, due: now.as_millisecond(), ..seat });
+        let queue = Queue::of(seat.kind, cadence, at);
+        self.put(uid, Seat { queue, due: at.as_millisecond(), ..seat });
+    }
+
+    /// Notes that a look at an object is being forced.
+    pub(super) fn note_forced(&mut self, uid: Uid, now: Timestamp) {
+        // As many as there were tokens in that time, at most.
+        let is_recent = |at: Millis| pace::since(timestamp(at), now) < FORCED_AGAIN;
+        self.forced_at.retain(|_, at| is_recent(*at));
+        self.forced_at.insert(uid, now.as_millisecond());
+    }
+
+    /// Before when no look at an object is to be forced again.
+    pub(super) fn forced_not_before(&self, uid: Uid) -> Option<Millis> {
+        self.forced_at.get(&uid).map(|at| pace::add(timestamp(*at), FORCED_AGAIN).as_millisecond())
     }
 
     /// Lets an object be read alone, now.
@@ -181,7 +199,10 @@ impl Seats {
     }
 
     /// Puts a seat into its queue. Returns whether it is the first there.
-    fn put(&mut self, uid: Uid, seat: Seat) -> bool {
+    fn put(&mut self, uid: Uid, mut seat: Seat) -> bool {
+        if let (Queue::Forced, Some(not_before)) = (seat.queue, self.forced_not_before(uid)) {
+            seat.due = seat.due.max(not_before);
+        }
         let line = match seat.queue {
             Queue::Forced => &mut self.forced,
             Queue::Alone => &mut self.alone,

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::task::JoinSet;
 
-use super::book::{Next, Work};
+use super::book::{Ending, Next, Poll, Work};
+use super::in_flight::InFlight;
 use super::{Desk, Handed};
 use crate::account::Usable;
 use crate::account::gate::Admission;
@@ -14,10 +14,9 @@ use crate::account::settings::AccountKey;
 use crate::clock;
 use crate::context::Context;
 use crate::metrics::Metrics;
-use crate::outcome::{Class, Outcome};
+use crate::outcome::Outcome;
 use crate::pace;
 use crate::queue::Cause;
-use crate::roster::Uid;
 
 /// How many reads of one group may be under way at once. The limit is on how many wait for an answer, not on how many are sent a minute.
 const READS_AT_ONCE: usize = 16;
@@ -25,17 +24,32 @@ const READS_AT_ONCE: usize = 16;
 /// The longest sleep: whatever was missed is made up for then.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
-/// How long the list is left alone when HeyGen refuses it to a key that it accepts otherwise.
-const REFUSED_LIST: Duration = Duration::from_secs(3600);
+/// How soon it is asked again whether this process may act.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 
-/// What was done.
-enum Done {
-    Read(Uid, Timestamp, Outcome),
-    Page(Timestamp, Outcome),
+/// How soon the book is taken up again after a flaw has ended the work on it.
+const AFTER_FLAW: Duration = Duration::from_secs(5);
+
+/// A look that has come to an end: the account it was made with, and what came of it, if it was sent.
+struct Done {
+    in_flight: InFlight,
+    asked: Arc<Usable>,
+    outcome: Option<Outcome>,
 }
 
 /// Works through the book of one account until the account is gone or the process ends.
 pub async fn run(key: AccountKey, desk: Arc<Desk>, context: Arc<Context>) {
+    // A flaw that ends the task must not end the following of an account.
+    while let Err(flaw) = tokio::spawn(work(key.clone(), desk.clone(), context.clone())).await {
+        if flaw.is_cancelled() {
+            return;
+        }
+        tracing::error!(account = %key, "a flaw has ended the following of an account; taking it up again");
+        tokio::time::sleep(AFTER_FLAW).await;
+    }
+}
+
+async fn work(key: AccountKey, desk: Arc<Desk>, context: Arc<Context>) {
     let mut running: JoinSet<Done> = JoinSet::new();
     let mut counted = Counted { metrics: context.metrics.clone(), groups: 0, requests: 0 };
     loop {
@@ -50,11 +64,11 @@ pub async fn run(key: AccountKey, desk: Arc<Desk>, context: Arc<Context>) {
             () = desk.closed.cancelled() => return,
             () = context.stopping.cancelled() => return,
             () = desk.bell.notified() => {}
-            Some(done) = running.join_next() => {
-                if let (Ok(done), Some(usable)) = (done, &usable) {
-                    take_in(done, &key, &desk, usable, &context);
-                }
-            }
+            Some(done) = running.join_next() => match done {
+                Ok(done) => take_in(done, &key, &context),
+                // It has told the book when it was dropped.
+                Err(flaw) => tracing::error!(account = %key, is_panic = flaw.is_panic(), "a look was dropped"),
+            },
             () = async {
                 match &mut changes {
                     Some(changes) => drop(changes.changed().await),
@@ -89,8 +103,11 @@ impl Drop for Counted {
 }
 
 /// Does what can be done now. Returns how long nothing more can be.
-fn advance(desk: &Desk, usable: &Arc<Usable>, running: &mut JoinSet<Done>, context: &Arc<Context>) -> Duration {
+fn advance(desk: &Arc<Desk>, usable: &Arc<Usable>, running: &mut JoinSet<Done>, context: &Arc<Context>) -> Duration {
     loop {
+        if !context.may_act() {
+            return ASK_AGAIN;
+        }
         let steady = clock::steady();
         let mut book = desk.book();
         book.set_cadence(usable.terms.cadence);
@@ -101,75 +118,58 @@ fn advance(desk: &Desk, usable: &Arc<Usable>, running: &mut JoinSet<Done>, conte
         };
         let (now, delay) = (clock::monotonic(), book.delay(&work, steady));
         let admission = if matches!(work, Work::Turn(_)) { usable.gate.admit_turn(now) } else { usable.gate.admit(now) };
-        match admission {
-            Admission::Now => book.begin(&work, steady),
+        let goes_first = match admission {
+            Admission::Now => false,
+            Admission::First => true,
             Admission::At(at) => return at.saturating_sub(now).max(Duration::from_millis(1)),
             Admission::Shut => return LONGEST_SLEEP,
+        };
+        match work {
+            Work::Turn(uid) => {
+                book.give_turn(uid, steady);
+                drop(book);
+                context.queue_up([uid], Cause::Turn);
+            }
+            Work::Poll(poll) => {
+                let begun = book.begin(&poll, steady);
+                drop(book);
+                let in_flight = InFlight::new(desk, &usable.gate, goes_first, begun);
+                running.spawn(send(poll, in_flight, usable.clone(), context.clone()));
+            }
         }
-        drop(book);
         delay.inspect(|delay| context.metrics.look_delay(delay.as_secs_f64()));
-        start(work, steady, usable, running, context);
     }
 }
 
-fn start(work: Work, at: Timestamp, usable: &Arc<Usable>, running: &mut JoinSet<Done>, context: &Arc<Context>) {
-    let (usable, heygen) = (usable.clone(), context.heygen.clone());
-    match work {
-        Work::Turn(uid) => context.queue_up([uid], Cause::Turn),
-        Work::Read(uid, group) => {
-            running.spawn(async move { Done::Read(uid, at, heygen.group(&usable.credentials, &group).await) });
-        }
-        Work::Page(cursor) => {
-            running.spawn(async move { Done::Page(at, heygen.list_groups(&usable.credentials, cursor.as_deref()).await) });
-        }
-    }
+async fn send(poll: Poll, in_flight: InFlight, asked: Arc<Usable>, context: Arc<Context>) -> Done {
+    // Asked again: the process may have been frozen since.
+    let outcome = if context.may_act() {
+        let (heygen, credentials) = (&context.heygen, &asked.credentials);
+        Some(match poll {
+            Poll::Read(_, group) => heygen.group(credentials, &group).await,
+            Poll::Page(cursor) => heygen.list_groups(credentials, cursor.as_deref()).await,
+        })
+    } else {
+        None
+    };
+    Done { in_flight, asked, outcome }
 }
 
-fn take_in(done: Done, key: &AccountKey, desk: &Desk, usable: &Arc<Usable>, context: &Context) {
-    let (Done::Read(_, read_at, outcome) | Done::Page(read_at, outcome)) = &done;
-    let (steady, read_at) = (clock::steady(), *read_at);
-    if context.accounts.learn(key, usable, outcome, clock::monotonic()) {
+fn take_in(done: Done, key: &AccountKey, context: &Context) {
+    let Done { in_flight, asked, outcome } = done;
+    let Some(outcome) = outcome else {
+        in_flight.end(Ending::NotSent);
+        return;
+    };
+    // Of the same key is what has the same gate; an account that cannot be used at the moment has none.
+    let is_of_today = context.accounts.fact(key).1.is_some_and(|usable| Arc::ptr_eq(&usable.gate, &asked.gate));
+    if context.accounts.learn(key, &asked, &outcome, clock::monotonic()) {
         context.wake_account(key);
     }
-    let mut book = desk.book();
-    let news: Vec<(Uid, Outcome)> = match done {
-        Done::Read(uid, _, outcome) => match &outcome {
-            Outcome::Trouble(trouble) if is_of_the_account(trouble.class) => {
-                book.postpone(uid, steady);
-                Vec::new()
-            }
-            Outcome::Looked(group) => {
-                let is_news = book.read(uid, Some(group), read_at, steady);
-                is_news.then_some((uid, outcome)).into_iter().collect()
-            }
-            _ => {
-                let is_news = book.read(uid, None, read_at, steady);
-                is_news.then_some((uid, outcome)).into_iter().collect()
-            }
-        },
-        Done::Page(_, Outcome::Listed(page)) => {
-            let news = book.page(&page, read_at, steady);
-            news.into_iter().map(|(uid, group)| (uid, Outcome::Looked(group))).collect()
-        }
-        Done::Page(_, Outcome::Trouble(trouble)) if is_of_the_account(trouble.class) => {
-            book.abandon_pass();
-            Vec::new()
-        }
-        Done::Page(_, outcome) => {
-            let refused = matches!(&outcome, Outcome::Trouble(trouble)
-                if matches!(trouble.class, Class::Forbidden | Class::AccessDenied | Class::NotFound | Class::Invalid | Class::Unfetchable));
-            book.page_failed(if refused { REFUSED_LIST } else { Duration::ZERO }, steady);
-            Vec::new()
-        }
-    };
-    drop(book);
-    for (uid, outcome) in news {
-        context.roster.hand(uid, Handed { at: read_at, outcome });
+    let at = in_flight.at();
+    let ending = if is_of_today { Ending::Came(outcome) } else { Ending::Superseded };
+    for (uid, outcome) in in_flight.end(ending) {
+        context.roster.hand(uid, Handed { at, outcome });
         context.queue_up([uid], Cause::News);
     }
-}
-
-/// Whether a trouble closes the account's gate, so that it says nothing about the group that met it.
-fn is_of_the_account(class: Class) -> bool {
-    matches!(class, Class::Throttled | Class::QuotaExceeded | Class::CredentialsRejected | Class::BillingRequired)
 }

@@ -11,9 +11,11 @@
 mod fleet;
 mod forced;
 mod foreign;
+mod in_flight;
 mod limiters;
 mod paused;
 mod rotated;
+mod starved;
 #[path = "../e2e/support.rs"]
 mod support;
 mod suspended;

@@ -1,5 +1,8 @@
 //! The book against an account in small: groups on pages, a bucket of tokens, a clock that stands where it is told to.
 
+mod histories;
+mod shares;
+
 use std::collections::HashMap;
 
 use proptest::prelude::*;
@@ -7,7 +10,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::account::limiter::Limiter;
 use crate::decide::LookKind;
-use crate::outcome::Print;
+use crate::outcome::{Class, Group, GroupsPage, ListedGroup, Outcome, Print, Trouble};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -52,6 +55,10 @@ fn name(uid: Uid) -> String {
     format!("group-{uid}")
 }
 
+fn read_of(uid: Uid) -> Work {
+    Work::Poll(Poll::Read(uid, name(uid)))
+}
+
 fn shown(word: &str) -> Group {
     Group { consent_status: Some(word.to_owned()), ..Group::default() }
 }
@@ -91,6 +98,10 @@ impl Account {
         self.book.enlist(uid, &name(uid), 0.5, NextLook { at: self.now, kind: LookKind::Wanted { by_list } }, self.now);
     }
 
+    fn force(&mut self, uid: Uid) {
+        self.book.enlist(uid, &name(uid), 0.5, NextLook { at: self.now, kind: LookKind::Forced }, self.now);
+    }
+
     fn word(&self, uid: Uid) -> &str {
         self.words.get(&uid).map_or("pending", String::as_str)
     }
@@ -111,9 +122,8 @@ impl Account {
             let next = match self.book.next(true, self.now) {
                 Next::Do(work) => match self.limiter.check(self.elapsed()) {
                     Ok(()) => {
-                        self.book.begin(&work, self.now);
                         self.calls.push((self.now, work.clone()));
-                        self.answer(&work, reseat);
+                        self.go(&work, reseat);
                         continue;
                     }
                     Err(wait) => pace::add(self.now, wait + Duration::from_micros(1)),
@@ -128,29 +138,29 @@ impl Account {
         }
     }
 
-    fn answer(&mut self, work: &Work, reseat: Option<Duration>) {
-        let news: Vec<Uid> = match work {
-            Work::Turn(_) => Vec::new(),
-            Work::Read(uid, group) => {
+    fn go(&mut self, work: &Work, reseat: Option<Duration>) {
+        let poll = match work {
+            Work::Turn(uid) => return self.book.give_turn(*uid, self.now),
+            Work::Poll(poll) => poll,
+        };
+        let begun = self.book.begin(poll, self.now);
+        let outcome = match poll {
+            Poll::Read(uid, group) => {
                 assert_eq!(*group, name(*uid));
                 self.looks.entry(*uid).or_default().push(self.now);
-                let group = shown(self.word(*uid));
-                self.book.read(*uid, Some(&group), self.now, self.now).then_some(*uid).into_iter().collect()
+                Outcome::Looked(shown(self.word(*uid)))
             }
-            Work::Page(cursor) => {
-                if self.list == List::Fails {
-                    self.book.page_failed(Duration::ZERO, self.now);
-                    return;
-                }
+            Poll::Page(_) if self.list == List::Fails => Outcome::Trouble(Trouble::of(Class::Unavailable)),
+            Poll::Page(cursor) => {
                 let page = self.page(cursor.as_deref());
                 for listed in &page.groups {
                     let uid = listed.id.trim_start_matches("group-").parse().unwrap();
                     self.looks.entry(uid).or_default().push(self.now);
                 }
-                self.book.page(&page, self.now, self.now).into_iter().map(|(uid, _)| uid).collect()
+                Outcome::Listed(page)
             }
         };
-        for uid in news {
+        for (uid, _) in self.book.end(begun, Ending::Came(outcome), self.now) {
             self.news.push((self.now, uid));
             if let Some(interval) = reseat {
                 let first = pace::after_look(self.now, interval, Self::share(uid));
@@ -240,8 +250,8 @@ fn a_few_groups_among_many_are_read_one_by_one() {
     let mut account = Account::new(10_000, 600, 20);
     (1..=40).for_each(|uid| account.seat(uid * 200, MINUTE));
     account.run(1800, None);
-    let pages = account.calls.iter().filter(|(_, work)| matches!(work, Work::Page(_))).count();
-    let late = account.calls.iter().filter(|(time, work)| *time > at(600) && matches!(work, Work::Page(_))).count();
+    let pages = account.calls.iter().filter(|(_, work)| matches!(work, Work::Poll(Poll::Page(_)))).count();
+    let late = account.calls.iter().filter(|(time, work)| *time > at(600) && matches!(work, Work::Poll(Poll::Page(_)))).count();
     assert!(pages < 200 && late == 0, "{pages} pages were read, {late} of them after ten minutes");
     let requests = account.requests_between(600, 1800);
     assert!((750..=900).contains(&requests), "{requests} requests for 40 groups in 20 minutes");
@@ -267,7 +277,7 @@ fn what_a_complete_list_does_not_show_is_read_one_by_one() {
     account.run(600, None);
     let longest = (1..=1000).map(|uid| account.longest_gap(uid)).max().unwrap();
     assert!(longest <= Duration::from_secs(121), "{longest:?}");
-    let alone = account.calls.iter().filter(|(_, work)| matches!(work, Work::Read(..))).count();
+    let alone = account.calls.iter().filter(|(_, work)| matches!(work, Work::Poll(Poll::Read(..)))).count();
     assert!((900..=1400).contains(&alone), "{alone} reads of 100 groups in ten minutes");
 }
 
@@ -307,7 +317,7 @@ fn a_suspicion_is_confirmed_by_a_read_of_the_one_group() {
     (1..=1000).for_each(|uid| account.seat(uid, MINUTE));
     account.want(500, false);
     account.run(30, None);
-    assert!(account.calls.iter().any(|(_, work)| *work == Work::Read(500, name(500))));
+    assert!(account.calls.iter().any(|(_, work)| *work == read_of(500)));
     assert!(account.news.iter().any(|(_, uid)| *uid == 500));
 }
 
@@ -319,22 +329,8 @@ fn what_the_list_says_of_an_approved_group_is_read_alone_before_it_is_told() {
     let kind = LookKind::Routine { print, rhythm: pace::Rhythm::Fixed(MINUTE), wanted_from: None, by_list: false };
     account.book.enlist(77, &name(77), 0.5, NextLook { at: at(50), kind }, account.now);
     account.run(120, None);
-    let alone = account.calls.iter().find(|(_, work)| *work == Work::Read(77, name(77))).unwrap();
+    let alone = account.calls.iter().find(|(_, work)| *work == read_of(77)).unwrap();
     assert_eq!(account.news, [(alone.0, 77)]);
-}
-
-#[test]
-fn a_forced_look_comes_first_and_requests_leave_one_token_in_five_to_the_looks() {
-    let mut account = Account::new(10_000, 600, 1);
-    account.book.size.took(200, account.now);
-    (1..=100).for_each(|uid| account.want(uid, false));
-    (1000..1100).for_each(|uid| account.book.request(uid, at(3600)));
-    let forced = NextLook { at: account.now, kind: LookKind::Forced };
-    account.book.enlist(7777, &name(7777), 0.5, forced, account.now);
-    account.run(10, None);
-    let kinds: Vec<bool> = account.calls.iter().map(|(_, work)| matches!(work, Work::Turn(_))).collect();
-    assert_eq!(account.calls[0].1, Work::Read(7777, name(7777)));
-    assert_eq!(kinds[1..11], [true, true, true, true, false, true, true, true, true, false]);
 }
 
 #[test]
@@ -344,7 +340,7 @@ fn a_request_whose_look_has_grown_old_gets_no_turn() {
     account.book.request(2, at(50));
     account.now = at(10);
     assert_eq!(account.book.next(true, account.now), Next::Do(Work::Turn(2)));
-    account.book.begin(&Work::Turn(2), account.now);
+    account.book.give_turn(2, account.now);
     assert!(!account.book.take_turn(1, account.now) && account.book.take_turn(2, account.now));
     assert!(!account.book.take_turn(2, account.now), "a turn is used once");
 }
@@ -364,24 +360,18 @@ fn no_more_turns_are_given_than_can_be_used_while_they_are_good() {
 }
 
 #[test]
-fn a_newcomer_passes_only_while_nobody_waits_who_comes_before_it() {
-    let mut account = Account::new(1000, 600, 1);
-    let now = account.now;
-    assert!([Lane::Forced, Lane::Request, Lane::Look].into_iter().all(|lane| account.book.may_pass(lane, now)));
-    account.want(1, true);
-    assert!(account.book.may_pass(Lane::Request, now) && !account.book.may_pass(Lane::Look, now));
-    account.book.request(2, at(50));
-    assert!(account.book.may_pass(Lane::Forced, now) && !account.book.may_pass(Lane::Request, now));
-}
-
-#[test]
 fn what_was_read_before_an_object_was_seated_is_not_held_against_it() {
     let mut account = Account::new(10, 600, 1);
     account.seat(1, MINUTE);
-    account.now = at(5);
-    account.seat(1, MINUTE);
-    assert!(!account.book.read(1, Some(&shown("approved")), at(4), account.now));
-    assert!(account.book.read(1, Some(&shown("approved")), at(5), account.now));
+    let [early, late] = [4, 5].map(|second| {
+        let begun = account.book.begin(&Poll::Read(1, name(1)), at(second));
+        account.now = at(5);
+        account.seat(1, MINUTE);
+        begun
+    });
+    let approved = || Ending::Came(Outcome::Looked(shown("approved")));
+    assert!(account.book.end(early, approved(), account.now).is_empty());
+    assert_eq!(account.book.end(late, approved(), account.now).len(), 1);
 }
 
 proptest! {
