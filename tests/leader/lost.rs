@@ -7,9 +7,9 @@ use heygen_simulator::{FaultAction, FaultRule, GroupDefinition, PathKind};
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
-use crate::replicas::{LEASE, leases, pair, replica, replica_by, until_held_by};
+use crate::replicas::{LEASE, leases, pair, replica, replica_by, replica_to, until_held_by};
 use crate::support::{World, eventually};
-use crate::wire::Wire;
+use crate::wire::{Tap, Wire};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_leader_whose_lease_another_one_holds_ends_with_a_message_and_code_1() {
@@ -73,6 +73,37 @@ async fn a_leader_that_slept_too_long_wakes_up_and_does_nothing_more() {
     signal(leader.pid(), "CONT");
     assert_eq!(leader.until_ended().await.code(), Some(1));
     assert_eq!((posts, leader_posts(&world)), (1, 1));
+    world.end([standby]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_that_slept_while_it_followed_many_asks_heygen_for_nothing_when_it_wakes_up() {
+    let world = World::start("sleepy-follower").await;
+    let tap = Tap::lay(&world).await;
+    let mut leader = replica_to(&world, "first", &tap.base_url);
+    until_held_by(&world, "first").await;
+    leader.until_ready().await;
+    let standby = replica(&world, "second");
+    standby.until_ready().await;
+    for name in ["ada", "bob", "eve"] {
+        world.simulator.create_group(GroupDefinition::twin(name)).unwrap();
+        world.consent(name, json!({ "groupID": name })).await;
+        world.until(name, "AwaitingApproval").await;
+    }
+    signal(leader.pid(), "STOP");
+    // Its next looks have been due for long when it wakes up, and another one has taken over.
+    until_held_by(&world, "second").await;
+    let before = world.next_request();
+    eventually("the other one follows", || async {
+        let looks = world.simulator.requests_since(before).len();
+        if looks >= 3 { Ok(()) } else { Err(looks) }
+    })
+    .await;
+    let sent = tap.sent();
+    assert!(sent > 0, "the tap was passed by");
+    signal(leader.pid(), "CONT");
+    assert_eq!(leader.until_ended().await.code(), Some(1));
+    assert_eq!(tap.sent() - sent, 0, "bytes were sent to HeyGen by a leader that is none any more");
     world.end([standby]).await;
 }
 

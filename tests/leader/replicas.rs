@@ -15,18 +15,23 @@ pub fn replica(world: &World, name: &str) -> Operator {
 
 /// Starts a replica that is logged in with this kubeconfig.
 pub fn replica_by(world: &World, name: &str, kubeconfig: &str) -> Operator {
-    start(world, name, kubeconfig, &[])
+    start(world, name, kubeconfig, &world.base_url, &[])
+}
+
+/// Starts a replica that finds HeyGen there.
+pub fn replica_to(world: &World, name: &str, base_url: &str) -> Operator {
+    start(world, name, &world.plane.kubeconfig().display().to_string(), base_url, &[])
 }
 
 /// Starts a replica with these variables besides.
 pub fn replica_in(world: &World, name: &str, environment: &[(&str, &str)]) -> Operator {
-    start(world, name, &world.plane.kubeconfig().display().to_string(), environment)
+    start(world, name, &world.plane.kubeconfig().display().to_string(), &world.base_url, environment)
 }
 
-fn start(world: &World, name: &str, kubeconfig: &str, environment: &[(&str, &str)]) -> Operator {
-    let namespace = format!("--operator-namespace={}", world.namespace);
+fn start(world: &World, name: &str, kubeconfig: &str, base_url: &str, environment: &[(&str, &str)]) -> Operator {
+    let (namespace, base_url) = (format!("--operator-namespace={}", world.namespace), format!("--heygen-base-url={base_url}"));
     let environment: Vec<_> = environment.iter().copied().chain([("POD_NAME", name)]).collect();
-    Operator::start_in(world, kubeconfig, &["--leader-elect=true", &namespace, "--shutdown-grace=10s"], &environment)
+    Operator::start_in(world, kubeconfig, &["--leader-elect=true", &namespace, "--shutdown-grace=10s", &base_url], &environment)
 }
 
 /// Starts a replica that leads and one that stands by, in this order, both ready.
