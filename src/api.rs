@@ -48,6 +48,15 @@ pub fn brief(value: &str) -> Cow<'_, str> {
     Cow::Owned(digest.iter().fold("sha256:".to_owned(), |text, byte| format!("{text}{byte:02x}")))
 }
 
+/// The annotation of a link Secret that names the consent it belongs to.
+pub const CONSENT_ANNOTATION: &str = "twinconsent.io/consent";
+
+/// The annotation of a link Secret that names the group whose person the link is for.
+pub const GROUP_ID_ANNOTATION: &str = "twinconsent.io/group-id";
+
+/// The annotation of a link Secret with the `requestEpoch` of its link.
+pub const REQUEST_EPOCH_ANNOTATION: &str = "twinconsent.io/request-epoch";
+
 /// Whether an object may have this name (an RFC 1123 subdomain), so that it can stand in a path of the API server.
 #[must_use]
 pub fn is_name(text: &str) -> bool {

@@ -29,6 +29,7 @@ use crate::api::consent::DigitalTwinConsent;
 use crate::api::{FIELD_MANAGER, is_name};
 use crate::leader::Leadership;
 use crate::metrics::Metrics;
+use crate::settle::Refusal;
 use crate::slim::Slim;
 
 pub use status::{OnConflict, Recorded};
@@ -141,15 +142,29 @@ impl Cluster {
 }
 
 impl Error {
-    /// Whether the API server refuses this object as it is to be, so that trying again soon would hardly help.
+    /// Why the API server refuses what was attempted; `None` when it could not do it, or not now.
+    #[must_use]
+    pub fn refusal(&self) -> Option<Refusal> {
+        let Self::Api { source, .. } = self else { return None };
+        let kube::Error::Api(status) = source.as_ref() else { return None };
+        // The words of Kubernetes, of webhooks and of policies, in this order. They are only looked at: what stands around them is not told.
+        match status.code {
+            _ if status.message.contains("exceeded quota") => Some(Refusal::Quota),
+            _ if ["denied the request", "denied request"].iter().any(|words| status.message.contains(words)) => Some(Refusal::Admission),
+            403 => Some(Refusal::Forbidden),
+            401 | 408 | 409 | 429 | 500.. => None,
+            _ => Some(Refusal::Other),
+        }
+    }
+
+    /// Whether it is this object that the API server does not take, so that trying again soon would hardly help.
     #[must_use]
     pub fn is_about_the_object(&self) -> bool {
-        match self {
-            Self::Api { source, .. } => match source.as_ref() {
-                kube::Error::Api(status) => !matches!(status.code, 401 | 408 | 409 | 429 | 502..=504),
-                _ => false,
-            },
-            Self::Deadline { .. } | Self::Conflict | Self::NotLeading => false,
+        match self.refusal() {
+            Some(Refusal::Forbidden) => false,
+            Some(_) => true,
+            // A full etcd, or an object that is too large for it.
+            None => self.is(500) && !self.says("failed calling webhook"),
         }
     }
 
@@ -157,6 +172,10 @@ impl Error {
     #[must_use]
     pub fn is_forbidden(&self) -> bool {
         self.is(401) || self.is(403)
+    }
+
+    fn says(&self, words: &str) -> bool {
+        matches!(self, Self::Api { source, .. } if matches!(source.as_ref(), kube::Error::Api(status) if status.message.contains(words)))
     }
 
     /// Whether the API server answered with this HTTP status.

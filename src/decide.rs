@@ -183,6 +183,8 @@ pub enum Call {
     Initiate(Request),
     /// Write the link in hand into its Secret.
     WriteLinkSecret,
+    /// See whether the link that the person waits with still stands in its Secret.
+    FindLink,
 }
 
 impl Call {
@@ -237,6 +239,8 @@ pub enum Wait {
     Looks,
     /// HeyGen, which says that consent was begun before and gives no link.
     AlreadyBound,
+    /// Kubernetes, which cannot be asked about the link Secret.
+    LinkSecret,
 }
 
 /// What to do next for `consent`.
@@ -292,6 +296,10 @@ pub fn decide(consent: &DigitalTwinConsent, facts: &Facts, now: Timestamp) -> St
     if due <= now {
         return Step::Call(Call::Look);
     }
+    let link_check = verdict::link_check(&view, terms);
+    if link_check.is_some_and(|at| at <= now) {
+        return Step::Call(Call::FindLink);
+    }
     if facts.memory.seen.is_some() {
         return verdict::of(&view, terms, due);
     }
@@ -301,7 +309,7 @@ pub fn decide(consent: &DigitalTwinConsent, facts: &Facts, now: Timestamp) -> St
         let look = looks::next(&view, terms, due);
         return Step::Tell(Finding::Waiting(wait_of(trouble)), Then::Rest(Rest::default().with_look(look)));
     }
-    view.refresh_or_rest(Rest::until(view.next_flag()).with_look(looks::next(&view, terms, due)))
+    view.refresh_or_rest(Rest::until(view.next_flag().into_iter().chain(link_check)).with_look(looks::next(&view, terms, due)))
 }
 
 /// Whether the user asked for a look by the annotation, and none was made since.

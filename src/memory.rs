@@ -43,6 +43,10 @@ pub struct Memory {
     pub unwritten: Option<Box<Unwritten>>,
     /// Whether the link Secret was found to be ours to write, for what was `seen`.
     pub link_secret_free: bool,
+    /// When to see again whether the link still stands in its Secret.
+    pub link_check: Option<Timestamp>,
+    /// Whether the link was found gone from its Secret.
+    pub link_gone: bool,
 }
 
 /// What a look found.
@@ -178,9 +182,11 @@ impl Memory {
             answer,
             unwritten,
             link_secret_free: _,
+            link_check,
+            link_gone: _,
         } = &mut self;
         let mut times: Vec<&mut Timestamp> =
-            [looked_at, retry_at, missing_since, withdrawn_since].into_iter().filter_map(Option::as_mut).collect();
+            [looked_at, retry_at, missing_since, withdrawn_since, link_check].into_iter().filter_map(Option::as_mut).collect();
         times.extend(seen.as_mut().map(|seen| {
             let Seen { at, group: _ } = &mut **seen;
             at
@@ -204,7 +210,7 @@ impl Memory {
     /// Whether nothing is under way: no look to act on, no trouble to wait out, no suspicion to confirm, no link in hand.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
-        let Self { seen, looks, retry_at, trouble, missing_since, withdrawn_since, answer, .. } = self;
+        let Self { seen, looks, retry_at, trouble, missing_since, withdrawn_since, answer, link_gone, .. } = self;
         seen.is_none()
             && looks.is_none()
             && retry_at.is_none()
@@ -212,12 +218,18 @@ impl Memory {
             && missing_since.is_none()
             && withdrawn_since.is_none()
             && answer.is_none()
+            && !link_gone
     }
 
     /// Whether the time of the last look is all there is.
     #[must_use]
     pub fn is_only_a_time(&self) -> bool {
-        self.is_quiet() && self.attempt.is_none() && self.unwritten.is_none() && self.failures == 0 && !self.link_secret_free
+        self.is_quiet()
+            && self.attempt.is_none()
+            && self.unwritten.is_none()
+            && self.failures == 0
+            && !self.link_secret_free
+            && self.link_check.is_none()
     }
 
     /// Whether HeyGen may have executed a request of which nothing was recorded yet.

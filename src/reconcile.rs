@@ -177,8 +177,9 @@ async fn act(
 ) -> News {
     let (heygen, group) = (&context.heygen, &consent.spec.group_id);
     let outcome = match (&call, usable) {
-        (Call::CheckLinkSecret, _) => return News::Secret(act_on_secret(consent, None, context).await),
-        (Call::WriteLinkSecret, _) => return News::Secret(act_on_secret(consent, memory.answer.as_deref(), context).await),
+        (Call::CheckLinkSecret | Call::WriteLinkSecret | Call::FindLink, _) => {
+            return News::Secret(act_on_secret(consent, &call, memory.answer.as_deref(), context).await);
+        }
         // The account was lost between the decision and the act: nothing was sent.
         (_, None) => Outcome::Trouble(Trouble::of(Class::Unreachable)),
         (Call::Look, Some(usable)) => heygen.group(&usable.credentials, group).await,
@@ -198,12 +199,13 @@ async fn act(
     News::Answered(call, outcome)
 }
 
-/// Writes the link of an answer into the consent's Secret or, without an answer, sees whether the Secret is free.
-async fn act_on_secret(consent: &DigitalTwinConsent, answer: Option<&Answer>, context: &Context) -> SecretNews {
-    let Some(secret) = &consent.spec.link_secret_ref else { return SecretNews::NotWritable };
-    match answer.and_then(Answer::link) {
-        Some(link) => context.cluster.write_link_secret(consent, &secret.name, link).await,
-        None => context.cluster.check_link_secret(consent, &secret.name).await,
+/// Does one thing with the consent's link Secret.
+async fn act_on_secret(consent: &DigitalTwinConsent, call: &Call, answer: Option<&Answer>, context: &Context) -> SecretNews {
+    let Some(secret) = &consent.spec.link_secret_ref else { return SecretNews::Unreachable };
+    match (call, answer.and_then(Answer::link)) {
+        (Call::FindLink, _) => context.cluster.find_link(consent, &secret.name).await,
+        (Call::WriteLinkSecret, Some(link)) => context.cluster.write_link_secret(consent, &secret.name, link).await,
+        _ => context.cluster.check_link_secret(consent, &secret.name).await,
     }
 }
 

@@ -51,8 +51,27 @@ pub enum SecretNews {
     },
     /// It belongs to somebody else.
     Conflict,
-    /// It could not be read or written.
-    NotWritable,
+    /// Kubernetes refuses it.
+    Refused(Refusal),
+    /// Kubernetes could not be asked, or could not do it now.
+    Unreachable,
+    /// Nothing says that the link has gone from it.
+    Kept,
+    /// It is gone, or the link in it.
+    Gone,
+}
+
+/// Why Kubernetes refuses something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// A quota of the namespace is used up.
+    Quota,
+    /// A webhook or a policy does not admit it.
+    Admission,
+    /// The operator has no right to it.
+    Forbidden,
+    /// Anything else.
+    Other,
 }
 
 /// What the news mean.
@@ -208,6 +227,7 @@ impl<'a> Draft<'a> {
     fn take_seen(&mut self) -> Option<Group> {
         let seen = self.memory.seen.take();
         self.memory.forget_seen();
+        self.memory.link_gone = false;
         self.memory.failures = 0;
         self.echo_request();
         let group = seen?.group?;
@@ -276,12 +296,23 @@ impl<'a> Draft<'a> {
     }
 }
 
+/// What the user is told of a refusal.
+const fn refusal_message(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::Quota => "The Secret named by spec.linkSecretRef cannot be created: a quota of this namespace is used up.",
+        Refusal::Admission => "An admission webhook or policy of this cluster does not admit the Secret named by spec.linkSecretRef.",
+        Refusal::Forbidden => Situation::LinkSecretNotWritable.row().message,
+        Refusal::Other => "Kubernetes refuses the Secret named by spec.linkSecretRef; the operator's log says why.",
+    }
+}
+
 fn wait_message(wait: Wait) -> &'static str {
     match wait {
         Wait::Turn => "The request waits for its turn at HeyGen.",
         Wait::HeyGen => "HeyGen could not be asked yet; trying again.",
         Wait::Group => "HeyGen does not know this avatar group, or not yet; looking again before calling it missing.",
         Wait::Looks => "HeyGen lists no look of the group that tells whether a person is depicted; looking again.",
+        Wait::LinkSecret => "The Secret named by spec.linkSecretRef cannot be reached at the moment; trying again.",
         Wait::AlreadyBound => {
             "HeyGen says that consent was begun before and gives no link. If the person no longer has the link, raise spec.requestEpoch."
         }

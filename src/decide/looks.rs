@@ -30,6 +30,10 @@ pub(super) fn due(view: &View<'_>, terms: &Terms) -> Timestamp {
         // A look is kept while a call hangs on it; when the call's turn came too late, or the spec has become another, look again.
         return if served { pace::add(seen.at, LOOK_STAYS_FRESH) } else { view.now };
     }
+    if verdict::link_is_to_come_back(view, terms) {
+        // No request without a look right before it.
+        return view.now;
+    }
     if looked_at.is_none() && wants_look_at_once(view) {
         return view.now;
     }

@@ -7,7 +7,7 @@ use crate::api::consent::LinkRenewal;
 use crate::memory::Looks;
 use crate::outcome::{Group, LookType};
 use crate::pace;
-use crate::settle::situation::{self, CONFIRM_WITHDRAWN};
+use crate::settle::situation::{self, CONFIRM_WITHDRAWN, Situation};
 use crate::settle::told;
 use crate::terms::{Meaning, Terms};
 
@@ -16,6 +16,9 @@ const REPLAY_WINDOW: std::time::Duration = std::time::Duration::from_secs(24 * 3
 
 /// How much later than HeyGen's window a renewal starts, for clocks that differ.
 const RENEWAL_MARGIN: std::time::Duration = std::time::Duration::from_secs(600);
+
+/// How often to see whether a link still stands in its Secret.
+pub(crate) const LINK_CHECK: std::time::Duration = std::time::Duration::from_secs(600);
 
 /// How many links are asked for by ourselves for one request.
 const MOST_RENEWALS: i64 = 14;
@@ -39,7 +42,7 @@ pub(super) fn of(view: &View<'_>, terms: &Terms, due: Timestamp) -> Step {
         _ if refused_before && (view.is_initiated() || !view.asks_anew()) => Step::Tell(Finding::Seen, Then::Decide),
         Meaning::Refused | Meaning::Pending | Meaning::Expired if refused_before => request(view),
         Meaning::Pending | Meaning::Expired if view.is_initiated() => {
-            if renewal_is_due(view, terms) {
+            if renewal_is_due(view, terms) || link_is_to_come_back(view, terms) {
                 request(view)
             } else {
                 Step::Tell(Finding::Seen, Then::Decide)
@@ -85,6 +88,37 @@ fn request(view: &View<'_>) -> Step {
         return Step::Call(Call::CheckLinkSecret);
     }
     Step::Call(Call::Initiate(view.request.clone()))
+}
+
+/// When to see whether the link still stands in its Secret; `None`: as things are, never.
+pub(super) fn link_check(view: &View<'_>, terms: &Terms) -> Option<Timestamp> {
+    if view.memory().link_gone || !link_can_come_back(view, terms) {
+        return None;
+    }
+    let after_a_start = || pace::add(view.facts.started, LINK_CHECK.mul_f64(pace::share(view.uid(), 1)));
+    Some(view.memory().link_check.unwrap_or_else(after_a_start))
+}
+
+/// Whether the link was found gone from its Secret, and HeyGen still repeats it.
+pub(super) fn link_is_to_come_back(view: &View<'_>, terms: &Terms) -> bool {
+    view.memory().link_gone && link_can_come_back(view, terms)
+}
+
+/// Whether a person waits with a link in a Secret that lives, and that HeyGen gives again for the key of its request.
+fn link_can_come_back(view: &View<'_>, terms: &Terms) -> bool {
+    let status = &view.status;
+    let Some(expiry) = status.link_expiration_time.as_ref().map(|time| time.0) else { return false };
+    let renewed = status.initiation.as_ref().is_some_and(|initiation| initiation.renewals.is_some());
+    let answered = match &status.initiation_time {
+        Some(time) if !renewed => time.0,
+        // The time of a renewal stands nowhere else.
+        _ => expiry.checked_sub(terms.link_lifetime).unwrap_or(Timestamp::MIN),
+    };
+    view.consent.spec.link_secret_ref.is_some()
+        && view.is_initiated()
+        && view.remembered.is_some_and(|situation| matches!(situation, Situation::Awaiting | Situation::Overdue))
+        && view.now < expiry
+        && pace::add(view.now, RENEWAL_MARGIN) < pace::add(answered, REPLAY_WINDOW)
 }
 
 fn renewal_is_due(view: &View<'_>, terms: &Terms) -> bool {

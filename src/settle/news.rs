@@ -6,8 +6,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::situation::{CONFIRM_MISSING, CONFIRM_WITHDRAWN, Situation};
 use super::told;
-use super::{Draft, Notice, SecretNews, wait_message, whole};
+use super::{Draft, Notice, SecretNews, refusal_message, wait_message, whole};
 use crate::api::consent::Initiation;
+use crate::decide::verdict::LINK_CHECK;
 use crate::decide::{Call, Wait, is_forced};
 use crate::link::Link;
 use crate::memory::{Answer, Attempt, Looks, Seen};
@@ -24,6 +25,9 @@ const UNANSWERED: Duration = Duration::from_secs(600);
 
 /// How long after a renewal that brought the same link the next one is tried.
 const RENEW_AGAIN: Duration = Duration::from_secs(3600);
+
+/// The failure at which a link Secret that cannot be reached is told: some seconds after the first.
+const TOLD_UNREACHABLE: u32 = 3;
 
 /// How often in a row an answer to a request must come before it is believed; until then the request is repeated with growing pauses.
 const fn hearings(class: Class) -> u32 {
@@ -63,6 +67,9 @@ impl Draft<'_> {
         self.memory.missing_since = None;
         if is_forced(self.consent) {
             self.memory.attempt = None;
+            if self.consent.spec.link_secret_ref.is_some() {
+                self.memory.link_check = Some(self.now);
+            }
         }
         // What was answered to another request than the one that is asked for now is nobody's.
         self.memory.answer.take_if(|answer| answer.request != Request::of(self.consent));
@@ -277,7 +284,7 @@ impl Draft<'_> {
                 self.take_seen();
                 self.render(Situation::LinkSecretConflict, None);
             }
-            SecretNews::NotWritable => {
+            SecretNews::Refused(refusal) => {
                 let failures = self.memory.failures.saturating_add(1);
                 self.take_seen();
                 if self.memory.answer.is_some() {
@@ -285,7 +292,23 @@ impl Draft<'_> {
                     self.memory.failures = failures;
                     self.memory.retry_at = Some(pace::add(self.now, pace::backoff(failures.max(4), self.uid())));
                 }
-                self.render(Situation::LinkSecretNotWritable, None);
+                self.render(Situation::LinkSecretNotWritable, Some(refusal_message(refusal)));
+            }
+            SecretNews::Unreachable => {
+                let failures = self.memory.failures.saturating_add(1);
+                self.memory.forget_seen();
+                self.memory.failures = failures;
+                self.memory.retry_at = Some(pace::add(self.now, pace::backoff(failures, self.uid())));
+                // Nothing is broken for certain: it is told where nothing of HeyGen's is, and there once it lasts.
+                let told = told::remembered(&self.old);
+                if failures >= TOLD_UNREACHABLE && told.is_none_or(Situation::is_before_any_look) {
+                    self.render(Situation::Initiating, Some(wait_message(Wait::LinkSecret)));
+                }
+            }
+            SecretNews::Kept => self.memory.link_check = Some(pace::add(self.now, LINK_CHECK)),
+            SecretNews::Gone => {
+                self.memory.link_check = Some(pace::add(self.now, LINK_CHECK));
+                self.memory.link_gone = true;
             }
         }
     }
@@ -293,6 +316,18 @@ impl Draft<'_> {
     /// Records an accepted request: its link, its times, and that the person is awaited.
     fn record(&mut self, request: &Request, started: &Started, same_link: bool) {
         let renewal = told::is_initiated(&self.old, request);
+        if self.consent.spec.link_secret_ref.is_some() {
+            self.memory.link_check = Some(pace::add(self.now, LINK_CHECK));
+        }
+        let lives = self.old.link_expiration_time.as_ref().is_some_and(|expiry| self.now < expiry.0);
+        if std::mem::take(&mut self.memory.link_gone) && renewal && lives {
+            // The link of before stands in its Secret again. Its times are those that were told.
+            self.memory.forget_seen();
+            self.memory.attempt = None;
+            self.echo_request();
+            self.notices.push(LINK_RESTORED);
+            return;
+        }
         if renewal && same_link {
             // Either HeyGen still replays its first answer to a renewal, and the link stays dead; or another replica has recorded this
             // very answer before us. Nothing is new, and a look from before must not overwrite what was told since.
@@ -333,5 +368,11 @@ impl Draft<'_> {
 
 const CONSENT_REQUESTED: Notice =
     Notice::Event { warning: false, reason: "ConsentRequested", note: "HeyGen was asked for the person's consent." };
+
+const LINK_RESTORED: Notice = Notice::Event {
+    warning: false,
+    reason: "LinkRestored",
+    note: "The Secret named by spec.linkSecretRef was gone, or the link in it; HeyGen gave the same one again.",
+};
 
 const LINK_RENEWED: Notice = Notice::Event { warning: false, reason: "LinkRenewed", note: "The link had died; HeyGen gave a new one." };

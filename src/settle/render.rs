@@ -98,7 +98,10 @@ fn ready(ready: Ready, when: Option<ReadyWhen>) -> &'static str {
 
 fn has_details(situation: Situation) -> bool {
     use Situation as S;
-    matches!(situation, S::AccountNotReady | S::AccountNotAllowed | S::InvalidRequest | S::NotEntitled | S::Initiating)
+    matches!(
+        situation,
+        S::AccountNotReady | S::AccountNotAllowed | S::InvalidRequest | S::NotEntitled | S::LinkSecretNotWritable | S::Initiating
+    )
 }
 
 fn plain_message(consent: &DigitalTwinConsent, situation: Situation) -> &'static str {

@@ -15,7 +15,7 @@ use twinconsent::outcome::{Group, Outcome};
 use twinconsent::pace;
 use twinconsent::request::Request;
 use twinconsent::settle::situation;
-use twinconsent::settle::{News, Notice, SecretNews, settle};
+use twinconsent::settle::{News, Notice, Refusal, SecretNews, settle};
 use twinconsent::terms::{Meaning, Terms};
 
 use crate::model::Model;
@@ -56,6 +56,7 @@ pub struct InHand {
 pub struct LinkSecret {
     pub foreign: bool,
     pub unwritable: bool,
+    pub unreachable: bool,
     pub link: Option<String>,
 }
 
@@ -213,6 +214,11 @@ impl World {
         Facts { account, ownership: self.ownership, memory, started: wall.of(replica.started), doubt: wall.doubt() }
     }
 
+    /// What a replica knows besides the object.
+    pub fn facts_of(&self, replica: usize) -> Facts {
+        self.facts(&self.replicas[replica])
+    }
+
     /// The watch shows a replica the object as it is.
     pub fn deliver(&mut self, replica: usize) {
         let replica = &mut self.replicas[replica];
@@ -281,9 +287,12 @@ impl World {
                 }
                 News::Answered(call.clone(), outcome)
             }
-            Call::CheckLinkSecret if self.secret.unwritable => News::Secret(SecretNews::NotWritable),
+            Call::CheckLinkSecret | Call::WriteLinkSecret if self.secret.unreachable => News::Secret(SecretNews::Unreachable),
+            Call::CheckLinkSecret if self.secret.unwritable => News::Secret(SecretNews::Refused(Refusal::Forbidden)),
+            Call::FindLink if self.secret.unreachable || self.secret.unwritable || self.secret.foreign => News::Secret(SecretNews::Kept),
+            Call::FindLink => News::Secret(if self.secret.link.is_some() { SecretNews::Kept } else { SecretNews::Gone }),
             Call::CheckLinkSecret => News::Secret(if self.secret.foreign { SecretNews::Conflict } else { SecretNews::Free }),
-            Call::WriteLinkSecret if self.secret.unwritable => News::Secret(SecretNews::NotWritable),
+            Call::WriteLinkSecret if self.secret.unwritable => News::Secret(SecretNews::Refused(Refusal::Forbidden)),
             Call::WriteLinkSecret if self.secret.foreign => {
                 self.replicas[index].accepted = None;
                 News::Secret(SecretNews::Conflict)

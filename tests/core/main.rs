@@ -11,6 +11,7 @@ mod flows;
 mod kstatus;
 #[path = "../e2e/support/leaves.rs"]
 mod leaves;
+mod link_secret;
 mod lives;
 mod looks;
 mod model;

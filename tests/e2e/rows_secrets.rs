@@ -64,7 +64,7 @@ async fn a_secret_that_cannot_be_read_keeps_the_person_from_being_asked() {
     scene.ask("ada", json!({ "linkSecretRef": { "name": "ada-link" } })).await;
     scene.until_told("ada", NOT_WRITABLE).await;
     assert!(scene.posts("ada").is_empty());
-    allow_secrets(&scene, &["get", "create", "update"]).await;
+    allow_secrets(&scene, &["get", "create", "patch"]).await;
     scene.until_told("ada", AWAITING).await;
     assert_eq!(scene.executed("ada"), 1);
     scene.end().await;
@@ -76,7 +76,7 @@ pub async fn a_link_in_hand_reaches_its_secret_once_that_can_be_written() {
     scene.ask("ada", json!({ "linkSecretRef": { "name": "ada-link" } })).await;
     record(&scene, "DigitalTwinConsent", "link-secret-not-writable", &scene.until_told("ada", NOT_WRITABLE).await);
     assert_eq!(scene.posts("ada").len(), 1);
-    allow_secrets(&scene, &["get", "create", "update"]).await;
+    allow_secrets(&scene, &["get", "create", "patch"]).await;
     scene.until_told("ada", AWAITING).await;
     let secret = scene.secrets(&scene.namespace).get("ada-link").await.unwrap();
     assert_eq!(url_in(&secret), scene.simulator.group("ada").unwrap().links[0].url);

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use heygen_simulator::FaultAction;
 use k8s_openapi::api::admissionregistration::v1::{ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding};
-use kube::api::{Api, DeleteParams, Patch, PatchParams};
+use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
 use kube::{Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -91,13 +91,14 @@ async fn a_status_that_stands_there_in_other_words_is_written_all_the_same() {
 }
 
 /// An admission policy that refuses something in the world's namespace.
-struct Refusal {
+pub struct Refusal {
     client: kube::Client,
     name: String,
 }
 
 impl Refusal {
-    async fn begin(world: &World, resource: &str, operation: &str) -> Self {
+    /// Refuses this operation on this resource from now on.
+    pub async fn begin(world: &World, resource: &str, operation: &str) -> Self {
         let (client, name) = (world.client.clone(), world.namespace.clone());
         let group = if resource.starts_with("secrets") { "" } else { "twinconsent.io" };
         let policy = json!({
@@ -119,6 +120,18 @@ impl Refusal {
         apply::<ValidatingAdmissionPolicyBinding>(&client, &name, &binding).await;
         let refusal = Self { client, name };
         // A policy takes effect some time after it was created.
+        if group.is_empty() {
+            eventually("the policy takes effect", || async {
+                let secret = serde_json::from_value(json!({ "metadata": { "name": "probe" } })).unwrap();
+                let dry_run = PostParams { dry_run: true, ..PostParams::default() };
+                match world.secrets(&world.namespace).create(&dry_run, &secret).await {
+                    Ok(_) => Err("not yet"),
+                    Err(_) => Ok(()),
+                }
+            })
+            .await;
+            return refusal;
+        }
         world.consent("probe", json!({ "groupID": "probe", "suspend": true })).await;
         eventually("the policy takes effect", || async {
             let status = Patch::Merge(json!({ "status": { "consentStatus": "probe" } }));
@@ -132,7 +145,8 @@ impl Refusal {
         refusal
     }
 
-    async fn end(self) {
+    /// Refuses nothing any more.
+    pub async fn end(self) {
         let api: Api<ValidatingAdmissionPolicyBinding> = Api::all(self.client.clone());
         api.delete(&self.name, &DeleteParams::default()).await.unwrap();
         let api: Api<ValidatingAdmissionPolicy> = Api::all(self.client);

@@ -23,7 +23,7 @@ compare it with what the API server was really asked.
 # Keys of HeyGenAccounts, and links in Secrets: by name, never listed.
 - apiGroups: [""]
   resources: [secrets]
-  verbs: [get, create, update]
+  verbs: [get, create, patch]
 {{- else if .Values.rbac.namespacedAccounts }}
 # Keys of HeyGenAccounts: by name, never listed.
 - apiGroups: [""]
