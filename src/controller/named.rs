@@ -1,7 +1,9 @@
 //! The cluster accounts of an operator for some namespaces: read one by one, by name, because it may neither list nor watch them.
 //!
 //! Which: those that it was started with, and those that consents name. What is read is told as a watch would tell it, so that
-//! whatever comes after cannot tell the difference, but for [`EVERY`].
+//! whatever comes after cannot tell the difference, but for [`EVERY`]. Which is read when is decided in [`agenda`].
+
+mod agenda;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -12,22 +14,20 @@ use kube::core::ObjectMeta;
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::Event;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 
 use super::accounts::{self, announce};
 use crate::account::settings::AccountKey;
 use crate::api::account::ClusterHeyGenAccount;
 use crate::api::consent::AccountKind;
+use crate::clock;
 use crate::context::Context;
 use crate::slim::Slim;
-
-/// How often each is read, and so how late a change of an account may be noticed.
-const EVERY: Duration = Duration::from_secs(5);
+use agenda::{Agenda, EVERY, Next};
 
 /// The pause between two reads: tenants may name as many accounts as they like, and a refused key wakes its account many times.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// How long nothing is read after a read has failed.
+/// How soon an account is read again after a read has failed.
 const AFTER_ERROR: Duration = Duration::from_secs(5);
 
 /// Lets an account be looked for that a consent is the first to name; until then nobody says that it does not exist.
@@ -65,39 +65,75 @@ pub(super) async fn read(
     }
     let _ = told.send(Event::InitDone).await;
 
-    let mut next_round = Instant::now();
     let mut agenda = Agenda::default();
+    agenda.set_names(&configured, clock::monotonic());
+    configured.iter().for_each(|name| agenda.read(name, true, clock::monotonic()));
+    let mut failing = false;
+    let mut names_change_at = Duration::ZERO;
     loop {
-        while let Ok(account) = woken.try_recv() {
-            agenda.want(account.name);
-        }
-        let Some((name, is_woken)) = agenda.next() else {
-            tokio::select! {
-                woken = woken.recv() => match woken {
-                    Some(account) => agenda.want(account.name),
-                    None => return,
-                },
-                () = tokio::time::sleep_until(next_round) => {
-                    let named: BTreeSet<String> = context.roster.cluster_accounts().into_iter().collect();
-                    agenda.round = configured.union(&named).cloned().collect();
-                    next_round = Instant::now() + EVERY;
-                }
+        let now = clock::monotonic();
+        if now >= names_change_at {
+            let named: BTreeSet<String> = context.roster.cluster_accounts().into_iter().collect();
+            for gone in agenda.set_names(&configured.union(&named).cloned().collect(), now) {
+                forget(&gone, &mut seen, &told, &context).await;
             }
-            continue;
+            names_change_at = now + EVERY;
+        }
+        while let Ok(account) = woken.try_recv() {
+            agenda.want(&account.name, now);
+        }
+        let (name, is_woken) = match agenda.next(now) {
+            Next::Read { name, woken } => (name, woken),
+            Next::At(at) => {
+                let until = at.min(names_change_at).saturating_sub(now);
+                if !sleep(until, &mut woken, &mut agenda).await {
+                    return;
+                }
+                continue;
+            }
+            Next::Idle => {
+                if !sleep(EVERY, &mut woken, &mut agenda).await {
+                    return;
+                }
+                continue;
+            }
         };
         match context.cluster.cluster_account(&name).await {
             Ok(read) => {
+                failing = false;
+                agenda.read(&name, read.is_some() || configured.contains(&name), clock::monotonic());
                 if let Some(read) = decoded(&name, read, &context) {
                     tell(&name, read, is_woken, &mut seen, &told, &context).await;
                 }
             }
             Err(error) => {
-                tracing::warn!(account = name, %error, "trying again");
                 // It comes round again; the others are not to wait behind it.
-                tokio::time::sleep(AFTER_ERROR).await;
+                if !std::mem::replace(&mut failing, true) {
+                    tracing::warn!(account = name, %error, "trying again");
+                }
+                if is_woken {
+                    agenda.want(&name, clock::monotonic() + AFTER_ERROR);
+                }
             }
         }
         tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Sleeps for so long, or until somebody is woken. Returns whether anybody ever can be.
+async fn sleep(pause: Duration, woken: &mut mpsc::Receiver<ObjectRef<ClusterHeyGenAccount>>, agenda: &mut Agenda) -> bool {
+    tokio::select! {
+        woken = woken.recv() => {
+            woken.inspect(|account| agenda.want(&account.name, clock::monotonic())).is_some()
+        }
+        () = tokio::time::sleep(pause) => true,
+    }
+}
+
+/// Forgets an account that nobody names any more.
+async fn forget(name: &str, seen: &mut Seen, told: &mpsc::Sender<Event<ClusterHeyGenAccount>>, context: &Arc<Context>) {
+    if let Some(read) = decoded(name, None, context) {
+        tell(name, read, false, seen, told, context).await;
     }
 }
 
@@ -129,27 +165,6 @@ async fn tell(
         if context.accounts.forget(&key) {
             context.wake_consents_of(&key);
         }
-    }
-}
-
-/// PURE. Who is to be read: first who was woken, once each however often, then the others of the round.
-#[derive(Default)]
-struct Agenda {
-    woken: VecDeque<String>,
-    round: VecDeque<String>,
-}
-
-impl Agenda {
-    fn want(&mut self, name: String) {
-        if !self.woken.contains(&name) {
-            self.woken.push_back(name);
-        }
-    }
-
-    /// The next, and whether it was woken.
-    fn next(&mut self) -> Option<(String, bool)> {
-        let woken = self.woken.pop_front().map(|name| (name, true));
-        woken.or_else(|| self.round.pop_front().map(|name| (name, false)))
     }
 }
 
@@ -185,16 +200,6 @@ mod tests {
         assert!(seen.learn("a", Some(account("1")), false).is_none(), "nothing has changed");
         assert!(matches!(seen.learn("a", Some(account("1")), true), Some(Event::Apply(_))));
         assert!(matches!(seen.learn("a", Some(account("2")), false), Some(Event::Apply(new)) if new.resource_version().unwrap() == "2"));
-    }
-
-    #[test]
-    fn who_is_woken_is_read_before_the_others_and_once_however_often() {
-        let mut agenda = Agenda { round: ["a", "b"].map(str::to_owned).into(), ..Agenda::default() };
-        for name in ["c", "b", "c", "c"] {
-            agenda.want(name.to_owned());
-        }
-        let order: Vec<_> = std::iter::from_fn(|| agenda.next()).collect();
-        assert_eq!(order, [("c", true), ("b", true), ("a", false), ("b", false)].map(|(name, woken)| (name.to_owned(), woken)));
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod fleet;
 mod forced;
 mod foreign;
 mod in_flight;
+mod invented;
 mod limiters;
 mod paused;
 mod rotated;
