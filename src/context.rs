@@ -18,6 +18,7 @@ use crate::api::consent::{AccountKind, DigitalTwinConsent};
 use crate::clock;
 use crate::cluster::events::Events;
 use crate::cluster::{self, Cluster};
+use crate::complaints::Complaints;
 use crate::heygen::HeyGen;
 use crate::leader::Leadership;
 use crate::metrics::Metrics;
@@ -67,6 +68,8 @@ pub struct Context {
     pub watched: BTreeSet<String>,
     /// The labels of namespaces, as far as they were asked for.
     pub labels: NamespaceLabels,
+    /// What trouble was told already.
+    pub complaints: Arc<Complaints>,
     /// The objects that cannot be decoded.
     pub undecodables: Undecodables,
 }

@@ -30,6 +30,12 @@ use crate::server::{Check, Readiness};
 use crate::sweep;
 use crate::undecodable::Undecodables;
 
+/// What is told of a watch that fails, see [`crate::complaints`].
+const WATCH: &str = "the watch is disturbed; trying again";
+
+/// What is told of an object whose reconcile fails.
+const RECONCILE: &str = "could not reconcile; trying again";
+
 /// What must be synced before the operator is ready.
 #[derive(Debug)]
 pub struct Checks {
@@ -97,6 +103,7 @@ pub async fn run(
         leadership,
         watched: config.watch_namespaces.clone(),
         labels: NamespaceLabels::default(),
+        complaints: Arc::default(),
         undecodables: Undecodables::default(),
     });
 

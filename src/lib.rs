@@ -62,12 +62,13 @@
 //!    Kubernetes, who owns what, who is next.
 //! 7. [`controller`], [`context`]: how it is wired.
 //! 8. [`preflight`], [`leader`]: what must be in order before it works, and which replica does.
-//! 9. [`config`], [`telemetry`], [`metrics`], [`server`], [`shutdown`], [`clock`]: the process.
+//! 9. [`config`], [`telemetry`], [`complaints`], [`metrics`], [`server`], [`shutdown`], [`clock`]: the process.
 
 pub mod account;
 pub mod api;
 pub mod clock;
 pub mod cluster;
+pub mod complaints;
 pub mod config;
 pub mod context;
 pub mod controller;

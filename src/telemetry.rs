@@ -3,6 +3,8 @@
 //! The filter speaks of our own code. Libraries (kube, hyper, rustls) tell of every connection at `info` and `debug`, so they are held
 //! at `warn`, or lower if the filter is, until the filter names them: `info,kube=debug`.
 //!
+//! What kube's watches warn of at each try, we tell ourselves, once ([`complaints`](crate::complaints)).
+//!
 //! One target is never shown: kube's client logs an answer that it cannot decode as a whole, at `warn`, and an answer may hold links
 //! and keys. What went wrong is in the error that it returns.
 
@@ -39,6 +41,9 @@ pub enum TelemetryError {
 
 /// Targets that are held back, as prefixes.
 const NOISY: [&str; 6] = ["kube", "hyper", "rustls", "reqwest", "tower", "h2"];
+
+/// The target under which kube's watches warn of each try that is refused.
+const REPEATS_ITSELF: &str = "kube_runtime::watcher";
 
 /// The target under which kube's client logs whole answers of the API server; its requests have a target of their own below this one.
 const SHOWS_ANSWERS: &str = "kube_client::client";
@@ -77,6 +82,9 @@ fn quieted(filter: &str) -> Result<EnvFilter, ParseError> {
     let general = filter.split(',').filter_map(|part| part.trim().parse::<LevelFilter>().ok()).next_back().unwrap_or(LevelFilter::ERROR);
     let held_back = general.min(LevelFilter::WARN);
     let mut directives: Vec<String> = NOISY.iter().map(|target| format!("{target}={held_back}")).collect();
+    if !filter.contains("kube") {
+        directives.push(format!("{REPEATS_ITSELF}={}", general.min(LevelFilter::ERROR)));
+    }
     directives.push(filter.to_owned());
     EnvFilter::try_new(directives.join(","))
 }
@@ -116,10 +124,11 @@ mod tests {
             tracing::debug!(target: "kube_client::client::builder", "kube-debug");
             tracing::warn!(target: "kube_client::client", "kube-answer");
             tracing::info!(target: "hyper_util::client", "hyper-info");
-            tracing::warn!(target: "kube_runtime::watcher", "kube-warn");
+            tracing::warn!(target: "kube_runtime::controller", "kube-warn");
+            tracing::warn!(target: "kube_runtime::watcher", "watch-warn");
         });
         let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
-        ["ours-info", "ours-debug", "kube-debug", "kube-answer", "hyper-info", "kube-warn"]
+        ["ours-info", "ours-debug", "kube-debug", "kube-answer", "hyper-info", "kube-warn", "watch-warn"]
             .into_iter()
             .filter(|line| text.contains(line))
             .collect()
@@ -129,13 +138,13 @@ mod tests {
     fn libraries_are_held_at_warn_until_the_filter_names_them() {
         assert_eq!(shown("info"), ["ours-info", "kube-warn"]);
         assert_eq!(shown("debug"), ["ours-info", "ours-debug", "kube-warn"]);
-        assert_eq!(shown("info,kube=debug"), ["ours-info", "kube-debug", "kube-warn"]);
+        assert_eq!(shown("info,kube=debug"), ["ours-info", "kube-debug", "kube-warn", "watch-warn"]);
     }
 
     #[test]
     fn an_answer_of_the_api_server_is_not_shown_even_to_those_who_ask_for_everything() {
         assert_eq!(shown("trace"), ["ours-info", "ours-debug", "kube-warn"]);
-        assert_eq!(shown("trace,kube=trace"), ["ours-info", "ours-debug", "kube-debug", "kube-warn"]);
+        assert_eq!(shown("trace,kube=trace"), ["ours-info", "ours-debug", "kube-debug", "kube-warn", "watch-warn"]);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Resource, ResourceExt as _};
 use tokio::sync::mpsc;
 
+use super::{RECONCILE, WATCH};
 use crate::account::reconcile::{self as account, Deps};
 use crate::account::settings::{AccountKey, AccountObject};
 use crate::api::consent::AccountKind;
@@ -27,8 +28,11 @@ use crate::undecodable::{Screen, Shown};
 /// How many accounts are reconciled at once.
 const ACCOUNTS_AT_ONCE: u16 = 4;
 
-/// How long a failed reconcile of an account waits.
+/// How long a reconcile of an account that met a conflict waits.
 const AFTER_ERROR: Duration = Duration::from_secs(10);
+
+/// The longest that one waits that has failed many times.
+const LONGEST_AFTER_ERROR: Duration = Duration::from_secs(60);
 
 /// One watch: what it watches, and where it keeps what it is shown.
 pub(super) struct Watch<K: Resource<DynamicType = ()> + Clone + 'static> {
@@ -58,8 +62,13 @@ pub(super) fn watch<K: Kind>(
     namespace: Option<String>,
     context: Arc<Context>,
 ) -> impl Stream<Item = watcher::Result<Event<K>>> {
+    let of = format!("{}s in {}", K::kind(&()), namespace.as_deref().unwrap_or("every namespace"));
     let mut screen = Screen::new(namespace, context.clone());
     watcher(api, watcher::Config::default()).default_backoff().filter_map(move |event| {
+        match &event {
+            Ok(_) => context.complaints.settle(WATCH, &of),
+            Err(error) => drop(context.complaints.tell(WATCH, &of, error)),
+        }
         let event = match event.map(|event| screen.take_in(event)) {
             Ok(Shown::Event(event)) => Some(Ok(event)),
             Ok(Shown::Undecodable(object)) => {
@@ -135,13 +144,16 @@ pub(super) async fn run<K>(
         Ok(Event::Init | Event::InitDone) | Err(_) => {}
     });
     let stopping = context.stopping.clone();
-    let metrics = context.metrics.clone();
+    let (metrics, complaints) = (context.metrics.clone(), context.complaints.clone());
     Controller::for_stream(shown.applied_objects(), store)
         .with_config(ControllerConfig::default().concurrency(ACCOUNTS_AT_ONCE))
         .reconcile_on(receive(woken))
         .graceful_shutdown_on(stopping.cancelled_owned())
-        .run(reconcile_account, |_, _, _| Action::requeue(AFTER_ERROR), context)
+        .run(reconcile_account, after_error, context)
         .for_each(|result| {
+            if let Ok((object, _)) = &result {
+                complaints.settle(RECONCILE, object);
+            }
             count(&metrics, K::COUNTED, &result);
             std::future::ready(())
         })
@@ -180,6 +192,15 @@ where
     Ok(Action::requeue(again))
 }
 
+/// Tells of a failure, and when to try again.
+#[expect(clippy::needless_pass_by_value, reason = "kube hands it over")]
+fn after_error<K: Kind>(object: Arc<K>, error: &cluster::Error, context: Arc<Context>) -> Action {
+    match error {
+        cluster::Error::Conflict => Action::requeue(AFTER_ERROR),
+        _ => Action::requeue(context.complaints.tell(RECONCILE, ObjectRef::from_obj(object.as_ref()), error).min(LONGEST_AFTER_ERROR)),
+    }
+}
+
 pub(super) fn receive<T>(mut queue: mpsc::Receiver<T>) -> impl Stream<Item = T> {
     futures::stream::poll_fn(move |context| queue.poll_recv(context))
 }
@@ -192,11 +213,8 @@ fn count<K: Resource<DynamicType = ()>>(metrics: &Metrics, kind: metrics::Kind, 
         Ok(_) => metrics.reconcile(kind, ReconcileResult::Done),
         // Deleted between the wake-up and its turn.
         Err(ControllerError::ObjectNotFound(_)) => {}
-        Err(ControllerError::ReconcilerFailed(cluster::Error::Conflict, _)) => metrics.reconcile(kind, ReconcileResult::Failed),
-        Err(ControllerError::ReconcilerFailed(error, object)) => {
-            metrics.reconcile(kind, ReconcileResult::Failed);
-            tracing::warn!(%object, %error, "could not reconcile; trying again");
-        }
-        Err(error) => tracing::warn!(%error, "the watch is disturbed; trying again"),
+        Err(ControllerError::ReconcilerFailed(..)) => metrics.reconcile(kind, ReconcileResult::Failed),
+        // Of the watch, which has told it.
+        Err(_) => {}
     }
 }

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use tokio_util::task::JoinMap;
 use tracing::Instrument as _;
 
-use super::named;
+use super::{RECONCILE, WATCH, named};
 use crate::api::consent::DigitalTwinConsent;
 use crate::clock;
 use crate::cluster;
@@ -47,6 +47,7 @@ pub(super) struct Watch {
 pub(super) async fn watch(client: Client, watch: Watch, context: Arc<Context>) {
     let Watch { number, namespace, labels, listed } = watch;
     let mut screen = Screen::new(namespace.clone(), context.clone());
+    let of = format!("DigitalTwinConsents in {}", namespace.as_deref().unwrap_or("every namespace"));
     let api: Api<Slim<DigitalTwinConsent>> =
         namespace.map_or_else(|| Api::all(client.clone()), |name| Api::namespaced(client.clone(), &name));
     let config = labels.iter().fold(watcher::Config::default().page_size(LIST_PAGE), |config, labels| config.labels(labels));
@@ -60,6 +61,7 @@ pub(super) async fn watch(client: Client, watch: Watch, context: Arc<Context>) {
         match event {
             Ok(None) => return,
             Ok(Some(event)) => {
+                context.complaints.settle(WATCH, &of);
                 let is_list = matches!(event, Event::InitDone);
                 match screen.take_in(event) {
                     Shown::Event(event) => note(event, &mut shown, &context),
@@ -73,7 +75,7 @@ pub(super) async fn watch(client: Client, watch: Watch, context: Arc<Context>) {
                     let _ = listed.send(());
                 }
             }
-            Err(error) => tracing::warn!(%error, "the watch is disturbed; trying again"),
+            Err(error) => drop(context.complaints.tell(WATCH, &of, error)),
         }
     }
 }
@@ -145,9 +147,13 @@ async fn decide_one(uid: Uid, context: Arc<Context>) {
     let Some(consent) = context.roster.copy(uid) else { return };
     let span = tracing::info_span!("consent", namespace = consent.namespace(), object = consent.name_any());
     let decided = async {
-        let Err(error) = reconcile::reconcile(consent.clone(), &context).await else { return ReconcileResult::Done };
+        let of = format!("{}/{}", consent.namespace().unwrap_or_default(), consent.name_any());
+        let Err(error) = reconcile::reconcile(consent.clone(), &context).await else {
+            context.complaints.settle(RECONCILE, of);
+            return ReconcileResult::Done;
+        };
         if !matches!(error, cluster::Error::Conflict) {
-            tracing::warn!(%error, "could not reconcile; trying again");
+            context.complaints.tell(RECONCILE, of, &error);
         }
         reconcile::after_error(&consent, &error, &context);
         ReconcileResult::Failed

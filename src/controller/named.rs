@@ -27,6 +27,9 @@ use agenda::{Agenda, EVERY, Next};
 /// The pause between two reads: tenants may name as many accounts as they like, and a refused key wakes its account many times.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// What is told of an account that cannot be read, see [`crate::complaints`].
+const READ: &str = "a ClusterHeyGenAccount could not be read; trying again";
+
 /// How soon an account is read again after a read has failed.
 const AFTER_ERROR: Duration = Duration::from_secs(5);
 
@@ -50,6 +53,7 @@ pub(super) async fn read(
     while let Some(name) = round.front() {
         match context.cluster.cluster_account(name).await {
             Ok(read) => {
+                context.complaints.settle(READ, name);
                 if let Some(read) = decoded(name, read, &context)
                     && let Some(Event::Apply(account)) = seen.learn(name, read, true)
                 {
@@ -58,7 +62,7 @@ pub(super) async fn read(
                 round.pop_front();
             }
             Err(error) => {
-                tracing::warn!(account = name, %error, "trying again");
+                context.complaints.tell(READ, name, error);
                 tokio::time::sleep(AFTER_ERROR).await;
             }
         }
@@ -101,6 +105,7 @@ pub(super) async fn read(
         match context.cluster.cluster_account(&name).await {
             Ok(read) => {
                 failing = false;
+                context.complaints.settle(READ, &name);
                 agenda.read(&name, read.is_some() || configured.contains(&name), clock::monotonic());
                 if let Some(read) = decoded(&name, read, &context) {
                     tell(&name, read, is_woken, &mut seen, &told, &context).await;
@@ -109,7 +114,7 @@ pub(super) async fn read(
             Err(error) => {
                 // It comes round again; the others are not to wait behind it.
                 if !std::mem::replace(&mut failing, true) {
-                    tracing::warn!(account = name, %error, "trying again");
+                    context.complaints.tell(READ, &name, error);
                 }
                 if is_woken {
                     agenda.want(&name, clock::monotonic() + AFTER_ERROR);

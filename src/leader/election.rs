@@ -14,10 +14,14 @@ use crate::api::FIELD_MANAGER;
 use crate::clock;
 use crate::cluster;
 use crate::cluster::connection::{self, ConnectionError};
+use crate::complaints::Complaints;
 use crate::metrics::Metrics;
 
 /// How long one call to the API server may take: two of them fit into [`RENEW_DEADLINE`].
 const CALL: Duration = Duration::from_secs(4);
+
+/// What is told of a Lease that cannot be used.
+const LEASE: &str = "the Lease could not be read or written; trying again";
 
 /// Stands for election until it is told to stop.
 pub struct Election {
@@ -27,8 +31,7 @@ pub struct Election {
     leadership: Leadership,
     /// The Lease as this process wrote it last, while it leads.
     ours: Option<Lease>,
-    /// What was logged last, so that the same is not logged every 2 s.
-    said: Option<String>,
+    complaints: Complaints,
 }
 
 /// Why a try came to nothing.
@@ -56,7 +59,7 @@ impl Election {
             candidate: Candidate::new(identity),
             leadership: leadership.clone(),
             ours: None,
-            said: None,
+            complaints: Complaints::default(),
         };
         Ok((election, leadership))
     }
@@ -90,7 +93,7 @@ impl Election {
         let patience = self.leadership.until().map_or(CALL, |until| until.saturating_sub(began).min(CALL));
         match tokio::time::timeout(patience, self.bid(began)).await.unwrap_or(Err(Failure::Deadline)) {
             Ok(pause) => {
-                self.said = None;
+                self.complaints.settle(LEASE, &self.name);
                 pause.min(RETRY_PERIOD)
             }
             Err(error) => {
@@ -155,17 +158,13 @@ impl Election {
         }
     }
 
-    fn complain(&mut self, error: &Failure) {
+    fn complain(&self, error: &Failure) {
         let hint = match error {
             Failure::Api(kube::Error::Api(status)) if status.code == 404 => {
                 "; the namespace does not exist: create it, or choose --operator-namespace"
             }
             _ => "",
         };
-        let text = format!("{error}{hint}");
-        if self.said.as_ref() != Some(&text) {
-            tracing::warn!(lease = self.name, error = text, "the Lease could not be read or written; trying again");
-            self.said = Some(text);
-        }
+        self.complaints.tell(LEASE, &self.name, format!("{error}{hint}"));
     }
 }
