@@ -12,6 +12,7 @@ pub mod limiter;
 pub mod reconcile;
 mod secret;
 pub mod settings;
+mod voice;
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -20,7 +21,7 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::api::account::AllowedNamespaces;
+use crate::api::account::{AccountStatus, AllowedNamespaces};
 use crate::decide::AccountFact;
 use crate::heygen::{AuthScheme, Credentials};
 use crate::outcome::{Class, Outcome};
@@ -29,6 +30,7 @@ use crate::terms::Terms;
 use gate::Gate;
 pub use secret::key_from;
 use settings::{AccountKey, Settings};
+use voice::Voice;
 
 /// What is known of every account.
 #[derive(Debug, Default)]
@@ -47,6 +49,7 @@ struct Account {
     /// Whom its spec serves, once that was read: also while it cannot be used.
     allowed: Option<Option<Arc<AllowedNamespaces>>>,
     course: reconcile::Course,
+    voice: Voice,
     desk: Arc<Desk>,
 }
 
@@ -117,6 +120,31 @@ impl Accounts {
             State::Usable(_) | State::Unusable(_) | State::Resolving => None,
         });
         open.collect()
+    }
+
+    /// Leaves an account to the operators whose namespaces it serves: what its key is need not be known here, and what its status says is
+    /// theirs. Returns whether that is new.
+    pub fn leave(&self, settings: &Settings) -> bool {
+        let mut registry = self.registry();
+        let Some(account) = registry.accounts.get_mut(&settings.key) else { return false };
+        let allowed = Some(settings.allowed.clone());
+        let is_new = !matches!(account.state, State::Resolving) || account.allowed != allowed;
+        (account.state, account.allowed, account.course) = (State::Resolving, allowed, reconcile::Course::default());
+        account.desk.ring();
+        is_new
+    }
+
+    /// How long to wait before an account's status is written, because somebody else writes it too; zero: not at all.
+    #[must_use]
+    pub fn wait_to_tell(&self, settings: &Settings, now: Duration) -> Duration {
+        self.registry().accounts.get_mut(&settings.key).map_or(Duration::ZERO, |account| account.voice.wait(settings, now))
+    }
+
+    /// Notes that an account's status was written.
+    pub fn note_told(&self, settings: &Settings, status: &AccountStatus, now: Duration) {
+        if let Some(account) = self.registry().accounts.get_mut(&settings.key) {
+            account.voice.tell(settings, status, now);
+        }
     }
 
     /// Forgets an account whose object is gone. Returns whether it was known.

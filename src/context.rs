@@ -134,6 +134,17 @@ impl Context {
         Ok(Some(served))
     }
 
+    /// Whether an account serves any of the namespaces that are watched: one that serves none is another operator's.
+    pub async fn is_ours(&self, allowed: Option<&AllowedNamespaces>) -> bool {
+        for namespace in &self.watched {
+            // Labels that cannot be read rule nothing out.
+            if self.serves_namespace(allowed, namespace.clone()).await.unwrap_or(true) {
+                return true;
+            }
+        }
+        self.watched.is_empty()
+    }
+
     async fn serves_namespace(&self, allowed: Option<&AllowedNamespaces>, namespace: String) -> Result<bool, cluster::Error> {
         let Some(allowed) = allowed else { return Ok(true) };
         if allowed.names.as_ref().is_some_and(|names| names.contains(&namespace)) {

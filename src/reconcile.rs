@@ -104,7 +104,7 @@ struct Observed {
 async fn observe(consent: &DigitalTwinConsent, context: &Context) -> Result<Option<Observed>, cluster::Error> {
     let key = AccountKey::of(consent);
     let (mut account, usable) = context.accounts.fact(&key);
-    if context.serves(&key, consent).await? == Some(false) && usable.is_some() {
+    if context.serves(&key, consent).await? == Some(false) {
         account = AccountFact::NotAllowed(settings::refusal(&key, consent));
     }
     // Last: nothing is waited for between this and what follows from it.

@@ -11,6 +11,7 @@ use url::Url;
 use super::gate::Closure;
 use super::secret::{Doubt, Reading};
 use super::settings::Settings;
+use super::voice::Voice;
 use super::{Account, Accounts, State, Usable, fingerprint};
 use crate::api::account::{AccountStatus, Auth};
 use crate::api::conditions::{account as reasons, types};
@@ -269,7 +270,7 @@ impl Accounts {
 
 impl Account {
     pub(super) fn new() -> Self {
-        Self { state: State::Resolving, allowed: None, course: Course::default(), desk: Arc::default() }
+        Self { state: State::Resolving, allowed: None, course: Course::default(), voice: Voice::default(), desk: Arc::default() }
     }
 }
 

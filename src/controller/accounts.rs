@@ -18,6 +18,7 @@ use super::{RECONCILE, WATCH};
 use crate::account::reconcile::{self as account, Deps};
 use crate::account::settings::{AccountKey, AccountObject};
 use crate::api::consent::AccountKind;
+use crate::clock;
 use crate::cluster;
 use crate::context::Context;
 use crate::metrics::{self, Metrics, ReconcileResult};
@@ -30,6 +31,9 @@ const ACCOUNTS_AT_ONCE: u16 = 4;
 
 /// How long a reconcile of an account that met a conflict waits.
 const AFTER_ERROR: Duration = Duration::from_secs(10);
+
+/// How soon an account that serves none of our namespaces is looked at again: its selector may select one whose labels have changed.
+const IS_OURS_AGAIN: Duration = Duration::from_secs(10);
 
 /// The longest that one waits that has failed many times.
 const LONGEST_AFTER_ERROR: Duration = Duration::from_secs(60);
@@ -171,6 +175,13 @@ where
         return Ok(Action::await_change());
     }
     let settings = object.settings(&context.operator_namespace);
+    if !context.is_ours(settings.allowed.as_deref()).await {
+        if context.accounts.leave(&settings) {
+            tracing::info!(account = %settings.key, "the account serves none of this operator's namespaces and is left to others");
+            context.wake_consents_of(&settings.key);
+        }
+        return Ok(Action::requeue(IS_OURS_AGAIN));
+    }
     let deps = Deps {
         accounts: &context.accounts,
         cluster: &context.cluster,
@@ -184,7 +195,13 @@ where
         context.wake_consents_of(&settings.key);
     }
     if let Some(status) = status {
+        let now = clock::monotonic();
+        let wait = context.accounts.wait_to_tell(&settings, now);
+        if !wait.is_zero() {
+            return Ok(Action::requeue(again.min(wait)));
+        }
         context.cluster.record_account(&settings, &status).await?;
+        context.accounts.note_told(&settings, &status, now);
         if let Some(report) = account::report(&settings.status, &status) {
             context.events.report(object.as_ref(), report);
         }
