@@ -14,6 +14,7 @@ mod bad_input_stops;
 #[path = "../conditions/fixtures.rs"]
 mod fixtures;
 mod link_secrets;
+mod noise;
 mod owners;
 mod proxies;
 mod recipes;

@@ -167,7 +167,10 @@ pub async fn an_account_serves_the_namespaces_that_it_names_or_selects() {
 
     named["allowedNamespaces"] = json!({ "selector": { "matchLabels": { "twins": "yes" } } });
     scene.cluster_account(named).await;
-    scene.until_cluster_account_is_observed().await;
+    eventually("the operator leaves the account to others", || async {
+        if scene.operator().log().matches("is left to others").count() == 2 { Ok(()) } else { Err("not yet") }
+    })
+    .await;
     scene.ask("bob", json!({ "accountRef": account })).await;
     scene.until_told("bob", NOT_ALLOWED).await;
     let namespaces: Api<Namespace> = Api::all(scene.client.clone());
