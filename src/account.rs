@@ -19,10 +19,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use crate::api::account::{AccountStatus, AllowedNamespaces};
-use crate::decide::AccountFact;
+use crate::clock::{self, Wall};
+use crate::decide::{AccountFact, Proof};
 use crate::heygen::{AuthScheme, Credentials};
 use crate::outcome::{Class, Outcome};
 use crate::sweep::Desk;
@@ -51,6 +53,10 @@ struct Account {
     course: reconcile::Course,
     voice: Voice,
     desk: Arc<Desk>,
+    /// How long its consents count as verified, and what its status tells of when HeyGen was last read.
+    proof: Proof,
+    /// When this process last got a readable answer, by the steady clock.
+    read_at: Option<Timestamp>,
 }
 
 /// Whether an account can be used.
@@ -93,6 +99,12 @@ impl Accounts {
     #[must_use]
     pub fn allowed(&self, key: &AccountKey) -> Option<Option<Arc<AllowedNamespaces>>> {
         self.registry().accounts.get(key)?.allowed.clone()
+    }
+
+    /// How long the account's consents count as verified, and by what; also while it cannot be used.
+    #[must_use]
+    pub fn proof(&self, key: &AccountKey, wall: Wall) -> Proof {
+        self.registry().accounts.get(key).map(|account| account.proof(wall)).unwrap_or_default()
     }
 
     /// Notes that an account object exists, or that it is about to be looked for, before anything is known of it.
@@ -181,7 +193,12 @@ impl Accounts {
     /// not so the key that the account had before.
     pub fn learn(&self, key: &AccountKey, usable: &Usable, outcome: &Outcome, now: Duration) -> bool {
         let changed = usable.gate.learn(outcome, now).is_some();
-        let Outcome::Trouble(trouble) = outcome else { return changed };
+        let Outcome::Trouble(trouble) = outcome else {
+            if let Some(account) = self.registry().accounts.get_mut(key) {
+                account.read_at = Some(clock::steady());
+            }
+            return changed;
+        };
         if !calls_for_a_probe(trouble.class) {
             return changed;
         }
@@ -217,6 +234,14 @@ impl Accounts {
 
     fn registry(&self) -> MutexGuard<'_, Registry> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Account {
+    /// By this wall clock; a time that lies ahead of it counts as now, for one of the two clocks is wrong.
+    fn proof(&self, wall: Wall) -> Proof {
+        let told = self.proof.last_read.map(|told| told.min(wall.now()));
+        Proof { last_read: told.max(self.read_at.map(|read_at| wall.of(read_at))), ..self.proof }
     }
 }
 

@@ -22,7 +22,7 @@ use kube::ResourceExt as _;
 use crate::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus};
 use crate::api::{REQUESTED_AT, brief};
 use crate::memory::Memory;
-use crate::outcome::Print;
+use crate::outcome::{Class, Print};
 use crate::pace::{self, Doubt, Rhythm};
 use crate::request::Request;
 use crate::settle::situation::Situation;
@@ -31,6 +31,9 @@ use crate::terms::Terms;
 
 /// A look older than this does not count as "right before" a consent request.
 pub const LOOK_STAYS_FRESH: Duration = Duration::from_secs(60);
+
+/// Over how long the consents of an account stop counting as verified, at most.
+const WIDEST_STALE_SPREAD: Duration = Duration::from_secs(3600);
 
 /// A wait shorter than this is not told.
 const WORTH_TELLING: Duration = Duration::from_secs(1);
@@ -51,6 +54,25 @@ pub struct Facts {
     pub started: Timestamp,
     /// What is to be doubted of the clock.
     pub doubt: Option<Doubt>,
+    /// When this process has last read the group, whatever that showed.
+    pub polled_at: Option<Timestamp>,
+    /// What the account says of how long a consent counts as verified.
+    pub proof: Proof,
+}
+
+/// How long a consent counts as verified, and by what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Proof {
+    /// The account's `polling.staleAfter`.
+    pub stale_after: Duration,
+    /// When HeyGen was last read with the account, as far as its status tells.
+    pub last_read: Option<Timestamp>,
+}
+
+impl Default for Proof {
+    fn default() -> Self {
+        Self { stale_after: Terms::default().cadence.stale_after, last_read: None }
+    }
 }
 
 /// What an account allows its consents.
@@ -202,6 +224,12 @@ pub enum Finding {
     Suspended,
     /// Another object owns the group.
     Duplicate,
+    /// The status was written for another object.
+    Restored,
+    /// An approval is told that HeyGen's words, as they are told, do not make under the account's policy.
+    Doubted,
+    /// HeyGen was not read for too long to go on calling this consent.
+    Stale,
     /// The account cannot be used: why.
     AccountNotReady(String),
     /// The account does not serve the namespace: why.
@@ -233,6 +261,8 @@ pub enum Wait {
     Turn,
     /// HeyGen, which could not be reached or did not answer as it should.
     HeyGen,
+    /// HeyGen, which refuses to be asked about the group, with this code if it is one of the documented ones.
+    Refused(Option<&'static str>),
     /// HeyGen, which does not know the group yet.
     Group,
     /// The group's looks, which do not tell yet whether a person is depicted.
@@ -264,8 +294,18 @@ pub fn decide(consent: &DigitalTwinConsent, facts: &Facts, now: Timestamp) -> St
             _ => Step::Call(Call::WriteLinkSecret),
         };
     }
+    if view.has_foreign_status() {
+        return Step::Tell(Finding::Restored, Then::Decide);
+    }
+    if let AccountFact::Usable(terms) = &facts.account
+        && told::is_approved(&view.status)
+        && !told::is_backed(&view.status, &terms.policy)
+    {
+        return Step::Tell(Finding::Doubted, Then::Decide);
+    }
     if consent.spec.suspend.unwrap_or(false) {
-        return Step::Tell(Finding::Suspended, Then::Rest(Rest::default()));
+        let finding = if view.is_stale() { Finding::Stale } else { Finding::Suspended };
+        return Step::Tell(finding, Then::Rest(Rest::until(view.stale_at().filter(|&at| at > now))));
     }
     // Whom the account serves is not known yet, and so not whose the group is.
     if matches!(facts.account, AccountFact::Resolving) {
@@ -307,7 +347,7 @@ pub fn decide(consent: &DigitalTwinConsent, facts: &Facts, now: Timestamp) -> St
         && view.is_unsettled()
     {
         let look = looks::next(&view, terms, due);
-        return Step::Tell(Finding::Waiting(wait_of(trouble)), Then::Rest(Rest::default().with_look(look)));
+        return Step::Tell(Finding::Waiting(wait_of(trouble, facts.memory.trouble_code)), Then::Rest(Rest::default().with_look(look)));
     }
     view.refresh_or_rest(Rest::until(view.next_flag().into_iter().chain(link_check)).with_look(looks::next(&view, terms, due)))
 }
@@ -355,9 +395,10 @@ pub fn delayed(consent: &DigitalTwinConsent, facts: &Facts, call: &Call, wait: D
     if wait >= WORTH_TELLING { Step::Tell(Finding::Waiting(Wait::Turn), Then::Rest(rest)) } else { Step::Rest(rest) }
 }
 
-fn wait_of(trouble: crate::outcome::Class) -> Wait {
+fn wait_of(trouble: Class, code: Option<&'static str>) -> Wait {
     match trouble {
-        crate::outcome::Class::NotFound => Wait::Group,
+        Class::NotFound => Wait::Group,
+        Class::Invalid | Class::Unfetchable | Class::AlreadyBound => Wait::Refused(code),
         _ => Wait::HeyGen,
     }
 }
@@ -405,16 +446,47 @@ impl<'a> View<'a> {
         told::is_initiated(&self.status, &self.request)
     }
 
+    /// Whether the status was written for another object and does not say so yet.
+    fn has_foreign_status(&self) -> bool {
+        let says_so = matches!(self.remembered, Some(Situation::Restored | Situation::Duplicate)) && !told::is_approved(&self.status);
+        told::is_restored(self.consent) && !says_so
+    }
+
     /// Whether nothing about the object's consent was settled yet, so that the state of the account is its state.
     fn is_unsettled(&self) -> bool {
-        self.remembered.is_none_or(Situation::is_before_any_look)
-            || (self.generation_is_new() && self.is_open() && !told::is_approved(&self.status))
+        !told::is_restored(self.consent)
+            && (self.remembered.is_none_or(Situation::is_before_any_look)
+                || (self.generation_is_new() && self.is_open() && !told::is_approved(&self.status)))
+    }
+
+    /// When what is told of consent stops counting as verified, unless HeyGen is read before: up to an hour later for each object, so
+    /// that an account's trouble does not change all of its consents at once.
+    fn stale_at(&self) -> Option<Timestamp> {
+        self.remembered.filter(|situation| told::is_permitting(*situation))?;
+        let Facts { account, proof, polled_at, .. } = self.facts;
+        // What may not be polled is not verified by what others were answered.
+        let is_polled = !self.consent.spec.suspend.unwrap_or(false) && !matches!(account, AccountFact::NotAllowed(_));
+        let verified_at = polled_at.or(proof.last_read.filter(|_| is_polled)).or_else(|| told::ready_since(&self.status))?;
+        let spread = WIDEST_STALE_SPREAD.min(proof.stale_after / 10).mul_f64(pace::share(self.uid(), 1));
+        Some(pace::add(verified_at, proof.stale_after + spread))
+    }
+
+    fn is_stale(&self) -> bool {
+        self.stale_at().is_some_and(|at| at <= self.now)
     }
 
     /// Whether the current request may still have to be made.
     fn is_open(&self) -> bool {
         let refused = self.remembered == Some(Situation::Refused) || told::is_revoked(&self.status);
         !self.is_initiated() && (!refused || self.asks_anew())
+    }
+
+    /// Whether the request is one that was neither made nor found needless: the status waits for a person who was not asked for it.
+    ///
+    /// Generations alone do not tell: after a restore of the cluster the same ones come again.
+    fn owes_request(&self) -> bool {
+        let waits = matches!(self.remembered, Some(Situation::Awaiting | Situation::LinkExpired | Situation::Overdue));
+        self.is_open() && (waits || self.generation_is_new())
     }
 
     /// Whether the user asked again after the request that was refused or revoked.
@@ -435,13 +507,22 @@ impl<'a> View<'a> {
         is_forced(self.consent)
     }
 
-    /// The next time at which a flag of a waiting consent turns by itself.
+    /// The next time at which something that is told turns by itself.
     fn next_flag(&self) -> Option<Timestamp> {
-        told::flag_times(&self.consent.spec, &self.status, self.remembered).into_iter().flatten().filter(|&at| at > self.now).min()
+        let flags = told::flag_times(&self.consent.spec, &self.status, self.remembered);
+        flags.into_iter().chain([self.stale_at()]).flatten().filter(|&at| at > self.now).min()
     }
 
     /// Tells what time or the spec alone have changed, if anything, and rests.
+    ///
+    /// A generation whose request is owed is not told as observed: only a look finds it needless, and only the request makes it.
     fn refresh_or_rest(&self, rest: Rest) -> Step {
+        if self.is_stale() {
+            return Step::Tell(Finding::Stale, Then::Rest(rest));
+        }
+        if self.owes_request() {
+            return Step::Rest(rest);
+        }
         if self.remembered.is_some() && (self.generation_is_new() || told::flags_have_turned(&self.consent.spec, &self.status, self.now)) {
             return Step::Tell(Finding::Refresh, Then::Rest(rest));
         }

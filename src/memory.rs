@@ -31,10 +31,14 @@ pub struct Memory {
     pub failures: u32,
     /// The last trouble, while it lasts.
     pub trouble: Option<Class>,
+    /// The code that HeyGen gave with it, if it is one of the documented ones.
+    pub trouble_code: Option<&'static str>,
     /// Since when HeyGen answers 404 for the group.
     pub missing_since: Option<Timestamp>,
     /// Since when HeyGen's word takes an approval back.
     pub withdrawn_since: Option<Timestamp>,
+    /// Since when HeyGen says words after an approval that the policy does not know.
+    pub unrecognized_since: Option<Timestamp>,
     /// What is remembered of the last request that was sent; a request with another key owes nothing to it.
     pub attempt: Option<Box<Attempt>>,
     /// What HeyGen answered to a consent request, until that is recorded.
@@ -176,8 +180,10 @@ impl Memory {
             retry_at,
             failures: _,
             trouble: _,
+            trouble_code: _,
             missing_since,
             withdrawn_since,
+            unrecognized_since,
             attempt,
             answer,
             unwritten,
@@ -185,8 +191,10 @@ impl Memory {
             link_check,
             link_gone: _,
         } = &mut self;
-        let mut times: Vec<&mut Timestamp> =
-            [looked_at, retry_at, missing_since, withdrawn_since, link_check].into_iter().filter_map(Option::as_mut).collect();
+        let mut times: Vec<&mut Timestamp> = [looked_at, retry_at, missing_since, withdrawn_since, unrecognized_since, link_check]
+            .into_iter()
+            .filter_map(Option::as_mut)
+            .collect();
         times.extend(seen.as_mut().map(|seen| {
             let Seen { at, group: _ } = &mut **seen;
             at
@@ -210,13 +218,14 @@ impl Memory {
     /// Whether nothing is under way: no look to act on, no trouble to wait out, no suspicion to confirm, no link in hand.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
-        let Self { seen, looks, retry_at, trouble, missing_since, withdrawn_since, answer, link_gone, .. } = self;
+        let Self { seen, looks, retry_at, trouble, missing_since, withdrawn_since, unrecognized_since, answer, link_gone, .. } = self;
         seen.is_none()
             && looks.is_none()
             && retry_at.is_none()
             && trouble.is_none()
             && missing_since.is_none()
             && withdrawn_since.is_none()
+            && unrecognized_since.is_none()
             && answer.is_none()
             && !link_gone
     }
@@ -252,6 +261,7 @@ impl Memory {
     pub fn forget_trouble(&mut self) {
         self.retry_at = None;
         self.trouble = None;
+        self.trouble_code = None;
     }
 
     /// The time before which the request with this key is not to be sent, if it is still to come.

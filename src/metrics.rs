@@ -85,6 +85,7 @@ pub struct Metrics {
     unanswered_initiations: Counter,
     revocations: Counter,
     null_after_grant: Counter,
+    unrecognized_after_grant: Counter,
     dropped_events: Counter,
     unwritten_statuses: Counter,
     undecodable_objects: Family<KindOnly, Gauge>,
@@ -109,6 +110,7 @@ impl Metrics {
             unanswered_initiations: Counter::default(),
             revocations: Counter::default(),
             null_after_grant: Counter::default(),
+            unrecognized_after_grant: Counter::default(),
             dropped_events: Counter::default(),
             unwritten_statuses: Counter::default(),
             undecodable_objects: Family::default(),
@@ -168,6 +170,11 @@ impl Metrics {
     /// Counts one look at an approved group that came without a word of consent.
     pub fn null_after_grant(&self) {
         self.null_after_grant.inc();
+    }
+
+    /// Counts one approved group of which HeyGen says a word that the policy does not know.
+    pub fn unrecognized_after_grant(&self) {
+        self.unrecognized_after_grant.inc();
     }
 
     /// Counts one Kubernetes event that was not written because too many waited.
@@ -232,6 +239,11 @@ impl Metrics {
         );
         registry.register("revocations", "Approvals that HeyGen took back", self.revocations.clone());
         registry.register("null_after_grant", "Looks at an approved group without a word of consent", self.null_after_grant.clone());
+        registry.register(
+            "unrecognized_after_grant",
+            "Approved groups of which HeyGen says a word that the policy does not know",
+            self.unrecognized_after_grant.clone(),
+        );
 
         registry.register("dropped_events", "Kubernetes events that were not written because too many waited", self.dropped_events.clone());
 
@@ -354,6 +366,7 @@ mod tests {
         metrics.unanswered_initiation();
         metrics.revocation();
         metrics.null_after_grant();
+        metrics.unrecognized_after_grant();
         metrics.event_dropped();
         metrics.unwritten_status();
         metrics.undecodable_objects(Kind::HeyGenAccount, 2);
@@ -373,6 +386,7 @@ mod tests {
             "twinconsent_unanswered_initiations_total 1",
             "twinconsent_revocations_total 1",
             "twinconsent_null_after_grant_total 1",
+            "twinconsent_unrecognized_after_grant_total 1",
             "twinconsent_dropped_events_total 1",
             "twinconsent_unwritten_statuses_total 1",
             "twinconsent_undecodable_objects{kind=\"HeyGenAccount\"} 2",

@@ -114,11 +114,13 @@ async fn observe(consent: &DigitalTwinConsent, context: &Context) -> Result<Opti
     let mut memory = standing.memory;
     // Looks of the sweep that showed nothing new were told to nobody.
     let swept = desk.as_ref().zip(roster::uid(consent)).and_then(|(desk, uid)| desk.looked_at(uid, wall));
+    let polled_at = memory.looked_at.max(swept);
     if memory.looked_at.is_some() {
-        memory.looked_at = memory.looked_at.max(swept);
+        memory.looked_at = polled_at;
     }
     let started = wall.of(*context.decides_since.get_or_init(clock::steady));
-    let facts = Facts { account, ownership: standing.ownership, memory, started, doubt: wall.doubt() };
+    let proof = context.accounts.proof(&key, wall);
+    let facts = Facts { account, ownership: standing.ownership, memory, started, doubt: wall.doubt(), polled_at, proof };
     Ok(Some(Observed { wall, facts, usable, desk }))
 }
 
@@ -248,7 +250,9 @@ async fn record(
                 context.events.report(newer.as_ref(), Report { warning, reason, note });
             }
             Notice::Revoked => context.metrics.revocation(),
+            Notice::PollRefused(code) => tracing::info!(code, "HeyGen refuses to be asked about the group"),
             Notice::NullAfterGrant => context.metrics.null_after_grant(),
+            Notice::UnrecognizedAfterGrant => context.metrics.unrecognized_after_grant(),
             Notice::Unanswered => context.metrics.unanswered_initiation(),
         }
     }

@@ -14,9 +14,12 @@ pub mod told;
 mod news;
 mod render;
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use crate::api::conditions::types;
 use crate::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus, GroupStatus, HistoryEntry};
 use crate::decide::{self, AccountFact, Call, Facts, Finding, Wait, verdict};
 use crate::memory::Memory;
@@ -101,6 +104,10 @@ pub enum Notice {
     Revoked,
     /// HeyGen said nothing about a group that was approved (a metric).
     NullAfterGrant,
+    /// HeyGen says a word about a group that was approved which the policy does not know (a metric).
+    UnrecognizedAfterGrant,
+    /// HeyGen refuses for good to be asked about the group, with this code if it is one of the documented ones (a line in the log).
+    PollRefused(Option<&'static str>),
     /// A request has gone unanswered for long (a metric).
     Unanswered,
 }
@@ -157,7 +164,21 @@ impl<'a> Draft<'a> {
                 let told = remembered.filter(|situation| !situation.is_before_any_look());
                 self.render(told.unwrap_or(Situation::Suspended), None);
             }
-            Finding::Duplicate => self.render(Situation::Duplicate, None),
+            Finding::Duplicate => {
+                if told::is_restored(self.consent) {
+                    self.doubt_approval(Situation::Restored);
+                }
+                self.render(Situation::Duplicate, None);
+            }
+            Finding::Restored => {
+                self.doubt_approval(Situation::Restored);
+                self.render(Situation::Restored, None);
+            }
+            Finding::Doubted => {
+                self.doubt_approval(Situation::Unverified);
+                self.render(Situation::Unverified, None);
+            }
+            Finding::Stale => self.render(Situation::Unverified, None),
             Finding::AccountNotReady(why) => self.render(Situation::AccountNotReady, Some(why)),
             Finding::AccountNotAllowed(why) => self.render(Situation::AccountNotAllowed, Some(why)),
             Finding::InvalidSpec(field) => {
@@ -174,7 +195,7 @@ impl<'a> Draft<'a> {
                 }
                 // A turn that is waited for between two tries is no news: what keeps the request waiting stays told.
                 let waits_already = remembered == Some(Situation::Initiating) && *wait == Wait::Turn;
-                self.render(Situation::Initiating, (!waits_already).then(|| wait_message(*wait)));
+                self.render(Situation::Initiating, (!waits_already).then(|| wait_message(*wait)).as_deref());
             }
             Finding::Answered => self.told_answer(),
             Finding::Refresh => self.render(remembered.unwrap_or(Situation::Initiating), None),
@@ -214,9 +235,16 @@ impl<'a> Draft<'a> {
             _ if verdict::training_failed(&group) => Situation::TrainingFailed,
             Meaning::Granted => Situation::Approved,
             Meaning::Waived => Situation::Waived,
-            // No unknown word and no missing one makes or breaks an approval.
+            // Neither makes or breaks an approval; but whether the twin may be used is unknown then.
+            Meaning::Unknown => {
+                if told::is_approved(&self.old) && remembered != Some(Situation::Unrecognized) {
+                    self.notices.push(Notice::UnrecognizedAfterGrant);
+                }
+                Situation::Unrecognized
+            }
+            // No word at all is no news after an approval.
+            _ if told::is_approved(&self.old) && remembered == Some(Situation::Unrecognized) => Situation::Unrecognized,
             _ if told::is_approved(&self.old) => told::approval(&self.old),
-            Meaning::Unknown => Situation::Unrecognized,
             _ if initiated => Situation::Awaiting,
             _ => remembered.unwrap_or(Situation::Initiating),
         };
@@ -228,9 +256,13 @@ impl<'a> Draft<'a> {
         let seen = self.memory.seen.take();
         self.memory.forget_seen();
         self.memory.link_gone = false;
+        self.memory.unrecognized_since = None;
         self.memory.failures = 0;
         self.echo_request();
-        let group = seen?.group?;
+        // HeyGen was read for this very object: what the status tells from now on is its own.
+        let seen = seen?;
+        self.status.object_uid.clone_from(&self.consent.metadata.uid);
+        let group = seen.group?;
         self.note_group(&group);
         Some(group)
     }
@@ -256,8 +288,25 @@ impl<'a> Draft<'a> {
         self.status.consent_status.clone_from(&word);
         let epoch = self.consent.spec.request_epoch.unwrap_or(0);
         self.status.history.push(HistoryEntry { observation_time: whole(self.now), consent_status: word, request_epoch: epoch });
-        let surplus = self.status.history.len().saturating_sub(HISTORY);
-        self.status.history.drain(..surplus);
+        while self.status.history.len() > HISTORY {
+            // The word that an approval was given for is kept, however many unknown ones come after it.
+            let policy = &self.terms().policy;
+            let is_grant =
+                |entry: &HistoryEntry| matches!(policy.read(entry.consent_status.as_deref()), Meaning::Granted | Meaning::Waived);
+            let grant = self.status.history.iter().rposition(is_grant);
+            self.status.history.remove(usize::from(grant == Some(0)));
+        }
+    }
+
+    /// An approval that is told and not known to hold is neither one nor none, until HeyGen was read.
+    fn doubt_approval(&mut self, because: Situation) {
+        let approved = self.status.conditions.iter_mut().find(|condition| condition.type_ == types::APPROVED && condition.status == "True");
+        if let Some(approved) = approved {
+            approved.status = "Unknown".to_owned();
+            approved.reason = because.row().reason.to_owned();
+            approved.message = "HeyGen has yet to say whether consent is given.".to_owned();
+            approved.last_transition_time = whole(self.now);
+        }
     }
 
     /// Notes that HeyGen was asked about the group for the spec as it is now.
@@ -306,8 +355,12 @@ const fn refusal_message(refusal: Refusal) -> &'static str {
     }
 }
 
-fn wait_message(wait: Wait) -> &'static str {
-    match wait {
+fn wait_message(wait: Wait) -> Cow<'static, str> {
+    let fixed = match wait {
+        Wait::Refused(Some(code)) => {
+            return format!("HeyGen refuses to be asked about this avatar group, with `{code}`; trying again.").into();
+        }
+        Wait::Refused(None) => "HeyGen refuses to be asked about this avatar group; trying again.",
         Wait::Turn => "The request waits for its turn at HeyGen.",
         Wait::HeyGen => "HeyGen could not be asked yet; trying again.",
         Wait::Group => "HeyGen does not know this avatar group, or not yet; looking again before calling it missing.",
@@ -316,5 +369,6 @@ fn wait_message(wait: Wait) -> &'static str {
         Wait::AlreadyBound => {
             "HeyGen says that consent was begun before and gives no link. If the person no longer has the link, raise spec.requestEpoch."
         }
-    }
+    };
+    fixed.into()
 }

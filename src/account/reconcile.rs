@@ -18,15 +18,20 @@ use crate::api::conditions::{account as reasons, types};
 use crate::clock;
 use crate::cluster::Cluster;
 use crate::cluster::events::Report;
+use crate::decide::Proof;
 use crate::heygen::{AuthScheme, Credentials, HeyGen};
 use crate::leader::Leadership;
 use crate::outcome::{Class, Outcome};
+use crate::pace;
 
 /// How often the key is read again, so that a rotation is noticed.
 const REREAD: Duration = Duration::from_secs(60);
 
 /// How soon a key that was refused is probed again; doubles up to [`LONGEST_PROBE`].
 const FIRST_PROBE: Duration = Duration::from_secs(60);
+
+/// How often the time of HeyGen's last readable answer is told, at most.
+const LAST_READ_IS_TOLD_EVERY: Duration = Duration::from_secs(3600);
 
 /// The longest pause between two probes.
 const LONGEST_PROBE: Duration = Duration::from_secs(600);
@@ -258,19 +263,31 @@ impl Accounts {
         // Deleted meanwhile: nobody has to hear of it, and there is no status to write.
         let Some(account) = registry.accounts.get_mut(&settings.key) else { return Reconciled { changed: false, again, status: None } };
         account.course.rate = (settings.per_minute, settings.burst);
+        let told = settings.status.last_read_time.as_ref().map(|time| time.0);
+        account.proof = Proof { stale_after: settings.terms.cadence.stale_after, last_read: told };
+        let wall = clock::wall();
+        let last_read = account.proof(wall).last_read;
         let allowed = Some(settings.allowed.clone());
         let changed = account.state.differs(&state) || account.allowed != allowed;
         (account.state, account.allowed) = (state, allowed);
         account.desk.ring();
         drop(registry);
-        let status = ready.and_then(|ready| new_status(settings, &ready, clock::now()));
+        let status = ready.and_then(|ready| new_status(settings, &ready, last_read, wall.now()));
         Reconciled { changed, again, status }
     }
 }
 
 impl Account {
     pub(super) fn new() -> Self {
-        Self { state: State::Resolving, allowed: None, course: Course::default(), voice: Voice::default(), desk: Arc::default() }
+        Self {
+            state: State::Resolving,
+            allowed: None,
+            course: Course::default(),
+            voice: Voice::default(),
+            desk: Arc::default(),
+            proof: Proof::default(),
+            read_at: None,
+        }
     }
 }
 
@@ -300,7 +317,7 @@ pub fn reading(class: Class) -> (&'static str, &'static str) {
     }
 }
 
-fn new_status(settings: &Settings, ready: &Ready, now: Timestamp) -> Option<AccountStatus> {
+fn new_status(settings: &Settings, ready: &Ready, last_read: Option<Timestamp>, now: Timestamp) -> Option<AccountStatus> {
     let status = if ready.is_true() { "True" } else { "False" };
     let old = settings.status.conditions.iter().find(|condition| condition.type_ == types::READY);
     let since = old.filter(|old| old.status == status).map(|old| old.last_transition_time.clone());
@@ -313,7 +330,10 @@ fn new_status(settings: &Settings, ready: &Ready, now: Timestamp) -> Option<Acco
         last_transition_time: since.unwrap_or_else(|| Time(Timestamp::from_second(now.as_second()).unwrap_or(now))),
         observed_generation: settings.generation,
     };
-    let last_read_time = settings.status.last_read_time.clone();
+    let told = settings.status.last_read_time.clone();
+    // What all consents of the account are verified by costs one write an hour, and what is told never goes back.
+    let newer = last_read.filter(|read| told.as_ref().is_none_or(|told| pace::since(told.0, *read) >= LAST_READ_IS_TOLD_EVERY));
+    let last_read_time = newer.map(|read| Time(Timestamp::from_second(read.as_second()).unwrap_or(read))).or(told);
     let new = AccountStatus { observed_generation: settings.generation, last_read_time, conditions: vec![condition] };
     (new != settings.status).then_some(new)
 }

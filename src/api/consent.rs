@@ -239,6 +239,11 @@ pub struct DigitalTwinConsentStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 
+    /// The uid of the object that this status was written for.
+    /// Absent or another than the object's own: the status comes from elsewhere, as from a backup, and permits nothing until HeyGen was read.
+    #[serde(rename = "objectUID", default, skip_serializing_if = "Option::is_none")]
+    pub object_uid: Option<String>,
+
     /// The last value of the annotation `reconcile.twinconsent.io/requestedAt` that was acted on; of a value longer than 256 bytes `sha256:` and its digest in hex.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
@@ -288,6 +293,7 @@ impl fmt::Debug for DigitalTwinConsentStatus {
         // Without `..`, so that a new field cannot be forgotten here.
         let Self {
             observed_generation,
+            object_uid,
             last_handled_reconcile_at,
             url,
             link_expiration_time,
@@ -301,6 +307,7 @@ impl fmt::Debug for DigitalTwinConsentStatus {
         } = self;
         f.debug_struct("DigitalTwinConsentStatus")
             .field("observed_generation", observed_generation)
+            .field("object_uid", object_uid)
             .field("last_handled_reconcile_at", last_handled_reconcile_at)
             .field("url", &url.as_ref().map(|_| "[redacted]"))
             .field("link_expiration_time", link_expiration_time)

@@ -34,10 +34,14 @@ pub(super) fn due(view: &View<'_>, terms: &Terms) -> Timestamp {
         // No request without a look right before it.
         return view.now;
     }
-    if looked_at.is_none() && wants_look_at_once(view) {
+    if (looked_at.is_none() && wants_look_at_once(view)) || view.owes_request() {
         return view.now;
     }
     let interval = rhythm(view, terms).interval(&terms.cadence, view.now);
+    if disagrees(view, terms) {
+        // As soon as the budget allows, and at the account's fastest pace for as long as that settles nothing.
+        return looked_at.map_or(view.now, |looked_at| pace::add(looked_at, terms.cadence.minimum));
+    }
     match looked_at {
         Some(looked_at) => pace::after_look(looked_at, interval, pace::share(view.uid(), 0)),
         // After a restart the looks stand on a grid, so that they neither bunch nor start anew whenever a process ends early.
@@ -48,13 +52,13 @@ pub(super) fn due(view: &View<'_>, terms: &Terms) -> Timestamp {
 /// The next look, due at `at`: what it is for.
 pub(super) fn next(view: &View<'_>, terms: &Terms, at: Timestamp) -> NextLook {
     let memory = view.memory();
-    let routine = view.remembered.is_some_and(expects_no_change) && memory.is_quiet() && !view.is_unsettled();
+    let routine = view.remembered.is_some_and(expects_no_change) && memory.is_quiet() && !view.is_unsettled() && !view.owes_request();
     let kind = if view.is_forced() && view.remembered.is_some() && at <= view.now {
         LookKind::Forced
-    } else if memory.withdrawn_since.is_some() || memory.missing_since.is_some() {
+    } else if memory.withdrawn_since.is_some() || memory.unrecognized_since.is_some() || memory.missing_since.is_some() {
         LookKind::Wanted { by_list: false }
     } else if routine {
-        let wanted_from = verdict::renewal_from(view, terms);
+        let wanted_from = if disagrees(view, terms) { Some(Timestamp::MIN) } else { verdict::renewal_from(view, terms) };
         // What takes an approval back counts only when two reads of the one group have shown it.
         let by_list = !told::is_approved(&view.status);
         LookKind::Routine { print: Print::of_status(&view.status), rhythm: rhythm(view, terms), wanted_from, by_list }
@@ -69,8 +73,8 @@ fn expects_no_change(situation: Situation) -> bool {
     use Situation as S;
     match situation {
         S::Approved | S::Waived | S::NotRequired | S::Awaiting | S::LinkExpired | S::Overdue => true,
-        S::Revoked | S::Refused | S::TrainingFailed | S::Unrecognized => true,
-        S::Suspended | S::Duplicate | S::AccountNotReady | S::AccountNotAllowed => false,
+        S::Revoked | S::Refused | S::TrainingFailed | S::Unrecognized | S::Unverified => true,
+        S::Suspended | S::Duplicate | S::Restored | S::AccountNotReady | S::AccountNotAllowed => false,
         S::GroupMissing | S::InvalidRequest | S::NotEntitled | S::LinkSecretConflict | S::LinkSecretNotWritable | S::Initiating => false,
     }
 }
@@ -78,10 +82,15 @@ fn expects_no_change(situation: Situation) -> bool {
 /// Whether the object is one of those that were not looked at for what they ask now.
 fn wants_look_at_once(view: &View<'_>) -> bool {
     match view.remembered {
-        None | Some(Situation::Duplicate) => true,
+        None | Some(Situation::Duplicate | Situation::Restored) => true,
         Some(situation) if situation.is_before_any_look() => true,
         Some(_) => view.generation_is_new() && !view.is_initiated(),
     }
+}
+
+/// Whether what is told of HeyGen's word is not what the policy makes of it, so that the next look has to be told whatever it shows.
+fn disagrees(view: &View<'_>, terms: &Terms) -> bool {
+    view.remembered.is_some_and(|situation| !told::agrees(&view.status, situation, &terms.policy))
 }
 
 fn rhythm(view: &View<'_>, terms: &Terms) -> Rhythm {
@@ -98,7 +107,7 @@ fn rhythm(view: &View<'_>, terms: &Terms) -> Rhythm {
             let missing_for = view.memory().missing_since.map_or(Duration::ZERO, |since| pace::since(since, view.now));
             Rhythm::Fixed(pace::missing_interval(cadence, missing_for))
         }
-        Some(situation) if !situation.is_before_any_look() => Rhythm::Fixed(cadence.unknown),
+        Some(situation) if !situation.is_before_any_look() && situation != Situation::Restored => Rhythm::Fixed(cadence.unknown),
         _ => Rhythm::Growing { since: view.now, own },
     }
 }

@@ -7,7 +7,7 @@ use crate::api::consent::LinkRenewal;
 use crate::memory::Looks;
 use crate::outcome::{Group, LookType};
 use crate::pace;
-use crate::settle::situation::{self, CONFIRM_WITHDRAWN, Situation};
+use crate::settle::situation::{self, CONFIRM_UNRECOGNIZED, CONFIRM_WITHDRAWN, Situation};
 use crate::settle::told;
 use crate::terms::{Meaning, Terms};
 
@@ -33,6 +33,11 @@ pub(super) fn of(view: &View<'_>, terms: &Terms, due: Timestamp) -> Step {
         let since = view.memory().withdrawn_since;
         let confirmed = since.is_some_and(|since| pace::since(since, seen.at) >= CONFIRM_WITHDRAWN);
         return if confirmed { Step::Tell(Finding::Revoked, Then::Decide) } else { Step::Call(Call::Look) };
+    }
+    if told::is_approved(&view.status) && meaning == Meaning::Unknown && view.remembered != Some(Situation::Unrecognized) {
+        let since = view.memory().unrecognized_since;
+        let confirmed = since.is_some_and(|since| pace::since(since, seen.at) >= CONFIRM_UNRECOGNIZED);
+        return if confirmed { Step::Tell(Finding::Seen, Then::Decide) } else { Step::Call(Call::Look) };
     }
     let refused_before = told::is_revoked(&view.status) || meaning == Meaning::Refused;
     match meaning {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::situation::{CONFIRM_MISSING, CONFIRM_WITHDRAWN, Situation};
+use super::situation::{CONFIRM_MISSING, CONFIRM_UNRECOGNIZED, CONFIRM_WITHDRAWN, Situation};
 use super::told;
 use super::{Draft, Notice, SecretNews, refusal_message, wait_message, whole};
 use crate::api::consent::Initiation;
@@ -77,15 +77,24 @@ impl Draft<'_> {
         self.memory.link_secret_free = false;
         self.memory.seen = Some(Box::new(Seen { at: self.now, group: Some(group.clone()) }));
         if !told::is_approved(&self.old) {
-            self.memory.withdrawn_since = None;
+            (self.memory.withdrawn_since, self.memory.unrecognized_since) = (None, None);
             return;
         }
         let meaning = self.terms().policy.read(group.consent_status.as_deref());
         match meaning {
-            Meaning::Granted | Meaning::Waived => self.memory.withdrawn_since = None,
+            Meaning::Granted | Meaning::Waived => (self.memory.withdrawn_since, self.memory.unrecognized_since) = (None, None),
             Meaning::Absent => self.notices.push(Notice::NullAfterGrant),
-            Meaning::Unknown => {}
+            Meaning::Unknown if told::remembered(&self.old) == Some(Situation::Unrecognized) => {}
+            Meaning::Unknown => {
+                let since = *self.memory.unrecognized_since.get_or_insert(self.now);
+                if pace::since(since, self.now) < CONFIRM_UNRECOGNIZED {
+                    // One look is not enough to doubt an approval.
+                    self.memory.seen = None;
+                    self.memory.retry_at = Some(pace::add(since, CONFIRM_UNRECOGNIZED));
+                }
+            }
             Meaning::Refused | Meaning::Pending | Meaning::Expired => {
+                self.memory.unrecognized_since = None;
                 let since = *self.memory.withdrawn_since.get_or_insert(self.now);
                 if pace::since(since, self.now) < CONFIRM_WITHDRAWN {
                     // One look is not enough to take an approval back.
@@ -112,8 +121,10 @@ impl Draft<'_> {
 
     fn look_failed(&mut self, trouble: &Trouble) {
         let settled = !told::remembered(&self.old).is_none_or(Situation::is_before_any_look);
+        self.report_refusal(trouble);
         match trouble.class {
-            Class::NotFound => {
+            // A group id of which HeyGen can make nothing is the id of no group.
+            Class::NotFound | Class::Invalid if trouble.class == Class::NotFound || trouble.param == Some("group_id") => {
                 self.memory.forget_trouble();
                 self.note_look();
                 let since = *self.memory.missing_since.get_or_insert(self.now);
@@ -130,7 +141,8 @@ impl Draft<'_> {
             Class::Forbidden if self.memory.trouble != Some(Class::Forbidden) => self.back_off(trouble, Duration::ZERO),
             Class::AccessDenied | Class::Forbidden if !settled => self.not_entitled(trouble),
             Class::AccessDenied | Class::Forbidden => {
-                self.note_look();
+                // For the spec as it is; but nothing was read, so that nothing is verified by it.
+                self.memory.generation = self.consent.metadata.generation.unwrap_or_default();
                 self.back_off(trouble, self.terms().cadence.unknown);
             }
             _ => {
@@ -138,6 +150,17 @@ impl Draft<'_> {
                 self.tell_unanswered();
                 self.back_off(trouble, Duration::ZERO);
             }
+        }
+    }
+
+    /// A refusal that stays is told once, whatever it leads to: the conditions of a settled object do not show it.
+    fn report_refusal(&mut self, trouble: &Trouble) {
+        let is_final =
+            matches!(trouble.class, Class::Invalid | Class::Unfetchable | Class::AlreadyBound | Class::AccessDenied | Class::Forbidden);
+        let is_news = self.memory.trouble != Some(trouble.class) || self.memory.trouble_code != trouble.code;
+        let is_told = self.memory.missing_since.is_some() || told::remembered(&self.old) == Some(Situation::NotEntitled);
+        if is_final && is_news && !is_told {
+            self.notices.push(Notice::PollRefused(trouble.code));
         }
     }
 
@@ -172,7 +195,7 @@ impl Draft<'_> {
                 self.memory.attempt_of(&request.idempotency_key).not_before = Some(pace::add(self.now, self.slowly()));
                 self.memory.forget_trouble();
                 self.take_seen();
-                self.render(Situation::Initiating, Some(wait_message(Wait::AlreadyBound)));
+                self.render(Situation::Initiating, Some(&wait_message(Wait::AlreadyBound)));
             }
             Class::CredentialsRejected | Class::BillingRequired => self.back_off(trouble, Duration::ZERO),
             Class::Unreachable | Class::Unavailable | Class::Busy | Class::Unreadable | Class::Throttled | Class::QuotaExceeded => {
@@ -226,6 +249,7 @@ impl Draft<'_> {
     fn back_off(&mut self, trouble: &Trouble, least: Duration) {
         self.memory.failures = self.memory.failures.saturating_add(1);
         self.memory.trouble = Some(trouble.class);
+        self.memory.trouble_code = trouble.code;
         self.memory.forget_seen();
         let pause = pace::backoff(self.memory.failures, self.uid()).max(least).max(trouble.retry_after.unwrap_or_default());
         self.memory.retry_at = Some(pace::add(self.now, pause));
@@ -302,7 +326,7 @@ impl Draft<'_> {
                 // Nothing is broken for certain: it is told where nothing of HeyGen's is, and there once it lasts.
                 let told = told::remembered(&self.old);
                 if failures >= TOLD_UNREACHABLE && told.is_none_or(Situation::is_before_any_look) {
-                    self.render(Situation::Initiating, Some(wait_message(Wait::LinkSecret)));
+                    self.render(Situation::Initiating, Some(&wait_message(Wait::LinkSecret)));
                 }
             }
             SecretNews::Kept => self.memory.link_check = Some(pace::add(self.now, LINK_CHECK)),
@@ -340,6 +364,7 @@ impl Draft<'_> {
         if approved.is_none() {
             self.take_seen();
         }
+        self.status.object_uid.clone_from(&self.consent.metadata.uid);
         self.memory.forget_seen();
         self.memory.attempt = None;
         let renewals = self.old.initiation.as_ref().filter(|_| renewal).map(|before| before.renewals.unwrap_or(0) + 1);

@@ -30,6 +30,10 @@ pub(super) fn render(
     let row = shown.row();
     let suspended = spec.suspend.unwrap_or(false);
     let old = std::mem::take(&mut status.conditions);
+    if old.is_empty() {
+        // The status of a new object; one that was written for another object is so until HeyGen was read.
+        status.object_uid.clone_from(&consent.metadata.uid);
+    }
     let mut list = Builder { consent, old: &old, now, conditions: Vec::with_capacity(4) };
 
     let kept_message = list.old_of(types::READY).filter(|ready| detail.is_none() && has_details(shown) && ready.reason == row.reason);
@@ -73,6 +77,10 @@ fn approved(list: &mut Builder<'_>, situation: Situation) {
         Situation::Waived => list.push(types::APPROVED, "True", "ConsentWaived", "The account's consentPolicy waives consent."),
         Situation::Refused => list.push(types::APPROVED, "False", "ConsentRefused", "HeyGen reports a refusal."),
         Situation::Revoked => list.push(types::APPROVED, "False", "ConsentRevoked", "HeyGen no longer reports the consent."),
+        // Whether an approval holds whose word the policy does not know any more, nobody knows.
+        Situation::Unrecognized if list.old_of(types::APPROVED).is_some_and(|old| old.status == "Unknown") => {
+            list.push(types::APPROVED, "Unknown", situation.row().reason, "HeyGen says nothing that the account's consentPolicy knows.");
+        }
         // A new request leaves the refusal of the one before behind.
         situation if situation.is_waiting() && list.old_of(types::APPROVED).is_none_or(|old| old.status != "True") => {
             list.push(types::APPROVED, "False", "NotApproved", "HeyGen has reported no consent.");

@@ -10,6 +10,9 @@ pub const CONFIRM_MISSING: Duration = Duration::from_secs(120);
 /// How long HeyGen must take an approval back before it counts as withdrawn.
 pub const CONFIRM_WITHDRAWN: Duration = Duration::from_secs(60);
 
+/// How long HeyGen must say an unknown word after an approval before that is told.
+pub const CONFIRM_UNRECOGNIZED: Duration = Duration::from_secs(60);
+
 /// Where an object stands, in order of precedence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Situation {
@@ -17,6 +20,8 @@ pub enum Situation {
     Suspended,
     /// Another object owns the group on this account.
     Duplicate,
+    /// The status was written for another object, and HeyGen was not read since.
+    Restored,
     /// The approval was withdrawn.
     Revoked,
     /// The person refused.
@@ -25,6 +30,10 @@ pub enum Situation {
     GroupMissing,
     /// The training of the group failed.
     TrainingFailed,
+    /// HeyGen says a word that the policy does not know.
+    Unrecognized,
+    /// What was told of consent is not verified: HeyGen was not read for too long, or never said it under the policy as it is.
+    Unverified,
     /// The person consented.
     Approved,
     /// No consent is needed by contract.
@@ -45,8 +54,6 @@ pub enum Situation {
     LinkSecretNotWritable,
     /// The request cannot start at once.
     Initiating,
-    /// HeyGen says a word that the policy does not know.
-    Unrecognized,
     /// Waiting for the person, whose link has died.
     LinkExpired,
     /// Waiting for the person longer than the deadline.
@@ -98,13 +105,16 @@ pub struct Row {
 
 impl Situation {
     /// All situations, in order of precedence.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::Suspended,
         Self::Duplicate,
+        Self::Restored,
         Self::Revoked,
         Self::Refused,
         Self::GroupMissing,
         Self::TrainingFailed,
+        Self::Unrecognized,
+        Self::Unverified,
         Self::Approved,
         Self::Waived,
         Self::NotRequired,
@@ -115,7 +125,6 @@ impl Situation {
         Self::LinkSecretConflict,
         Self::LinkSecretNotWritable,
         Self::Initiating,
-        Self::Unrecognized,
         Self::LinkExpired,
         Self::Overdue,
         Self::Awaiting,
@@ -140,6 +149,14 @@ impl Situation {
                 Some(true),
                 "another object owns the group on this account",
                 "Another DigitalTwinConsent already asks for this avatar group on this account. Delete one of the two.",
+            ),
+            Self::Restored => (
+                "Restored",
+                Ready::Unknown,
+                Progress::Reconciling,
+                Some(false),
+                "status of another object (a restored backup), HeyGen not read since",
+                "This status was written for another object, as after a restore from a backup. It permits nothing until HeyGen was read.",
             ),
             Self::Revoked => (
                 "ConsentRevoked",
@@ -172,6 +189,14 @@ impl Situation {
                 Some(true),
                 "training failed",
                 "HeyGen reports that the training of the avatar group failed. See the group at HeyGen.",
+            ),
+            Self::Unverified => (
+                "Unverified",
+                Ready::Unknown,
+                Progress::Steady,
+                Some(true),
+                "not verified for longer than `polling.staleAfter`, or not what the policy counts as consent any more",
+                "What stands here of consent was not confirmed by HeyGen for too long, or is not what the account's consentPolicy counts as consent. See the account; the next answer of HeyGen settles it.",
             ),
             Self::Approved => ("Approved", Ready::True, Progress::Steady, Some(false), "approved / accepted", "The person has consented."),
             Self::Waived => (
@@ -251,7 +276,7 @@ impl Situation {
                 Ready::Unknown,
                 Progress::Steady,
                 Some(true),
-                "unknown word from HeyGen",
+                "unknown word from HeyGen, also after an approval",
                 "HeyGen reports a consent status that the account's consentPolicy does not know; see status.consentStatus. It is not taken for consent.",
             ),
             Self::LinkExpired => (
@@ -287,6 +312,8 @@ impl Situation {
     pub const fn besides(self) -> &'static str {
         match self {
             Self::Suspended => "`Suspended`",
+            Self::Restored => "`Approved=Unknown` where it was True; `Reconciling`",
+            Self::Unverified => "`Approved` stays as it was; Unknown where the policy no longer counts it",
             Self::Revoked | Self::Refused => "`Approved=False`, `Stalled`",
             Self::GroupMissing | Self::TrainingFailed => "`Stalled`; `Approved` stays as it was",
             Self::Approved => "`Approved`; `Initiated` if this object has asked",
@@ -296,7 +323,7 @@ impl Situation {
             Self::Duplicate | Self::InvalidRequest | Self::NotEntitled | Self::LinkSecretConflict | Self::LinkSecretNotWritable => {
                 "`Stalled`"
             }
-            Self::Unrecognized => "`Initiated` if this object has asked",
+            Self::Unrecognized => "`Initiated` if this object has asked; `Approved` stays True if it was",
             Self::LinkExpired => "`Initiated`, `LinkExpired`",
             Self::Overdue => "`Initiated`, `Overdue`",
             Self::Awaiting => "`Initiated`",

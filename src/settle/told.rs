@@ -7,10 +7,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::situation::Situation;
 use crate::api::conditions::types;
-use crate::api::consent::{DigitalTwinConsentSpec, DigitalTwinConsentStatus};
+use crate::api::consent::{DigitalTwinConsent, DigitalTwinConsentSpec, DigitalTwinConsentStatus};
 use crate::api::duration;
 use crate::pace;
 use crate::request::Request;
+use crate::terms::{Meaning, Policy};
 
 /// The status as it is read by a clock that says `now`: a time that lies ahead of it counts as now, for one of the two clocks is wrong.
 ///
@@ -20,6 +21,7 @@ pub fn by_now(status: &DigitalTwinConsentStatus, now: Timestamp) -> Cow<'_, Digi
     // Every field is named, so that a time which is added is not forgotten here.
     let DigitalTwinConsentStatus {
         observed_generation: _,
+        object_uid: _,
         last_handled_reconcile_at: _,
         url: _,
         link_expiration_time: _,
@@ -64,6 +66,67 @@ pub fn holds(status: &DigitalTwinConsentStatus, type_: &str) -> bool {
 #[must_use]
 pub fn is_approved(status: &DigitalTwinConsentStatus) -> bool {
     holds(status, types::APPROVED)
+}
+
+/// Whether the status was written for another object, as one that was restored from a backup, and HeyGen was not read since.
+///
+/// A status without conditions tells of nothing: its object is new.
+#[must_use]
+pub fn is_restored(consent: &DigitalTwinConsent) -> bool {
+    consent.status.as_ref().is_some_and(|status| !status.conditions.is_empty() && status.object_uid != consent.metadata.uid)
+}
+
+/// Whether an approval that the status tells of is one under this policy: the last word of HeyGen that means anything there is one of
+/// consent, or its absence is.
+#[must_use]
+pub fn is_backed(status: &DigitalTwinConsentStatus, policy: &Policy) -> bool {
+    if approval(status) == Situation::Waived && status.consent_status.is_none() && policy.absent_means_waived {
+        return true;
+    }
+    let words = status.history.iter().rev().filter_map(|entry| entry.consent_status.as_deref());
+    let meaning = words.map(|word| policy.read(Some(word))).find(|meaning| *meaning != Meaning::Unknown);
+    matches!(meaning, Some(Meaning::Granted | Meaning::Waived))
+}
+
+/// Whether the policy makes of the word that the status tells what the status tells of it.
+///
+/// It does not after the policy has changed, or after somebody has written into the status.
+#[must_use]
+pub fn agrees(status: &DigitalTwinConsentStatus, situation: Situation, policy: &Policy) -> bool {
+    use Meaning as M;
+    use Situation as S;
+    let meaning = policy.read(status.consent_status.as_deref());
+    match situation {
+        S::Approved => matches!(meaning, M::Granted | M::Absent),
+        S::Waived => matches!(meaning, M::Waived | M::Absent),
+        S::NotRequired => meaning == M::Absent,
+        S::Refused => meaning == M::Refused,
+        S::Revoked => !matches!(meaning, M::Granted | M::Waived),
+        S::TrainingFailed => meaning != M::Refused,
+        S::Unrecognized => matches!(meaning, M::Unknown | M::Absent),
+        S::Unverified => false,
+        // A word from before the request that is waited for says nothing about it.
+        S::Awaiting | S::LinkExpired | S::Overdue => {
+            let asked = status.initiation.as_ref().map(|initiation| initiation.epoch);
+            let is_older = status.history.last().is_some_and(|entry| Some(entry.request_epoch) < asked);
+            is_older || matches!(meaning, M::Pending | M::Expired | M::Absent)
+        }
+        // Nothing is told of a word.
+        S::Suspended | S::Duplicate | S::Restored | S::GroupMissing | S::AccountNotReady | S::AccountNotAllowed => true,
+        S::InvalidRequest | S::NotEntitled | S::LinkSecretConflict | S::LinkSecretNotWritable | S::Initiating => true,
+    }
+}
+
+/// Whether the status tells of consent that is given or not needed, so that it has to be verified from time to time.
+#[must_use]
+pub fn is_permitting(situation: Situation) -> bool {
+    matches!(situation, Situation::Approved | Situation::Waived | Situation::NotRequired)
+}
+
+/// Since when `Ready` is as it is.
+#[must_use]
+pub fn ready_since(status: &DigitalTwinConsentStatus) -> Option<Timestamp> {
+    status.conditions.iter().find(|condition| condition.type_ == types::READY).map(|condition| condition.last_transition_time.0)
 }
 
 /// Which kind of approval the status tells of.

@@ -247,6 +247,11 @@ impl Seat {
         }
     }
 
+    /// Whether the look shows nothing else than what was told, so that nothing hangs on how it was made.
+    pub(super) fn shows_what_was_told(&self, group: &Group) -> bool {
+        matches!(self.kind, LookKind::Routine { print, .. } if print == Print::of(group))
+    }
+
     /// Whether the object takes news from a page of the list.
     pub(super) fn believes_the_list(&self) -> bool {
         match self.kind {

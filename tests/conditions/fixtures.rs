@@ -79,7 +79,11 @@ const ACCOUNTS: [(&str, &str); 8] = [
 fn consents_in(situation: Situation) -> Vec<Fixture> {
     let row = situation.row();
     let (kstatus, argo_cd) = (words(situation.kstatus()), words(situation.argo_cd()));
-    let was_asked = matches!(situation, Situation::LinkExpired | Situation::Overdue | Situation::Awaiting);
+    // The objects of these rows have asked; the others have not, or are decided otherwise.
+    let was_asked = matches!(
+        situation,
+        Situation::LinkExpired | Situation::Overdue | Situation::Awaiting | Situation::Restored | Situation::Unverified
+    );
     let invited = |was_asked: bool| match (row.progress, row.ready) {
         (Progress::Stalled, _) => "Failed",
         (_, Ready::True) => "Current",

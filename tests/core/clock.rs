@@ -75,11 +75,12 @@ fn states() -> Vec<State> {
             world.live(HOUR);
         }),
         State { word: Some("weird"), ..state("an unknown word", Some(PENDING), |world| world.live(HOUR)) },
-        state("suspected to be missing", Some(PENDING), |world| {
+        // A missing group is polled ever more seldom, in the end as often as an approved one.
+        state("suspected to be missing", Some(APPROVED), |world| {
             world.heygen.missing = true;
             world.live(1);
         }),
-        state("missing", Some(PENDING), |world| {
+        state("missing", Some(APPROVED), |world| {
             world.heygen.missing = true;
             world.live(HOUR);
         }),

@@ -223,9 +223,9 @@ fn a_word_that_comes_back_within_the_minute_withdraws_nothing() {
 }
 
 #[test]
-fn no_word_and_an_unknown_word_after_an_approval_change_nothing_of_it() {
+fn no_word_after_an_approval_changes_nothing_and_an_unknown_one_whether_the_twin_may_be_used() {
     for (policy_waives, reason) in [(false, "Approved"), (true, "ConsentWaived")] {
-        for (word, metric) in [(None, true), (Some("under_review"), false)] {
+        for (word, ready) in [(None, ("True", reason)), (Some("under_review"), ("Unknown", "UnrecognizedConsentStatus"))] {
             let mut world = world(json!({}), "approved");
             if policy_waives {
                 let waived =
@@ -233,11 +233,17 @@ fn no_word_and_an_unknown_word_after_an_approval_change_nothing_of_it() {
                 world.terms = Terms::new(Some(&waived), None, None);
             }
             world.settle_down();
-            let before = world.status().conditions.clone();
             world.heygen.word = word.map(str::to_owned);
             world.live(24 * HOUR);
-            assert_eq!((world.ready(), &world.status().conditions), (("True", reason), &before));
-            assert_eq!(world.notices.contains(&Notice::NullAfterGrant), metric);
+            assert_eq!((world.ready(), world.condition("Approved")), (ready, Some(("True", reason))));
+            assert_eq!(world.notices.contains(&Notice::NullAfterGrant), word.is_none());
+            assert_eq!(world.notices.contains(&Notice::UnrecognizedAfterGrant), word.is_some());
+            world.heygen.word = None;
+            world.live(24 * HOUR);
+            assert_eq!((world.ready(), world.condition("Approved")), (ready, Some(("True", reason))), "no word is no news");
+            world.heygen.word = Some("approved".to_owned());
+            world.live(24 * HOUR);
+            assert_eq!((world.ready(), world.condition("Approved")), (("True", reason), Some(("True", reason))));
         }
     }
 }

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use twinconsent::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus};
 use twinconsent::clock::steps::Steps;
-use twinconsent::decide::{self, AccountFact, Call, Facts, Finding, Ownership, Rest, Step, Then, decide};
+use twinconsent::decide::{self, AccountFact, Call, Facts, Finding, Ownership, Proof, Rest, Step, Then, decide};
 use twinconsent::memory::{LONGEST_UNWRITTEN, Memory, Unwritten};
 use twinconsent::outcome::{Group, Outcome};
 use twinconsent::pace;
@@ -70,6 +70,7 @@ pub struct World {
     pub terms: Terms,
     pub account: Option<AccountFact>,
     pub ownership: Ownership,
+    pub proof: Proof,
     pub secret: LinkSecret,
     pub replicas: Vec<Replica>,
     /// How long a newcomer waits for its turn.
@@ -120,6 +121,7 @@ impl World {
             terms: Terms::default(),
             account: None,
             ownership: Ownership::Owner,
+            proof: Proof::default(),
             secret: LinkSecret::default(),
             replicas: vec![Replica { started: at(1), ..Replica::default() }],
             queue: Duration::ZERO,
@@ -188,6 +190,38 @@ impl World {
         self.note(format!("-- the clock is {} s ahead", ahead.as_secs()));
     }
 
+    /// The cluster is gone; the object is made anew elsewhere and gets the status that was saved, as a backup tool does it.
+    pub fn restore_status_elsewhere(&mut self, serial: u32) {
+        let status = self.object.status.clone();
+        self.recreate(serial);
+        self.object.status = status;
+        self.bump();
+        self.note("   with its old status".into());
+    }
+
+    /// The cluster is restored from a backup: the very object as it was, in a history in which versions go on from higher numbers.
+    pub fn roll_back(&mut self, before: DigitalTwinConsent) {
+        let version = Self::version(&self.object) + 1000;
+        self.object = before;
+        self.object.metadata.resource_version = Some(version.to_string());
+        // What was recorded is lost with the history in which it was.
+        self.replicas.iter_mut().for_each(|replica| replica.accepted = None);
+        self.note("-- set back".into());
+    }
+
+    /// Somebody who may write the status writes that consent was given.
+    pub fn forge(&mut self, reason: &str) {
+        for condition in &mut self.object.status.as_mut().unwrap().conditions {
+            if matches!(condition.type_.as_str(), "Ready" | "Approved") {
+                (condition.status, condition.reason) = ("True".into(), reason.into());
+            }
+        }
+        self.object.status.as_mut().unwrap().conditions.retain(|condition| condition.type_ != "Stalled");
+        self.object.status.as_mut().unwrap().approval_time = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(self.now));
+        self.bump();
+        self.note("-- forged".into());
+    }
+
     pub fn crash(&mut self, replica: usize) {
         self.replicas[replica] = Replica { started: self.now, ..Replica::default() };
         self.note("-- crash".into());
@@ -211,7 +245,8 @@ impl World {
         let account = self.account.clone().unwrap_or_else(|| AccountFact::Usable(Arc::new(self.terms.clone())));
         let wall = self.clock.wall();
         let memory = replica.memory.clone().shifted(wall.ahead());
-        Facts { account, ownership: self.ownership, memory, started: wall.of(replica.started), doubt: wall.doubt() }
+        let (started, polled_at) = (wall.of(replica.started), memory.looked_at);
+        Facts { account, ownership: self.ownership, memory, started, doubt: wall.doubt(), polled_at, proof: self.proof }
     }
 
     /// What a replica knows besides the object.

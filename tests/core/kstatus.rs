@@ -36,7 +36,7 @@ fn object_in(situation: Situation, extra: &Value) -> World {
         _ => {}
     }
     let word = match situation {
-        Situation::Revoked | Situation::Approved => Some("approved"),
+        Situation::Revoked | Situation::Approved | Situation::Restored | Situation::Unverified => Some("approved"),
         Situation::Refused => Some("rejected"),
         Situation::Waived => Some("skipped"),
         Situation::NotRequired => None,
@@ -62,8 +62,17 @@ fn object_in(situation: Situation, extra: &Value) -> World {
         _ => {}
     }
     world.settle_down();
-    if situation == Situation::Revoked {
-        world.heygen.word = Some("pending".into());
+    match situation {
+        Situation::Revoked => world.heygen.word = Some("pending".into()),
+        Situation::Restored => {
+            world.heygen.fault = Some(Fault::Trouble(Trouble::of(Class::Unavailable)));
+            world.restore_status_elsewhere(2);
+        }
+        Situation::Unverified => {
+            world.heygen.fault = Some(Fault::Trouble(Trouble::of(Class::Unavailable)));
+            world.live(74 * HOUR);
+        }
+        _ => {}
     }
     if situation != Situation::Awaiting {
         world.live(if matches!(situation, Situation::Revoked | Situation::LinkExpired) { 24 * HOUR } else { 2 * HOUR });
@@ -92,7 +101,7 @@ fn the_conditions_beside_ready_are_those_of_the_table() {
             assert_eq!(told, situation.besides().contains(&format!("`{type_}`")), "{situation:?}: {type_}");
             assert!(told || world.condition(type_).is_none(), "{type_} stands there only while it is True");
         }
-        let approved = matches!(situation, Situation::Approved | Situation::Waived);
+        let approved = matches!(situation, Situation::Approved | Situation::Waived | Situation::Unverified);
         assert_eq!(world.condition("Approved").unwrap().0 == "True", approved, "{situation:?}");
         assert!(situation.besides().contains("`Approved`") || !approved);
     }

@@ -306,6 +306,8 @@ proptest! {
             memory: replica.memory.clone(),
             started: replica.started,
             doubt: None,
+            polled_at: None,
+            proof: twinconsent::decide::Proof::default(),
         };
         // Neither a duplicate nor an object without an account calls HeyGen.
         prop_assert!(!matches!(decide(&world.object, &facts, world.now), Step::Call(call) if call != Call::WriteLinkSecret));

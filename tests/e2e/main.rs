@@ -23,6 +23,7 @@ mod rows;
 mod rows_account_states;
 mod rows_accounts;
 mod rows_answered;
+mod rows_belief;
 mod rows_organisation;
 mod rows_owning;
 mod rows_pausing;

@@ -16,6 +16,9 @@ use crate::support::World;
 /// The time that stands for every time.
 const TIME: &str = "2026-01-02T03:04:05Z";
 
+/// The uid that stands for every object's own.
+const UID: &str = "6a1c2f6e-9d0b-4f0e-8c53-0f6f2f8d7a11";
+
 /// The namespace that stands for the world's.
 const NAMESPACE: &str = "demo";
 
@@ -51,7 +54,8 @@ fn normalised(world: &World, mut object: Value) -> Value {
             kept[field] = metadata[field].clone();
         }
     }
-    kept["uid"] = json!("6a1c2f6e-9d0b-4f0e-8c53-0f6f2f8d7a11");
+    let uid = metadata.get("uid").cloned();
+    kept["uid"] = json!(UID);
     kept["resourceVersion"] = json!("1");
     object["metadata"] = kept;
     if let Some(url) = object["status"].get_mut("url") {
@@ -59,6 +63,18 @@ fn normalised(world: &World, mut object: Value) -> Value {
     }
     if let Some(request) = object["status"].get_mut("initiation").and_then(|initiation| initiation.get_mut("requestID")) {
         *request = json!("req-example");
+    }
+    if let Some(key) = object["status"].get_mut("initiation").and_then(|initiation| initiation.get_mut("idempotencyKey")) {
+        // The namespace is in it, and worlds are numbered as they come.
+        let epoch = key.as_str().and_then(|key| key.rsplit(':').next()).unwrap_or_default();
+        *key = json!(format!("v2:44136fa355b3678a1146ad16f7e8649e:{epoch}"));
+    }
+    if let Some(status) = object["status"].as_object_mut() {
+        // Which minute an account's status tells of first is not the operator's to choose.
+        status.remove("lastReadTime");
+        if let Some(written_for) = status.get_mut("objectUID") {
+            *written_for = json!(if Some(&*written_for) == uid.as_ref() { UID } else { "0c9e57a8-4b1d-4f0c-9a53-1d2f6f8d7a99" });
+        }
     }
     replaced(&mut object, world);
     object

@@ -3,8 +3,8 @@
 use twinconsent::settle::situation::Situation;
 
 use crate::{
-    rows_accounts as accounts, rows_answered as answered, rows_owning as owning, rows_pausing as pausing, rows_requests as requests,
-    rows_secrets as secrets, rows_waiting as waiting, rows_withdrawn as withdrawn,
+    rows_accounts as accounts, rows_answered as answered, rows_belief as belief, rows_owning as owning, rows_pausing as pausing,
+    rows_requests as requests, rows_secrets as secrets, rows_waiting as waiting, rows_withdrawn as withdrawn,
 };
 
 /// The tests themselves, so that a row without one does not compile.
@@ -12,6 +12,8 @@ fn shown_by(situation: Situation) -> fn() {
     match situation {
         Situation::Suspended => pausing::a_consent_that_is_suspended_before_any_look_asks_nothing_until_it_is_resumed,
         Situation::Duplicate => owning::the_second_consent_for_a_group_waits_in_its_namespace_until_the_first_is_gone,
+        Situation::Restored => belief::a_restored_status_permits_nothing_until_heygen_was_read,
+        Situation::Unverified => belief::what_is_not_verified_for_too_long_is_told_whatever_stopped_it_and_heals_by_itself,
         Situation::Revoked | Situation::GroupMissing => {
             withdrawn::an_approval_is_withdrawn_and_a_group_missing_only_after_two_looks_far_apart
         }
@@ -27,7 +29,7 @@ fn shown_by(situation: Situation) -> fn() {
         Situation::LinkSecretConflict => secrets::a_secret_of_somebody_else_is_never_touched_and_the_person_not_asked_until_it_is_gone,
         Situation::LinkSecretNotWritable => secrets::a_link_in_hand_reaches_its_secret_once_that_can_be_written,
         Situation::Initiating => requests::a_request_that_waits_for_its_turn_says_so_and_costs_one_write_more,
-        Situation::Unrecognized => answered::an_unknown_word_is_shown_and_neither_makes_nor_breaks_an_approval,
+        Situation::Unrecognized => answered::an_unknown_word_is_shown_and_is_no_approval,
         Situation::LinkExpired => waiting::a_link_that_has_died_is_told_and_not_renewed_unless_asked,
         Situation::Overdue => waiting::a_deadline_that_has_passed_is_told_and_ends_nothing,
         Situation::Awaiting => waiting::a_person_is_awaited_and_a_pipeline_may_go_on_meanwhile,

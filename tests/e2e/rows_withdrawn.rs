@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use heygen_simulator::GroupDefinition;
+use heygen_simulator::{FaultAction, GroupDefinition};
 use serde_json::json;
 use twinconsent::api::consent::DigitalTwinConsent;
 
@@ -14,16 +14,26 @@ use crate::support::{Scene, eventually_within};
 #[tokio::test(flavor = "multi_thread")]
 pub async fn an_approval_is_withdrawn_and_a_group_missing_only_after_two_looks_far_apart() {
     let scene = Scene::start("twice").await;
-    for name in ["withdrawn", "refused", "wavering", "deleted"] {
+    for name in ["withdrawn", "refused", "revoked", "frozen", "wavering", "deleted"] {
         scene.ask(name, json!({})).await;
         scene.until_told(name, AWAITING).await;
         scene.simulator.approve(name).unwrap();
         scene.until_told(name, APPROVED).await;
     }
-    tokio::join!(withdrawn(&scene), refused_after_approval(&scene), wavering(&scene), never_there(&scene), deleted(&scene));
+    tokio::join!(
+        withdrawn(&scene),
+        refused_after_approval(&scene),
+        revoked_in_words(&scene),
+        an_unknown_word(&scene),
+        wavering(&scene),
+        never_there(&scene),
+        no_id_of_a_group(&scene),
+        deleted(&scene)
+    );
     let wavered: Vec<String> = scene.versions("wavering").iter().map(reading).filter(|told| told.contains("Revoked")).collect();
     assert!(wavered.is_empty(), "{wavered:?}");
-    assert_eq!(scene.operator().counter("twinconsent_revocations_total", "").await, 2.0);
+    assert_eq!(scene.operator().counter("twinconsent_revocations_total", "").await, 3.0);
+    assert_eq!(scene.operator().counter("twinconsent_unrecognized_after_grant_total", "").await, 1.0);
     scene.end().await;
 }
 
@@ -47,6 +57,42 @@ async fn refused_after_approval(scene: &Scene) {
     scene.change("refused", json!({ "requestEpoch": 1 })).await;
     scene.until_told("refused", AWAITING).await;
     assert_eq!(scene.executed("refused"), 2);
+}
+
+async fn revoked_in_words(scene: &Scene) {
+    scene.simulator.set_consent_status("revoked", Some("Revoked")).unwrap();
+    until_slowly(scene, "revoked", "Ready=False:ConsentRevoked Initiated=True Approved=False Stalled").await;
+    assert_eq!(scene.executed("revoked"), 1);
+}
+
+/// Neither makes nor breaks an approval; but nobody knows any more whether the twin may be used.
+async fn an_unknown_word(scene: &Scene) {
+    let approval = scene.consents().get("frozen").await.unwrap().status.unwrap().approval_time;
+    let began = Instant::now();
+    scene.simulator.set_consent_status("frozen", Some("frozen")).unwrap();
+    let told = until_slowly(scene, "frozen", "Ready=Unknown:UnrecognizedConsentStatus Initiated=True Approved=True").await;
+    assert!(began.elapsed() >= Duration::from_secs(60), "after {:?}", began.elapsed());
+    let status = told.status.unwrap();
+    assert_eq!((status.consent_status.as_deref(), status.approval_time), (Some("frozen"), approval));
+    scene.until_events("frozen", &["ConsentRequested", "Approved", "UnrecognizedConsentStatus"]).await;
+    scene.left_alone(&["frozen"]).await;
+    scene.simulator.approve("frozen").unwrap();
+    scene.until_told("frozen", APPROVED).await;
+    assert_eq!(scene.executed("frozen"), 1);
+}
+
+/// HeyGen can also say with a 400 that there is no such group.
+async fn no_id_of_a_group(scene: &Scene) {
+    let body = r#"{"error": {"code": "invalid_parameter", "message": "no", "param": "group_id"}}"#;
+    scene.fails_to_read("no-id", FaultAction::raw(400, "application/json", body));
+    let began = Instant::now();
+    scene.ask_again("no-id", json!({})).await;
+    scene.until_told("no-id", INITIATING).await;
+    until_slowly(scene, "no-id", "Ready=False:AvatarGroupNotFound Initiated=False Approved=False Stalled").await;
+    assert!(began.elapsed() >= Duration::from_secs(120), "after {:?}", began.elapsed());
+    let log = scene.operator().log();
+    let lines = log.lines().filter(|line| line.contains("no-id") && line.contains("HeyGen refuses to be asked about the group")).count();
+    assert_eq!(lines, 1, "one line says so");
 }
 
 async fn wavering(scene: &Scene) {

@@ -164,7 +164,7 @@ impl Book {
                     self.seats.note_nothing_new(uid, Shown::ByList, read_at, &self.cadence);
                 }
                 // Fields come and go in HeyGen's lists: that a word is missing there is confirmed by a read of the one group.
-                Queue::Routine(_) | Queue::Wanted if is_wordless || !is_believed => {
+                Queue::Routine(_) | Queue::Wanted if (is_wordless || !is_believed) && !seat.shows_what_was_told(group) => {
                     pass.wordless += usize::from(is_wordless);
                     self.seats.read_alone(uid, now);
                 }

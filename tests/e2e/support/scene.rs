@@ -116,6 +116,15 @@ impl Scene {
         }
     }
 
+    /// The links that these consents show.
+    pub async fn links(&self, names: &[&str]) -> Vec<Option<String>> {
+        let mut links = Vec::new();
+        for name in names {
+            links.push(link(&self.consents().get(name).await.unwrap()));
+        }
+        links
+    }
+
     /// How often the group was looked at, alone or on a page of the list.
     pub fn reads(&self, group: &str) -> u64 {
         let summary = self.simulator.group_summary(group);
