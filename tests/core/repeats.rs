@@ -43,6 +43,25 @@ fn trouble_with_looks_after_a_settled_consent_costs_few_requests_and_no_write() 
     }
 }
 
+/// At 120 requests a minute, 1,300 consents that name missing groups would use more than the whole budget if each were asked about every
+/// ten minutes for ever.
+#[test]
+fn a_group_that_stays_missing_is_looked_at_ever_more_seldom_and_found_when_it_is_there() {
+    for serial in 0..40 {
+        let mut world = with_share(serial, "pending");
+        world.heygen.missing = true;
+        world.live(2 * HOUR);
+        assert!((6..=9).contains(&world.heygen.calls), "{} calls in the first two hours for uid {serial}", world.heygen.calls);
+        world.live(7 * 24 * HOUR);
+        let before = world.heygen.calls;
+        world.live(24 * HOUR);
+        assert!((3..=5).contains(&(world.heygen.calls - before)), "{} calls a day after a week", world.heygen.calls - before);
+        world.heygen.missing = false;
+        world.live(7 * HOUR);
+        assert_eq!(world.ready().1, "AwaitingApproval");
+    }
+}
+
 /// Whatever wakes the object while its look waits for a token must not make it forget that it wants one. In a young process, whose looks
 /// stand on a grid, the next routine look may be ten minutes away.
 #[test]
