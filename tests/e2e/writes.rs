@@ -2,15 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use heygen_simulator::FaultAction;
+use controlplane::{ControlPlane, Options};
+use heygen_simulator::{FaultAction, FaultRule, GroupDefinition, PathKind};
 use k8s_openapi::api::admissionregistration::v1::{ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding};
+use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
 use kube::{Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::support::scene::{APPROVED, AWAITING, link};
-use crate::support::{Scene, World, eventually};
+use crate::support::scene::{APPROVED, AWAITING, every_second, link};
+use crate::support::{Scene, World, eventually, prepared};
 
 /// What HeyGen may say of a group, and Kubernetes would refuse or a terminal obey.
 fn unfit() -> Vec<(&'static str, Value)> {
@@ -68,6 +70,55 @@ async fn a_status_that_is_refused_is_tried_ever_more_seldom_and_told_and_costs_o
     assert_eq!(link(&awaiting), Some(scene.simulator.group("ada").unwrap().links[0].url.clone()));
     assert_eq!(scene.posts("ada").len(), 1, "the answer was kept");
     scene.end().await;
+}
+
+/// How many consents are asked for when etcd is full.
+const ASKED: usize = 50;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_etcd_costs_no_second_request() {
+    // Never dropped: it ends with this process.
+    let options = Options { etcd_quota: Some(40_000_000), ..Options::default() };
+    let plane = prepared(Box::leak(Box::new(ControlPlane::start(options).unwrap())));
+    let world = World::on(plane, "full").await;
+    world.secret(&world.namespace, &world.namespace, &world.key).await;
+    world.account(every_second()).await;
+    let operator = world.operator(&[]).await;
+    // Until etcd is full, HeyGen keeps its answers back.
+    world.simulator.add_fault(FaultRule::new(FaultAction::delay_before(Duration::from_secs(10))).on(PathKind::Consent)).unwrap();
+    let names: Vec<String> = (0..ASKED).map(|number| format!("group-{number}")).collect();
+    for name in &names {
+        world.simulator.create_group(GroupDefinition::twin(name)).unwrap();
+        world.consent(name, json!({ "groupID": name })).await;
+    }
+    fill(&world).await;
+    let began = Instant::now();
+    let failed = async || operator.counter("twinconsent_status_writes", "failed").await;
+    eventually("each status is tried four times", || async {
+        let failed = failed().await;
+        if failed >= 4.0 * ASKED as f64 { Ok(()) } else { Err(failed) }
+    })
+    .await;
+    let posts: usize =
+        names.iter().map(|name| world.simulator.group_summary(name)).map(|asked| (asked.executed + asked.replayed) as usize).sum();
+    println!("{} writes failed within {:.1?} under a full etcd; {posts} requests for {ASKED} objects", failed().await, began.elapsed());
+    assert_eq!(posts, ASKED);
+    world.end([operator]).await;
+}
+
+/// Writes until etcd takes nothing more.
+async fn fill(world: &World) {
+    let maps: Api<ConfigMap> = Api::namespaced(world.client.clone(), &world.namespace);
+    let text = "x".repeat(900_000);
+    eventually("etcd is full", || async {
+        let map = serde_json::from_value(json!({ "metadata": { "generateName": "filler-" }, "data": { "text": text } })).unwrap();
+        match maps.create(&PostParams::default(), &map).await {
+            Err(kube::Error::Api(status)) if status.message.contains("database space exceeded") => Ok(()),
+            Ok(_) => Err("not yet".to_owned()),
+            Err(error) => Err(error.to_string()),
+        }
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -131,7 +131,7 @@ impl Node {
             Supervised::start(program.name(), Path::new("sh"), &arguments, self.home.path(), self.home.lifeline())
         };
         let mut containerd = start(Program::Containerd, settings::containerd_arguments())?;
-        let mut etcd = start(Program::Etcd, plane::etcd_arguments())?;
+        let mut etcd = start(Program::Etcd, plane::etcd_arguments(None))?;
         let mut api_server = start(Program::KubeApiserver, settings::api_server_arguments(self.audit_log.is_some()))?;
         readiness::of_api_server(&mut api_server, &mut etcd, || self.kubectl())?;
         let mut controller_manager = start(Program::KubeControllerManager, settings::controller_manager_arguments())?;

@@ -53,6 +53,8 @@ pub struct Options {
     /// Which API server. kube-controller-manager is always the newest, so with an old API server some of its
     /// controllers, for kinds that are not served yet, stay idle.
     pub release: Release,
+    /// How many bytes etcd holds; after that it takes no write any more. Absent: 8 GB.
+    pub etcd_quota: Option<u64>,
 }
 
 /// A running control plane. Dropping it ends its programs and removes its temporary folder, and waits for both.
@@ -101,7 +103,7 @@ impl ControlPlane {
     }
 
     fn start_on(options: Options, mut choose_port: impl FnMut() -> io::Result<u16>) -> Result<ControlPlane, Error> {
-        let Options { dir, audit_log, controller_manager, release } = options;
+        let Options { dir, audit_log, controller_manager, release, etcd_quota } = options;
         let mut needed = vec![Program::Etcd, release.api_server(), Program::Kubectl];
         if controller_manager {
             needed.push(Program::KubeControllerManager);
@@ -117,7 +119,7 @@ impl ControlPlane {
             Supervised::start(name.name(), binary, arguments, home.path(), home.lifeline())
         };
         let api_server_binary = tools.path(release.api_server());
-        let mut etcd = start(Program::Etcd, tools.path(Program::Etcd), &etcd_arguments())?;
+        let mut etcd = start(Program::Etcd, tools.path(Program::Etcd), &etcd_arguments(etcd_quota))?;
         let mut tries = 0;
         let (api_server, api_server_arguments, server_url, kubeconfig) = loop {
             tries += 1;
@@ -252,13 +254,13 @@ pub(crate) fn write_keys(home: &Home, certificates: &Certificates) -> Result<(),
 }
 
 /// File names in all arguments are relative: each program runs in the control plane's folder.
-pub(crate) fn etcd_arguments() -> Vec<String> {
+pub(crate) fn etcd_arguments(quota: Option<u64>) -> Vec<String> {
     owned(&[
         "--name=controlplane",
         "--data-dir=etcd",
         "--unsafe-no-fsync",
         // A benchmark writes 100,000 objects many times over; the default of 2 GiB fills.
-        "--quota-backend-bytes=8000000000",
+        &format!("--quota-backend-bytes={}", quota.unwrap_or(8_000_000_000)),
         &format!("--listen-client-urls={ETCD_URL}"),
         &format!("--advertise-client-urls={ETCD_URL}"),
         // Nobody calls a single member's peer port, but etcd insists on one.
