@@ -197,12 +197,15 @@ fn an_epoch_that_comes_again_after_a_restore_is_asked_for() {
             let (key, link) = (world.key(), world.status().url.clone());
 
             world.roll_back(before);
-            world.live(between);
+            if between > 0 {
+                world.live(between);
+            }
             world.edit(json!({ "requestEpoch": 1 }));
             if restarted {
                 world.crash(0);
             }
-            world.live(2 * MINUTE);
+            // At once: a routine look that shows the same would be told to nobody.
+            world.settle_down();
             let asked = world.status().initiation.as_ref().map(|initiation| initiation.idempotency_key.clone());
             assert_eq!(asked, Some(key), "{}", world.trace.join("\n"));
             if between < 24 * HOUR {
@@ -210,6 +213,20 @@ fn an_epoch_that_comes_again_after_a_restore_is_asked_for() {
             }
         }
     }
+}
+
+#[test]
+fn a_generation_that_was_told_as_observed_before_its_request_was_made_is_made_good() {
+    let mut world = told(Some("pending"), json!({}));
+    world.live(HOUR);
+    // Young, so that the next routine look may be far ahead.
+    world.crash(0);
+    world.edit(json!({ "requestEpoch": 1 }));
+    let status = world.object.status.as_mut().unwrap();
+    status.observed_generation = Some(2);
+    status.conditions.iter_mut().for_each(|condition| condition.observed_generation = Some(2));
+    world.settle_down();
+    assert_eq!((world.heygen.executed(), world.status().initiation.as_ref().map(|initiation| initiation.epoch)), (2, Some(1)));
 }
 
 #[test]
