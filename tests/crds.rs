@@ -5,6 +5,8 @@
 
 #[path = "crds/cluster.rs"]
 mod cluster;
+#[path = "crds/gate.rs"]
+mod gate;
 #[path = "crds/manifests.rs"]
 mod manifests;
 #[path = "crds/recipes.rs"]
@@ -259,6 +261,11 @@ fn the_full_example_has_every_field_that_can_go_together() {
 #[test]
 fn the_pipeline_of_the_examples_waits_until_the_person_was_asked() {
     recipes::the_pipeline_waits(Cluster::shared());
+}
+
+#[test]
+fn the_gate_of_the_documents_lets_through_an_approval_that_lacks_nothing() {
+    gate::lets_through_what_the_page_says(Cluster::shared());
 }
 
 fn accepted_without_a_warning(manifests: Vec<manifests::Manifest>) {
