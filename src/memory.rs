@@ -171,6 +171,9 @@ impl Memory {
     /// The same by another clock that is ahead by so much.
     #[must_use]
     pub fn shifted(mut self, by: SignedDuration) -> Self {
+        if by.is_zero() {
+            return self;
+        }
         // Every field is named, so that a time which is added is not forgotten here.
         let Self {
             generation: _,

@@ -2,10 +2,12 @@
 
 use serde_json::{Value, json};
 use twinconsent::api::account::ConsentPolicy;
+use twinconsent::decide::{AccountFact, Ownership};
 use twinconsent::outcome::{Class, LookType, Trouble};
+use twinconsent::pace;
 use twinconsent::terms::Terms;
 
-use crate::driver::{HOUR, World};
+use crate::driver::{HOUR, MINUTE, World, secs};
 use crate::model::{Fault, Model};
 
 const TWIN: &[LookType] = &[LookType::PhotoAvatar, LookType::DigitalTwin];
@@ -167,12 +169,26 @@ fn trouble_in_between_does_not_make_a_withdrawal_forgotten() {
     world.heygen.missing = true;
     world.live(HOUR);
     world.heygen.missing = false;
-    world.ownership = twinconsent::decide::Ownership::Other;
+    world.ownership = Ownership::Other;
     world.live(HOUR);
     assert_eq!(world.ready().1, "DuplicateAvatarGroup");
-    world.ownership = twinconsent::decide::Ownership::Owner;
+    world.ownership = Ownership::Owner;
     world.live(HOUR);
     assert_eq!((world.heygen.posts.len(), world.ready().1), (0, "ConsentRevoked"));
+}
+
+#[test]
+fn who_owns_a_group_is_told_once_the_account_is_known_and_asked_again_within_ten_minutes() {
+    let mut world = World::new(json!({}), Model::saying(Some("pending")));
+    world.ownership = Ownership::Other;
+    world.account = Some(AccountFact::Resolving);
+    assert_eq!((world.settle_down(), world.writes), (None, 0), "whom the account serves is not known, and so not who owns");
+    world.account = None;
+    let again = world.settle_down().unwrap();
+    assert_eq!((world.ready().1, world.writes), ("DuplicateAvatarGroup", 1));
+    assert!(pace::since(world.now, again) <= secs(10 * MINUTE), "{again}");
+    world.live(24 * HOUR);
+    assert_eq!((world.writes, world.heygen.calls), (1, 0), "that costs nothing");
 }
 
 #[test]

@@ -95,6 +95,13 @@ async fn retry_after_is_read_in_both_forms_and_capped() {
 }
 
 #[tokio::test]
+async fn a_date_in_retry_after_is_meant_by_the_clock_of_the_server_whatever_ours_says() {
+    let headers = "Date: Sat, 01 Jan 2000 00:00:00 GMT\r\nRetry-After: Sat, 01 Jan 2000 00:00:30 GMT\r\n";
+    let server = Server::saying(429, headers, "").await;
+    assert_eq!(trouble(client().group(&server.credentials, "g1").await).retry_after, Some(Duration::from_secs(30)));
+}
+
+#[tokio::test]
 async fn a_request_id_is_cut_to_128_printable_characters() {
     for (header, expected) in
         [("a".repeat(500), Some("a".repeat(128))), ("a b\tc\u{e9}d".to_owned(), Some("abcd".to_owned())), (" ".to_owned(), None)]
