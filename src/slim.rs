@@ -8,7 +8,7 @@
 //! `date-time` in the year 10000 or a number beyond 64 bits, and it keeps what stood in an object before its definition became stricter.
 //! So decoding never fails:
 //!
-//! - A field of `status` that cannot be read counts as absent ([`prune`]), and so does one that is longer than anything that is written
+//! - A field of `status` that cannot be read counts as absent (`prune`), and so does one that is longer than anything that is written
 //!   there. What is absent is looked up at HeyGen again.
 //! - `metadata` and `spec` are taken as a whole: without one field an object would ask for something else than was written. Without
 //!   `suspend` a person would be asked, without `accountRef` another account would ask, without `linkSecretRef` the link would stand in

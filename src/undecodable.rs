@@ -1,4 +1,4 @@
-//! The objects that cannot be decoded ([`slim`](crate::slim)): each is left alone, counted, and named once, and stops nobody.
+//! The objects that cannot be decoded ([`crate::slim`]): each is left alone, counted, and named once, and stops nobody.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

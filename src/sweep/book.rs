@@ -1,8 +1,8 @@
 //! PURE. The book of one account: who is to be looked at, who wants to ask, and who is next.
 //!
-//! Looks (`Seats`) and requests for consent (`Turns`) queue up side by side; the book says whose the next token is ([`shares`]), and how
+//! Looks (`Seats`) and requests for consent (`Turns`) queue up side by side; the book says whose the next token is (`shares`), and how
 //! the look is made. A call that was begun has to end here, whatever became of it ([`Ending`]); the book says who has to hear of it, and
-//! how long a look has been waiting without a reason ([`overdue`]).
+//! how long a look has been waiting without a reason (`overdue`).
 
 mod endings;
 mod overdue;

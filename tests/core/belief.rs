@@ -267,7 +267,8 @@ fn what_is_waived_or_not_required_is_verified_too() {
 /// What stops proof without a sign: a suspension, a namespace taken away, a refused key, a 403, a restart in the middle.
 #[test]
 fn proof_that_stops_is_told_whatever_stops_it() {
-    let cases: [(&str, fn(&mut World)); 5] = [
+    type Stop = fn(&mut World);
+    let cases: [(&str, Stop); 5] = [
         ("suspended", |world| world.edit(json!({ "suspend": true }))),
         ("not allowed", |world| world.account = Some(AccountFact::NotAllowed("Not this namespace.".into()))),
         ("not ready", |world| world.account = Some(AccountFact::NotReady("The key is refused.".into()))),
