@@ -27,6 +27,7 @@ use crate::account::key_from;
 use crate::api::account::ClusterHeyGenAccount;
 use crate::api::consent::DigitalTwinConsent;
 use crate::api::{FIELD_MANAGER, is_name};
+use crate::complaints::Complaints;
 use crate::leader::Leadership;
 use crate::metrics::Metrics;
 use crate::settle::Refusal;
@@ -43,6 +44,7 @@ pub struct Cluster {
     client: Client,
     metrics: Arc<Metrics>,
     leadership: Leadership,
+    complaints: Arc<Complaints>,
 }
 
 /// Why Kubernetes did not do what was asked.
@@ -91,8 +93,8 @@ impl Debug for Cluster {
 impl Cluster {
     /// A writer through `client`.
     #[must_use]
-    pub fn new(client: Client, metrics: Arc<Metrics>, leadership: Leadership) -> Self {
-        Self { client, metrics, leadership }
+    pub fn new(client: Client, metrics: Arc<Metrics>, leadership: Leadership, complaints: Arc<Complaints>) -> Self {
+        Self { client, metrics, leadership, complaints }
     }
 
     /// Reads a cluster account, if there is one of this name.

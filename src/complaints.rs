@@ -23,6 +23,9 @@ const FIRST: Duration = Duration::from_secs(10);
 /// The longest pause, and how long trouble is remembered that came and went.
 const LONGEST: Duration = Duration::from_secs(600);
 
+/// How long trouble counts that is not heard of any more, as of an object that was deleted: nothing waits longer between two tries.
+const FORGOTTEN: Duration = Duration::from_secs(2 * 3600);
+
 /// What was told of what.
 #[derive(Debug, Default)]
 pub struct Complaints(Mutex<Ledger>);
@@ -64,6 +67,7 @@ struct Said {
     texts: VecDeque<String>,
     pause: Duration,
     again_at: Duration,
+    heard_at: Duration,
     is_settled: bool,
 }
 
@@ -78,14 +82,14 @@ impl Ledger {
     fn hear(&mut self, what: &'static str, of: &str, text: &str, now: Duration) -> Say {
         let key = (what, of.to_owned());
         let said = match self.0.get_mut(&key) {
-            Some(said) if !(said.is_settled && said.again_at <= now) => said,
+            Some(said) if !(said.is_settled && said.again_at <= now || said.is_forgotten(now)) => said,
             Some(said) => {
                 *said = Said::anew(text, now);
                 return Say::Warn;
             }
             None => {
                 if self.0.len() >= MOST {
-                    self.0.retain(|_, said| !said.is_settled);
+                    self.0.retain(|_, said| !said.is_settled && !said.is_forgotten(now));
                 }
                 if self.0.len() >= MOST {
                     return Say::Debug;
@@ -95,6 +99,7 @@ impl Ledger {
             }
         };
         said.is_settled = false;
+        said.heard_at = now;
         if !said.texts.iter().any(|known| known == text) {
             if said.texts.len() >= TEXTS {
                 said.texts.pop_front();
@@ -127,7 +132,11 @@ impl Ledger {
 
 impl Said {
     fn anew(text: &str, now: Duration) -> Self {
-        Self { texts: [text.to_owned()].into(), pause: FIRST, again_at: now + FIRST, is_settled: false }
+        Self { texts: [text.to_owned()].into(), pause: FIRST, again_at: now + FIRST, heard_at: now, is_settled: false }
+    }
+
+    fn is_forgotten(&self, now: Duration) -> bool {
+        now.saturating_sub(self.heard_at) > FORGOTTEN
     }
 }
 
@@ -193,5 +202,9 @@ mod tests {
         ledger.settle(READ, "7", at(1));
         assert_eq!(ledger.hear(READ, "one more", "forbidden", at(2)), Say::Warn);
         assert_eq!(ledger.0.len(), MOST);
+        // Those who are gone are not heard of any more.
+        assert_eq!(ledger.hear(READ, "and one more", "forbidden", at(3)), Say::Debug);
+        assert_eq!(ledger.hear(READ, "and one more", "forbidden", at(3) + FORGOTTEN), Say::Warn);
+        assert_eq!(ledger.0.len(), 1);
     }
 }

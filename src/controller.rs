@@ -19,6 +19,7 @@ use crate::account::Accounts;
 use crate::api::account::{ClusterHeyGenAccount, HeyGenAccount};
 use crate::cluster::Cluster;
 use crate::cluster::events::Events;
+use crate::complaints::Complaints;
 use crate::config::Config;
 use crate::context::{Context, NamespaceLabels, WAKE_QUEUE, Wakers};
 use crate::heygen::HeyGen;
@@ -85,9 +86,10 @@ pub async fn run(
         })
         .unzip();
     let (cluster_account_waker, cluster_account_queue) = mpsc::channel(WAKE_QUEUE);
+    let complaints = Arc::<Complaints>::default();
     let context = Arc::new(Context {
         heygen,
-        cluster: Cluster::new(client.clone(), metrics.clone(), leadership.clone()),
+        cluster: Cluster::new(client.clone(), metrics.clone(), leadership.clone(), complaints.clone()),
         events,
         accounts: Accounts::default(),
         roster: Roster::default(),
@@ -103,7 +105,7 @@ pub async fn run(
         leadership,
         watched: config.watch_namespaces.clone(),
         labels: NamespaceLabels::default(),
-        complaints: Arc::default(),
+        complaints,
         undecodables: Undecodables::default(),
     });
 

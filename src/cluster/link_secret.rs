@@ -24,6 +24,9 @@ use crate::settle::SecretNews;
 /// The key under which the link stands.
 const LINK_KEY: &str = "url";
 
+/// What is told of a Secret that cannot be used, see [`crate::complaints`].
+const USE: &str = "the link Secret cannot be used; trying again";
+
 /// How often it is tried to write a Secret that comes or goes between the read and the write.
 const TRIES: u32 = 3;
 
@@ -45,7 +48,7 @@ impl Cluster {
         match within("read the link Secret", api.get_opt(name)).await {
             Ok(Some(secret)) if owner(&secret, consent) == Owner::Foreign => SecretNews::Conflict,
             Ok(_) => SecretNews::Free,
-            Err(error) => not_usable(&error),
+            Err(error) => self.not_usable(consent, &error),
         }
     }
 
@@ -80,29 +83,39 @@ impl Cluster {
         for _ in 0..TRIES {
             let existing = match within("read the link Secret", api.get_opt(name)).await {
                 Ok(existing) => existing,
-                Err(error) => return not_usable(&error),
+                Err(error) => return self.not_usable(consent, &error),
             };
             let Some(existing) = existing else {
                 match self.create(&api, consent, name, link).await {
-                    Ok(()) => return SecretNews::Written { changed: true },
+                    Ok(()) => return self.written(consent, true),
                     Err(error) if error.is(409) => continue,
-                    Err(error) => return not_usable(&error),
+                    Err(error) => return self.not_usable(consent, &error),
                 }
             };
             let changed = existing.data.as_ref().and_then(|data| data.get(LINK_KEY)) != Some(&bytes(link));
             let written = match owner(&existing, consent) {
                 Owner::Foreign => return SecretNews::Conflict,
-                Owner::Ours if !changed && is_annotated(&existing, consent) => return SecretNews::Written { changed: false },
+                Owner::Ours if !changed && is_annotated(&existing, consent) => return self.written(consent, false),
                 Owner::Ours => self.patch(&api, &existing, consent, link).await,
                 Owner::Restored => self.take_over(&api, &existing, consent, Some(link)).await,
             };
             match written {
-                Ok(()) => return SecretNews::Written { changed },
+                Ok(()) => return self.written(consent, changed),
                 Err(error) if error.is(409) || error.is(404) => {}
-                Err(error) => return not_usable(&error),
+                Err(error) => return self.not_usable(consent, &error),
             }
         }
         SecretNews::Unreachable
+    }
+
+    fn written(&self, consent: &DigitalTwinConsent, changed: bool) -> SecretNews {
+        self.complaints.settle(USE, place(consent));
+        SecretNews::Written { changed }
+    }
+
+    fn not_usable(&self, consent: &DigitalTwinConsent, error: &Error) -> SecretNews {
+        self.complaints.tell(USE, place(consent), error);
+        error.refusal().map_or(SecretNews::Unreachable, SecretNews::Refused)
     }
 
     async fn create(&self, api: &Api<Secret>, consent: &DigitalTwinConsent, name: &str, link: &Link) -> Result<(), Error> {
@@ -193,11 +206,10 @@ fn annotations(consent: &DigitalTwinConsent) -> BTreeMap<String, String> {
     ])
 }
 
-fn bytes(link: &Link) -> ByteString {
-    ByteString(link.expose().as_bytes().to_vec())
+fn place(consent: &DigitalTwinConsent) -> String {
+    format!("{}/{}", consent.namespace().unwrap_or_default(), consent.name_any())
 }
 
-fn not_usable(error: &Error) -> SecretNews {
-    tracing::warn!(%error, "the link Secret cannot be used; trying again");
-    error.refusal().map_or(SecretNews::Unreachable, SecretNews::Refused)
+fn bytes(link: &Link) -> ByteString {
+    ByteString(link.expose().as_bytes().to_vec())
 }
