@@ -10,14 +10,13 @@
 
 mod alarms;
 mod claims;
+mod identity;
 mod tenants;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
-use kube::core::ObjectMeta;
-use sha2::{Digest as _, Sha256};
 use tokio::sync::Notify;
 
 use crate::account::settings::AccountKey;
@@ -29,6 +28,8 @@ use crate::memory::Memory;
 use crate::sweep::Handed;
 use alarms::{Alarms, NEVER};
 use claims::{Claim, Claimant, Claims};
+use identity::{claim, is_initiated, version};
+pub use identity::{uid, uid_of};
 use tenants::{Tenant, Tenants};
 
 /// Every consent this process watches.
@@ -427,45 +428,6 @@ impl Entry {
         let only_a_time = || Memory { looked_at, generation: self.generation, ..Memory::default() };
         self.memory.as_deref().cloned().unwrap_or_else(only_a_time)
     }
-}
-
-/// The uid of an object; `None` only for one that no API server has seen.
-#[must_use]
-pub fn uid(consent: &DigitalTwinConsent) -> Option<Uid> {
-    uid_of(&consent.metadata)
-}
-
-/// The same of its metadata.
-#[must_use]
-pub fn uid_of(metadata: &ObjectMeta) -> Option<Uid> {
-    let uid = metadata.uid.as_deref()?;
-    let hex: String = uid.chars().filter(|character| *character != '-').collect();
-    // The uids of Kubernetes are UUIDs; as numbers they sort as the text does.
-    Some(u128::from_str_radix(&hex, 16).ok().filter(|_| hex.len() == 32).unwrap_or_else(|| hash(&[uid])))
-}
-
-fn claim(consent: &DigitalTwinConsent) -> Claim {
-    let account = AccountKey::of(consent);
-    hash(&[&format!("{:?}", account.kind), account.namespace.as_deref().unwrap_or_default(), &account.name, &consent.spec.group_id])
-}
-
-fn hash(parts: &[&str]) -> u128 {
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update(part.as_bytes());
-        hash.update([0]);
-    }
-    let digest: [u8; 32] = hash.finalize().into();
-    digest[..16].iter().fold(0, |number, byte| number << 8 | u128::from(*byte))
-}
-
-fn is_initiated(consent: &DigitalTwinConsent) -> bool {
-    consent.status.as_ref().is_some_and(|status| status.initiation.is_some())
-}
-
-/// The resource version as a number, which it is documented to be; one that is not makes no copy stale.
-fn version(consent: &DigitalTwinConsent) -> Option<u64> {
-    consent.metadata.resource_version.as_deref()?.parse().ok()
 }
 
 #[cfg(test)]
