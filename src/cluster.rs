@@ -22,6 +22,7 @@ use kube::core::NamespaceResourceScope;
 use kube::{Api, Client, Resource, ResourceExt as _};
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
 
 use crate::account::key_from;
 use crate::api::account::ClusterHeyGenAccount;
@@ -38,6 +39,10 @@ pub use status::{OnConflict, Recorded};
 /// How long one call to the API server may take.
 const DEADLINE: Duration = Duration::from_secs(10);
 
+/// How many statuses may be written at once: each is answered with the whole object, of up to 3 MiB, which is in memory several times
+/// while it is read.
+const ANSWERS_AT_ONCE: usize = 12;
+
 /// Kubernetes, as the operator writes to it.
 #[derive(Clone)]
 pub struct Cluster {
@@ -45,6 +50,8 @@ pub struct Cluster {
     metrics: Arc<Metrics>,
     leadership: Leadership,
     complaints: Arc<Complaints>,
+    /// Each of its permits is one status that may be written, or object that may be read again.
+    answers: Arc<Semaphore>,
 }
 
 /// Why Kubernetes did not do what was asked.
@@ -94,7 +101,7 @@ impl Cluster {
     /// A writer through `client`.
     #[must_use]
     pub fn new(client: Client, metrics: Arc<Metrics>, leadership: Leadership, complaints: Arc<Complaints>) -> Self {
-        Self { client, metrics, leadership, complaints }
+        Self { client, metrics, leadership, complaints, answers: Arc::new(Semaphore::new(ANSWERS_AT_ONCE)) }
     }
 
     /// Reads a cluster account, if there is one of this name.

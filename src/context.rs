@@ -25,6 +25,7 @@ use crate::metrics::Metrics;
 use crate::queue::{Cause, Queue};
 use crate::roster::{self, Roster, Uid};
 use crate::undecodable::Undecodables;
+use crate::watch::history::History;
 
 /// How long a namespace's labels are believed.
 const LABELS_STAY_FRESH: Duration = Duration::from_secs(60);
@@ -72,6 +73,8 @@ pub struct Context {
     pub complaints: Arc<Complaints>,
     /// The objects that cannot be decoded.
     pub undecodables: Undecodables,
+    /// The history of the consents' versions.
+    pub consent_history: History,
 }
 
 /// Where accounts are woken.

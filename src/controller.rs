@@ -30,6 +30,7 @@ use crate::roster::Roster;
 use crate::server::{Check, Readiness};
 use crate::sweep;
 use crate::undecodable::Undecodables;
+use crate::watch::history::History;
 
 /// What is told of a watch that fails, see [`crate::complaints`].
 const WATCH: &str = "the watch is disturbed; trying again";
@@ -107,6 +108,7 @@ pub async fn run(
         labels: NamespaceLabels::default(),
         complaints,
         undecodables: Undecodables::default(),
+        consent_history: History::default(),
     });
 
     let account_stores: Vec<_> = account_watches.iter().map(|watch| watch.store.clone()).collect();
@@ -121,14 +123,15 @@ pub async fn run(
     running.push(Box::pin(consents::decide(config.concurrency.into(), context.clone())));
     running.push(Box::pin(consents::run_alarms(context.clone())));
     running.push(Box::pin(sweep::watchdog::watch(context.clone())));
+    let account_history = History::default();
     for (watch, queue) in account_watches.into_iter().zip(account_queues) {
         let api =
             watch.namespace.as_deref().map_or_else(|| Api::all(client.clone()), |namespace| Api::namespaced(client.clone(), namespace));
-        let shown = accounts::watch(api, watch.namespace.clone(), context.clone());
+        let shown = accounts::shown(api, watch.namespace.clone(), account_history.clone(), context.clone());
         running.push(Box::pin(accounts::run(shown, watch, queue, context.clone())));
     }
     if are_all_watched {
-        let shown = accounts::watch(Api::all(client), None, context.clone());
+        let shown = accounts::shown(Api::all(client), None, History::default(), context.clone());
         running.push(Box::pin(accounts::run(shown, cluster_accounts, cluster_account_queue, context.clone())));
     } else {
         let (tell, told) = mpsc::channel(WAKE_QUEUE);

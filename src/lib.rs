@@ -58,8 +58,8 @@
 //! 3. [`decide`], [`settle`], [`pace`]: the core.
 //! 4. [`reconcile`]: the shell around it.
 //! 5. [`sweep`]: following many at once.
-//! 6. [`heygen`], [`account`], [`cluster`], [`roster`], [`fold`], [`slim`], [`undecodable`], [`queue`]: what the shell uses: HeyGen, keys,
-//!    Kubernetes, who owns what, who is next.
+//! 6. [`heygen`], [`account`], [`cluster`], [`watch`], [`slim`], [`undecodable`], [`roster`], [`fold`], [`queue`]: what the shell uses:
+//!    HeyGen, keys, Kubernetes, who owns what, who is next.
 //! 7. [`controller`], [`context`]: how it is wired.
 //! 8. [`preflight`], [`leader`]: what must be in order before it works, and which replica does.
 //! 9. [`config`], [`telemetry`], [`complaints`], [`metrics`], [`server`], [`shutdown`], [`clock`]: the process.
@@ -94,3 +94,4 @@ pub mod sweep;
 pub mod telemetry;
 pub mod terms;
 pub mod undecodable;
+pub mod watch;

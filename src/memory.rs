@@ -51,6 +51,10 @@ pub struct Memory {
     pub link_check: Option<Timestamp>,
     /// Whether the link was found gone from its Secret.
     pub link_gone: bool,
+    /// HeyGen is to be asked about the group at this time, whatever the interval: what the cluster says of it may be from a backup.
+    pub reread_at: Option<Timestamp>,
+    /// How many histories of the cluster there were before the one in which this is remembered.
+    pub history: u32,
 }
 
 /// What a look found.
@@ -193,11 +197,14 @@ impl Memory {
             link_secret_free: _,
             link_check,
             link_gone: _,
+            reread_at,
+            history: _,
         } = &mut self;
-        let mut times: Vec<&mut Timestamp> = [looked_at, retry_at, missing_since, withdrawn_since, unrecognized_since, link_check]
-            .into_iter()
-            .filter_map(Option::as_mut)
-            .collect();
+        let mut times: Vec<&mut Timestamp> =
+            [looked_at, retry_at, missing_since, withdrawn_since, unrecognized_since, link_check, reread_at]
+                .into_iter()
+                .filter_map(Option::as_mut)
+                .collect();
         times.extend(seen.as_mut().map(|seen| {
             let Seen { at, group: _ } = &mut **seen;
             at
@@ -221,7 +228,9 @@ impl Memory {
     /// Whether nothing is under way: no look to act on, no trouble to wait out, no suspicion to confirm, no link in hand.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
-        let Self { seen, looks, retry_at, trouble, missing_since, withdrawn_since, unrecognized_since, answer, link_gone, .. } = self;
+        let Self {
+            seen, looks, retry_at, trouble, missing_since, withdrawn_since, unrecognized_since, answer, link_gone, reread_at, ..
+        } = self;
         seen.is_none()
             && looks.is_none()
             && retry_at.is_none()
@@ -231,6 +240,7 @@ impl Memory {
             && unrecognized_since.is_none()
             && answer.is_none()
             && !link_gone
+            && reread_at.is_none()
     }
 
     /// Whether the time of the last look is all there is.
@@ -248,6 +258,16 @@ impl Memory {
     #[must_use]
     pub fn may_have_asked(&self) -> bool {
         self.answer.is_some() || self.attempt.as_ref().is_some_and(|attempt| attempt.unanswered_since.is_some())
+    }
+
+    /// What still holds when the cluster has become another, such as one that was restored from a backup.
+    ///
+    /// What HeyGen answered is still to be recorded, and a request that was sent was sent. Everything else was found in objects that may
+    /// never have been: HeyGen is asked again, at `reread_at`.
+    #[must_use]
+    pub fn in_another_history(self, reread_at: Timestamp) -> Self {
+        let Self { attempt, answer, history, .. } = self;
+        Self { attempt, answer, history: history.wrapping_add(1), reread_at: Some(reread_at), ..Self::default() }
     }
 
     /// Forgets what belongs to the last look, after it was acted on.

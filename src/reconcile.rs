@@ -239,6 +239,7 @@ async fn record(
     };
     let Settled { status: _, mut memory, notices } = settled;
     if written {
+        context.consent_history.wrote(newer.metadata.resource_version.as_deref().unwrap_or_default());
         memory.unwritten = None;
     }
     let asked_at = matches!(news, News::Answered(..)).then_some(now);

@@ -15,6 +15,7 @@ mod tenants;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::Notify;
@@ -25,6 +26,7 @@ use crate::clock::Wall;
 use crate::decide::Ownership;
 use crate::fold::Folded;
 use crate::memory::Memory;
+use crate::pace;
 use crate::sweep::Handed;
 use alarms::{Alarms, NEVER};
 use claims::{Claim, Claimant, Claims};
@@ -45,6 +47,8 @@ struct State {
     claims: Claims,
     tenants: Tenants,
     alarms: Alarms,
+    /// Up to which version each watch has shown everything.
+    reached: HashMap<u16, u64>,
 }
 
 /// A uid, in 16 bytes instead of 36.
@@ -63,6 +67,8 @@ struct Entry {
     suspended: bool,
     terminating: bool,
     initiated: bool,
+    /// Whether the copy itself says so.
+    copy_is_initiated: bool,
     /// Whether HeyGen is being asked for it, or was and has given no definite answer.
     asking: bool,
     /// The version that this process has written last.
@@ -77,6 +83,8 @@ struct Entry {
     /// Before this time HeyGen was asked for the object itself, or told something.
     acted_at: i64,
     handed: Option<Box<Handed>>,
+    /// How many histories of the cluster there were before this one.
+    history: u32,
 }
 
 /// Which list or change has shown an object.
@@ -100,6 +108,12 @@ pub struct Noted {
     /// Those who have come to own a group by it, or own one no longer.
     pub moved: Vec<Uid>,
 }
+
+/// How soon HeyGen is asked again about an object whose cluster has become another.
+const REREAD_AFTER: Duration = Duration::from_secs(1);
+
+/// Over how long that is spread: as long as it takes to tell a handful from thousands, which are then read by the list.
+const REREAD_SPREAD: Duration = Duration::from_secs(9);
 
 /// Nothing has been looked at.
 const NOT_YET: i64 = i64::MIN;
@@ -128,7 +142,7 @@ impl Roster {
             entry.shown = shown;
             let is_own_write = version != 0 && version == entry.written;
             let is_news = !is_own_write || std::mem::take(&mut entry.is_awaited);
-            (entry.copy, entry.version) = (copy, version);
+            (entry.copy, entry.version, entry.copy_is_initiated) = (copy, version, initiated);
             let moved = state.change(uid, |entry| {
                 entry.initiated |= initiated;
                 (entry.suspended, entry.terminating) = (suspended, terminating);
@@ -148,6 +162,7 @@ impl Roster {
             suspended,
             terminating,
             initiated,
+            copy_is_initiated: initiated,
             asking: false,
             written: 0,
             is_awaited: false,
@@ -157,6 +172,7 @@ impl Roster {
             generation: 0,
             acted_at: NOT_YET,
             handed: None,
+            history: 0,
         };
         let claim = entry.claim;
         state.entries.insert(uid, entry);
@@ -314,7 +330,9 @@ impl Roster {
         let state = &mut *self.state();
         let owner = state.owner(state.entries.get(&uid)?.claim);
         let entry = state.entries.get_mut(&uid)?;
-        let is_stale = version(consent).is_some_and(|version| version < entry.written);
+        // A watch that has come further than what was written would have shown it, if it were there.
+        let is_yet_to_come = state.reached.get(&entry.shown.watch).is_none_or(|reached| *reached < entry.written);
+        let is_stale = is_yet_to_come && version(consent).is_some_and(|version| version < entry.written);
         // The newer copy may have come since this one was taken; then it is news now or was when it came.
         entry.is_awaited |= is_stale && entry.version < entry.written;
         Some(Standing {
@@ -340,6 +358,10 @@ impl Roster {
         let state = &mut *self.state();
         let asking = memory.may_have_asked();
         let Some(entry) = state.entries.get_mut(&uid) else { return Vec::new() };
+        if memory.history != entry.history {
+            // It was decided on in a history that is no more, and is decided anew.
+            return Vec::new();
+        }
         entry.looked_at = memory.looked_at.map_or(NOT_YET, Timestamp::as_millisecond);
         entry.generation = memory.generation;
         entry.memory = (!memory.is_only_a_time()).then(|| Box::new(memory));
@@ -353,6 +375,30 @@ impl Roster {
             entry.initiated |= written && is_initiated(consent);
             entry.asking = asking;
         })
+    }
+
+    /// Notes that a watch has shown everything up to this version.
+    pub fn reached(&self, watch: u16, version: u64) {
+        self.state().reached.insert(watch, version);
+    }
+
+    /// Forgets what was remembered of the objects of a watch in a history of the cluster that is no more; HeyGen is asked about them
+    /// again, not about all at once. `now` is a time of the steady clock. Returns those who have come to own a group by it, or own one no longer.
+    #[must_use]
+    pub fn forget_history(&self, watch: u16, now: Timestamp) -> Vec<Uid> {
+        let state = &mut *self.state();
+        for (uid, entry) in state.entries.iter_mut().filter(|(_, entry)| entry.shown.watch == watch) {
+            let spread = REREAD_SPREAD.mul_f64(f64::from((uid % 1024) as u32) / 1024.0);
+            let memory = entry.memory().in_another_history(pace::add(now, REREAD_AFTER + spread));
+            (entry.written, entry.is_awaited) = (0, false);
+            (entry.looked_at, entry.generation, entry.acted_at, entry.handed) = (NOT_YET, 0, NOT_YET, None);
+            entry.history = memory.history;
+            (entry.initiated, entry.asking) = (entry.copy_is_initiated, memory.may_have_asked());
+            entry.memory = Some(Box::new(memory));
+        }
+        let State { entries, claims, tenants, .. } = state;
+        let of_watch: HashSet<Claim> = entries.values().filter(|entry| entry.shown.watch == watch).map(|entry| entry.claim).collect();
+        of_watch.into_iter().flat_map(|claim| claims.changed(claim, None, |uid| claimant(entries, tenants, uid))).collect()
     }
 
     /// Before when, by the steady clock, nothing is to be written for an object, because its status could not be written.
@@ -425,7 +471,7 @@ fn claimant(entries: &HashMap<Uid, Entry>, tenants: &Tenants, uid: Uid) -> Optio
 impl Entry {
     fn memory(&self) -> Memory {
         let looked_at = (self.looked_at != NOT_YET).then(|| Timestamp::from_millisecond(self.looked_at).unwrap_or(Timestamp::MIN));
-        let only_a_time = || Memory { looked_at, generation: self.generation, ..Memory::default() };
+        let only_a_time = || Memory { looked_at, generation: self.generation, history: self.history, ..Memory::default() };
         self.memory.as_deref().cloned().unwrap_or_else(only_a_time)
     }
 }

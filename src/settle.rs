@@ -312,6 +312,7 @@ impl<'a> Draft<'a> {
     /// Notes that HeyGen was asked about the group for the spec as it is now.
     fn note_look(&mut self) {
         self.memory.looked_at = Some(self.now);
+        self.memory.reread_at = None;
         self.memory.generation = self.consent.metadata.generation.unwrap_or_default();
     }
 

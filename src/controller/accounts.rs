@@ -10,7 +10,7 @@ use kube::runtime::WatchStreamExt as _;
 use kube::runtime::controller::{Action, Config as ControllerConfig, Controller, Error as ControllerError};
 use kube::runtime::reflector::store::{self, Writer};
 use kube::runtime::reflector::{ObjectRef, Store};
-use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::watcher::{self, Event};
 use kube::{Api, Resource, ResourceExt as _};
 use tokio::sync::mpsc;
 
@@ -25,6 +25,8 @@ use crate::metrics::{self, Metrics, ReconcileResult};
 use crate::slim::{Kind, Slim};
 use crate::sweep;
 use crate::undecodable::{Screen, Shown};
+use crate::watch::history::History;
+use crate::watch::{self, Told};
 
 /// How many accounts are reconciled at once.
 const ACCOUNTS_AT_ONCE: u16 = 4;
@@ -61,19 +63,26 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Watch<K> {
 }
 
 /// What a watch tells of those that can be decoded.
-pub(super) fn watch<K: Kind>(
+pub(super) fn shown<K: Kind>(
     api: Api<Slim<K>>,
     namespace: Option<String>,
+    history: History,
     context: Arc<Context>,
 ) -> impl Stream<Item = watcher::Result<Event<K>>> {
     let of = format!("{}s in {}", K::kind(&()), namespace.as_deref().unwrap_or("every namespace"));
     let mut screen = Screen::new(namespace, context.clone());
-    watcher(api, watcher::Config::default()).default_backoff().filter_map(move |event| {
-        match &event {
+    watch::watch(api, None, history).default_backoff().filter_map(move |told| {
+        match &told {
             Ok(_) => context.complaints.settle(WATCH, &of),
             Err(error) => drop(context.complaints.tell(WATCH, &of, error)),
         }
-        let event = match event.map(|event| screen.take_in(event)) {
+        let shown = match told {
+            Ok(Told::Event(event)) => Ok(screen.take_in(event)),
+            // Nothing is remembered of the versions of accounts.
+            Ok(Told::Forget | Told::Reached(_)) => return std::future::ready(None),
+            Err(error) => Err(error),
+        };
+        let event = match shown {
             Ok(Shown::Event(event)) => Some(Ok(event)),
             Ok(Shown::Undecodable(object)) => {
                 refuse::<K>(object.metadata, &context);

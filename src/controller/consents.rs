@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::TryStreamExt as _;
 use kube::runtime::WatchStreamExt as _;
-use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::watcher::Event;
 use kube::{Api, Client, ResourceExt as _};
 use tokio::sync::oneshot;
 use tokio_util::task::JoinMap;
@@ -23,13 +23,10 @@ use crate::reconcile;
 use crate::roster::{self, Sighting, Uid};
 use crate::slim::Slim;
 use crate::undecodable::{Screen, Shown};
+use crate::watch::{self, Told};
 
 /// The longest sleep between two looks at the alarms, and so how late it is noticed that the wall clock was set.
 const LONGEST_SLEEP: Duration = Duration::from_secs(10);
-
-/// How many objects a page of the first list holds. Four times kube's default: 100,000 objects are listed in half the time, and a page
-/// of text takes some 6 MB while it is read.
-const LIST_PAGE: u32 = 2_000;
 
 /// One watch of consents.
 pub(super) struct Watch {
@@ -50,19 +47,24 @@ pub(super) async fn watch(client: Client, watch: Watch, context: Arc<Context>) {
     let of = format!("DigitalTwinConsents in {}", namespace.as_deref().unwrap_or("every namespace"));
     let api: Api<Slim<DigitalTwinConsent>> =
         namespace.map_or_else(|| Api::all(client.clone()), |name| Api::namespaced(client.clone(), &name));
-    let config = labels.iter().fold(watcher::Config::default().page_size(LIST_PAGE), |config, labels| config.labels(labels));
-    let mut events = std::pin::pin!(watcher(api, config).default_backoff());
-    let (mut listed, mut shown) = (Some(listed), Sighting { watch: number, round: 0 });
+    let mut told = std::pin::pin!(watch::watch(api, labels, context.consent_history.clone()).default_backoff());
+    let (mut listed, mut shown, mut forgets) = (Some(listed), Sighting { watch: number, round: 0 }, false);
     loop {
-        let event = tokio::select! {
-            event = events.try_next() => event,
+        let told = tokio::select! {
+            told = told.try_next() => told,
             () = context.stopping.cancelled() => return,
         };
-        match event {
+        match told {
             Ok(None) => return,
-            Ok(Some(event)) => {
+            // Not before everything was listed: until then the copies at hand are those of the other history.
+            Ok(Some(Told::Forget)) => forgets = true,
+            Ok(Some(Told::Reached(version))) => context.roster.reached(number, version),
+            Ok(Some(Told::Event(event))) => {
                 context.complaints.settle(WATCH, &of);
                 let is_list = matches!(event, Event::InitDone);
+                if is_list && std::mem::take(&mut forgets) {
+                    context.wake_consents(context.roster.forget_history(number, clock::steady()));
+                }
                 match screen.take_in(event) {
                     Shown::Event(event) => note(event, &mut shown, &context),
                     Shown::Undecodable(object) | Shown::Gone(object) => {

@@ -37,6 +37,9 @@ pub(super) fn due(view: &View<'_>, terms: &Terms) -> Timestamp {
     if (looked_at.is_none() && wants_look_at_once(view)) || view.owes_request() {
         return view.now;
     }
+    if let Some(reread_at) = memory.reread_at {
+        return reread_at;
+    }
     let interval = rhythm(view, terms).interval(&terms.cadence, view.now);
     if disagrees(view, terms) {
         // As soon as the budget allows, and at the account's fastest pace for as long as that settles nothing.

@@ -216,3 +216,47 @@ fn an_alarm_goes_off_once_and_the_last_one_set_counts() {
     roster.forget(a);
     assert_eq!(roster.due(at(99)), (vec![], None));
 }
+
+#[test]
+fn a_write_that_the_watch_has_passed_by_without_showing_it_makes_no_copy_stale() {
+    let roster = Roster::default();
+    let restored = consent("ada", 1, "2026-01-01T00:00:00Z", "g");
+    note(&roster, &restored);
+    let mut written = restored.clone();
+    written.metadata.resource_version = Some("9".into());
+    let _ = roster.remember(&written, Memory::default(), true, None, Wall::default());
+    for (reached, is_stale) in [(5, true), (8, true), (9, false), (1_000_000_005, false)] {
+        roster.reached(SHOWN.watch, reached);
+        assert_eq!(roster.standing(&restored, Wall::default()).unwrap().is_stale, is_stale, "{reached}");
+    }
+}
+
+#[test]
+fn what_was_remembered_in_another_history_is_forgotten_but_for_what_heygen_answered() {
+    let roster = Roster::default();
+    let (ada, elsewhere) = (consent("ada", 1, "2026-01-01T00:00:00Z", "g"), consent("elsewhere", 2, "2026-01-01T00:00:00Z", "h"));
+    note(&roster, &ada);
+    let _ = roster.note(&elsewhere, Sighting { watch: 1, round: 1 });
+    let at = |second| Timestamp::from_second(second).unwrap();
+    let attempt = crate::memory::Attempt { idempotency_key: "k".into(), ..Default::default() };
+    let memory =
+        Memory { looked_at: Some(at(5)), generation: 3, retry_at: Some(at(9000)), attempt: Some(Box::new(attempt)), ..Memory::default() };
+    let mut written = initiated(ada.clone());
+    written.metadata.resource_version = Some("9".into());
+    for consent in [&written, &elsewhere] {
+        let _ = roster.remember(consent, memory.clone(), true, None, Wall::default());
+    }
+    let before = roster.standing(&ada, Wall::default()).unwrap().memory;
+    let _ = roster.forget_history(SHOWN.watch, at(100));
+    let standing = roster.standing(&ada, Wall::default()).unwrap();
+    assert!(!standing.is_stale);
+    assert_eq!((standing.memory.looked_at, standing.memory.generation, standing.memory.retry_at), (None, 0, None));
+    assert!(standing.memory.attempt.is_some(), "a request that was sent was sent");
+    let reread_at = standing.memory.reread_at.unwrap();
+    assert!(reread_at > at(100) && reread_at <= at(110), "{reread_at}");
+    assert_eq!(roster.standing(&elsewhere, Wall::default()).unwrap().memory.looked_at, Some(at(5)), "another watch is as it was");
+    // Whatever was under way is decided anew.
+    let _ = roster.remember(&written, before, true, None, Wall::default());
+    let standing = roster.standing(&ada, Wall::default()).unwrap();
+    assert_eq!((standing.memory.looked_at, standing.is_stale), (None, false));
+}

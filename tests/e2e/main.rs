@@ -13,6 +13,7 @@ mod bad_input_cluster;
 mod bad_input_stops;
 #[path = "../conditions/fixtures.rs"]
 mod fixtures;
+mod large_objects;
 mod link_secrets;
 mod noise;
 mod owners;

@@ -7,6 +7,7 @@ mod clock;
 mod lost;
 mod preflight;
 mod replicas;
+mod restored;
 #[path = "../e2e/support.rs"]
 mod support;
 mod takeover;

@@ -88,7 +88,7 @@ fn up(arguments: Up) -> anyhow::Result<()> {
     if let Some(file) = &kubeconfig {
         refuse_foreign(file)?;
     }
-    let plane = ControlPlane::start(Options { dir, audit_log, controller_manager, release, etcd_quota: None })?;
+    let plane = ControlPlane::start(Options { dir, audit_log, controller_manager, release, ..Options::default() })?;
 
     let stop = stop_signals()?;
     let kubeconfig = match kubeconfig {

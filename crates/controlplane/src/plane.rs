@@ -55,6 +55,8 @@ pub struct Options {
     pub release: Release,
     /// How many bytes etcd holds; after that it takes no write any more. Absent: 8 GB.
     pub etcd_quota: Option<u64>,
+    /// Feature gates of the API server, as in `WatchList=false`.
+    pub feature_gates: Option<String>,
 }
 
 /// A running control plane. Dropping it ends its programs and removes its temporary folder, and waits for both.
@@ -68,16 +70,18 @@ pub struct ControlPlane {
     pub(crate) kubectl: PathBuf,
     pub(crate) kubeconfig: PathBuf,
     pub(crate) server_url: String,
-    api_server_binary: PathBuf,
-    api_server_arguments: Vec<String>,
+    pub(crate) etcd_binary: PathBuf,
+    pub(crate) etcd_arguments: Vec<String>,
+    pub(crate) api_server_binary: PathBuf,
+    pub(crate) api_server_arguments: Vec<String>,
     audit_log: Option<PathBuf>,
 }
 
 /// In the order in which they are stopped: nobody loses what it depends on.
-struct Programs {
+pub(crate) struct Programs {
     controller_manager: Option<Supervised>,
-    api_server: Option<Supervised>,
-    etcd: Supervised,
+    pub(crate) api_server: Option<Supervised>,
+    pub(crate) etcd: Option<Supervised>,
 }
 
 /// The control plane that the tests of one process share, started by the first that asks, with the default
@@ -103,7 +107,7 @@ impl ControlPlane {
     }
 
     fn start_on(options: Options, mut choose_port: impl FnMut() -> io::Result<u16>) -> Result<ControlPlane, Error> {
-        let Options { dir, audit_log, controller_manager, release, etcd_quota } = options;
+        let Options { dir, audit_log, controller_manager, release, etcd_quota, feature_gates } = options;
         let mut needed = vec![Program::Etcd, release.api_server(), Program::Kubectl];
         if controller_manager {
             needed.push(Program::KubeControllerManager);
@@ -119,7 +123,8 @@ impl ControlPlane {
             Supervised::start(name.name(), binary, arguments, home.path(), home.lifeline())
         };
         let api_server_binary = tools.path(release.api_server());
-        let mut etcd = start(Program::Etcd, tools.path(Program::Etcd), &etcd_arguments(etcd_quota))?;
+        let etcd_arguments = etcd_arguments(etcd_quota);
+        let mut etcd = start(Program::Etcd, tools.path(Program::Etcd), &etcd_arguments)?;
         let mut tries = 0;
         let (api_server, api_server_arguments, server_url, kubeconfig) = loop {
             tries += 1;
@@ -128,7 +133,8 @@ impl ControlPlane {
             let login = Login::Certificate(&certificates.administrator);
             let kubeconfig = home.write("kubeconfig", &kubeconfig::render(&server_url, &certificates.authority, &login))?;
             let kubectl = || crate::requests::kubectl(tools.path(Program::Kubectl), &kubeconfig, home.path());
-            let arguments = api_server_arguments(port, audit_log.is_some(), controller_manager);
+            let mut arguments = api_server_arguments(port, audit_log.is_some(), controller_manager);
+            arguments.extend(feature_gates.as_ref().map(|gates| format!("--feature-gates={gates}")));
             let mut api_server = start(Program::KubeApiserver, api_server_binary, &arguments)?;
             match readiness::of_api_server(&mut api_server, &mut etcd, kubectl) {
                 Ok(()) => break (api_server, arguments, server_url, kubeconfig),
@@ -148,11 +154,13 @@ impl ControlPlane {
         };
 
         Ok(ControlPlane {
-            programs: Mutex::new(Programs { controller_manager, api_server: Some(api_server), etcd }),
+            programs: Mutex::new(Programs { controller_manager, api_server: Some(api_server), etcd: Some(etcd) }),
             authority: certificates.authority,
             kubectl: tools.path(Program::Kubectl).to_path_buf(),
             kubeconfig,
             server_url,
+            etcd_arguments,
+            etcd_binary: tools.path(Program::Etcd).to_path_buf(),
             api_server_binary: api_server_binary.to_path_buf(),
             api_server_arguments,
             audit_log,
@@ -172,9 +180,7 @@ impl ControlPlane {
     /// When it ends by itself, also because its port was taken meanwhile, or is not ready within 60 s.
     pub fn start_api_server(&self) -> Result<(), Error> {
         let mut programs = self.programs();
-        if programs.api_server.is_some() {
-            return Ok(());
-        }
+        let Programs { api_server: None, etcd: Some(etcd), .. } = &mut *programs else { return Ok(()) };
         let mut api_server = Supervised::start(
             Program::KubeApiserver.name(),
             &self.api_server_binary,
@@ -182,7 +188,7 @@ impl ControlPlane {
             self.home.path(),
             self.home.lifeline(),
         )?;
-        readiness::of_api_server(&mut api_server, &mut programs.etcd, || self.kubectl())?;
+        readiness::of_api_server(&mut api_server, etcd, || self.kubectl())?;
         programs.api_server = Some(api_server);
         Ok(())
     }
@@ -194,8 +200,7 @@ impl ControlPlane {
     pub fn check(&self) -> Result<(), Error> {
         let mut programs = self.programs();
         let Programs { controller_manager, api_server, etcd } = &mut *programs;
-        etcd.check()?;
-        for program in [api_server, controller_manager].into_iter().flatten() {
+        for program in [etcd, api_server, controller_manager].into_iter().flatten() {
             program.check()?;
         }
         Ok(())
@@ -204,7 +209,7 @@ impl ControlPlane {
     /// The process ids of the running programs, etcd first.
     pub fn pids(&self) -> Vec<u32> {
         let programs = self.programs();
-        [Some(&programs.etcd), programs.api_server.as_ref(), programs.controller_manager.as_ref()]
+        [programs.etcd.as_ref(), programs.api_server.as_ref(), programs.controller_manager.as_ref()]
             .into_iter()
             .flatten()
             .filter_map(Supervised::pid)
@@ -225,7 +230,7 @@ impl ControlPlane {
         &self.home
     }
 
-    fn programs(&self) -> MutexGuard<'_, Programs> {
+    pub(crate) fn programs(&self) -> MutexGuard<'_, Programs> {
         // A test that panicked while it held the lock leaves nothing half done.
         self.programs.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -246,9 +251,13 @@ pub(crate) fn write_keys(home: &Home, certificates: &Certificates) -> Result<(),
     home.write("service-account.key", service_account_key)?;
     home.write("service-account.pub", service_account_public_key)?;
     home.write("audit-policy.yaml", AUDIT_POLICY)?;
-    // A socket left by a killed etcd would make the API server's first attempts fail.
-    match fs::remove_file(home.path().join("etcd.sock:0")) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("remove the old socket in", home.path())(error)),
+    remove_socket(home.path())
+}
+
+/// A socket left by a killed etcd would make the API server's first attempts fail.
+pub(crate) fn remove_socket(dir: &Path) -> Result<(), Error> {
+    match fs::remove_file(dir.join("etcd.sock:0")) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("remove the old socket in", dir)(error)),
         _ => Ok(()),
     }
 }

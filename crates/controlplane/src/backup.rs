@@ -1,0 +1,72 @@
+//! Backups of what a control plane holds, and the way back to them: the data go back in time, whoever watches them does not.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use crate::plane::{ControlPlane, Programs};
+use crate::supervisor::Supervised;
+use crate::tools::Program;
+use crate::{Error, plane, readiness};
+
+/// The folder of the data, and that of the backup.
+const DATA: &str = "etcd";
+const BACKUP: &str = "etcd.backup";
+
+impl ControlPlane {
+    /// Takes a backup: a plain copy of etcd's folder. Both programs are stopped for it, and started again.
+    ///
+    /// # Errors
+    /// When the folder cannot be copied, or a program does not start again.
+    pub fn back_up(&self) -> Result<(), Error> {
+        self.while_stopped(|dir| replace(&dir.join(DATA), &dir.join(BACKUP)))
+    }
+
+    /// Goes back to the backup: what was written since has never been, and its versions are given out again.
+    ///
+    /// # Errors
+    /// When there is no backup, or a program does not start again.
+    pub fn restore(&self) -> Result<(), Error> {
+        self.while_stopped(|dir| replace(&dir.join(BACKUP), &dir.join(DATA)))
+    }
+
+    fn while_stopped(&self, change: impl FnOnce(&Path) -> Result<(), Error>) -> Result<(), Error> {
+        let mut programs = self.programs();
+        let Programs { api_server, etcd, .. } = &mut *programs;
+        drop(api_server.take());
+        drop(etcd.take());
+        let dir = self.home().path();
+        change(dir)?;
+        plane::remove_socket(dir)?;
+        let start = |name: Program, binary: &Path, arguments: &[String]| {
+            Supervised::start(name.name(), binary, arguments, dir, self.home().lifeline())
+        };
+        let etcd = etcd.insert(start(Program::Etcd, &self.etcd_binary, &self.etcd_arguments)?);
+        let api_server = api_server.insert(start(Program::KubeApiserver, &self.api_server_binary, &self.api_server_arguments)?);
+        readiness::of_api_server(api_server, etcd, || self.kubectl())
+    }
+}
+
+/// Lets `to` be a copy of the folder `from`.
+fn replace(from: &Path, to: &Path) -> Result<(), Error> {
+    match fs::remove_dir_all(to) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", to)(error)),
+        _ => copy(from, to).map_err(Error::io("copy", from)),
+    }
+}
+
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    // etcd refuses a folder that others may read.
+    fs::set_permissions(to, fs::metadata(from)?.permissions())?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}
