@@ -518,7 +518,8 @@ impl<'a> View<'a> {
     /// A generation whose request is owed is not told as observed: only a look finds it needless, and only the request makes it.
     fn refresh_or_rest(&self, rest: Rest) -> Step {
         if self.is_stale() {
-            return Step::Tell(Finding::Stale, Then::Rest(rest));
+            // What is told by then decides what the next poll is for.
+            return Step::Tell(Finding::Stale, Then::Decide);
         }
         if self.owes_request() {
             return Step::Rest(rest);

@@ -174,6 +174,8 @@ impl<'a> Draft<'a> {
                 self.doubt_approval(Situation::Restored);
                 self.render(Situation::Restored, None);
             }
+            // Whatever was written over it, whoever took consent back is not asked again unless the user says so.
+            Finding::Doubted if told::was_taken_back(&self.old, &self.terms().policy) => self.render(Situation::Revoked, None),
             Finding::Doubted => {
                 self.doubt_approval(Situation::Unverified);
                 self.render(Situation::Unverified, None);
@@ -244,7 +246,12 @@ impl<'a> Draft<'a> {
             }
             // No word at all is no news after an approval.
             _ if told::is_approved(&self.old) && remembered == Some(Situation::Unrecognized) => Situation::Unrecognized,
-            _ if told::is_approved(&self.old) => told::approval(&self.old),
+            // What kind of approval it is, the policy says of the word that it was given for.
+            _ if told::is_approved(&self.old) => match self.terms().policy.read(self.status.consent_status.as_deref()) {
+                Meaning::Granted => Situation::Approved,
+                Meaning::Waived => Situation::Waived,
+                _ => told::approval(&self.old),
+            },
             _ if initiated => Situation::Awaiting,
             _ => remembered.unwrap_or(Situation::Initiating),
         };

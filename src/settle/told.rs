@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
-use super::situation::Situation;
+use super::situation::{Situation, takes_back};
 use crate::api::conditions::types;
-use crate::api::consent::{DigitalTwinConsent, DigitalTwinConsentSpec, DigitalTwinConsentStatus};
+use crate::api::consent::{DigitalTwinConsent, DigitalTwinConsentSpec, DigitalTwinConsentStatus, HistoryEntry};
 use crate::api::duration;
 use crate::pace;
 use crate::request::Request;
@@ -86,6 +86,17 @@ pub fn is_backed(status: &DigitalTwinConsentStatus, policy: &Policy) -> bool {
     let words = status.history.iter().rev().filter_map(|entry| entry.consent_status.as_deref());
     let meaning = words.map(|word| policy.read(Some(word))).find(|meaning| *meaning != Meaning::Unknown);
     matches!(meaning, Some(Meaning::Granted | Meaning::Waived))
+}
+
+/// Whether HeyGen's words, as far as they are told, end with one that takes back a consent given before, and that is not what became of a
+/// request of this object.
+#[must_use]
+pub fn was_taken_back(status: &DigitalTwinConsentStatus, policy: &Policy) -> bool {
+    let meaning = |entry: &HistoryEntry| policy.read(entry.consent_status.as_deref());
+    let known = || status.history.iter().rev().filter(|entry| !matches!(meaning(entry), Meaning::Absent | Meaning::Unknown));
+    let Some(last) = known().next() else { return false };
+    let has_asked = status.initiation.as_ref().is_some_and(|initiation| initiation.epoch >= last.request_epoch);
+    takes_back(meaning(last)) && !has_asked && known().any(|entry| matches!(meaning(entry), Meaning::Granted | Meaning::Waived))
 }
 
 /// Whether the policy makes of the word that the status tells what the status tells of it.

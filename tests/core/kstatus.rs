@@ -27,7 +27,7 @@ pub fn kstatus(consent: &DigitalTwinConsent) -> &'static str {
 }
 
 /// An object in this situation, with these additions to its spec.
-fn object_in(situation: Situation, extra: &Value) -> World {
+pub fn object_in(situation: Situation, extra: &Value) -> World {
     let mut spec = extra.clone();
     match situation {
         Situation::Suspended => spec["suspend"] = true.into(),

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod belief;
+mod changed;
 mod clock;
 mod conditions;
 mod decoding;

@@ -1,0 +1,230 @@
+//! Every row of the conditions table against every part of an object or its account that can be changed, restored or forged: what is
+//! told then, that it is again what it should be with the next polls, and that nobody is asked for it.
+
+use jiff::Timestamp;
+use serde_json::json;
+use twinconsent::api::account::ConsentPolicy;
+use twinconsent::outcome::{Class, Trouble};
+use twinconsent::settle::situation::Situation;
+use twinconsent::settle::told::{agrees, remembered};
+use twinconsent::terms::{Meaning, Terms};
+
+use crate::driver::{HOUR, MINUTE, World, secs};
+use crate::kstatus::{kstatus, object_in};
+use crate::model::Fault;
+
+/// Long enough for two polls of the slowest kind, and for what they confirm.
+const TWO_POLLS: u64 = 13 * HOUR;
+
+fn policy(spec: serde_json::Value) -> Terms {
+    let spec: ConsentPolicy = serde_json::from_value(spec).unwrap();
+    Terms::new(Some(&spec), None, None)
+}
+
+fn is_down(world: &mut World) {
+    world.heygen.fault = Some(Fault::Trouble(Trouble::of(Class::Unavailable)));
+}
+
+/// What kstatus says is what the table says of the reason that is told.
+fn is_consistent(world: &World, what: &str) {
+    let Some(told) = remembered(world.status()) else { panic!("{what}: nothing is told:\n{}", world.trace.join("\n")) };
+    assert_eq!(kstatus(&world.object), told.kstatus().split(" / ").next().unwrap(), "{what}: {told:?}\n{}", world.trace.join("\n"));
+    let approved = world.condition("Approved").unwrap().0;
+    assert!(approved == "True" || !matches!(told, Situation::Approved | Situation::Waived), "{what}: {told:?}, Approved={approved}");
+}
+
+fn believed(world: &World) -> (String, String, String) {
+    let (ready, reason) = world.ready();
+    (ready.to_owned(), reason.to_owned(), world.condition("Approved").unwrap().0.to_owned())
+}
+
+/// The rows in which the object is polled as things are, so that what is wrong heals by itself.
+fn is_polled(situation: Situation) -> bool {
+    use Situation as S;
+    !matches!(situation, S::Suspended | S::Duplicate | S::AccountNotReady | S::AccountNotAllowed)
+}
+
+/// Rows that last only as long as HeyGen cannot be read.
+fn needs_trouble(situation: Situation) -> bool {
+    matches!(situation, Situation::Restored | Situation::Unverified | Situation::Initiating)
+}
+
+#[test]
+fn a_changed_policy_judges_every_row_anew_and_asks_nobody_who_was_asked() {
+    let policies = [
+        ("tightened until the word is unknown", policy(json!({ "granted": ["accepted"] }))),
+        ("tightened until the word is a refusal", policy(json!({ "refused": ["approved", "rejected", "skipped"] }))),
+        ("loosened", policy(json!({ "granted": ["approved", "weird", "skipped"], "waived": ["rejected"], "refused": [] }))),
+    ];
+    for situation in Situation::ALL {
+        for (name, terms) in &policies {
+            let what = format!("{situation:?}, {name}");
+            let mut world = object_in(situation, &json!({}));
+            let asked = world.status().initiation.is_some();
+            let executed = world.heygen.executed();
+            world.terms = terms.clone();
+            world.settle_down();
+            is_consistent(&world, &what);
+            if needs_trouble(situation) {
+                world.heygen.fault = None;
+            }
+            world.live(TWO_POLLS);
+            is_consistent(&world, &what);
+            let told = remembered(world.status()).unwrap();
+            if is_polled(situation) {
+                assert!(agrees(world.status(), told, &terms.policy), "{what}: {told:?} over {:?}", world.status().consent_status);
+                let permits = matches!(terms.policy.read(world.heygen.word.as_deref()), Meaning::Granted | Meaning::Waived);
+                let approved = world.condition("Approved").unwrap().0 == "True";
+                let has_word = world.heygen.word.is_some() && !world.heygen.missing && world.heygen.training.is_none();
+                assert!(!has_word || approved == permits, "{what}: Approved={approved}\n{}", world.trace.join("\n"));
+            }
+            assert!(!asked || world.heygen.executed() == executed, "{what}: asked again");
+        }
+    }
+}
+
+#[test]
+fn a_status_of_another_object_permits_nothing_in_any_row_until_heygen_is_read_and_asks_nobody() {
+    for situation in Situation::ALL {
+        for is_absent in [false, true] {
+            let what = format!("{situation:?}, uid absent: {is_absent}");
+            let (mut world, mut twin) = (object_in(situation, &json!({})), object_in(situation, &json!({})));
+            let fault = world.heygen.fault.clone();
+            is_down(&mut world);
+            if is_absent {
+                world.object.status.as_mut().unwrap().object_uid = None;
+                world.annotate("touched");
+                world.crash(0);
+            } else {
+                world.restore_status_elsewhere(3);
+            }
+            world.settle_down();
+            is_consistent(&world, &what);
+            let expected = if situation == Situation::Duplicate { "DuplicateAvatarGroup" } else { "Restored" };
+            assert_eq!(world.ready().1, expected, "{what}:\n{}", world.trace.join("\n"));
+            assert_ne!(world.condition("Approved").unwrap().0, "True", "{what}");
+
+            // The trouble was HeyGen's, or goes on as it was.
+            for world in [&mut world, &mut twin] {
+                world.heygen.fault = fault.clone().filter(|_| !needs_trouble(situation));
+                world.live(TWO_POLLS);
+            }
+            is_consistent(&world, &what);
+            if is_polled(situation) {
+                assert_eq!(believed(&world), believed(&twin), "{what}:\n{}", world.trace.join("\n"));
+                assert_eq!(world.heygen.executed(), twin.heygen.executed(), "{what}: asked for it\n{}", world.trace.join("\n"));
+            }
+        }
+    }
+}
+
+#[test]
+fn an_approval_that_is_forged_in_any_row_is_gone_with_the_next_polls_and_asks_nobody() {
+    for situation in Situation::ALL.into_iter().filter(|situation| is_polled(*situation)) {
+        for is_wordless in [false, true] {
+            let what = format!("{situation:?}, over no word: {is_wordless}");
+            let (mut world, mut twin) = (object_in(situation, &json!({})), object_in(situation, &json!({})));
+            for world in [&mut world, &mut twin] {
+                if is_wordless {
+                    world.heygen.word = None;
+                }
+                if needs_trouble(situation) {
+                    world.heygen.fault = None;
+                }
+                world.live(10 * MINUTE);
+            }
+            world.forge("Approved");
+            world.settle_down();
+            is_consistent(&world, &what);
+            for world in [&mut world, &mut twin] {
+                world.live(TWO_POLLS);
+            }
+            is_consistent(&world, &what);
+            let (mut is, should) = (believed(&world), believed(&twin));
+            use Situation as S;
+            let told = remembered(world.status()).unwrap();
+            if !matches!(told, S::Revoked | S::Refused | S::Approved | S::Waived | S::Awaiting | S::LinkExpired | S::Overdue) {
+                // These rows leave `Approved` as it was: unknown, since it was doubted.
+                assert_ne!(is.2, "True", "{what}");
+                is.2.clone_from(&should.2);
+            }
+            assert_eq!(is, should, "{what}:\n{}", world.trace.join("\n"));
+            assert_eq!(world.heygen.executed(), twin.heygen.executed(), "{what}: asked for it");
+        }
+    }
+}
+
+#[test]
+fn an_unknown_word_permits_nothing_in_any_row_and_takes_no_approval_back() {
+    for situation in Situation::ALL.into_iter().filter(|situation| is_polled(*situation)) {
+        let mut world = object_in(situation, &json!({}));
+        if needs_trouble(situation) {
+            world.heygen.fault = None;
+            world.live(TWO_POLLS);
+        }
+        let (approved, executed) = (believed(&world).2, world.heygen.executed());
+        world.heygen.word = Some("frozen".into());
+        world.heygen.fault = None;
+        world.live(TWO_POLLS);
+        is_consistent(&world, &format!("{situation:?}"));
+        assert_ne!(world.ready().0, "True", "{situation:?}:\n{}", world.trace.join("\n"));
+        assert_eq!((believed(&world).2, world.heygen.executed()), (approved, executed), "{situation:?}");
+    }
+}
+
+#[test]
+fn a_row_that_is_not_verified_for_three_days_permits_nothing_and_heals_with_the_next_poll() {
+    for situation in Situation::ALL.into_iter().filter(|situation| is_polled(*situation) && !needs_trouble(*situation)) {
+        let (mut world, mut twin) = (object_in(situation, &json!({})), object_in(situation, &json!({})));
+        let fault = world.heygen.fault.clone();
+        is_down(&mut world);
+        for world in [&mut world, &mut twin] {
+            world.live(74 * HOUR);
+        }
+        is_consistent(&world, &format!("{situation:?}"));
+        assert_ne!(world.ready().0, "True", "{situation:?}");
+        world.heygen.fault = fault;
+        for world in [&mut world, &mut twin] {
+            world.live(TWO_POLLS);
+        }
+        assert_eq!(believed(&world), believed(&twin), "{situation:?}:\n{}", world.trace.join("\n"));
+        assert_eq!(world.heygen.executed(), twin.heygen.executed(), "{situation:?}: asked for it");
+    }
+}
+
+/// The whole cluster is set back to any row, from where it has come to since, with the operator running on or starting anew.
+#[test]
+fn a_backup_of_any_row_that_comes_back_leads_to_what_heygen_says_and_asks_nobody_twice() {
+    for situation in Situation::ALL {
+        for word in ["approved", "rejected", "pending"] {
+            for is_restarted in [false, true] {
+                let what = format!("{situation:?}, then {word}, restarted: {is_restarted}");
+                let mut world = object_in(situation, &json!({}));
+                if needs_trouble(situation) {
+                    world.heygen.fault = None;
+                }
+                let backup = world.object.clone();
+                world.heygen.word = Some(word.into());
+                world.live(TWO_POLLS);
+                let (before, executed, at) = (believed(&world), world.heygen.executed(), world.now);
+                world.roll_back(backup);
+                // Whoever is told that the history has changed remembers nothing of the other one.
+                let reread_at = twinconsent::pace::add(world.now, secs(1));
+                world.replicas[0].memory = std::mem::take(&mut world.replicas[0].memory).in_another_history(reread_at);
+                if is_restarted {
+                    world.crash(0);
+                }
+                world.live(TWO_POLLS);
+                is_consistent(&world, &what);
+                let revoked = before.1 == "ConsentRevoked";
+                if is_polled(situation) && !revoked {
+                    assert_eq!(believed(&world).2, before.2, "{what}:\n{}", world.trace.join("\n"));
+                }
+                let surplus: Vec<Timestamp> =
+                    world.heygen.posts.iter().filter(|post| post.executed && post.at > at).map(|post| post.at).collect();
+                let may_ask = word == "pending" && executed == 0;
+                assert!(surplus.is_empty() || may_ask, "{what}: asked at {surplus:?}\n{}", world.trace.join("\n"));
+            }
+        }
+    }
+}
