@@ -1,0 +1,373 @@
+//! What can happen next, and what it does.
+
+use std::fmt;
+
+use serde_json::Value;
+use twinconsent::api::REQUESTED_AT;
+use twinconsent::api::conditions::types;
+use twinconsent::api::consent::ReadyWhen;
+use twinconsent::decide::Call;
+
+use crate::heygen::{WINDOW, Word};
+use crate::owners;
+use crate::record;
+use crate::shell::{self, Fate};
+use crate::world::{Replica, World, at};
+
+/// Longer than a look stays fresh, in seconds.
+const MINUTE: i64 = 61;
+
+/// Longer than a key is replayed.
+const DAY: i64 = WINDOW + 1;
+
+/// What is tried: a start, and how often each kind of event may happen on the way.
+pub struct Scope {
+    pub name: &'static str,
+    pub spec: fn() -> Value,
+    /// The words that HeyGen may say at the start.
+    pub starts: Vec<Word>,
+    /// The words that it may say later.
+    pub words: Vec<Word>,
+    pub places: usize,
+    pub replicas: usize,
+    pub most: Vec<(Kind, u8)>,
+    /// How many disturbances may happen in all: every kind but the passing of time and what prepares another.
+    pub disturbances: u8,
+    /// A fault that is planted, to see it found.
+    pub planted: Option<Planted>,
+}
+
+/// A fault between the core and the rest that breaks a promise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Planted {
+    /// The key names the object as well.
+    KeyOfObject,
+    /// A word of consent is taken for one that is awaited.
+    DeafToConsent,
+    /// The link is left out of the status.
+    LinkLeftOut,
+    /// An unknown word is taken for consent.
+    UnknownIsConsent,
+    /// Every look is written down.
+    LooksWritten,
+    /// What is to be done later is done at once.
+    NoRest,
+}
+
+/// A kind of event that does not belong to the work of the operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// Time passes until something is due.
+    Due,
+    /// A minute passes, so that a look is no longer fresh.
+    Minute,
+    /// A day passes, so that a key is executed anew and a link is dead.
+    Day,
+    /// A copy of everything is taken.
+    Backup,
+    /// The API server takes an object that was being deleted away.
+    Gone,
+    Crash,
+    Lost,
+    Delay,
+    Word,
+    Policy,
+    Epoch,
+    Suspend,
+    Refresh,
+    Force,
+    Recreate,
+    /// Deleted, and created again with the status of before.
+    Bring,
+    /// The whole cluster is as it was when the copy was taken.
+    Restore,
+    Forge,
+    Refuse,
+    Serve,
+    Terminate,
+    Secret,
+}
+
+pub const KINDS: usize = Kind::Secret as usize + 1;
+
+impl Kind {
+    fn is_free(self) -> bool {
+        matches!(self, Self::Due | Self::Minute | Self::Day | Self::Backup | Self::Gone)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    Show(usize),
+    Begin(usize, usize, Fate),
+    Finish(usize, usize),
+    Sweep(usize, usize, bool),
+    Due,
+    Minute,
+    Day,
+    Crash(usize),
+    Word(Word),
+    Policy(usize),
+    Epoch(usize),
+    Suspend(usize),
+    Refresh(usize),
+    Force(usize),
+    Recreate(usize),
+    Bring(usize),
+    Backup,
+    Restore,
+    Forge(usize),
+    Refuse,
+    Serve(usize),
+    Terminate(usize),
+    Gone(usize),
+    SecretForeign(usize),
+    SecretUnwritable(usize),
+    SecretGone(usize),
+}
+
+impl Event {
+    /// Which kind it counts as; `None` for the work of the operator.
+    pub fn kind(self) -> Option<Kind> {
+        Some(match self {
+            Self::Show(_) | Self::Begin(_, _, Fate::Answered) | Self::Finish(..) | Self::Sweep(_, _, false) => return None,
+            Self::Begin(_, _, Fate::Delayed) => Kind::Delay,
+            Self::Begin(_, _, Fate::LostBefore | Fate::LostAfter) | Self::Sweep(_, _, true) => Kind::Lost,
+            Self::Due => Kind::Due,
+            Self::Minute => Kind::Minute,
+            Self::Day => Kind::Day,
+            Self::Crash(_) => Kind::Crash,
+            Self::Word(_) => Kind::Word,
+            Self::Policy(_) => Kind::Policy,
+            Self::Epoch(_) => Kind::Epoch,
+            Self::Suspend(_) => Kind::Suspend,
+            Self::Refresh(_) => Kind::Refresh,
+            Self::Force(_) => Kind::Force,
+            Self::Recreate(_) => Kind::Recreate,
+            Self::Bring(_) => Kind::Bring,
+            Self::Backup => Kind::Backup,
+            Self::Restore => Kind::Restore,
+            Self::Forge(_) => Kind::Forge,
+            Self::Refuse => Kind::Refuse,
+            Self::Serve(_) => Kind::Serve,
+            Self::Terminate(_) => Kind::Terminate,
+            Self::Gone(_) => Kind::Gone,
+            Self::SecretForeign(_) | Self::SecretUnwritable(_) | Self::SecretGone(_) => Kind::Secret,
+        })
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind() {
+            Some(_) => write!(f, "-- {self:?}"),
+            None => write!(f, "{self:?}"),
+        }
+    }
+}
+
+/// Everything that can happen to `world` within `scope`.
+pub fn possible(world: &World, scope: &Scope) -> Vec<Event> {
+    let mut events = Vec::new();
+    let allows = |kind: Kind| {
+        let most = scope.most.iter().find(|(of, _)| *of == kind).map_or(0, |(_, most)| *most);
+        world.used[kind as usize] < most && (kind.is_free() || world.disturbed < scope.disturbances)
+    };
+    for replica in 0..world.replicas.len() {
+        if shell::has_news(world, replica) {
+            events.push(Event::Show(replica));
+        }
+        for place in 0..scope.places {
+            if shell::can_finish(world, replica, place) {
+                events.push(Event::Finish(replica, place));
+            }
+            if shell::can_begin(world, replica, place) {
+                events.push(Event::Begin(replica, place, Fate::Answered));
+            }
+            if shell::can_sweep(world, replica, place) {
+                events.push(Event::Sweep(replica, place, false));
+            }
+            if allows(Kind::Lost) && shell::can_sweep(world, replica, place) {
+                events.push(Event::Sweep(replica, place, true));
+            }
+            if allows(Kind::Lost) || allows(Kind::Delay) {
+                let call = shell::would_call(world, replica, place);
+                if allows(Kind::Lost) && call.is_some() {
+                    events.push(Event::Begin(replica, place, Fate::LostBefore));
+                }
+                if allows(Kind::Lost) && matches!(call, Some(Call::Initiate(_))) {
+                    events.push(Event::Begin(replica, place, Fate::LostAfter));
+                }
+                if allows(Kind::Delay) && call.is_some() {
+                    events.push(Event::Begin(replica, place, Fate::Delayed));
+                }
+            }
+        }
+        if allows(Kind::Crash) && world.replicas[replica].entries.iter().any(Option::is_some) {
+            events.push(Event::Crash(replica));
+        }
+    }
+    let mut on = |kind: Kind, event: Event| {
+        if allows(kind) {
+            events.push(event);
+        }
+    };
+    if world.next_due().is_some_and(|due| world.may_pass(due)) {
+        on(Kind::Due, Event::Due);
+    }
+    if world.may_pass(world.now + MINUTE) {
+        on(Kind::Minute, Event::Minute);
+    }
+    if world.may_pass(world.now + DAY) {
+        on(Kind::Day, Event::Day);
+    }
+    for word in scope.words.iter().filter(|word| **word != world.heygen.word) {
+        on(Kind::Word, Event::Word(*word));
+    }
+    for policy in (0..4).filter(|policy| *policy != world.policy) {
+        on(Kind::Policy, Event::Policy(policy));
+    }
+    on(Kind::Refuse, Event::Refuse);
+    if world.backup.is_none() {
+        on(Kind::Backup, Event::Backup);
+    } else {
+        on(Kind::Restore, Event::Restore);
+    }
+    for place in 0..scope.places {
+        let Some(object) = &world.kube[place] else { continue };
+        let is_terminating = object.metadata.deletion_timestamp.is_some();
+        if is_terminating {
+            on(Kind::Gone, Event::Gone(place));
+            continue;
+        }
+        on(Kind::Epoch, Event::Epoch(place));
+        on(Kind::Suspend, Event::Suspend(place));
+        on(Kind::Refresh, Event::Refresh(place));
+        on(Kind::Force, Event::Force(place));
+        on(Kind::Recreate, Event::Recreate(place));
+        on(Kind::Forge, Event::Forge(place));
+        on(Kind::Serve, Event::Serve(place));
+        on(Kind::Terminate, Event::Terminate(place));
+        if object.status.as_ref().is_some_and(|status| !status.conditions.is_empty()) {
+            on(Kind::Bring, Event::Bring(place));
+        }
+        if object.spec.link_secret_ref.is_some() {
+            // A Secret that the link was written into is ours, for as long as nobody deletes it.
+            if world.secrets[place].link.is_none() {
+                on(Kind::Secret, Event::SecretForeign(place));
+            } else {
+                on(Kind::Secret, Event::SecretGone(place));
+            }
+            on(Kind::Secret, Event::SecretUnwritable(place));
+        }
+    }
+    events
+}
+
+/// What `event` makes of `world`.
+pub fn apply(world: &mut World, event: Event) {
+    if let Some(kind) = event.kind() {
+        world.used[kind as usize] += 1;
+        world.disturbed += u8::from(!kind.is_free());
+    }
+    let places = world.kube.len();
+    match event {
+        Event::Show(replica) => shell::show(world, replica),
+        Event::Begin(replica, place, fate) => shell::begin(world, replica, place, fate),
+        Event::Finish(replica, place) => record::finish(world, replica, place),
+        Event::Sweep(replica, place, is_lost) => shell::sweep(world, replica, place, is_lost),
+        Event::Due => {
+            let due = world.next_due().unwrap_or(world.now);
+            world.pass(due);
+        }
+        Event::Minute => world.pass(world.now + MINUTE),
+        Event::Day => world.pass(world.now + DAY),
+        Event::Crash(replica) => world.replicas[replica] = Replica::new(world.now, places),
+        Event::Word(word) => world.heygen.word = word,
+        Event::Policy(policy) => {
+            world.policy = policy;
+            world.wake_all();
+        }
+        Event::Epoch(place) => world.edit(place, |object| {
+            object.spec.request_epoch = Some(object.spec.request_epoch.unwrap_or(0) + 1);
+        }),
+        Event::Suspend(place) => world.edit(place, |object| {
+            object.spec.suspend = if object.spec.suspend.is_none() { Some(true) } else { None };
+        }),
+        Event::Refresh(place) => world.edit(place, |object| {
+            object.spec.ready_when = if object.spec.ready_when.is_none() { Some(ReadyWhen::Initiated) } else { None };
+        }),
+        Event::Force(place) => world.change(place, |object| {
+            object.metadata.annotations.get_or_insert_default().insert(REQUESTED_AT.into(), "now".into());
+        }),
+        Event::Recreate(place) | Event::Bring(place) => {
+            let object = world.kube[place].clone().unwrap();
+            let spec = serde_json::to_value(&object.spec).unwrap();
+            let status = object.status.clone().filter(|_| matches!(event, Event::Bring(_)));
+            world.create(place, &spec, status);
+        }
+        Event::Backup => world.backup = Some(world.kube.clone()),
+        Event::Restore => restore(world),
+        Event::Forge(place) => forge(world, place),
+        Event::Refuse => world.refuses_writes = !world.refuses_writes,
+        Event::Serve(place) => {
+            world.served[place] = !world.served[place];
+            world.wake_all();
+            for replica in 0..world.replicas.len() {
+                owners::rank(world, replica);
+            }
+        }
+        Event::Terminate(place) => {
+            let time = at(world.now);
+            world.change(place, |object| {
+                object.metadata.deletion_timestamp = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(time))
+            });
+        }
+        Event::Gone(place) => world.kube[place] = None,
+        Event::SecretForeign(place) => world.secrets[place].foreign = !world.secrets[place].foreign,
+        Event::SecretGone(place) => world.secrets[place].link = None,
+        Event::SecretUnwritable(place) => world.secrets[place].unwritable = !world.secrets[place].unwritable,
+    }
+}
+
+/// The API server's store is that of the backup, and its revision is bumped: objects keep their versions, later writes get higher ones.
+fn restore(world: &mut World) {
+    let Some(backup) = world.backup.clone() else { return };
+    world.kube = backup;
+    // Those who watch are told that the revision they know is compacted, and list anew: what was remembered belongs to another history.
+    for index in 0..world.replicas.len() {
+        for entry in world.replicas[index].entries.iter_mut().flatten() {
+            let memory = (*entry.memory).clone().in_another_history(at(world.now + 1));
+            entry.memory = std::sync::Arc::new(memory);
+            entry.written = 0;
+            (entry.handed, entry.acted_at) = (None, None);
+            entry.woken = true;
+        }
+        owners::rank(world, index);
+    }
+}
+
+/// Somebody who may write a status says that consent was given.
+fn forge(world: &mut World, place: usize) {
+    let time = k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(at(world.now));
+    world.change(place, |object| {
+        let generation = object.metadata.generation;
+        let status = object.status.get_or_insert_default();
+        status.observed_generation = generation;
+        status.approval_time = Some(time.clone());
+        let condition = |type_: &str, status: &str, reason: &str| k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition {
+            type_: type_.into(),
+            status: status.into(),
+            reason: reason.into(),
+            message: String::new(),
+            last_transition_time: time.clone(),
+            observed_generation: generation,
+        };
+        let initiated = status.conditions.iter().find(|condition| condition.type_ == types::INITIATED).cloned();
+        status.conditions = vec![
+            condition(types::READY, "True", "Approved"),
+            initiated.unwrap_or_else(|| condition(types::INITIATED, "False", "NotInitiated")),
+            condition(types::APPROVED, "True", "Approved"),
+        ];
+    });
+}

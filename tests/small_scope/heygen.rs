@@ -1,0 +1,96 @@
+//! HeyGen: a word for the one group, and keys that are replayed for 24 hours.
+
+use std::sync::Arc;
+
+use twinconsent::link::Link;
+use twinconsent::outcome::{Class, Group, LookType, LooksPage, Outcome, Started, Trouble};
+
+/// HeyGen's word about consent.
+pub type Word = Option<&'static str>;
+
+/// How long a key is replayed, in seconds.
+pub const WINDOW: i64 = 24 * 3600;
+
+#[derive(Debug, Clone)]
+pub struct HeyGen {
+    pub word: Word,
+    /// Whether nothing reaches it.
+    pub is_down: bool,
+    /// The keys that are replayed: when each was executed, and for which place.
+    pub keys: Vec<Executed>,
+    /// How many links it has issued.
+    pub links: u32,
+}
+
+#[derive(Debug, Clone)]
+pub struct Executed {
+    pub key: Arc<str>,
+    pub at: i64,
+    pub link: u32,
+    pub place: usize,
+}
+
+impl HeyGen {
+    pub fn saying(word: Word) -> Self {
+        Self { word, is_down: false, keys: Vec::new(), links: 0 }
+    }
+
+    pub fn look(&self) -> Outcome {
+        if self.is_down { lost() } else { looked(self.word) }
+    }
+
+    pub fn read_looks(&self) -> Outcome {
+        if self.is_down { lost() } else { Outcome::LooksRead(LooksPage { types: vec![LookType::DigitalTwin], next: None }) }
+    }
+
+    /// Executes a request, or replays it. Returns whether it was executed, and the answer.
+    pub fn post(&mut self, key: &str, place: usize, now: i64) -> (bool, Outcome) {
+        if self.is_down {
+            return (false, lost());
+        }
+        self.keys.retain(|executed| now - executed.at < WINDOW);
+        let executed = self.link(key, now).is_none();
+        if executed {
+            self.links += 1;
+            self.keys.push(Executed { key: key.into(), at: now, link: self.links, place });
+            if !matches!(self.word, Some("approved" | "accepted")) {
+                self.word = Some("pending");
+            }
+        }
+        let link = self.link(key, now).map(Link::new);
+        (executed, Outcome::Initiated(Started { link, group: Some(group(self.word)), request_id: None }))
+    }
+
+    /// The link that is replayed for a key.
+    pub fn link(&self, key: &str, now: i64) -> Option<String> {
+        let held = self.keys.iter().find(|executed| *executed.key == *key && now - executed.at < WINDOW)?;
+        Some(link_of(held.link))
+    }
+
+    /// The place that a link was issued for, as long as it is replayed.
+    pub fn place_of(&self, link: &str) -> Option<usize> {
+        self.keys.iter().find(|executed| link_of(executed.link) == link).map(|executed| executed.place)
+    }
+}
+
+fn link_of(number: u32) -> String {
+    format!("https://heygen.example/consent/{number}")
+}
+
+pub fn looked(word: Word) -> Outcome {
+    Outcome::Looked(group(word))
+}
+
+pub fn lost() -> Outcome {
+    Outcome::Trouble(Trouble::of(Class::Unreachable))
+}
+
+pub fn group(word: Word) -> Group {
+    Group {
+        name: Some("Ada".into()),
+        status: None,
+        looks_count: Some(1),
+        created_at: Some(1_700_000_000),
+        consent_status: word.map(str::to_owned),
+    }
+}

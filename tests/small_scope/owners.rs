@@ -1,0 +1,81 @@
+//! Who owns the group, as a replica sees it: asked of the real roster.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use twinconsent::clock::Wall;
+use twinconsent::decide::{Call, Ownership};
+use twinconsent::memory::Memory;
+use twinconsent::roster::{Roster, Sighting, uid};
+use twinconsent::settle::News;
+
+use crate::world::{Entry, Object, Replica, World, at};
+
+/// What an object ranks by: its place, whether it is served, being deleted, suspended, has asked by its status, and is about to.
+type Claimant = (usize, [bool; 5]);
+
+/// The owner of before, and who claims the group.
+type Question = (Option<usize>, Vec<Claimant>);
+
+thread_local! {
+    static OWNERS: RefCell<HashMap<Question, Option<usize>>> = RefCell::default();
+}
+
+fn claimant(place: usize, entry: &Entry, served: bool) -> Claimant {
+    let copy = &entry.copy;
+    let has_asked = copy.status.as_ref().is_some_and(|status| status.initiation.is_some());
+    let asks = entry.in_hand.as_ref().is_some_and(|in_hand| matches!(in_hand.news, News::Answered(Call::Initiate(_), _)));
+    let suspended = copy.spec.suspend.unwrap_or(false);
+    (place, [served, copy.metadata.deletion_timestamp.is_some(), suspended, has_asked, asks || entry.memory.may_have_asked()])
+}
+
+/// Decides anew who owns the group, as a replica sees it, and wakes whom that concerns.
+///
+/// Asks the real roster, which is told the same: the owner of before first.
+pub fn rank(world: &mut World, index: usize) {
+    let World { replicas, served, .. } = world;
+    let Replica { entries, owner, .. } = &mut replicas[index];
+    if entries.len() == 1 {
+        *owner = Some(0);
+        return;
+    }
+    let shown: Vec<(Claimant, &Object)> = entries
+        .iter()
+        .enumerate()
+        .filter_map(|(place, entry)| entry.as_ref().map(|entry| (claimant(place, entry, served[place]), &entry.copy)))
+        .collect();
+    let key = (*owner, shown.iter().map(|(claimant, _)| *claimant).collect::<Vec<_>>());
+    let known = OWNERS.with(|owners| owners.borrow().get(&key).copied());
+    let new = known.unwrap_or_else(|| {
+        let new = owner_by_roster(*owner, &shown);
+        OWNERS.with(|owners| owners.borrow_mut().insert(key, new));
+        new
+    });
+    if new != *owner {
+        for place in [*owner, new].into_iter().flatten() {
+            if let Some(entry) = &mut entries[place] {
+                entry.woken = true;
+            }
+        }
+        *owner = new;
+    }
+}
+
+fn owner_by_roster(before: Option<usize>, shown: &[(Claimant, &Object)]) -> Option<usize> {
+    let roster = Roster::default();
+    let owns = |copy: &Object| roster.standing(copy, Wall::default()).is_some_and(|standing| standing.ownership == Ownership::Owner);
+    let (first, others): (Vec<_>, Vec<_>) = shown.iter().partition(|((place, _), _)| Some(*place) == before);
+    for ((place, [served, _, _, _, asking]), copy) in first.into_iter().chain(others) {
+        roster.note(copy, Sighting { watch: 0, round: 1 });
+        if Some(place) == before {
+            owns(copy);
+        }
+        if let Some(uid) = uid(copy) {
+            let _ = roster.note_served(uid, served);
+        }
+        let mut memory = Memory::default();
+        memory.attempt_of("k").unanswered_since = asking.then(|| at(0));
+        let _ = roster.remember(copy, memory, false, None, Wall::default());
+    }
+    shown.iter().find(|(_, copy)| owns(copy)).map(|((place, _), _)| *place)
+}

@@ -1,0 +1,126 @@
+//! What came of a step is settled, and written on condition that the object is as it was decided on.
+
+use std::sync::Arc;
+
+use twinconsent::decide::{AccountFact, Call, Finding, Then};
+use twinconsent::memory::{LONGEST_UNWRITTEN, Memory, Unwritten};
+use twinconsent::outcome::Outcome;
+use twinconsent::settle::{News, settle};
+
+use crate::events::Planted;
+use crate::heygen::{self, Word};
+use crate::owners::rank;
+use crate::shell::{InHand, reads, rests};
+use crate::world::{Object, World, at, condition, request, second, version};
+
+/// Settles and records what the last step brought.
+pub fn finish(world: &mut World, index: usize, place: usize) {
+    record(world, index, place);
+    rank(world, index);
+}
+
+fn record(world: &mut World, index: usize, place: usize) {
+    let now = world.now;
+    let entry = world.replicas[index].entries[place].as_mut().unwrap();
+    let Some(in_hand) = entry.in_hand.take() else { return };
+    let InHand { base, facts, news, then, at: done_at } = &*in_hand;
+    if let News::Answered(Call::Look, Outcome::Looked(group)) = news {
+        reads(world, index, place, *done_at, word_of(group.consent_status.as_deref()));
+    }
+    let news = &taken_in(world, news);
+    let mut current = base.clone();
+    let mut settled = settle(&current, facts, news, at(*done_at));
+    let mut written = None;
+    if settled.status != current.status.clone().unwrap_or_default() {
+        let Some(object) = world.kube[place].clone() else { return };
+        if !is_as_decided_on(&object, &current) {
+            if !asks_the_same(base, &object) {
+                return;
+            }
+            if matches!(news, News::Found(finding) if *finding != Finding::Answered) {
+                let not_before = facts.memory.unwritten.as_ref().map(|unwritten| second(unwritten.not_before));
+                return again_at(world, index, place, not_before.unwrap_or(now).max(now + 1));
+            }
+            current = object;
+            settled = settle(&current, facts, news, at(*done_at));
+        }
+        if settled.status != current.status.clone().unwrap_or_default() {
+            if world.refuses_writes {
+                let unwritten = Unwritten::after(facts.memory.unwritten.as_deref(), base, LONGEST_UNWRITTEN, at(now));
+                let not_before = second(unwritten.not_before);
+                let memory = Memory { unwritten: Some(Box::new(unwritten)), ..facts.memory.clone() };
+                world.replicas[index].entries[place].as_mut().unwrap().memory = Arc::new(memory);
+                return again_at(world, index, place, not_before);
+            }
+            if let AccountFact::Usable(terms) = &facts.account {
+                crate::promises::check_write(world, index, place, &current, &settled.status, terms);
+            }
+            if world.planted == Some(Planted::LinkLeftOut) {
+                settled.status.url = None;
+            }
+            let status = settled.status.clone();
+            world.change(place, |object| object.status = Some(status));
+            world.counted.writes += 1;
+            world.note(|world| format!("   wrote {}", world.told()));
+            settled.memory.unwritten = None;
+            written = world.kube[place].clone();
+        }
+    }
+    let asked = matches!(news, News::Answered(..)).then(|| at(*done_at));
+    let entry = world.replicas[index].entries[place].as_mut().unwrap();
+    // What was decided on in a history that is no more is not remembered.
+    if settled.memory.history == entry.memory.history {
+        entry.memory = Arc::new(settled.memory);
+        entry.acted_at = entry.acted_at.max(asked);
+        entry.written = written.as_deref().map_or(entry.written, version);
+    }
+    if let Some(written) = written {
+        entry.copy = written;
+    }
+    match then {
+        Then::Decide => entry.woken = true,
+        Then::Rest(rest) => rests(world, index, place, *rest),
+    }
+}
+
+/// What of the news is taken in.
+fn taken_in(world: &World, news: &News) -> News {
+    match news {
+        News::Answered(Call::Look, Outcome::Looked(group))
+            if group.consent_status.as_deref() == Some("approved") && world.planted == Some(Planted::DeafToConsent) =>
+        {
+            News::Answered(Call::Look, heygen::looked(Some("pending")))
+        }
+        other => other.clone(),
+    }
+}
+
+fn word_of(text: Option<&str>) -> Word {
+    ["approved", "rejected", "pending", "weird"].into_iter().find(|word| Some(*word) == text)
+}
+
+fn again_at(world: &mut World, index: usize, place: usize, at: i64) {
+    world.replicas[index].entries[place].as_mut().unwrap().alarm = Some(at);
+}
+
+/// The precondition of a write.
+fn is_as_decided_on(object: &Object, base: &Object) -> bool {
+    object.metadata.uid == base.metadata.uid && object.metadata.generation == base.metadata.generation && object.status == base.status
+}
+
+/// The conflict rule of the writer.
+fn asks_the_same(before: &Object, after: &Object) -> bool {
+    before.metadata.uid == after.metadata.uid
+        && before.spec.link_secret_ref == after.spec.link_secret_ref
+        && request(before) == request(after)
+}
+
+/// News in a line.
+pub fn short(news: &News) -> String {
+    format!("{news:?}").chars().take(90).collect()
+}
+
+/// Whether somebody reads `Ready=True` there.
+pub fn is_ready(object: &Object) -> bool {
+    condition(object, "Ready").0 == "True"
+}

@@ -1,0 +1,318 @@
+//! The shell in small: what the watch shows, who owns, decide → act → settle → record, and the sweep's looks.
+//!
+//! A step is cut in two: the effect happens in [`begin`], its record in [`finish`], and anything may come in between.
+
+use std::sync::Arc;
+
+use twinconsent::decide::{self, AccountFact, Call, Facts, LookKind, NextLook, Ownership, Proof, Rest, Step, Then, decide};
+use twinconsent::outcome::Print;
+use twinconsent::pace;
+use twinconsent::settle::situation;
+use twinconsent::settle::{News, Refusal, SecretNews};
+use twinconsent::terms::Meaning;
+
+use crate::events::Planted;
+use crate::heygen::{self, WINDOW, Word};
+use crate::owners::rank;
+use crate::record::short;
+use crate::world::{self, Entry, LOOSE, Look, Object, Seat, World, at, request, second, version};
+
+/// An effect that has happened and is not recorded.
+#[derive(Debug)]
+pub struct InHand {
+    pub base: Object,
+    pub facts: Facts,
+    pub news: News,
+    pub then: Then,
+    pub at: i64,
+}
+
+/// What happens to an effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    Answered,
+    /// Nothing was done, and nobody answers.
+    LostBefore,
+    /// It was done, and the answer is lost.
+    LostAfter,
+    /// Others come first: it is not done now.
+    Delayed,
+}
+
+/// How long the queue is for whom it delays, in seconds.
+const QUEUE: i64 = 30;
+
+/// Whether the watch has something to show to a replica.
+pub fn has_news(world: &World, replica: usize) -> bool {
+    let entries = &world.replicas[replica].entries;
+    world.kube.iter().zip(entries).any(|(object, entry)| match (object, entry) {
+        (Some(object), Some(entry)) => !Arc::ptr_eq(object, &entry.copy) && version(object) != version(&entry.copy),
+        (object, entry) => object.is_some() != entry.is_some(),
+    })
+}
+
+/// The watch shows a replica everything as it is.
+pub fn show(world: &mut World, index: usize) {
+    let World { kube, replicas, .. } = world;
+    let replica = &mut replicas[index];
+    for (place, object) in kube.iter().enumerate() {
+        let entry = &mut replica.entries[place];
+        let is_another = |entry: &Entry, object: &Object| entry.copy.metadata.uid != object.metadata.uid;
+        if entry.as_ref().is_some_and(|entry| object.as_ref().is_none_or(|object| is_another(entry, object))) {
+            *entry = None;
+            replica.owner = replica.owner.filter(|owner| *owner != place);
+        }
+        match (object, entry) {
+            (Some(object), Some(entry)) if version(object) != version(&entry.copy) => {
+                entry.copy = object.clone();
+                entry.woken = true;
+            }
+            (Some(object), entry @ None) => *entry = Some(Entry::new(object.clone())),
+            _ => {}
+        }
+    }
+    rank(world, index);
+}
+
+/// Whether the object of a place is to be decided by a replica.
+pub fn can_begin(world: &World, replica: usize, place: usize) -> bool {
+    world.replicas[replica].entries[place].as_ref().is_some_and(|entry| entry.woken && entry.in_hand.is_none())
+}
+
+pub fn can_finish(world: &World, replica: usize, place: usize) -> bool {
+    world.replicas[replica].entries[place].as_ref().is_some_and(|entry| entry.in_hand.is_some())
+}
+
+/// Whether a look of the sweep is due.
+pub fn can_sweep(world: &World, replica: usize, place: usize) -> bool {
+    let usable = world.served[place];
+    world.replicas[replica].entries[place].as_ref().is_some_and(|entry| {
+        let due = entry.seat.as_ref().is_some_and(|seat| second(seat.look.at) <= world.now);
+        usable && due && entry.in_hand.is_none() && (entry.handed.is_none() || !entry.woken)
+    })
+}
+
+/// What a replica knows when it decides on an object.
+pub fn facts(world: &World, replica: usize, place: usize) -> Facts {
+    let account = if world.served[place] {
+        let terms = if world.planted == Some(Planted::UnknownIsConsent) { world::terms_of(LOOSE) } else { world.terms() };
+        AccountFact::Usable(terms)
+    } else {
+        AccountFact::NotAllowed("The account does not serve this namespace.".into())
+    };
+    let replica = &world.replicas[replica];
+    let ownership = if replica.owner == Some(place) { Ownership::Owner } else { Ownership::Other };
+    let entry = replica.entries[place].as_ref().unwrap();
+    let mut memory = (*entry.memory).clone();
+    let polled_at = memory.looked_at.max(entry.seat.as_ref().and_then(|seat| seat.looked_at));
+    if memory.looked_at.is_some() {
+        memory.looked_at = polled_at;
+    }
+    Facts { account, ownership, memory, started: at(replica.started), doubt: None, polled_at, proof: Proof::default() }
+}
+
+/// Observes, decides, and lets the effect happen.
+pub fn begin(world: &mut World, index: usize, place: usize, fate: Fate) {
+    world.counted.steps += 1;
+    let entry = world.replicas[index].entries[place].as_mut().unwrap();
+    entry.woken = false;
+    let base = entry.copy.clone();
+    if version(&base) < entry.written {
+        return;
+    }
+    let facts = facts(world, index, place);
+    let now = at(world.now);
+    let mut step = decide(&base, &facts, now);
+    let entry = world.replicas[index].entries[place].as_mut().unwrap();
+    if decide::would_look(&step)
+        && let Some((seen_at, look)) = entry.handed.take()
+        && entry.acted_at.is_none_or(|acted_at| seen_at >= acted_at)
+    {
+        let outcome = match look {
+            Look::Word(word) => heygen::looked(word),
+            Look::Lost => heygen::lost(),
+        };
+        let news = News::Answered(Call::Look, outcome);
+        entry.in_hand = Some(Arc::new(InHand { base, facts, news, then: Then::Decide, at: second(seen_at) }));
+        return;
+    }
+    if let Step::Call(call) = &step
+        && call.asks_heygen()
+        && fate == Fate::Delayed
+    {
+        let is_request = !matches!(call, Call::Look);
+        step = decide::delayed(&base, &facts, call, std::time::Duration::from_secs(30), now);
+        if is_request {
+            entry.turn = Some(world.now + QUEUE);
+        }
+    }
+    let (news, then) = match step {
+        Step::Rest(mut rest) => {
+            if world.planted == Some(Planted::NoRest) {
+                rest.until = rest.earliest().map(|_| now);
+            }
+            if rest.until.is_some_and(|until| until <= now) {
+                world.breaks("promise 6: a rest until the past".into());
+            }
+            return rests(world, index, place, rest);
+        }
+        Step::Tell(finding, then) => (News::Found(finding), then),
+        Step::Call(call) => (act(world, index, place, &base, call, fate), Then::Decide),
+    };
+    world.note(|_| format!("{place}: {}", short(&news)));
+    let in_hand = InHand { base, facts, news, then, at: world.now };
+    world.replicas[index].entries[place].as_mut().unwrap().in_hand = Some(Arc::new(in_hand));
+    rank(world, index);
+}
+
+/// Whether the next step of an object is a call to HeyGen, whose answer may be lost, or that may be delayed.
+pub fn would_call(world: &World, index: usize, place: usize) -> Option<Call> {
+    if !can_begin(world, index, place) {
+        return None;
+    }
+    let facts = facts(world, index, place);
+    let entry = world.replicas[index].entries[place].as_ref()?;
+    if version(&entry.copy) < entry.written || entry.handed.is_some() {
+        return None;
+    }
+    match decide(&entry.copy, &facts, at(world.now)) {
+        Step::Call(call) if call.asks_heygen() => Some(call),
+        _ => None,
+    }
+}
+
+pub fn rests(world: &mut World, index: usize, place: usize, rest: Rest) {
+    let entry = world.replicas[index].entries[place].as_mut().unwrap();
+    entry.alarm = rest.until.map(second);
+    let told = entry.copy.status.as_ref().and_then(|status| status.consent_status.clone());
+    let looked_at = entry.seat.take().and_then(|seat| seat.looked_at);
+    entry.seat = rest.look.map(|look| Seat { look, told, looked_at });
+}
+
+/// The sweep looks at the group, and hands over what is news.
+pub fn sweep(world: &mut World, index: usize, place: usize, is_lost: bool) {
+    world.counted.calls += 1;
+    world.counted.steps += 1;
+    let now = at(world.now);
+    let terms = world.terms();
+    let look = if is_lost || world.heygen.is_down { Look::Lost } else { Look::Word(world.heygen.word) };
+    let entry = world.replicas[index].entries[place].as_mut().unwrap();
+    let (Some(seat), uid) = (&mut entry.seat, entry.copy.metadata.uid.clone().unwrap_or_default()) else { return };
+    let is_news = match (&seat.look.kind, look) {
+        (_, Look::Lost) | (LookKind::Forced | LookKind::Wanted { .. }, _) => true,
+        (LookKind::Routine { print, wanted_from, .. }, Look::Word(word)) => {
+            *print != Print::of(&heygen::group(word)) || wanted_from.is_some_and(|from| from <= now)
+        }
+    };
+    if is_news {
+        seat.look = NextLook { at: pace::add(now, std::time::Duration::from_secs(300)), kind: LookKind::Wanted { by_list: true } };
+        entry.handed = Some((now, look));
+        entry.woken = true;
+    } else {
+        if let LookKind::Routine { rhythm, .. } = seat.look.kind {
+            seat.look.at = pace::after_look(now, rhythm.interval(&terms.cadence, now), pace::share(&uid, 0));
+        }
+        seat.looked_at = Some(now);
+    }
+    world.note(|_| format!("{place}: the sweep saw {look:?}{}", if is_news { ", which is news" } else { "" }));
+    if let (Look::Word(word), false) = (look, is_news) {
+        reads(world, index, place, world.now, word);
+    }
+}
+
+/// Notes for the checks that a replica has taken in a word.
+pub fn reads(world: &mut World, index: usize, place: usize, read_at: i64, word: Word) {
+    let meaning = world.terms().policy.read(word);
+    let entry = world.replicas[index].entries[place].as_mut().unwrap();
+    entry.read = Some((read_at, word));
+    if situation::takes_back(meaning) {
+        entry.withdrawing_since.get_or_insert(read_at);
+    } else if matches!(meaning, Meaning::Granted | Meaning::Waived) {
+        entry.withdrawing_since = None;
+    }
+    let read = (entry.copy.metadata.uid.clone().unwrap_or_default(), word);
+    let all = &mut world.known[place].read;
+    if let Err(gap) = all.binary_search(&read) {
+        all.insert(gap, read);
+    }
+    if world.planted == Some(Planted::LooksWritten) {
+        world.counted.writes += 1;
+        world.change(place, |_| {});
+    }
+}
+
+fn act(world: &mut World, index: usize, place: usize, base: &Object, call: Call, fate: Fate) -> News {
+    if call.asks_heygen() {
+        world.counted.calls += 1;
+    }
+    let is_lost = |outcome| if fate == Fate::Answered { outcome } else { heygen::lost() };
+    match &call {
+        Call::Look => {
+            let outcome = is_lost(world.heygen.look());
+            News::Answered(call, outcome)
+        }
+        Call::ReadLooks(_) => News::Answered(call, is_lost(world.heygen.read_looks())),
+        Call::Initiate(asked) => {
+            checks_request(world, index, place, asked.epoch);
+            if *asked != request(base) {
+                world.breaks("promise 1: another request than the object asks".into());
+            }
+            if fate == Fate::LostBefore {
+                return News::Answered(call, heygen::lost());
+            }
+            world.counted.posts += 1;
+            let of_object = world.planted == Some(Planted::KeyOfObject);
+            let object = base.metadata.uid.as_deref().filter(|_| of_object).unwrap_or_default();
+            let (executed, outcome) = world.heygen.post(&format!("{}{object}", asked.idempotency_key), place, world.now);
+            if executed {
+                let (now, epoch) = (world.now, asked.epoch);
+                let known = &mut world.known[place];
+                known.executed.retain(|(at, _)| now - at < WINDOW);
+                if known.executed.iter().any(|(_, before)| *before == epoch) {
+                    world.breaks("promise 1: one request was executed twice in 24 hours".into());
+                }
+                world.known[place].executed.push((now, epoch));
+            }
+            News::Answered(call, is_lost(outcome))
+        }
+        Call::CheckLinkSecret => News::Secret(match &world.secrets[place] {
+            secret if secret.unwritable => SecretNews::Refused(Refusal::Forbidden),
+            secret if secret.foreign => SecretNews::Conflict,
+            _ => SecretNews::Free,
+        }),
+        Call::FindLink => News::Secret(match &world.secrets[place] {
+            secret if secret.unwritable => SecretNews::Kept,
+            secret if secret.foreign => SecretNews::Kept,
+            secret if secret.link.is_some() => SecretNews::Kept,
+            _ => SecretNews::Gone,
+        }),
+        Call::WriteLinkSecret => {
+            let entry = world.replicas[index].entries[place].as_ref().unwrap();
+            let answer = entry.memory.answer.as_ref();
+            let link = answer.and_then(|answer| answer.link()).map(|link| link.expose().to_owned());
+            let secret = &mut world.secrets[place];
+            News::Secret(match secret {
+                secret if secret.unwritable => SecretNews::Refused(Refusal::Forbidden),
+                secret if secret.foreign => SecretNews::Conflict,
+                secret => {
+                    let changed = secret.link != link;
+                    secret.link = link;
+                    SecretNews::Written { changed }
+                }
+            })
+        }
+    }
+}
+
+/// Promise 1: no request without a look right before it, and none when that look says granted.
+fn checks_request(world: &mut World, index: usize, place: usize, epoch: i64) {
+    let entry = world.replicas[index].entries[place].as_ref().unwrap();
+    let Some((read_at, word)) = entry.read else { return world.breaks("promise 1: no look before a request".into()) };
+    let (age, meaning) = (world.now - read_at, world.terms().policy.read(word));
+    if age >= 60 {
+        world.breaks(format!("promise 1: the look before the request for epoch {epoch} is {age} s old"));
+    }
+    if matches!(meaning, Meaning::Granted | Meaning::Waived) {
+        world.breaks(format!("promise 1: asked although the look right before said {word:?}"));
+    }
+}
