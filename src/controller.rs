@@ -9,7 +9,8 @@ mod named;
 
 use std::sync::{Arc, OnceLock};
 
-use futures::StreamExt as _;
+use futures::future::{BoxFuture, Shared};
+use futures::{FutureExt as _, StreamExt as _};
 use kube::runtime::reflector::Store;
 use kube::{Api, Client};
 use tokio::sync::{mpsc, oneshot, watch as signal};
@@ -25,6 +26,7 @@ use crate::context::{Context, NamespaceLabels, WAKE_QUEUE, Wakers};
 use crate::heygen::HeyGen;
 use crate::leader::Leadership;
 use crate::metrics::Metrics;
+use crate::preflight::{self, Refused};
 use crate::queue::Queue;
 use crate::roster::Roster;
 use crate::server::{Check, Readiness};
@@ -60,13 +62,15 @@ impl Checks {
 
 /// Watches and reconciles until `stopping` is cancelled and what was under way has ended.
 ///
+/// Namespaces that were refused are left out until they have their rights; the others do not wait for them.
+///
 /// A controller whose API server was never reachable does not end by itself: the caller races this with a deadline.
 pub async fn run(
     client: Client,
     config: &Config,
     heygen: HeyGen,
     metrics: Arc<Metrics>,
-    checks: Checks,
+    (checks, refused): (Checks, Arc<Refused>),
     leadership: Leadership,
     stopping: CancellationToken,
 ) {
@@ -111,24 +115,52 @@ pub async fn run(
         consent_history: History::default(),
     });
 
-    let account_stores: Vec<_> = account_watches.iter().map(|watch| watch.store.clone()).collect();
+    let is_refused = |namespace: &Option<String>| namespace.as_ref().is_some_and(|namespace| refused.namespaces.contains(namespace));
+    let grants: Vec<_> = namespaces
+        .iter()
+        .map(|namespace| granted(client.clone(), namespace.clone().filter(|_| is_refused(namespace)), refused.clone()))
+        .collect();
+    let account_stores: Vec<_> =
+        account_watches.iter().filter(|watch| !is_refused(&watch.namespace)).map(|watch| watch.store.clone()).collect();
+    let all_stores: Vec<_> = account_watches.iter().map(|watch| watch.store.clone()).collect();
     let (consent_lists, consents_listed): (Vec<_>, Vec<_>) = namespaces.iter().map(|_| oneshot::channel()).unzip();
+    let consents_listed =
+        namespaces.iter().zip(consents_listed).filter(|(namespace, _)| !is_refused(namespace)).map(|(_, listed)| listed).collect();
     let announce = announce_sync(consents_listed, account_stores, cluster_accounts.store.clone(), checks, synced);
 
     let mut running: Vec<futures::future::BoxFuture<'static, ()>> = Vec::new();
-    for (number, (namespace, listed)) in (0..).zip(namespaces.into_iter().zip(consent_lists)) {
+    for (number, (namespace, listed)) in (0_u16..).zip(namespaces.into_iter().zip(consent_lists)) {
+        let late = namespace.clone();
         let watch = consents::Watch { number, namespace, labels: config.watch_label_selector.clone(), listed };
-        running.push(Box::pin(consents::watch(client.clone(), watch, context.clone())));
+        let watching = consents::watch(client.clone(), watch, context.clone());
+        let (granted, accounts, is_late) =
+            (grants[usize::from(number)].clone(), all_stores[usize::from(number)].clone(), is_refused(&late));
+        let watching = async move {
+            granted.await;
+            if is_late {
+                // Whoever is decided later than the others must find its account.
+                let _ = accounts.wait_until_ready().await;
+            }
+            watching.await;
+        };
+        let until = stopping.clone();
+        running.push(Box::pin(async move { until.run_until_cancelled_owned(watching).await.unwrap_or_default() }));
     }
     running.push(Box::pin(consents::decide(config.concurrency.into(), context.clone())));
     running.push(Box::pin(consents::run_alarms(context.clone())));
     running.push(Box::pin(sweep::watchdog::watch(context.clone())));
     let account_history = History::default();
-    for (watch, queue) in account_watches.into_iter().zip(account_queues) {
+    for ((watch, queue), granted) in account_watches.into_iter().zip(account_queues).zip(grants) {
         let api =
             watch.namespace.as_deref().map_or_else(|| Api::all(client.clone()), |namespace| Api::namespaced(client.clone(), namespace));
         let shown = accounts::shown(api, watch.namespace.clone(), account_history.clone(), context.clone());
-        running.push(Box::pin(accounts::run(shown, watch, queue, context.clone())));
+        let watching = accounts::run(shown, watch, queue, context.clone());
+        let until = stopping.clone();
+        running.push(Box::pin(async move {
+            if until.run_until_cancelled(granted).await.is_some() {
+                watching.await;
+            }
+        }));
     }
     if are_all_watched {
         let shown = accounts::shown(Api::all(client), None, History::default(), context.clone());
@@ -151,6 +183,16 @@ pub async fn run(
     });
     // The last handle to the queue of events was dropped with the controllers: what was handed in is written, then this ends.
     let _ = event_writer.await;
+}
+
+/// Comes back once a namespace that was refused has its rights; at once for any other.
+fn granted(client: Client, refused: Option<String>, waiting: Arc<Refused>) -> Shared<BoxFuture<'static, ()>> {
+    let granted = async move {
+        if let Some(namespace) = refused {
+            preflight::until_granted(&client, &namespace, &waiting).await;
+        }
+    };
+    granted.boxed().shared()
 }
 
 async fn announce_sync(

@@ -81,19 +81,18 @@ async fn work(
     stopping: &CancellationToken,
 ) -> anyhow::Result<()> {
     let client = connection::client(connection.clone())?;
-    if !preflight::pass(&client, config, &checks.0, stopping).await {
-        return Ok(());
-    }
+    let Some(refused) = preflight::pass(&client, config, &checks.0, stopping).await else { return Ok(()) };
+    let checks = (checks.1, Arc::new(preflight::Refused::new(refused, &checks.0)));
     let Some(lease) = &config.lease else {
         metrics.leads(true);
-        controller::run(client, config, heygen, metrics, checks.1, Leadership::unopposed(), stopping.clone()).await;
+        controller::run(client, config, heygen, metrics, checks, Leadership::unopposed(), stopping.clone()).await;
         return Ok(());
     };
     let (election, leadership) = Election::new(connection, &config.operator_namespace, lease, config::identity())?;
     let over = CancellationToken::new();
     let counted = metrics.clone();
     let work = async {
-        let working = controller::run(client, config, heygen, metrics, checks.1, leadership.clone(), stopping.clone());
+        let working = controller::run(client, config, heygen, metrics, checks, leadership.clone(), stopping.clone());
         let led = leadership.while_it_lasts(working).await;
         // What was under way has ended: another replica may go on at once.
         over.cancel();

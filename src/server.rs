@@ -52,6 +52,14 @@ enum Standing {
     /// Not yet passed; why, if anybody knows.
     Waiting(Option<String>),
     Passed,
+    /// Passed, for what works; what does not, and why.
+    PassedBut(String),
+}
+
+impl Standing {
+    fn is_passed(&self) -> bool {
+        matches!(self, Self::Passed | Self::PassedBut(_))
+    }
 }
 
 /// One check of a [`Readiness`], not passed until it is [`set`](Check::set).
@@ -74,16 +82,26 @@ impl Readiness {
     /// Whether every check has passed.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.checks.borrow().values().all(|state| *state == Standing::Passed)
+        self.checks.borrow().values().all(Standing::is_passed)
     }
 
     /// The names of the checks that have not passed, in alphabetical order, each with the reason if it is known.
     #[must_use]
     pub fn waiting_for(&self) -> Vec<String> {
         let line = |(name, state): (&&str, &Standing)| match state {
-            Standing::Passed => None,
+            Standing::Passed | Standing::PassedBut(_) => None,
             Standing::Waiting(None) => Some((*name).to_owned()),
             Standing::Waiting(Some(why)) => Some(format!("{name}: {why}")),
+        };
+        self.checks.borrow().iter().filter_map(line).collect()
+    }
+
+    /// What does not work although the operator is ready, in alphabetical order, each with the reason.
+    #[must_use]
+    pub fn all_but(&self) -> Vec<String> {
+        let line = |(name, state): (&&str, &Standing)| match state {
+            Standing::PassedBut(why) => Some(format!("{name}: {why}")),
+            Standing::Passed | Standing::Waiting(_) => None,
         };
         self.checks.borrow().iter().filter_map(line).collect()
     }
@@ -91,7 +109,7 @@ impl Readiness {
     /// Comes back once every check has passed.
     pub async fn ready(&self) {
         // The sender lives in `self`, so the channel cannot close meanwhile.
-        let _ = self.checks.subscribe().wait_for(|checks| checks.values().all(|state| *state == Standing::Passed)).await;
+        let _ = self.checks.subscribe().wait_for(|checks| checks.values().all(Standing::is_passed)).await;
     }
 }
 
@@ -103,10 +121,17 @@ impl Check {
         });
     }
 
+    /// Marks the check as passed for what works, and says what does not.
+    pub fn set_but(&self, why: String) {
+        self.readiness.checks.send_modify(|checks| {
+            checks.insert(self.name, Standing::PassedBut(why));
+        });
+    }
+
     /// Says why the check has not passed; without effect once it has.
     pub fn explain(&self, why: String) {
         self.readiness.checks.send_modify(|checks| {
-            if let Some(state) = checks.get_mut(self.name).filter(|state| **state != Standing::Passed) {
+            if let Some(state) = checks.get_mut(self.name).filter(|state| !state.is_passed()) {
                 *state = Standing::Waiting(Some(why));
             }
         });
@@ -134,7 +159,8 @@ pub async fn serve(listener: TcpListener, readiness: Readiness, metrics: Arc<Met
 async fn readyz(State(readiness): State<Readiness>) -> impl IntoResponse {
     let waiting_for = readiness.waiting_for();
     if waiting_for.is_empty() {
-        return (StatusCode::OK, "ok".to_owned());
+        let but: String = readiness.all_but().iter().map(|name| format!("\nnot yet: {name}")).collect();
+        return (StatusCode::OK, format!("ok{but}"));
     }
     let lines: String = waiting_for.iter().map(|name| format!("not yet: {name}\n")).collect();
     (StatusCode::SERVICE_UNAVAILABLE, lines)

@@ -3,6 +3,7 @@
 //! It asks the API server, which knows of every way in which a right can be granted. Rights that only some objects need (Secrets,
 //! namespaces) are not asked for: they may be granted for some and not for others, and the objects tell.
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Display, Formatter};
 
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -30,19 +31,44 @@ struct Right {
     name: Option<String>,
 }
 
-/// Asks for every right that the operator needs.
+/// Asks for every right that the operator needs. Returns the namespaces in which some are missing, as long as there is one in which none
+/// is: an operator for several serves those that it may.
 ///
 /// # Errors
 /// [`Problem::Rights`] with all that are missing, or when the API server could not be asked.
-pub async fn check(client: &Client, config: &Config) -> Result<(), Problem> {
+pub async fn check(client: &Client, config: &Config) -> Result<BTreeSet<String>, Problem> {
+    let missing = missing(client, needed(config)).await?;
+    let refused: BTreeSet<String> = missing
+        .iter()
+        .filter_map(|right| right.namespace.clone())
+        .filter(|namespace| config.watch_namespaces.contains(namespace))
+        .collect();
+    let is_enough =
+        refused.len() < config.watch_namespaces.len() && missing.iter().all(|right| right.group == GROUP && right.namespace.is_some());
+    if missing.is_empty() || is_enough { Ok(refused) } else { Err(Problem::Rights(list(&missing))) }
+}
+
+/// Asks for what is needed in one namespace.
+///
+/// # Errors
+/// [`Problem::Rights`] with all that are missing, or when the API server could not be asked.
+pub async fn check_namespace(client: &Client, namespace: &str) -> Result<(), Problem> {
+    let missing = missing(client, in_namespace(Some(namespace))).await?;
+    if missing.is_empty() { Ok(()) } else { Err(Problem::Rights(list(&missing))) }
+}
+
+async fn missing(client: &Client, needed: Vec<Right>) -> Result<Vec<Right>, Problem> {
     let api: &Api<SelfSubjectAccessReview> = &Api::all(client.clone());
-    let missing: Vec<String> = futures::stream::iter(needed(config))
-        .map(async |right| Ok::<_, kube::Error>((!is_granted(api, &right).await?).then(|| right.to_string())))
+    let missing = futures::stream::iter(needed)
+        .map(async |right| Ok::<_, kube::Error>((!is_granted(api, &right).await?).then_some(right)))
         .buffered(AT_ONCE)
         .try_filter_map(async |missing| Ok(missing))
-        .try_collect()
-        .await?;
-    if missing.is_empty() { Ok(()) } else { Err(Problem::Rights(missing.join(", "))) }
+        .try_collect();
+    Ok(missing.await?)
+}
+
+fn list(rights: &[Right]) -> String {
+    rights.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 async fn is_granted(api: &Api<SelfSubjectAccessReview>, right: &Right) -> Result<bool, kube::Error> {
@@ -72,10 +98,7 @@ fn needed(config: &Config) -> Vec<Right> {
         if config.watch_namespaces.is_empty() { vec![None] } else { config.watch_namespaces.iter().cloned().map(Some).collect() };
     let mut needed = Vec::new();
     for namespace in namespaces {
-        for resource in ["digitaltwinconsents", "heygenaccounts"] {
-            needed.extend(of_kind(resource, namespace.as_deref()));
-        }
-        needed.push(Right { verb: "get", ..own("digitaltwinconsents", namespace.as_deref()) });
+        needed.extend(in_namespace(namespace.as_deref()));
     }
     if config.watch_namespaces.is_empty() {
         needed.extend(of_kind("clusterheygenaccounts", None));
@@ -94,6 +117,14 @@ fn needed(config: &Config) -> Vec<Right> {
         };
         needed.extend([right("create", None), right("get", Some(lease.clone())), right("update", Some(lease.clone()))]);
     }
+    needed
+}
+
+/// PURE. What it needs in a namespace, or in all.
+fn in_namespace(namespace: Option<&str>) -> Vec<Right> {
+    let mut needed: Vec<Right> =
+        ["digitaltwinconsents", "heygenaccounts"].into_iter().flat_map(|resource| of_kind(resource, namespace)).collect();
+    needed.push(Right { verb: "get", ..own("digitaltwinconsents", namespace) });
     needed
 }
 

@@ -5,6 +5,7 @@ use heygen_simulator::GroupDefinition;
 use serde_json::json;
 use twinconsent::api;
 
+use crate::support::scene::{AWAITING, create, until_reading};
 use crate::support::{Operator, World, eventually};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -81,4 +82,57 @@ async fn says(operator: &Operator, what: &str) {
         }
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_namespace_without_rights_is_named_and_stops_no_other_and_is_served_once_it_has_them() {
+    let world = World::start("granted").await;
+    let (other, consents) = world.namespace_beside("refused").await;
+    world.plane.kubectl_ok(&["-n", &world.namespace, "create", "serviceaccount", "operator"]).unwrap();
+    let role = format!(
+        "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {{name: {}}}\nrules:\n\
+         - {{apiGroups: [twinconsent.io], resources: [digitaltwinconsents, heygenaccounts], verbs: [get, list, watch]}}\n\
+         - {{apiGroups: [twinconsent.io], resources: [digitaltwinconsents/status, heygenaccounts/status], verbs: [patch]}}\n\
+         - {{apiGroups: [\"\"], resources: [secrets], verbs: [get]}}\n---\n\
+         apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {{name: {0}-accounts}}\nrules:\n\
+         - {{apiGroups: [twinconsent.io], resources: [clusterheygenaccounts], verbs: [get]}}\n\
+         - {{apiGroups: [twinconsent.io], resources: [clusterheygenaccounts/status], verbs: [patch]}}\n",
+        world.namespace
+    );
+    world.plane.apply(&role).unwrap();
+    let subject = format!("--serviceaccount={}:operator", world.namespace);
+    let accounts = format!("--clusterrole={}-accounts", world.namespace);
+    world.plane.kubectl_ok(&["create", "clusterrolebinding", &world.namespace, &accounts, &subject]).unwrap();
+    let grant = |namespace: &str| {
+        let role = format!("--clusterrole={}", world.namespace);
+        world.plane.kubectl_ok(&["-n", namespace, "create", "rolebinding", "operator", &role, &subject]).unwrap();
+    };
+    grant(&world.namespace);
+    let kubeconfig = world.plane.service_account_kubeconfig(&world.namespace, "operator").unwrap();
+    let namespaces = format!("--watch-namespaces={},{other}", world.namespace);
+    let operator = Operator::start_as(&world, kubeconfig.to_str().unwrap(), &[&namespaces]);
+
+    operator.until_ready().await;
+    for group in ["ada", "ben"] {
+        world.simulator.create_group(GroupDefinition::twin(group)).unwrap();
+    }
+    world.consent("ada", json!({ "groupID": "ada" })).await;
+    world.until("ada", "AwaitingApproval").await;
+    let (code, text) = operator.get("/readyz").await.unwrap();
+    let what = format!("list digitaltwinconsents in API group \"twinconsent.io\" in namespace \"{other}\"");
+    assert!(code == 200 && text.starts_with("ok\nnot yet: rights: ") && text.contains(&what), "{code} {text}");
+
+    // An account of the same name and key, of the other namespace.
+    world.secret(&other, &world.namespace, &world.key).await;
+    let account = json!({
+        "apiVersion": "twinconsent.io/v1alpha1", "kind": "HeyGenAccount", "metadata": { "name": world.namespace, "namespace": other },
+        "spec": { "apiKeySecretRef": { "name": world.namespace, "key": "key" } },
+    });
+    world.plane.apply(&account.to_string()).unwrap();
+    create(&consents, "ben", &json!({ "groupID": "ben", "accountRef": { "kind": "HeyGenAccount", "name": world.namespace } })).await;
+    grant(&other);
+    until_reading(&consents, "ben", AWAITING).await;
+    assert_eq!(operator.get("/readyz").await, Some((200, "ok".to_owned())));
+    assert_eq!(world.simulator.group_summary("ada").executed, 1);
+    world.end([operator]).await;
 }
