@@ -8,8 +8,8 @@
 //! ```
 //!
 //! A list is streamed object by object if the API server lets it be (Kubernetes 1.34 does by itself; 1.32 and 1.33 as they are set up),
-//! so that only one object is in memory at a time. Elsewhere it comes by pages, which are read no further than [`PAGE_CAP`]: a page that
-//! is larger is asked for again with half as many objects ([`page`]).
+//! so that only one object is in memory at a time. Elsewhere it comes by pages, which are read no further than `PAGE_CAP`: a page that
+//! is larger is asked for again with half as many objects (`page`).
 //!
 //! A cluster that was restored from a backup goes on from an earlier version, and the API server accepts a watch from a version that it
 //! has not reached yet and says nothing. So every minute, and whenever a watch has ended, a list of one object is made to see whether the
