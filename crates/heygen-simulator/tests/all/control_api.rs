@@ -96,7 +96,10 @@ async fn accounts_are_added_changed_and_listed_without_their_keys() {
     ok(&stage, Method::POST, "accounts", json!({"name": "second", "api_key": "k2-secret"})).await;
     ok(&stage, Method::PATCH, "accounts/second", json!({"enterprise": true, "key_refused": true})).await;
     let listed = stage.sim(Method::GET, "accounts", "").await;
-    assert_eq!(listed.json()["accounts"][1], json!({"name": "second", "enterprise": true, "key_refused": true, "groups": 0}));
+    assert_eq!(
+        listed.json()["accounts"][1],
+        json!({"name": "second", "enterprise": true, "key_refused": true, "bearer_refused": false, "groups": 0})
+    );
     assert!(!listed.text.contains("k2-secret"));
     ok(&stage, Method::PATCH, "accounts/second", json!({"key_refused": false, "api_key": "k3"})).await;
     assert_eq!(send(stage.bare(Method::GET, "/v3/users/me").header("X-Api-Key", "k3")).await.status, 200);
