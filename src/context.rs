@@ -116,6 +116,12 @@ impl Context {
         !self.stopping.is_cancelled() && self.leadership.holds()
     }
 
+    /// Whether what was answered may be recorded, also by a process that is to end: it is the only copy of a link.
+    #[must_use]
+    pub fn may_finish(&self) -> bool {
+        self.leadership.holds()
+    }
+
     /// Whether the account serves the consent's namespace; `None` while nobody knows whom the account serves.
     ///
     /// Whoever claims the same group and is not served stands behind: so the owner's namespace is looked at as well.

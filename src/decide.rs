@@ -210,6 +210,12 @@ pub enum Call {
 }
 
 impl Call {
+    /// Whether the effect writes down what HeyGen has answered.
+    #[must_use]
+    pub fn records_an_answer(&self) -> bool {
+        matches!(self, Self::WriteLinkSecret)
+    }
+
     /// Whether the effect is a request to HeyGen, which takes a turn of the account.
     #[must_use]
     pub fn asks_heygen(&self) -> bool {
@@ -364,6 +370,16 @@ pub fn is_forced(consent: &DigitalTwinConsent) -> bool {
 #[must_use]
 pub fn requested(consent: &DigitalTwinConsent) -> Option<Cow<'_, str>> {
     consent.annotations().get(REQUESTED_AT).map(|value| brief(value))
+}
+
+/// Whether the step writes down what HeyGen has answered to a consent request, so that it is taken also when nothing new is begun.
+#[must_use]
+pub fn records_an_answer(step: &Step) -> bool {
+    match step {
+        Step::Tell(finding, _) => *finding == Finding::Answered,
+        Step::Call(call) => call.records_an_answer(),
+        Step::Rest(_) => false,
+    }
 }
 
 /// Whether a look that somebody else has made can be taken up in place of this step.

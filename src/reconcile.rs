@@ -43,12 +43,15 @@ const STATUS_NOT_WRITTEN: &str = "The status of this object cannot be written: K
 pub async fn reconcile(consent: DigitalTwinConsent, context: &Context) -> Result<(), cluster::Error> {
     let mut consent = Arc::new(consent);
     for _ in 0..MOST_STEPS {
-        if !context.may_act() {
+        if !context.may_finish() {
             return Ok(());
         }
         let Some(Observed { wall, facts, usable, desk }) = observe(&consent, context).await? else { return Ok(()) };
         let now = wall.now();
         let step = decide::decide(&consent, &facts, now);
+        if !context.may_act() && !decide::records_an_answer(&step) {
+            return Ok(());
+        }
         if decide::would_look(&step)
             && let Some(Handed { at, outcome }) = context.roster.take_handed(&consent, wall)
         {
@@ -72,7 +75,7 @@ pub async fn reconcile(consent: DigitalTwinConsent, context: &Context) -> Result
                 consent = newer;
             }
             // Asked again: what was observed may have taken its time.
-            Step::Call(_) if !context.may_act() => {
+            Step::Call(call) if !context.may_act() && !(call.records_an_answer() && context.may_finish()) => {
                 in_flight.map(|in_flight| in_flight.end(Ending::NotSent));
                 return Ok(());
             }
