@@ -197,7 +197,8 @@ impl<K: Kind> Watcher<K> {
                 self.stream_failures = 0;
                 let version = mark.metadata.resource_version;
                 self.tell_end(&version);
-                self.state = State::Watching { version, stream, since: Instant::now(), probe_at: Instant::now() + PROBE_EVERY };
+                // At once: a right to list that is missing shows at the start, and not when it is needed.
+                self.state = State::Watching { version, stream, since: Instant::now(), probe_at: Instant::now() };
                 return Ok(());
             }
             Ok(Some(Ok(WatchEvent::Bookmark(_) | WatchEvent::Deleted(_)))) => {

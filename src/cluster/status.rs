@@ -8,7 +8,7 @@ use kube::core::request::Request as Call;
 use kube::{Resource, ResourceExt as _};
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::patch::{self, Basis, Precondition};
 use super::{Cluster, Error, params, within};
@@ -90,7 +90,8 @@ impl Cluster {
             if !asks_the_same(consent, &newer) {
                 return Ok(Recorded::Dropped);
             }
-            let is_the_same = newer.metadata.generation == current.metadata.generation && newer.status == current.status;
+            // As they are written: a time loses what is below a second when the copy at hand is folded.
+            let is_the_same = newer.metadata.generation == current.metadata.generation && json!(newer.status) == json!(current.status);
             if on_conflict == OnConflict::GiveUp && !is_the_same {
                 return Err(Error::Conflict);
             }
