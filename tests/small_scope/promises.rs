@@ -33,6 +33,9 @@ const LINK_CHECK: i64 = 620;
 /// What is no trouble goes on at its pace beside it, once a minute.
 const MOST_CALLS_IN_TROUBLE: u32 = 140;
 
+/// How often a status that is refused may be written in two hours: with pauses that double from a second it is a dozen times.
+const MOST_REFUSED_IN_TROUBLE: u32 = 24;
+
 fn holds(status: &DigitalTwinConsentStatus, type_: &str) -> bool {
     status.conditions.iter().any(|condition| condition.type_ == type_ && condition.status == "True")
 }
@@ -146,12 +149,15 @@ pub fn trouble(world: &World, survivor: usize) -> Result<(), String> {
 /// The same, with the world that is had.
 pub fn trouble_with(world: &mut World, survivor: usize) -> Result<(), String> {
     is_alone(world, survivor);
-    let (end, calls) = (world.now + 2 * 3600, world.counted.calls);
+    let (end, calls, refused) = (world.now + 2 * 3600, world.counted.calls, world.counted.refused);
     loop {
         instant(world)?;
         if world.counted.calls - calls > MOST_CALLS_IN_TROUBLE * u32::try_from(world.kube.len()).unwrap_or(1) {
             let (calls, posts, after) = (world.counted.calls - calls, world.counted.posts, world.now + 2 * 3600 - end);
             return Err(format!("promise 6: trouble that lasts costs {calls} calls in {after} s, {posts} requests since the start"));
+        }
+        if world.counted.refused - refused > MOST_REFUSED_IN_TROUBLE {
+            return Err(format!("promise 6: a status that is refused is written {MOST_REFUSED_IN_TROUBLE} times in two hours, and again"));
         }
         match world.next_due() {
             Some(next) if next <= end => world.pass(next),

@@ -46,6 +46,7 @@ fn record(world: &mut World, index: usize, place: usize) {
         }
         if settled.status != current.status.clone().unwrap_or_default() {
             if world.refuses_writes {
+                world.counted.refused += 1;
                 let unwritten = Unwritten::after(facts.memory.unwritten.as_deref(), base, LONGEST_UNWRITTEN, at(now));
                 let not_before = second(unwritten.not_before);
                 let memory = Memory { unwritten: Some(Box::new(unwritten)), ..facts.memory.clone() };

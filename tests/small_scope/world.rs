@@ -80,6 +80,7 @@ pub struct Counted {
     pub writes: u32,
     pub calls: u32,
     pub posts: u32,
+    pub refused: u32,
     pub steps: u32,
 }
 
@@ -157,6 +158,12 @@ pub fn policies() -> Vec<Arc<Terms>> {
     ]
 }
 
+/// The policy without a word about it.
+const DEFAULT: usize = 0;
+
+/// The policy by which a word of consent is a refusal.
+const REFUSING: usize = 2;
+
 /// The policy that is looser than it was.
 pub const LOOSE: usize = 3;
 
@@ -203,8 +210,17 @@ impl World {
     }
 
     /// What HeyGen's word means now.
+    ///
+    /// Told here once more, and not asked of the code that is checked.
     pub fn meaning(&self) -> Meaning {
-        self.terms().policy.read(self.heygen.word)
+        match (self.heygen.word, self.policy) {
+            (None, _) => Meaning::Absent,
+            (Some("pending"), _) => Meaning::Pending,
+            (Some("rejected"), _) | (Some("approved"), REFUSING) => Meaning::Refused,
+            (Some("approved"), DEFAULT | LOOSE) => Meaning::Granted,
+            (Some("weird"), LOOSE) => Meaning::Waived,
+            _ => Meaning::Unknown,
+        }
     }
 
     pub fn next_version(&mut self) -> String {
