@@ -75,7 +75,7 @@ pub async fn reconcile(consent: DigitalTwinConsent, context: &Context) -> Result
                 consent = newer;
             }
             // Asked again: what was observed may have taken its time.
-            Step::Call(call) if !context.may_act() && !(call.records_an_answer() && context.may_finish()) => {
+            Step::Call(call) if !(context.may_act() || call.records_an_answer() && context.may_finish()) => {
                 in_flight.map(|in_flight| in_flight.end(Ending::NotSent));
                 return Ok(());
             }
