@@ -12,6 +12,7 @@
 
 mod looks;
 pub(crate) mod verdict;
+mod view;
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -19,21 +20,18 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt as _;
 
-use crate::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus};
+use crate::api::consent::DigitalTwinConsent;
 use crate::api::{REQUESTED_AT, brief};
 use crate::memory::Memory;
 use crate::outcome::{Class, Print};
 use crate::pace::{self, Doubt, Rhythm};
 use crate::request::Request;
-use crate::settle::situation::Situation;
 use crate::settle::told;
 use crate::terms::Terms;
+use view::View;
 
 /// A look older than this does not count as "right before" a consent request.
 pub const LOOK_STAYS_FRESH: Duration = Duration::from_secs(60);
-
-/// Over how long the consents of an account stop counting as verified, at most.
-const WIDEST_STALE_SPREAD: Duration = Duration::from_secs(3600);
 
 /// A wait shorter than this is not told.
 const WORTH_TELLING: Duration = Duration::from_secs(1);
@@ -427,122 +425,4 @@ fn invalid_field(consent: &DigitalTwinConsent) -> Option<&'static str> {
     }
     let video = consent.spec.consent_video.as_ref()?;
     (unreadable(&video.url) || video.url.is_some() == video.asset_id.is_some()).then_some("consentVideo")
-}
-
-/// The object as the rules ask about it.
-struct View<'a> {
-    consent: &'a DigitalTwinConsent,
-    facts: &'a Facts,
-    now: Timestamp,
-    request: Request,
-    status: std::borrow::Cow<'a, DigitalTwinConsentStatus>,
-    remembered: Option<Situation>,
-}
-
-impl<'a> View<'a> {
-    fn of(consent: &'a DigitalTwinConsent, facts: &'a Facts, now: Timestamp) -> Self {
-        let status = consent
-            .status
-            .as_ref()
-            .map_or_else(|| std::borrow::Cow::Owned(DigitalTwinConsentStatus::default()), |status| told::by_now(status, now));
-        let remembered = told::remembered(&status);
-        Self { consent, facts, now, request: Request::of(consent), status, remembered }
-    }
-
-    fn memory(&self) -> &Memory {
-        &self.facts.memory
-    }
-
-    fn uid(&self) -> &str {
-        self.consent.metadata.uid.as_deref().unwrap_or_default()
-    }
-
-    /// Whether the current request was made.
-    fn is_initiated(&self) -> bool {
-        told::is_initiated(&self.status, &self.request)
-    }
-
-    /// Whether the status was written for another object and does not say so yet.
-    fn has_foreign_status(&self) -> bool {
-        let says_so = matches!(self.remembered, Some(Situation::Restored | Situation::Duplicate)) && !told::is_approved(&self.status);
-        told::is_restored(self.consent) && !says_so
-    }
-
-    /// Whether nothing about the object's consent was settled yet, so that the state of the account is its state.
-    fn is_unsettled(&self) -> bool {
-        !told::is_restored(self.consent)
-            && (self.remembered.is_none_or(Situation::is_before_any_look)
-                || (self.generation_is_new() && self.is_open() && !told::is_approved(&self.status)))
-    }
-
-    /// When what is told of consent stops counting as verified, unless HeyGen is read before: up to an hour later for each object, so
-    /// that an account's trouble does not change all of its consents at once.
-    fn stale_at(&self) -> Option<Timestamp> {
-        self.remembered.filter(|situation| told::is_permitting(*situation))?;
-        let Facts { account, proof, polled_at, .. } = self.facts;
-        // What may not be polled is not verified by what others were answered.
-        let is_polled = !self.consent.spec.suspend.unwrap_or(false) && !matches!(account, AccountFact::NotAllowed(_));
-        let verified_at = polled_at.or(proof.last_read.filter(|_| is_polled)).or_else(|| told::ready_since(&self.status))?;
-        let spread = WIDEST_STALE_SPREAD.min(proof.stale_after / 10).mul_f64(pace::share(self.uid(), 1));
-        Some(pace::add(verified_at, proof.stale_after + spread))
-    }
-
-    fn is_stale(&self) -> bool {
-        self.stale_at().is_some_and(|at| at <= self.now)
-    }
-
-    /// Whether the current request may still have to be made.
-    fn is_open(&self) -> bool {
-        let refused = self.remembered == Some(Situation::Refused) || told::is_revoked(&self.status);
-        !self.is_initiated() && (!refused || self.asks_anew())
-    }
-
-    /// Whether the request is one that was neither made nor found needless: the status waits for a person who was not asked for it.
-    ///
-    /// Generations alone do not tell: after a restore of the cluster the same ones come again.
-    fn owes_request(&self) -> bool {
-        let waits = matches!(self.remembered, Some(Situation::Awaiting | Situation::LinkExpired | Situation::Overdue));
-        self.is_open() && (waits || self.generation_is_new())
-    }
-
-    /// Whether the user asked again after the request that was refused or revoked.
-    ///
-    /// The epoch of that request is the one of the initiation or, when somebody else had asked, the one under which the word was seen.
-    /// A refusal that was never told counts as seen under the current epoch: nobody who refused is asked again unless the user says so.
-    fn asks_anew(&self) -> bool {
-        let initiated = self.status.initiation.as_ref().map(|initiation| initiation.epoch);
-        let seen = self.status.history.last().map(|entry| entry.request_epoch);
-        initiated.max(seen).is_some_and(|answered| self.request.epoch > answered)
-    }
-
-    fn generation_is_new(&self) -> bool {
-        self.status.observed_generation != self.consent.metadata.generation
-    }
-
-    fn is_forced(&self) -> bool {
-        is_forced(self.consent)
-    }
-
-    /// The next time at which something that is told turns by itself.
-    fn next_flag(&self) -> Option<Timestamp> {
-        let flags = told::flag_times(&self.consent.spec, &self.status, self.remembered);
-        flags.into_iter().chain([self.stale_at()]).flatten().filter(|&at| at > self.now).min()
-    }
-
-    /// Tells what time or the spec alone have changed, if anything, and rests.
-    ///
-    /// A generation whose request is owed is not told as observed: only a look finds it needless, and only the request makes it.
-    fn refresh_or_rest(&self, rest: Rest) -> Step {
-        if self.is_stale() {
-            // What is told by then decides what the next poll is for.
-            return Step::Tell(Finding::Stale, Then::Decide);
-        }
-        if self.owes_request() {
-            return Step::Rest(rest);
-        }
-        if self.remembered.is_some() && (self.generation_is_new() || told::flags_have_turned(&self.consent.spec, &self.status, self.now)) {
-            return Step::Tell(Finding::Refresh, Then::Rest(rest));
-        }
-        Step::Rest(rest)
-    }
 }
