@@ -25,7 +25,7 @@
 //! would take weeks.
 //! Their first words are `PURE.`
 //! Nothing is stored but the status, and no step is written down before it is taken: a request to HeyGen carries a key that is a function of
-//! the spec, so whoever repeats it, after whatever crash, gets the first answer again ([`request`]).
+//! namespace and spec, so whoever repeats it, after whatever crash, gets the first answer again ([`request`]).
 //!
 //! An object that rests leaves two things behind: a time at which it is to be decided anew, and a seat in the book of its account, which
 //! says when its group is to be looked at and what it looked like. The sweep ([`sweep`]) works through that book with as few calls as it
@@ -42,7 +42,7 @@
 //! | word | what HeyGen says about consent, verbatim; the account's policy says what it means |
 //! | initiation | the one POST that makes HeyGen issue a link |
 //! | epoch | the number in the spec that a user raises to ask for a new initiation |
-//! | request | account, group, content and epoch: what one initiation is for |
+//! | request | account, namespace, group, content and epoch: what one initiation is for |
 //! | outcome | what HeyGen answered, as a value; also "nothing" |
 //! | situation | a row of the conditions table: what the object's conditions say |
 //! | owner | the one object that may ask about a group on an account |
