@@ -1,15 +1,15 @@
 //! Lists and watches the objects of one kind, in bounded memory, and notices when the cluster has become another.
 //!
 //! ```text
-//!            ┌── streamed, where the API server allows it ──┐
-//!   begin ──▶┤                                              ├──▶ watch ──▶ (ended) is the history the same? ──▶ watch …
+//!            ┌── one page, where that is all ───────────────┐
+//!   begin ──▶┼── streamed, where the API server allows it ──┼──▶ watch ──▶ (ended) is the history the same? ──▶ watch …
 //!     ▲      └── by pages of at most 8 MB ──────────────────┘      │                      │
 //!     └──────────────── 410, or the history is another ────────────┴──────────────────────┘
 //! ```
 //!
-//! A list is streamed object by object if the API server lets it be (Kubernetes 1.34 does by itself; 1.32 and 1.33 as they are set up),
-//! so that only one object is in memory at a time. Elsewhere it comes by pages, which are read no further than `PAGE_CAP`: a page that
-//! is larger is asked for again with half as many objects (`page`).
+//! A list that is longer than a page is streamed object by object if the API server lets it be (Kubernetes 1.34 does by itself; 1.32 and
+//! 1.33 as they are set up), so that only one object is in memory at a time. Elsewhere it comes by pages, which are read no further than
+//! `PAGE_CAP`: a page that is larger is asked for again with half as many objects (`page`).
 //!
 //! A cluster that was restored from a backup goes on from an earlier version, and the API server accepts a watch from a version that it
 //! has not reached yet and says nothing. So every minute, and whenever a watch has ended, a list of one object is made to see whether the
@@ -155,29 +155,54 @@ impl<K: Kind> Watcher<K> {
         }
     }
 
+    /// Begins with a page. A short list is complete then; the end of a streamed one is told with the API server's next bookmark, up to a
+    /// second later.
     async fn begin(&mut self, forget: bool) -> Result<(), Error> {
         self.epoch = self.history.epoch();
-        if self.stream_failures < STREAM_TRIES {
-            let params = WatchParams { label_selector: self.labels.clone(), timeout: Some(WATCH_FOR), ..WatchParams::streaming_lists() };
-            // Without a version: what is shown is at least as new as the moment of the request.
-            match within(self.api.watch(&params, "")).await {
-                Ok(stream) => {
-                    self.tell_beginning(forget);
-                    self.state = State::Streaming { stream: stream.boxed(), forget };
-                    return Ok(());
-                }
-                Err(kube::Error::Api(status)) if matches!(status.code, 400 | 422) => {
-                    tracing::debug!(kind = %K::kind(&()), "the API server does not stream lists; they are read by pages");
-                    self.stream_failures = STREAM_TRIES;
-                }
-                Err(error) => {
-                    self.state = State::Begin { forget };
-                    return Err(Error::WatchStartFailed(error));
-                }
+        let first = match self.page(None).await {
+            Ok(page) => page,
+            Err(error) => {
+                self.state = State::Begin { forget };
+                return Err(Error::InitialListFailed(error));
+            }
+        };
+        match first {
+            Some(page) if page.next.is_none() || !self.may_stream() => {
+                self.tell_beginning(forget);
+                self.take_page(page, forget).await
+            }
+            _ if self.may_stream() => self.begin_to_stream(forget).await,
+            _ => {
+                self.tell_beginning(forget);
+                self.state = State::Paging { next: None, forget };
+                Ok(())
             }
         }
-        self.tell_beginning(forget);
-        self.state = State::Paging { next: None, forget };
+    }
+
+    fn may_stream(&self) -> bool {
+        self.stream_failures < STREAM_TRIES
+    }
+
+    async fn begin_to_stream(&mut self, forget: bool) -> Result<(), Error> {
+        let params = WatchParams { label_selector: self.labels.clone(), timeout: Some(WATCH_FOR), ..WatchParams::streaming_lists() };
+        // Without a version: what is shown is at least as new as the moment of the request.
+        match within(self.api.watch(&params, "")).await {
+            Ok(stream) => {
+                self.tell_beginning(forget);
+                self.state = State::Streaming { stream: stream.boxed(), forget };
+                return Ok(());
+            }
+            Err(kube::Error::Api(status)) if matches!(status.code, 400 | 422) => {
+                tracing::debug!(kind = %K::kind(&()), "the API server does not stream lists; they are read by pages");
+                self.stream_failures = STREAM_TRIES;
+            }
+            Err(error) => {
+                self.state = State::Begin { forget };
+                return Err(Error::WatchStartFailed(error));
+            }
+        }
+        self.state = State::Begin { forget };
         Ok(())
     }
 
@@ -197,8 +222,8 @@ impl<K: Kind> Watcher<K> {
                 self.stream_failures = 0;
                 let version = mark.metadata.resource_version;
                 self.tell_end(&version);
-                // At once: a right to list that is missing shows at the start, and not when it is needed.
-                self.state = State::Watching { version, stream, since: Instant::now(), probe_at: Instant::now() };
+                let now = Instant::now();
+                self.state = State::Watching { version, stream, since: now, probe_at: now + PROBE_EVERY };
                 return Ok(());
             }
             Ok(Some(Ok(WatchEvent::Bookmark(_) | WatchEvent::Deleted(_)))) => {
@@ -227,6 +252,10 @@ impl<K: Kind> Watcher<K> {
                 return Err(Error::InitialListFailed(error));
             }
         };
+        self.take_page(page, forget).await
+    }
+
+    async fn take_page(&mut self, page: Page<K>, forget: bool) -> Result<(), Error> {
         self.told.extend(page.objects.into_iter().map(|object| Told::Event(Event::InitApply(object))));
         if page.next.is_some() {
             self.state = State::Paging { next: page.next, forget };
