@@ -22,6 +22,13 @@ use crate::terms::{Cadence, Terms};
 pub use endings::{Begun, Ending};
 use shares::{Level, Shares};
 
+/// A pass waits until nobody new has been seated for so long: after a start it would miss those whose page it has read already, and cost
+/// a second one.
+const SETTLED_AFTER: Duration = Duration::from_millis(500);
+
+/// But no longer than this share of the interval: so much sooner than the interval says were those seated whom a pass has shown.
+const SETTLING: u32 = 20;
+
 /// The book of one account.
 #[derive(Debug)]
 pub struct Book {
@@ -32,6 +39,8 @@ pub struct Book {
     passes: u64,
     size: ListSize,
     shares: Shares,
+    /// When nobody will have come for a while, if nobody comes until then.
+    settled_at: Timestamp,
 }
 
 /// Whoever wants to call HeyGen.
@@ -84,6 +93,7 @@ impl Default for Book {
             passes: 0,
             size: ListSize::default(),
             shares: Shares::default(),
+            settled_at: Timestamp::MIN,
         }
     }
 }
@@ -96,6 +106,9 @@ impl Book {
 
     /// Seats an object, or seats it anew. Returns whether it is the first in its queue, so that somebody may have to wake up.
     pub fn enlist(&mut self, uid: Uid, group: &str, share: f64, look: NextLook, now: Timestamp) -> bool {
+        if self.seats.get(uid).is_none() {
+            self.settled_at = pace::add(now, SETTLED_AFTER);
+        }
         self.seats.seat(uid, group, share, look, &self.cadence, now)
     }
 
@@ -236,7 +249,7 @@ impl Book {
         let Seats { forced, alone, wanted, routine, .. } = &self.seats;
         let (pages, listed) = self.plan(now);
         let many_wanted = self.many_wanted(pages);
-        let listed_is_due = listed.is_some_and(|listed| routine.range(listed..).any(|(_, line)| is_due(line, now)));
+        let listed_is_due = self.pass_at(listed.unwrap_or(u32::MAX)).is_some_and(|at| at <= now.as_millisecond());
         let page = match &self.pass {
             Some(pass) => {
                 let is_ready = !pass.is_busy() && (pass.next_at <= now || many_wanted);
@@ -250,6 +263,16 @@ impl Book {
         let quick = quick.and_then(alone_if);
         let (first, routine) = if many_wanted { (page, quick) } else { (alone_if(wanted), page.or(quick)) };
         self.shares.of_polls(alone_if(forced), first, alone_if(alone), routine)
+    }
+
+    /// When a pass begins, for the routine looks from this interval on.
+    fn pass_at(&self, listed: u32) -> Option<Millis> {
+        let settled_at = self.settled_at.as_millisecond();
+        let begins = |(interval, line): (&u32, &Line)| {
+            let (due, _) = line.first()?;
+            Some(settled_at.clamp(*due, due.saturating_add((interval / SETTLING).into())))
+        };
+        self.seats.routine.range(listed..).filter_map(begins).min()
     }
 
     /// Whether those whose look something hangs on are so many that a pass costs less.
@@ -280,7 +303,7 @@ impl Book {
         }
         match &self.pass {
             Some(pass) => times.extend((!pass.is_busy()).then(|| pass.next_at.as_millisecond())),
-            None => times.extend(routine.range(listed..).filter_map(|(_, line)| earliest(line))),
+            None => times.extend(self.pass_at(listed)),
         }
         if self.turns.len() > 0 {
             times.extend(self.turns.first_over());

@@ -231,6 +231,22 @@ fn ten_thousand_groups_cost_at_most_250_requests_in_any_minute_also_right_after_
 }
 
 #[test]
+fn groups_that_are_seated_while_the_first_pass_is_under_way_cost_no_second_one_in_the_same_interval() {
+    let mut account = Account::new(10_000, 600, 20);
+    for number in 0..10_000 {
+        // 5,000 a second, in another order than the list's.
+        account.seat(number * 7919 % 10_000 + 1, MINUTE);
+        if number % 500 == 0 {
+            account.run_millis(100, None);
+        }
+    }
+    account.run(900, None);
+    assert!(account.most_within(60) <= 250, "{} requests in a minute", account.most_within(60));
+    let longest = (1..=10_000).map(|uid| account.longest_gap(uid)).max().unwrap();
+    assert!(longest <= Duration::from_secs(65), "a group went without a look for {longest:?}");
+}
+
+#[test]
 fn ten_thousand_groups_cost_at_most_250_requests_in_any_minute_also_right_after_a_bulk_creation() {
     let mut account = Account::new(10_000, 600, 20);
     for uid in 1..=10_000 {
