@@ -58,6 +58,15 @@ pub enum Error {
         log_tail: String,
     },
 
+    /// etcd, or a tool of its, did not do what it was asked.
+    #[error("etcd did not do {asked}: {answer}")]
+    Etcd {
+        /// What it was asked.
+        asked: String,
+        /// What it said.
+        answer: String,
+    },
+
     /// A release of Kubernetes that there is not.
     #[error("{variable}={0}: say newest or oldest", variable = crate::release::VARIABLE)]
     Release(String),

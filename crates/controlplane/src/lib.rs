@@ -15,7 +15,8 @@
 //! 3. `supervisor`: why nothing stays behind, not even after a SIGKILL.
 //! 4. [`plane`]: the flags of the programs, their order, and when they count as ready.
 //! 5. [`release`]: the newest Kubernetes or the oldest.
-//! 6. `requests`: what a test does with a running control plane; [`companion`]: programs beside it; `backup`: the way back.
+//! 6. `requests`: what a test does with a running control plane; [`companion`]: programs beside it; `backup`: the way back; `etcd`: room
+//!    for more.
 //! 7. [`node`]: a control plane with a node; `node/world`: how all of it is kept apart from the machine.
 //! 8. [`image`]: images of one program, for the pods of such a node.
 //!
@@ -26,6 +27,7 @@ mod backup;
 mod certificates;
 pub mod companion;
 mod error;
+mod etcd;
 mod home;
 pub mod image;
 mod kubeconfig;

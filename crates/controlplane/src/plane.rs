@@ -26,6 +26,15 @@ const PORT_TRIES: usize = 3;
 /// etcd's listener and the API server's view of it: a socket in their working folder.
 /// Relative, because the path of a Unix socket is limited to about 100 bytes; etcd wants a port, which only names the file.
 pub(crate) const ETCD_URL: &str = "unix://etcd.sock:0";
+pub(crate) const ETCD_SOCKET: &str = "etcd.sock:0";
+
+/// What etcd is called, and the cluster that it is the only member of.
+pub(crate) const ETCD_MEMBER: [&str; 3] = [
+    "--name=controlplane",
+    // Nobody calls a single member's peer port, but etcd insists on one.
+    "--initial-advertise-peer-urls=http://127.0.0.1:2380",
+    "--initial-cluster=controlplane=http://127.0.0.1:2380",
+];
 
 /// By which names the API server is reached; 10.0.0.1 is the address of the Service `kubernetes` in the range that it is
 /// started with.
@@ -256,7 +265,7 @@ pub(crate) fn write_keys(home: &Home, certificates: &Certificates) -> Result<(),
 
 /// A socket left by a killed etcd would make the API server's first attempts fail.
 pub(crate) fn remove_socket(dir: &Path) -> Result<(), Error> {
-    match fs::remove_file(dir.join("etcd.sock:0")) {
+    match fs::remove_file(dir.join(ETCD_SOCKET)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("remove the old socket in", dir)(error)),
         _ => Ok(()),
     }
@@ -264,19 +273,17 @@ pub(crate) fn remove_socket(dir: &Path) -> Result<(), Error> {
 
 /// File names in all arguments are relative: each program runs in the control plane's folder.
 pub(crate) fn etcd_arguments(quota: Option<u64>) -> Vec<String> {
-    owned(&[
-        "--name=controlplane",
+    let mut arguments = owned(&ETCD_MEMBER);
+    arguments.extend(owned(&[
         "--data-dir=etcd",
         "--unsafe-no-fsync",
         // A benchmark writes 100,000 objects many times over; the default of 2 GiB fills.
         &format!("--quota-backend-bytes={}", quota.unwrap_or(8_000_000_000)),
         &format!("--listen-client-urls={ETCD_URL}"),
         &format!("--advertise-client-urls={ETCD_URL}"),
-        // Nobody calls a single member's peer port, but etcd insists on one.
         "--listen-peer-urls=http://127.0.0.1:0",
-        "--initial-advertise-peer-urls=http://127.0.0.1:2380",
-        "--initial-cluster=controlplane=http://127.0.0.1:2380",
-    ])
+    ]));
+    arguments
 }
 
 fn api_server_arguments(port: u16, audit_log: bool, controller_manager: bool) -> Vec<String> {

@@ -30,6 +30,8 @@ use locations::Locations;
 pub enum Program {
     /// The store.
     Etcd,
+    /// The store's tool for what is done while it is stopped; only for tests of restored backups.
+    Etcdutl,
     /// The API.
     KubeApiserver,
     /// The controllers that come with Kubernetes.
@@ -87,8 +89,9 @@ pub enum Program {
 
 impl Program {
     /// All of them.
-    pub const ALL: [Program; 27] = [
+    pub const ALL: [Program; 28] = [
         Program::Etcd,
+        Program::Etcdutl,
         Program::KubeApiserver,
         Program::KubeControllerManager,
         Program::Kubectl,
@@ -121,6 +124,7 @@ impl Program {
     pub fn name(self) -> &'static str {
         match self {
             Program::Etcd => "etcd",
+            Program::Etcdutl => "etcdutl",
             Program::KubeApiserver => "kube-apiserver",
             Program::KubeControllerManager => "kube-controller-manager",
             Program::Kubectl => "kubectl",

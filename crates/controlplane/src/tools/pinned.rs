@@ -32,6 +32,7 @@ macro_rules! module {
 }
 
 static ETCD: Module = module!("etcd");
+static ETCDUTL: Module = module!("etcdutl");
 static KUBERNETES: Module = module!("kubernetes");
 static KUBERNETES_OLDEST: Module = module!("kubernetes-1.33");
 static HELM: Module = module!("helm");
@@ -68,6 +69,7 @@ static KUBE_SCORE: Module = module!("kube-score");
 pub(super) fn module(program: Program) -> &'static Module {
     match program {
         Program::Etcd => &ETCD,
+        Program::Etcdutl => &ETCDUTL,
         Program::KubeApiserver
         | Program::KubeControllerManager
         | Program::Kubectl
@@ -95,6 +97,7 @@ pub(super) fn module(program: Program) -> &'static Module {
 pub(super) fn package(program: Program) -> &'static str {
     match program {
         Program::Etcd => "go.etcd.io/etcd/server/v3",
+        Program::Etcdutl => "go.etcd.io/etcd/etcdutl/v3",
         Program::KubeApiserver | Program::KubeApiserverOldest => "k8s.io/kubernetes/cmd/kube-apiserver",
         Program::KubeControllerManager => "k8s.io/kubernetes/cmd/kube-controller-manager",
         Program::Kubectl => "k8s.io/kubernetes/cmd/kubectl",
@@ -208,6 +211,11 @@ mod tests {
             }
         }
         assert!(version(Program::Coredns).is_some());
+    }
+
+    #[test]
+    fn what_etcd_writes_its_tool_reads() {
+        assert_eq!(version(Program::Etcd), version(Program::Etcdutl));
     }
 
     #[test]
