@@ -172,8 +172,9 @@ impl Error {
         match self.refusal() {
             Some(Refusal::Forbidden) => false,
             Some(_) => true,
-            // A full etcd, or an object that is too large for it.
-            None => self.is(500) && !self.says("failed calling webhook"),
+            // Too large for etcd, in its own words and in those of the API server's client. Whatever else goes wrong in the API server, as
+            // when etcd is full, it is the same for every object.
+            None => self.is(500) && ["request is too large", "message larger than max"].iter().any(|words| self.says(words)),
         }
     }
 
@@ -227,6 +228,30 @@ fn micro_time(now: Timestamp) -> k8s_openapi::apimachinery::pkg::apis::meta::v1:
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn answered(code: u16, message: &str) -> Error {
+        let status = kube::core::Status { code, ..kube::core::Status::failure(message, "InternalError") };
+        Error::Api { action: "write", source: Box::new(kube::Error::Api(Box::new(status))) }
+    }
+
+    #[test]
+    fn trouble_that_every_object_has_is_told_from_trouble_of_one() {
+        for (code, message, is_its_own) in [
+            (500, "etcdserver: request is too large", true),
+            (500, "rpc error: code = ResourceExhausted desc = trying to send message larger than max (2100000 vs. 2097152)", true),
+            (422, "status.group.creationTime: Invalid value", true),
+            (403, "admission webhook \"w\" denied the request: no", true),
+            (500, "etcdserver: mvcc: database space exceeded", false),
+            (500, "etcdserver: request timed out", false),
+            (500, "Internal error occurred: failed calling webhook \"w\": connection refused", false),
+            (403, "digitaltwinconsents.twinconsent.io is forbidden", false),
+            (503, "apiserver is shutting down", false),
+            (429, "too many requests", false),
+        ] {
+            assert_eq!(answered(code, message).is_about_the_object(), is_its_own, "{message}");
+        }
+        assert!(!Error::Deadline { action: "write" }.is_about_the_object());
+    }
 
     #[test]
     fn what_a_command_printed_that_was_to_log_in_is_not_told() {

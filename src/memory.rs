@@ -131,13 +131,35 @@ pub struct Unwritten {
     pub not_before: Timestamp,
     generation: Option<i64>,
     requested_at: Option<String>,
+    /// When it was told last.
+    told_at: Option<Timestamp>,
+    /// Whether this failure is to be told.
+    is_news: bool,
 }
 
 /// The longest pause after statuses in a row that could not be written.
 pub const LONGEST_UNWRITTEN: Duration = Duration::from_secs(3600);
 
+/// The longest pause when the trouble is not the object's own and few objects are in it.
+const LONGEST_IN_COMMON: Duration = Duration::from_secs(30);
+
+/// The share of the pause of each object in a trouble that all of them have: together they make about so many tries a second.
+const SHARE_IN_COMMON: Duration = Duration::from_millis(50);
+
 /// The failure at which it is told that the status of an object cannot be written: a quarter of a minute after the first.
 const TOLD_AT: u32 = 5;
+
+/// After how long it is told again: the shortest of the longest pauses.
+const TOLD_AGAIN: Duration = Duration::from_secs(2700);
+
+/// The longest pause between two tries to write a status when the trouble is not the object's own, and so many objects wait for its end.
+///
+/// Nothing says that it has ended but a try that succeeds. Many objects try seldom and few try often, so that the API server is tried
+/// about as often either way, and nobody waits for long when it is well again.
+#[must_use]
+pub fn longest_in_common(waiting: usize) -> Duration {
+    SHARE_IN_COMMON.saturating_mul(u32::try_from(waiting).unwrap_or(u32::MAX)).clamp(LONGEST_IN_COMMON, LONGEST_UNWRITTEN)
+}
 
 impl Unwritten {
     /// One failure more than `before`, to write a status for `consent`. The pause doubles from 1 s to `longest`.
@@ -150,8 +172,16 @@ impl Unwritten {
         let doubled = Duration::from_secs(1).saturating_mul(1 << (failures - 1).min(16));
         let share = pace::share(metadata.uid.as_deref().unwrap_or_default(), failures);
         let pause = doubled.min(longest).mul_f64(1.0 - share / 4.0);
-        let requested_at = requested_at(consent).cloned();
-        Self { failures, not_before: pace::add(now, pause), generation: metadata.generation, requested_at }
+        let told_at = in_a_row.and_then(|before| before.told_at);
+        let is_news = failures >= TOLD_AT && told_at.is_none_or(|told_at| now >= pace::add(told_at, TOLD_AGAIN));
+        Self {
+            failures,
+            not_before: pace::add(now, pause),
+            generation: metadata.generation,
+            requested_at: requested_at(consent).cloned(),
+            told_at: if is_news { Some(now) } else { told_at },
+            is_news,
+        }
     }
 
     /// Whether nothing is to be tried for `consent` yet: it still asks what it asked then, and it is too early.
@@ -160,10 +190,10 @@ impl Unwritten {
         self.not_before > now && self.generation == consent.metadata.generation && self.requested_at.as_ref() == requested_at(consent)
     }
 
-    /// Whether this failure is to be reported: not a short trouble, and then whenever the pause has become as long as it gets.
+    /// Whether this failure is to be reported: not a short trouble, and a long one about once an hour.
     #[must_use]
     pub fn is_worth_telling(&self) -> bool {
-        self.failures == TOLD_AT || (self.failures > TOLD_AT && 1 << (self.failures - 1).min(16) >= LONGEST_UNWRITTEN.as_secs())
+        self.is_news
     }
 }
 
@@ -217,9 +247,9 @@ impl Memory {
             let Answer { at, request: _, outcome: _, in_secret: _ } = &mut **answer;
             at
         }));
-        times.extend(unwritten.as_mut().map(|unwritten| {
-            let Unwritten { failures: _, not_before, generation: _, requested_at: _ } = &mut **unwritten;
-            not_before
+        times.extend(unwritten.as_mut().into_iter().flat_map(|unwritten| {
+            let Unwritten { failures: _, not_before, generation: _, requested_at: _, told_at, is_news: _ } = &mut **unwritten;
+            [Some(not_before), told_at.as_mut()].into_iter().flatten()
         }));
         times.into_iter().for_each(|time| *time = pace::shifted(*time, by));
         self

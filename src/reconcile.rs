@@ -16,7 +16,7 @@ use crate::cluster::events::Report;
 use crate::cluster::{self, OnConflict, Recorded};
 use crate::context::Context;
 use crate::decide::{self, AccountFact, Call, Facts, Finding, Rest, Step, Then};
-use crate::memory::{Answer, LONGEST_UNWRITTEN, Memory, Unwritten};
+use crate::memory::{self, Answer, LONGEST_UNWRITTEN, Memory, Unwritten};
 use crate::outcome::{Class, Outcome, Trouble};
 use crate::pace;
 use crate::roster;
@@ -30,9 +30,6 @@ const MOST_STEPS: u32 = 64;
 
 /// How soon an object is decided anew whose copy was too old to write.
 const AFTER_CONFLICT: Duration = Duration::from_millis(500);
-
-/// The longest pause between two tries to write a status when that fails for reasons that are not the object's own.
-const LONGEST_WHILE_UNREACHABLE: Duration = Duration::from_secs(30);
 
 const STATUS_NOT_WRITTEN: &str = "The status of this object cannot be written: Kubernetes refuses it, or has no room for it. It is tried again with growing pauses; what HeyGen has answered is kept until the operator ends. See the operator's log.";
 
@@ -264,14 +261,14 @@ async fn record(
 }
 
 /// Remembers that a status could not be written, so that it is tried again with growing pauses.
-fn not_written(consent: &DigitalTwinConsent, memory: &Memory, error: &cluster::Error, wall: Wall, context: &Context) {
-    let longest = if error.is_about_the_object() { LONGEST_UNWRITTEN } else { LONGEST_WHILE_UNREACHABLE };
-    let unwritten = Unwritten::after(memory.unwritten.as_deref(), consent, longest, wall.now());
+fn not_written(consent: &DigitalTwinConsent, before: &Memory, error: &cluster::Error, wall: Wall, context: &Context) {
+    let longest = if error.is_about_the_object() { LONGEST_UNWRITTEN } else { memory::longest_in_common(context.roster.unwritten()) };
+    let unwritten = Unwritten::after(before.unwritten.as_deref(), consent, longest, wall.now());
     if unwritten.is_worth_telling() {
         context.metrics.unwritten_status();
         context.events.report(consent, Report { warning: true, reason: "StatusNotWritten", note: STATUS_NOT_WRITTEN });
     }
-    let memory = Memory { unwritten: Some(Box::new(unwritten)), ..memory.clone() };
+    let memory = Memory { unwritten: Some(Box::new(unwritten)), ..before.clone() };
     context.wake_consents(context.roster.remember(consent, memory, false, None, wall));
 }
 

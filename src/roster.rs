@@ -49,6 +49,8 @@ struct State {
     alarms: Alarms,
     /// Up to which version each watch has shown everything.
     reached: HashMap<u16, u64>,
+    /// Those whose status could not be written.
+    unwritten: HashSet<Uid>,
 }
 
 /// A uid, in 16 bytes instead of 36.
@@ -362,6 +364,11 @@ impl Roster {
             // It was decided on in a history that is no more, and is decided anew.
             return Vec::new();
         }
+        if memory.unwritten.is_some() {
+            state.unwritten.insert(uid);
+        } else {
+            state.unwritten.remove(&uid);
+        }
         entry.looked_at = memory.looked_at.map_or(NOT_YET, Timestamp::as_millisecond);
         entry.generation = memory.generation;
         entry.memory = (!memory.is_only_a_time()).then(|| Box::new(memory));
@@ -390,6 +397,7 @@ impl Roster {
         for (uid, entry) in state.entries.iter_mut().filter(|(_, entry)| entry.shown.watch == watch) {
             let spread = REREAD_SPREAD.mul_f64(f64::from((uid % 1024) as u32) / 1024.0);
             let memory = entry.memory().in_another_history(pace::add(now, REREAD_AFTER + spread));
+            state.unwritten.remove(uid);
             (entry.written, entry.is_awaited) = (0, false);
             (entry.looked_at, entry.generation, entry.acted_at, entry.handed) = (NOT_YET, 0, NOT_YET, None);
             entry.history = memory.history;
@@ -407,6 +415,12 @@ impl Roster {
         let state = self.state();
         let memory = state.entries.get(&uid(consent)?)?.memory.as_ref()?;
         memory.unwritten.as_ref().map(|unwritten| unwritten.not_before)
+    }
+
+    /// How many objects there are whose status could not be written.
+    #[must_use]
+    pub fn unwritten(&self) -> usize {
+        self.state().unwritten.len()
     }
 
     /// How many objects there are.
@@ -448,6 +462,7 @@ impl State {
     fn remove(&mut self, uid: Uid) -> Vec<Uid> {
         let Some(entry) = self.entries.remove(&uid) else { return Vec::new() };
         self.alarms.set(uid, entry.alarm, NEVER);
+        self.unwritten.remove(&uid);
         let Self { entries, claims, tenants, .. } = self;
         let heir = claims.remove(entry.claim, uid, |uid| claimant(entries, tenants, uid));
         tenants.leave(entry.tenant);

@@ -1,6 +1,7 @@
 use kube::ResourceExt as _;
 
 use super::*;
+use crate::memory::Unwritten;
 
 fn consent(name: &str, uid: u8, created: &str, group: &str) -> DigitalTwinConsent {
     serde_json::from_value(serde_json::json!({
@@ -259,4 +260,25 @@ fn what_was_remembered_in_another_history_is_forgotten_but_for_what_heygen_answe
     let _ = roster.remember(&written, before, true, None, Wall::default());
     let standing = roster.standing(&ada, Wall::default()).unwrap();
     assert_eq!((standing.memory.looked_at, standing.is_stale), (None, false));
+}
+
+#[test]
+fn whose_status_could_not_be_written_counts_until_it_was_or_is_gone_or_belongs_to_another_history() {
+    let roster = Roster::default();
+    let consents = [1, 2, 3].map(|uid| consent("c", uid, "2026-01-01T00:00:00Z", &format!("g{uid}")));
+    for consent in &consents {
+        note(&roster, consent);
+        let unwritten = Unwritten::after(None, consent, Duration::from_secs(30), Timestamp::UNIX_EPOCH);
+        let memory = Memory { unwritten: Some(Box::new(unwritten)), ..Memory::default() };
+        for _ in 0..2 {
+            assert_eq!(roster.remember(consent, memory.clone(), false, None, Wall::default()), []);
+        }
+    }
+    assert_eq!(roster.unwritten(), 3);
+    remember(&roster, &consents[0], None);
+    assert_eq!(roster.unwritten(), 2);
+    let _ = roster.forget(uid(&consents[1]).unwrap());
+    assert_eq!(roster.unwritten(), 1);
+    let _ = roster.forget_history(SHOWN.watch, Timestamp::UNIX_EPOCH);
+    assert_eq!(roster.unwritten(), 0);
 }

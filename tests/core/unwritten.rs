@@ -1,7 +1,7 @@
 //! A status that cannot be written: whatever HeyGen has answered is kept, and nothing is asked twice because of it.
 
 use serde_json::json;
-use twinconsent::memory::LONGEST_UNWRITTEN;
+use twinconsent::memory::{LONGEST_UNWRITTEN, Unwritten, longest_in_common};
 use twinconsent::outcome::{Class, Trouble};
 use twinconsent::pace;
 
@@ -57,6 +57,43 @@ fn a_user_who_changes_the_object_is_not_made_to_wait() {
     world.edit(json!({ "pollInterval": "1m" }));
     world.settle_down();
     assert_eq!((world.ready().1, world.heygen.posts.len()), ("AwaitingApproval", 1));
+}
+
+#[test]
+fn in_a_trouble_that_all_have_the_api_server_is_tried_about_as_often_however_many_wait_and_nobody_waits_for_long_after_it() {
+    for (waiting, longest) in [(1, 30), (600, 30), (1_000, 50), (10_000, 500), (72_000, 3_600), (1_000_000, 3_600)] {
+        assert_eq!(longest_in_common(waiting), secs(longest), "{waiting}");
+        let consent = World::new(json!({}), Model::saying(None)).object;
+        let (mut now, mut unwritten) = (World::new(json!({}), Model::saying(None)).now, None);
+        for _ in 0..20 {
+            let next = Unwritten::after(unwritten.as_ref(), &consent, longest_in_common(waiting), now);
+            let pause = pace::since(now, next.not_before);
+            assert!(pause <= secs(longest), "{waiting}: {pause:?}");
+            (now, unwritten) = (next.not_before, Some(next));
+        }
+        let pause = pace::since(now, Unwritten::after(unwritten.as_ref(), &consent, longest_in_common(waiting), now).not_before);
+        let tries_a_second = waiting as f64 / pause.as_secs_f64();
+        assert!(tries_a_second <= 27.0 || longest == 3_600, "{waiting}: {tries_a_second}");
+    }
+}
+
+#[test]
+fn trouble_is_told_once_it_is_no_short_one_and_then_about_once_an_hour_however_short_the_pauses_are() {
+    let consent = World::new(json!({}), Model::saying(None)).object;
+    for longest in [secs(30), secs(300), LONGEST_UNWRITTEN] {
+        let began = World::new(json!({}), Model::saying(None)).now;
+        let (mut now, mut unwritten, mut told) = (began, None, Vec::new());
+        while pace::since(began, now) < secs(24 * 3600) {
+            let next = Unwritten::after(unwritten.as_ref(), &consent, longest, now);
+            told.extend(next.is_worth_telling().then_some(now));
+            (now, unwritten) = (next.not_before, Some(next));
+        }
+        let first = pace::since(began, told[0]);
+        assert!(first >= secs(11) && first <= secs(15), "{longest:?}: {first:?}");
+        let soonest = told.windows(2).map(|pair| pace::since(pair[0], pair[1])).min();
+        assert!(soonest >= Some(secs(2_700)), "{longest:?}: told again after {soonest:?}");
+        assert!((12..=32).contains(&told.len()), "{longest:?}: told {} times in a day", told.len());
+    }
 }
 
 /// Each pause is about twice as long as the one before, and none longer than an hour.
