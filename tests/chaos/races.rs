@@ -13,8 +13,8 @@ use twinconsent::api::consent::DigitalTwinConsent;
 use crate::fleet::{LinkWatch, alone, assert_one_link_each, create, generous_account, groups, latency};
 use crate::support::{DEADLINE, World, eventually};
 
-/// How long a request is held at HeyGen while something happens to its object.
-const HELD: Duration = Duration::from_millis(1500);
+/// How long a request is held at HeyGen while something happens to its object, if that takes so long.
+const HELD: Duration = Duration::from_secs(50);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_replicas_without_election_make_one_request_each() {
@@ -76,7 +76,7 @@ async fn edit_every_50_ms(world: &World, name: &str, edits: &AtomicU64) {
 async fn an_epoch_raised_in_flight_is_a_request_of_its_own_and_the_older_link_is_never_shown() {
     let world = World::with_account("epoch", generous_account()).await;
     let operator = world.operator(&[]).await;
-    raise_in_flight(&world, 20).await;
+    raise_in_flight(&world, 20, false).await;
     world.end([operator]).await;
 }
 
@@ -85,24 +85,31 @@ async fn an_epoch_raised_in_flight_is_a_request_of_its_own_and_the_older_link_is
 async fn an_answer_that_is_overtaken_by_one_for_a_higher_epoch_is_dropped() {
     let world = World::with_account("overtaken", generous_account()).await;
     let operators = [world.operator(&[]).await, world.operator(&[]).await];
-    raise_in_flight(&world, 20).await;
+    raise_in_flight(&world, 20, true).await;
     world.end(operators).await;
 }
 
-/// Raises the epoch of so many consents while their first request is held, and asserts what must come of it.
-async fn raise_in_flight(world: &World, count: usize) {
+/// Raises the epoch of so many consents while their first request is held, until the second was answered or not so long, and asserts what
+/// must come of it.
+async fn raise_in_flight(world: &World, count: usize, is_overtaken: bool) {
     let names = groups(world, &format!("{}-", world.namespace), count);
     let watch = LinkWatch::start(world);
     join_all(names.iter().map(async |name| {
-        hold_one_request(world, name);
+        let held = hold_one_request(world, name);
         world.consent(name, json!({ "groupID": name, "rerouteURL": "https://example.com/epoch-0" })).await;
         until_in_flight(world, name).await;
         world.change(name, json!({ "requestEpoch": 1, "rerouteURL": "https://example.com/epoch-1" })).await;
+        if !is_overtaken {
+            world.simulator.remove_fault(held).unwrap();
+        }
         let newer = |consent: &DigitalTwinConsent| {
             let status = consent.status.as_ref();
             status.and_then(|status| status.initiation.as_ref()).is_some_and(|initiation| initiation.epoch == 1)
         };
         world.until_it(name, "the link of epoch 1", newer).await;
+        if is_overtaken {
+            world.simulator.remove_fault(held).unwrap();
+        }
         until_executed(world, name, 2).await;
     }))
     .await;
@@ -135,12 +142,13 @@ async fn an_object_recreated_for_another_group_never_gets_the_link_of_the_first(
     let (first, second) = (groups(&world, "first-", 20), groups(&world, "second-", 20));
     let watch = LinkWatch::start(&world);
     join_all(first.iter().zip(&second).map(async |(first, second)| {
-        hold_one_request(&world, first);
+        let held = hold_one_request(&world, first);
         let name = format!("of-{first}");
         world.consent(&name, json!({ "groupID": first })).await;
         until_in_flight(&world, first).await;
         world.delete(&name).await;
         world.consent(&name, json!({ "groupID": second })).await;
+        world.simulator.remove_fault(held).unwrap();
         until_executed(&world, first, 1).await;
         world.until(&name, "AwaitingApproval").await;
         let shown = watch.links_of(&force_and_wait(&world, &name).await).await;
@@ -161,12 +169,13 @@ async fn an_object_recreated_for_the_same_group_gets_the_same_link_without_a_sec
     let names = groups(&world, "same-", 20);
     let watch = LinkWatch::start(&world);
     join_all(names.iter().map(async |name| {
-        hold_one_request(&world, name);
+        let held = hold_one_request(&world, name);
         // Once while the request is in flight, once when its link was shown.
         world.consent(name, json!({ "groupID": name })).await;
         until_in_flight(&world, name).await;
         world.delete(name).await;
         world.consent(name, json!({ "groupID": name })).await;
+        world.simulator.remove_fault(held).unwrap();
         let second = world.until(name, "AwaitingApproval").await;
         world.delete(name).await;
         world.consent(name, json!({ "groupID": name })).await;
@@ -182,10 +191,11 @@ async fn an_object_recreated_for_the_same_group_gets_the_same_link_without_a_sec
     world.end([operator]).await;
 }
 
-/// Lets the next request for this group take [`HELD`]; its idempotency key counts as at work meanwhile.
-fn hold_one_request(world: &World, group: &str) {
+/// Holds the next request for this group at HeyGen, until the rule that is returned is removed; its idempotency key counts as at work
+/// meanwhile.
+fn hold_one_request(world: &World, group: &str) -> u64 {
     let held = FaultRule::new(FaultAction::delay_before(HELD)).on(PathKind::Consent).group(group).times(1);
-    world.simulator.add_fault(held).unwrap();
+    world.simulator.add_fault(held).unwrap()
 }
 
 async fn until_in_flight(world: &World, group: &str) {

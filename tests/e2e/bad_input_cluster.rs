@@ -72,14 +72,15 @@ async fn an_outage_of_the_api_server_costs_no_link_and_the_end_of_a_namespace_wa
     }
     world.consent("pending", json!({ "groupID": "pending" })).await;
     world.until("pending", "AwaitingApproval").await;
-    let slow = FaultRule::new(FaultAction::delay_after(Duration::from_secs(2))).on(PathKind::Consent).group("asked");
-    world.simulator.add_fault(slow).unwrap();
+    let held = FaultRule::new(FaultAction::delay_after(Duration::from_secs(50))).on(PathKind::Consent).group("asked");
+    let held = world.simulator.add_fault(held).unwrap();
     world.consent("asked", json!({ "groupID": "asked" })).await;
     eventually("the request is under way", || async {
         if world.simulator.group_summary("asked").executed == 1 { Ok(()) } else { Err("not yet") }
     })
     .await;
     own.stop_api_server();
+    world.simulator.remove_fault(held).unwrap();
     world.simulator.approve("pending").unwrap();
     eventually("the answer is there and cannot be written", || async {
         let answered =

@@ -35,8 +35,8 @@ async fn a_leader_that_is_cut_off_from_the_api_server_stops_before_another_one_b
     let standby = replica(&world, "second");
     standby.until_ready().await;
     // Its answer is on its way when the wire is cut: whoever leads next asks again, under the same key.
-    let slow = FaultRule::new(FaultAction::delay_after(Duration::from_secs(3))).on(PathKind::Consent).group("ada");
-    world.simulator.add_fault(slow).unwrap();
+    let held = FaultRule::new(FaultAction::delay_after(Duration::from_secs(50))).on(PathKind::Consent).group("ada");
+    let held = world.simulator.add_fault(held).unwrap();
     world.simulator.create_group(GroupDefinition::twin("ada")).unwrap();
     world.consent("ada", json!({ "groupID": "ada" })).await;
     eventually("the request is under way", || async {
@@ -45,6 +45,7 @@ async fn a_leader_that_is_cut_off_from_the_api_server_stops_before_another_one_b
     .await;
     wire.cut();
     let cut = Instant::now();
+    world.simulator.remove_fault(held).unwrap();
     assert_eq!(leader.until_ended().await.code(), Some(1));
     let (ended, log) = (cut.elapsed(), leader.log());
     println!("the leader ended {ended:?} after it was cut off");

@@ -154,21 +154,23 @@ impl Control {
         self.shared.state().faults.list()
     }
 
-    /// Removes one rule. HTTP: `DELETE /_sim/faults/{id}`.
+    /// Removes one rule; a request that it delays waits no more. HTTP: `DELETE /_sim/faults/{id}`.
     ///
     /// # Errors
     ///
     /// When there is no such rule.
     pub fn remove_fault(&self, id: u64) -> Result<(), ControlError> {
-        match self.shared.state().faults.remove(id) {
-            true => Ok(()),
-            false => Err(ControlError::UnknownFault(id)),
+        if !self.shared.state().faults.remove(id) {
+            return Err(ControlError::UnknownFault(id));
         }
+        self.shared.faults_removed.notify_waiters();
+        Ok(())
     }
 
-    /// Removes all rules. HTTP: `DELETE /_sim/faults`.
+    /// Removes all rules, as [`Self::remove_fault`] does. HTTP: `DELETE /_sim/faults`.
     pub fn clear_faults(&self) {
         self.shared.state().faults.clear();
+        self.shared.faults_removed.notify_waiters();
     }
 
     /// Moves the simulated time ahead. HTTP: `POST /_sim/clock` with `{"advance_seconds": …}`.

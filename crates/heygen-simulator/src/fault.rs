@@ -13,7 +13,7 @@ mod plan;
 mod reshape;
 
 pub use listing::ListTrouble;
-pub(crate) use plan::{Drip, FaultEnding, FaultPlan, Faults};
+pub(crate) use plan::{Delay, Drip, FaultEnding, FaultPlan, Faults};
 pub use reshape::Reshape;
 
 /// Which requests an action applies to, and how often.
@@ -105,12 +105,12 @@ pub struct FaultMatcher {
 pub enum FaultAction {
     /// Answers this instead of what the request deserves.
     Respond(Respond),
-    /// Waits, in real time, before acting; an idempotency key counts as at work meanwhile.
+    /// Waits, in real time and as long as the rule is there, before acting; an idempotency key counts as at work meanwhile.
     DelayBefore {
         /// How long.
         milliseconds: u64,
     },
-    /// Acts, then waits, in real time, before answering.
+    /// Acts, then waits, in real time and as long as the rule is there, before answering.
     DelayAfter {
         /// How long.
         milliseconds: u64,
@@ -245,12 +245,12 @@ impl FaultAction {
         Self::empty(status).with_header("location", location.into())
     }
 
-    /// Waits before acting.
+    /// Waits before acting, until the rule is removed at the latest.
     pub fn delay_before(wait: Duration) -> Self {
         Self::DelayBefore { milliseconds: crate::clock::millis(wait) }
     }
 
-    /// Waits after acting.
+    /// Waits after acting, until the rule is removed at the latest.
     pub fn delay_after(wait: Duration) -> Self {
         Self::DelayAfter { milliseconds: crate::clock::millis(wait) }
     }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -30,6 +31,8 @@ pub struct Simulator {
 #[derive(Debug)]
 pub(crate) struct Shared {
     state: Mutex<State>,
+    /// Rings for the requests that a rule delays.
+    pub(crate) faults_removed: Notify,
 }
 
 impl Shared {
@@ -65,7 +68,7 @@ impl Simulator {
             None => format!("http://{addr}"),
         };
         let state = State::new(settings, base_url.clone()).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-        let shared = Arc::new(Shared { state: Mutex::new(state) });
+        let shared = Arc::new(Shared { state: Mutex::new(state), faults_removed: Notify::new() });
         let ending = Ending { graceful: CancellationToken::new(), at_once: CancellationToken::new(), tasks: TaskTracker::new() };
         let served = server::accept(listener, Arc::clone(&shared), ending.clone());
         ending.tasks.spawn(served);

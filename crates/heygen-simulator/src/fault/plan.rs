@@ -19,13 +19,20 @@ pub(crate) struct Faults {
 /// What the rules make of one request.
 #[derive(Debug, Default)]
 pub(crate) struct FaultPlan {
-    pub(crate) delay_before: Duration,
-    pub(crate) delay_after: Duration,
+    pub(crate) delays_before: Vec<Delay>,
+    pub(crate) delays_after: Vec<Delay>,
     pub(crate) reshape: Vec<Reshape>,
     pub(crate) listing: Vec<ListTrouble>,
     pub(crate) drip: Option<Drip>,
     pub(crate) ending: Option<FaultEnding>,
     pub(crate) rules: Vec<u64>,
+}
+
+/// A wait that ends with its rule.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Delay {
+    pub(crate) rule: u64,
+    pub(crate) wait: Duration,
 }
 
 /// A body sent in drips.
@@ -66,6 +73,10 @@ impl Faults {
         self.rules.clone()
     }
 
+    pub(crate) fn holds(&self, id: u64) -> bool {
+        self.rules.iter().any(|rule| rule.id == id)
+    }
+
     pub(crate) fn remove(&mut self, id: u64) -> bool {
         let before = self.rules.len();
         self.rules.retain(|rule| rule.id != id);
@@ -94,14 +105,14 @@ impl Faults {
             rule.remaining = rule.remaining.map(|left| left - 1);
             *applied += 1;
             plan.rules.push(*id);
-            plan.apply(&rule.action);
+            plan.apply(*id, &rule.action);
         }
         plan
     }
 }
 
 impl FaultPlan {
-    fn apply(&mut self, action: &FaultAction) {
+    fn apply(&mut self, rule: u64, action: &FaultAction) {
         match action {
             FaultAction::Respond(respond) => {
                 self.ending = Some(FaultEnding::Answer { answer: answer(respond), acts: respond.acts });
@@ -112,10 +123,10 @@ impl FaultPlan {
             FaultAction::DropBefore => self.ending = Some(FaultEnding::DropBefore),
             FaultAction::DropAfter => self.ending = Some(FaultEnding::DropAfter),
             FaultAction::DelayBefore { milliseconds } => {
-                self.delay_before += Duration::from_millis(*milliseconds);
+                self.delays_before.push(Delay { rule, wait: Duration::from_millis(*milliseconds) });
             }
             FaultAction::DelayAfter { milliseconds } => {
-                self.delay_after += Duration::from_millis(*milliseconds);
+                self.delays_after.push(Delay { rule, wait: Duration::from_millis(*milliseconds) });
             }
             FaultAction::SlowBody { chunk_bytes, pause_ms } => {
                 self.drip = Some(Drip { chunk_bytes: (*chunk_bytes).max(1), pause: Duration::from_millis(*pause_ms) });

@@ -1,5 +1,6 @@
 //! One request to HeyGen's side, from its first byte to its answer.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ use hyper::header::{AUTHORIZATION, HeaderMap, USER_AGENT};
 use hyper::{Method, Request, Response};
 
 use super::{Cut, deliver};
-use crate::fault::FaultEnding;
+use crate::fault::{Delay, FaultEnding};
 use crate::record::Ending;
 use crate::simulator::Shared;
 use crate::state::{Answer, Credential, Received};
@@ -56,7 +57,8 @@ async fn happen(mut received: Received, shared: Arc<Shared>) -> Result<Response<
     let started = Instant::now();
     let begun = shared.state().arrive(&received);
     let (sequence, mut plan, admission) = (begun.sequence, begun.plan, begun.admission);
-    pause(begun.latency + plan.delay_before).await;
+    pause(begun.latency).await;
+    hold(&shared, &plan.delays_before).await;
 
     let acts = plan.acts();
     if acts && let Some(url) = webhook::to_probe(&received) {
@@ -78,7 +80,7 @@ async fn happen(mut received: Received, shared: Arc<Shared>) -> Result<Response<
             None
         }
     };
-    pause(plan.delay_after).await;
+    hold(&shared, &plan.delays_after).await;
 
     let answer = match ending {
         Some(FaultEnding::DropBefore | FaultEnding::DropAfter) => None,
@@ -106,6 +108,24 @@ async fn pause(wait: Duration) {
     // Even a sleep of zero costs a trip through the timer.
     if !wait.is_zero() {
         tokio::time::sleep(wait).await;
+    }
+}
+
+/// Waits for one delay after the other, for each as long as its rule is there.
+async fn hold(shared: &Shared, delays: &[Delay]) {
+    for Delay { rule, wait } in delays {
+        let mut over = pin!(tokio::time::sleep(*wait));
+        loop {
+            // Before the question, so that a removal after it is heard.
+            let removed = shared.faults_removed.notified();
+            if !shared.state().faults.holds(*rule) {
+                break;
+            }
+            tokio::select! {
+                () = &mut over => break,
+                () = removed => {}
+            }
+        }
     }
 }
 

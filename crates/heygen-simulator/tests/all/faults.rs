@@ -154,6 +154,24 @@ async fn delays_and_the_general_latency_add_up() {
 }
 
 #[tokio::test]
+async fn a_request_that_is_held_goes_on_when_its_rule_is_removed_and_not_with_another() {
+    let stage = stage().await;
+    let held = |action| stage.control.add_fault(FaultRule::new(action).on(PathKind::Consent).times(1)).unwrap();
+    let hour = Duration::from_hours(1);
+    let other = stage.control.add_fault(FaultRule::new(FaultAction::DropBefore).on(PathKind::Looks)).unwrap();
+    let (before, after) = (held(FaultAction::delay_before(hour)), held(FaultAction::delay_after(hour)));
+    let late = tokio::spawn(stage.consent("twin", "k", "{}").send());
+    until("the call arrived", || stage.control.summary().requests == 1).await;
+    stage.control.remove_fault(other).unwrap();
+    assert_eq!(stage.post("twin", "k", "{}").await.status, 409, "it is held before it acts");
+    stage.control.remove_fault(before).unwrap();
+    until("the server acted", || stage.control.summary().executed == 1).await;
+    assert!(!late.is_finished(), "it is held after it has acted");
+    stage.control.remove_fault(after).unwrap();
+    assert_eq!(tokio::time::timeout(SOON, late).await.unwrap().unwrap().unwrap().status(), 200);
+}
+
+#[tokio::test]
 async fn a_huge_body_is_streamed_and_valid() {
     let stage = stage().await;
     let huge = read_under(&stage, FaultAction::HugeBody { mebibytes: 3 }).await;
