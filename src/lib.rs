@@ -39,7 +39,7 @@
 //! | consent | a `DigitalTwinConsent` object: whom to ask, and what came of it |
 //! | group | an avatar group at HeyGen, which depicts one person; it contains *avatar looks*, HeyGen's word for its pictures and videos |
 //! | look | reading the group at HeyGen to learn its word of consent; never an avatar look |
-//! | word | what HeyGen says about consent, verbatim; the account's policy says what it means |
+//! | word | what HeyGen says about consent, as HeyGen writes it; the account's policy says what it means |
 //! | initiation | the one POST that makes HeyGen issue a link |
 //! | epoch | the number in the spec that a user raises to ask for a new initiation |
 //! | request | account, namespace, group, content and epoch: what one initiation is for |

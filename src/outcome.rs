@@ -32,13 +32,13 @@ pub enum Outcome {
 pub struct Group {
     /// HeyGen's display name.
     pub name: Option<String>,
-    /// The training state, verbatim: says nothing about consent.
+    /// The training state, fit to be shown: says nothing about consent.
     pub status: Option<String>,
     /// The number of avatar looks.
     pub looks_count: Option<i64>,
     /// When the group was created, in unix seconds.
     pub created_at: Option<i64>,
-    /// HeyGen's word about consent, verbatim; `None` when null or absent.
+    /// HeyGen's word about consent, fit to be shown; `None` when null or absent.
     pub consent_status: Option<String>,
 }
 

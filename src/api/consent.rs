@@ -24,12 +24,7 @@ use serde::{Deserialize, Serialize};
     derive = "PartialEq",
     doc = "DigitalTwinConsent asks the person whom a HeyGen digital twin depicts for consent, once, and follows the answer. The link for the person appears in status.url (or in the Secret named by spec.linkSecretRef); the Ready condition is what a pipeline waits for. Deleting the object deletes nothing at HeyGen.",
     printcolumn(name = "Group", type_ = "string", json_path = ".spec.groupID", description = "The HeyGen avatar group."),
-    printcolumn(
-        name = "Consent",
-        type_ = "string",
-        json_path = ".status.consentStatus",
-        description = "HeyGen's word about consent, verbatim."
-    ),
+    printcolumn(name = "Consent", type_ = "string", json_path = ".status.consentStatus", description = "HeyGen's word about consent."),
     printcolumn(
         name = "Ready",
         type_ = "string",
@@ -149,7 +144,8 @@ pub struct DigitalTwinConsentSpec {
     pub suspend: Option<bool>,
 
     /// Put the link into this Secret, under the key `url`, and not into status.
-    /// The Secret is created and owned by this object; one that exists already is never touched.
+    /// The Secret is created if there is none, and is owned by this object.
+    /// One that is this object's already, or comes from a backup of it, is patched; any other is never touched.
     /// May change only together with a higher requestEpoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link_secret_ref: Option<LinkSecretRef>,
@@ -257,7 +253,8 @@ pub struct DigitalTwinConsentStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link_expiration_time: Option<Time>,
 
-    /// HeyGen's word about consent, verbatim.
+    /// HeyGen's word about consent, as HeyGen wrote it, fit to be shown.
+    /// Control characters and marks of the writing direction are replaced by U+FFFD; after 256 characters it is cut and ends in `…`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent_status: Option<String>,
 
@@ -330,7 +327,7 @@ pub struct GroupStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
 
-    /// Its training state, verbatim; `completed` says nothing about consent.
+    /// Its training state, as HeyGen wrote it, fit to be shown as `consentStatus` is; `completed` says nothing about consent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
 
