@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 use serde_json::json;
 use twinconsent::api::account::ConsentPolicy;
+use twinconsent::decide::{AccountFact, Ownership};
 use twinconsent::outcome::{Class, Trouble};
 use twinconsent::settle::situation::Situation;
 use twinconsent::settle::told::{agrees, remembered};
@@ -40,8 +41,21 @@ fn believed(world: &World) -> (String, String, String) {
 
 /// The rows in which the object is polled as things are, so that what is wrong heals by itself.
 fn is_polled(situation: Situation) -> bool {
-    use Situation as S;
-    !matches!(situation, S::Suspended | S::Duplicate | S::AccountNotReady | S::AccountNotAllowed)
+    !OBSTACLES.contains(&situation)
+}
+
+/// What keeps HeyGen from being asked about an object, as in the rows that are not polled.
+const OBSTACLES: [Situation; 4] = [Situation::Suspended, Situation::Duplicate, Situation::AccountNotReady, Situation::AccountNotAllowed];
+
+/// Keeps HeyGen from being asked about an object, or no more.
+fn set(world: &mut World, obstacle: Situation, stands: bool) {
+    match obstacle {
+        Situation::Suspended => world.edit(json!({ "suspend": stands })),
+        Situation::Duplicate => world.ownership = if stands { Ownership::Other } else { Ownership::Owner },
+        Situation::AccountNotReady => world.account = stands.then(|| AccountFact::NotReady("There is no such account.".into())),
+        Situation::AccountNotAllowed => world.account = stands.then(|| AccountFact::NotAllowed("Not this namespace.".into())),
+        other => panic!("{other:?} is polled"),
+    }
 }
 
 /// Rows that last only as long as HeyGen cannot be read.
@@ -120,7 +134,7 @@ fn a_status_of_another_object_permits_nothing_in_any_row_until_heygen_is_read_an
 
 #[test]
 fn an_approval_that_is_forged_in_any_row_is_gone_with_the_next_polls_and_asks_nobody() {
-    for situation in Situation::ALL.into_iter().filter(|situation| is_polled(*situation)) {
+    for situation in Situation::ALL {
         for is_wordless in [false, true] {
             let what = format!("{situation:?}, over no word: {is_wordless}");
             let (mut world, mut twin) = (object_in(situation, &json!({})), object_in(situation, &json!({})));
@@ -140,6 +154,22 @@ fn an_approval_that_is_forged_in_any_row_is_gone_with_the_next_polls_and_asks_no
                 world.live(TWO_POLLS);
             }
             is_consistent(&world, &what);
+            if !is_polled(situation) {
+                // Without an account that serves it there is no policy that would judge it: then it counts for three days.
+                let is_judged = matches!(situation, Situation::Suspended | Situation::Duplicate);
+                assert_eq!(world.ready().0 == "True", !is_judged, "{what}:\n{}", world.trace.join("\n"));
+                for world in [&mut world, &mut twin] {
+                    world.live(74 * HOUR);
+                }
+                is_consistent(&world, &what);
+                assert_ne!(world.ready().0, "True", "{what}:\n{}", world.trace.join("\n"));
+                for world in [&mut world, &mut twin] {
+                    assert_eq!(world.heygen.calls, 0, "{what}: it is not polled");
+                    set(world, situation, false);
+                    world.live(TWO_POLLS);
+                }
+                is_consistent(&world, &what);
+            }
             let (mut is, should) = (believed(&world), believed(&twin));
             use Situation as S;
             let told = remembered(world.status()).unwrap();
@@ -156,7 +186,7 @@ fn an_approval_that_is_forged_in_any_row_is_gone_with_the_next_polls_and_asks_no
 
 #[test]
 fn an_unknown_word_permits_nothing_in_any_row_and_takes_no_approval_back() {
-    for situation in Situation::ALL.into_iter().filter(|situation| is_polled(*situation)) {
+    for situation in Situation::ALL {
         let mut world = object_in(situation, &json!({}));
         if needs_trouble(situation) {
             world.heygen.fault = None;
@@ -167,6 +197,13 @@ fn an_unknown_word_permits_nothing_in_any_row_and_takes_no_approval_back() {
         world.heygen.fault = None;
         world.live(TWO_POLLS);
         is_consistent(&world, &format!("{situation:?}"));
+        if !is_polled(situation) {
+            assert_eq!((remembered(world.status()), world.heygen.calls), (Some(situation), 0), "nobody has heard it");
+            set(&mut world, situation, false);
+            world.live(TWO_POLLS);
+            is_consistent(&world, &format!("{situation:?}"));
+            assert_eq!(remembered(world.status()), Some(Situation::Unrecognized), "{situation:?}");
+        }
         assert_ne!(world.ready().0, "True", "{situation:?}:\n{}", world.trace.join("\n"));
         assert_eq!((believed(&world).2, world.heygen.executed()), (approved, executed), "{situation:?}");
     }
@@ -189,6 +226,52 @@ fn a_row_that_is_not_verified_for_three_days_permits_nothing_and_heals_with_the_
         }
         assert_eq!(believed(&world), believed(&twin), "{situation:?}:\n{}", world.trace.join("\n"));
         assert_eq!(world.heygen.executed(), twin.heygen.executed(), "{situation:?}: asked for it");
+    }
+}
+
+/// Nothing is told of consent in these rows before any look, and nothing else is told by time.
+#[test]
+fn a_row_that_is_not_polled_says_the_same_for_three_days_and_heals_when_it_is() {
+    for situation in OBSTACLES {
+        let mut world = object_in(situation, &json!({}));
+        let (before, writes) = (believed(&world), world.writes);
+        assert_ne!(before.0, "True", "{situation:?}");
+        world.live(74 * HOUR);
+        assert_eq!((believed(&world), world.writes, world.heygen.calls), (before, writes, 0), "{situation:?}");
+        set(&mut world, situation, false);
+        world.live(TWO_POLLS);
+        is_consistent(&world, &format!("{situation:?}"));
+        assert_eq!((world.ready().1, world.heygen.executed()), ("AwaitingApproval", 1), "{situation:?}:\n{}", world.trace.join("\n"));
+    }
+}
+
+#[test]
+fn a_row_that_is_not_polled_any_more_permits_nothing_after_three_days_and_heals_when_it_is_again_and_asks_nobody() {
+    for situation in Situation::ALL.into_iter().filter(|situation| is_polled(*situation) && !needs_trouble(*situation)) {
+        let mut twin = object_in(situation, &json!({}));
+        twin.live(74 * HOUR + TWO_POLLS);
+        for obstacle in OBSTACLES {
+            for is_restarted in [false, true] {
+                let what = format!("{situation:?}, then {obstacle:?}, restarted: {is_restarted}");
+                let mut world = object_in(situation, &json!({}));
+                set(&mut world, obstacle, true);
+                world.settle_down();
+                is_consistent(&world, &what);
+                if is_restarted {
+                    world.crash(0);
+                }
+                let calls = world.heygen.calls;
+                world.live(74 * HOUR);
+                is_consistent(&world, &what);
+                assert_ne!(world.ready().0, "True", "{what}:\n{}", world.trace.join("\n"));
+                assert_eq!(world.heygen.calls, calls, "{what}: it is not polled");
+                set(&mut world, obstacle, false);
+                world.live(TWO_POLLS);
+                is_consistent(&world, &what);
+                assert_eq!(believed(&world), believed(&twin), "{what}:\n{}", world.trace.join("\n"));
+                assert_eq!(world.heygen.executed(), twin.heygen.executed(), "{what}: asked for it\n{}", world.trace.join("\n"));
+            }
+        }
     }
 }
 

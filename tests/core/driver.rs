@@ -216,7 +216,7 @@ impl World {
                 (condition.status, condition.reason) = ("True".into(), reason.into());
             }
         }
-        self.object.status.as_mut().unwrap().conditions.retain(|condition| condition.type_ != "Stalled");
+        self.object.status.as_mut().unwrap().conditions.retain(|condition| !matches!(condition.type_.as_str(), "Stalled" | "Reconciling"));
         self.object.status.as_mut().unwrap().approval_time = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(self.now));
         self.bump();
         self.note("-- forged".into());
