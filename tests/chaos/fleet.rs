@@ -13,7 +13,7 @@ use tokio::sync::{Mutex, MutexGuard, watch};
 use tokio::task::JoinHandle;
 use twinconsent::api::consent::DigitalTwinConsent;
 
-use crate::support::{DEADLINE, LONG, World, condition, eventually_within};
+use crate::support::{DEADLINE, LONG, World, condition, eventually_within, timed};
 
 /// A rate that gets in nobody's way, at the intervals of a default account.
 pub fn generous_account() -> serde_json::Value {
@@ -77,9 +77,10 @@ pub async fn until_requests(world: &World, count: u64, deadline: Duration) {
     .await;
 }
 
-/// Waits until every group of these has been shown by a page of the list or read since the record was reset.
-pub async fn until_each_is_looked_at(world: &World, names: &[String]) {
-    eventually_within(LONG, "each group is looked at", || async {
+/// Waits until every group of these has been shown by a page of the list or read since the record was reset. Returns how long that took,
+/// apart from the machine's speed.
+pub async fn until_each_is_looked_at(world: &World, names: &[String]) -> Duration {
+    timed(LONG, "each group is looked at", || async {
         let looked_at = |name: &&String| {
             let group = world.simulator.group_summary(name);
             group.reads + group.listed > 0
@@ -87,7 +88,8 @@ pub async fn until_each_is_looked_at(world: &World, names: &[String]) {
         let missing = names.len() - names.iter().filter(looked_at).count();
         if missing == 0 { Ok(()) } else { Err(format!("{missing} were not")) }
     })
-    .await;
+    .await
+    .1
 }
 
 /// Asserts that each group had exactly one executed request and has one link, and that its consent shows that link.
@@ -137,9 +139,13 @@ impl LinkWatch {
         Self { seen, watching }
     }
 
+    /// How many objects show a link.
+    pub fn linked(&self) -> usize {
+        linked(&self.seen.borrow())
+    }
+
     /// Waits until so many objects show a link. `deadline` is for each of them: it begins anew whenever there is one more.
     pub async fn until_linked(&self, count: usize, deadline: Duration) {
-        let linked = |seen: &Seen| seen.values().filter(|shown| shown.links.last().is_some_and(Option::is_some)).count();
         let mut seen = self.seen.clone();
         loop {
             let now = linked(&seen.borrow_and_update());
@@ -151,20 +157,27 @@ impl LinkWatch {
         }
     }
 
-    /// Waits until the object of this name shows a link.
+    /// Waits until the object of this name shows a link. `deadline` begins anew whenever anything is seen of any object.
     pub async fn until_link_of(&self, name: &str, deadline: Duration) {
         let linked = |seen: &Seen| seen.values().any(|shown| shown.name == name && shown.links.last().is_some_and(Option::is_some));
-        let waited = tokio::time::timeout(deadline, self.seen.clone().wait_for(linked)).await.is_ok();
-        assert!(waited, "no link of {name} within {deadline:?}");
+        self.until(&format!("a link of {name}"), deadline, linked).await;
+    }
+
+    /// Waits until something holds of what was seen, as long as something new is seen within `deadline`.
+    async fn until(&self, what: &str, deadline: Duration, holds: impl Fn(&Seen) -> bool) {
+        let mut seen = self.seen.clone();
+        while !holds(&seen.borrow_and_update()) {
+            let moves = tokio::time::timeout(deadline, seen.changed()).await.is_ok();
+            assert!(moves, "standing still for {deadline:?}: {what}");
+        }
     }
 
     /// The links that an object has shown up to the version at hand.
     pub async fn links_of(&self, consent: &DigitalTwinConsent) -> Vec<String> {
         let (uid, version) = (consent.uid().unwrap(), version(consent));
-        let mut seen = self.seen.clone();
-        let caught_up = seen.wait_for(|seen| seen.get(&uid).is_some_and(|shown| shown.version >= version));
-        let seen = tokio::time::timeout(DEADLINE, caught_up).await.unwrap().unwrap();
-        seen[&uid].links.iter().flatten().cloned().collect()
+        let caught_up = |seen: &Seen| seen.get(&uid).is_some_and(|shown| shown.version >= version);
+        self.until("what an object has shown", DEADLINE, caught_up).await;
+        self.seen.borrow()[&uid].links.iter().flatten().cloned().collect()
     }
 
     /// The names of the objects whose link was replaced or taken away.
@@ -178,6 +191,10 @@ impl Drop for LinkWatch {
     fn drop(&mut self) {
         self.watching.abort();
     }
+}
+
+fn linked(seen: &Seen) -> usize {
+    seen.values().filter(|shown| shown.links.last().is_some_and(Option::is_some)).count()
 }
 
 fn note(seen: &mut Seen, consent: DigitalTwinConsent) {

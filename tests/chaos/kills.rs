@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use heygen_simulator::{BehaviourPatch, Summary};
+use heygen_simulator::{BehaviourPatch, PathKind, Summary};
+use tokio::time::MissedTickBehavior;
 
 use crate::fleet::{LinkWatch, alone, assert_one_link_each, create_at, generous_account, groups, latency};
-use crate::support::{Operator, World};
+use crate::support::{Operator, World, eventually};
 
 const CONSENTS: usize = 1000;
 const PER_SECOND: u32 = 40;
@@ -40,7 +41,8 @@ async fn the_same_kills_double_requests_when_heygen_ignores_idempotency_keys() {
     world.end([operator]).await;
 }
 
-/// Creates the consents and kills the operator meanwhile, at equal intervals; each time the next one is started at once.
+/// Creates the consents and kills the operator meanwhile, at equal intervals; each time the next one is started at once. On a machine so
+/// slow that it has asked for nothing by then, it is killed once it has.
 async fn storm(world: &World, names: &[String]) -> (Operator, LinkWatch, Summary) {
     latency(world, Duration::from_millis(200));
     let watch = LinkWatch::start(world);
@@ -48,10 +50,18 @@ async fn storm(world: &World, names: &[String]) -> (Operator, LinkWatch, Summary
     let pause = Duration::from_secs(names.len() as u64) / PER_SECOND / (KILLS + 1);
     let killing = async {
         let mut kills = tokio::time::interval(pause);
+        kills.set_missed_tick_behavior(MissedTickBehavior::Delay);
         kills.tick().await;
         let mut operator = Operator::start(world, &[]);
         for _ in 0..KILLS {
+            let asked = || world.simulator.summary().by_kind.get(&PathKind::Consent).copied().unwrap_or_default();
+            let before = asked();
             kills.tick().await;
+            eventually("the operator asks for consent", || async {
+                let is_at_work = asked() > before || watch.linked() == names.len();
+                if is_at_work { Ok(()) } else { Err(world.simulator.summary().requests) }
+            })
+            .await;
             operator.kill();
             operator = Operator::start(world, &[]);
         }
@@ -68,7 +78,7 @@ async fn storm(world: &World, names: &[String]) -> (Operator, LinkWatch, Summary
         done.executed,
         done.replayed,
         done.in_progress,
-        done.by_kind.get(&heygen_simulator::PathKind::Group).unwrap_or(&0),
+        done.by_kind.get(&PathKind::Group).unwrap_or(&0),
     );
     (operator, watch, done)
 }

@@ -5,14 +5,14 @@ use std::path::Path;
 use std::process::Stdio;
 use std::sync::OnceLock;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use controlplane::{ControlPlane, Options};
+use controlplane::{ControlPlane, Options, patience};
 use serde_json::Value;
 
 use crate::helm::{NAMESPACE, Said, root};
 
-/// How long anything that must happen may take, on a machine that is busy with other tests.
+/// How long anything that must happen may stand still, on a machine that is busy with other tests.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Namespaces of tenants.
@@ -43,7 +43,7 @@ pub fn served() -> &'static ControlPlane {
         }
         let levels = ["enforce", "warn"].map(|mode| format!("pod-security.kubernetes.io/{mode}=restricted"));
         plane.kubectl_ok(&["label", "namespace", NAMESPACE, &levels[0], &levels[1]]).unwrap();
-        plane.kubectl_ok(&["wait", "crd", "--all", "--for=condition=Established", "--timeout=60s"]).unwrap();
+        crate::support::until_established(&plane);
         eventually("the schemas of the new kinds are published", || {
             let published = plane.kubectl_ok(&["get", "--raw", "/openapi/v3"]).unwrap();
             ["apis/twinconsent.io/v1alpha1", "apis/monitoring.coreos.com/v1"].iter().all(|group| published.contains(group))
@@ -76,11 +76,8 @@ pub fn get(plane: &ControlPlane, arguments: &[&str]) -> Value {
 /// Waits until `condition` holds.
 #[track_caller]
 pub fn eventually(what: &str, condition: impl Fn() -> bool) {
-    let started = Instant::now();
-    while !condition() {
-        assert!(started.elapsed() < DEADLINE, "not within {DEADLINE:?}: {what}");
-        thread::sleep(Duration::from_millis(50));
-    }
+    let holds = patience::until(DEADLINE, Duration::from_millis(50), || if condition() { Ok(()) } else { Err("not yet") });
+    holds.unwrap_or_else(|given_up| panic!("{what}: {given_up}"));
 }
 
 /// A file with this content in a folder.

@@ -4,12 +4,15 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use controlplane::ControlPlane;
+use controlplane::{ControlPlane, patience};
 use serde_json::{Value, json};
 
 use crate::schema;
+
+/// How long anything that must happen may stand still.
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A control plane that knows the three kinds.
 pub struct Cluster {
@@ -37,8 +40,10 @@ impl Cluster {
                 assert!(answer.succeeded, "kubectl {}: {}", how.join(" "), answer.stderr);
                 cluster.installation_notes += &answer.stderr;
             }
-            let established = cluster.kubectl(&["wait", "crd", "--all", "--for=condition=Established", "--timeout=30s"]);
-            assert!(established.succeeded, "{}", established.stderr);
+            until("the definitions are established", || {
+                let wait = cluster.kubectl(&["wait", "crd", "--all", "--for=condition=Established", "--timeout=1s"]);
+                if wait.succeeded { Ok(()) } else { Err(wait.stderr) }
+            });
             cluster.wait_until_explained();
             cluster
         })
@@ -46,15 +51,11 @@ impl Cluster {
 
     /// The API server publishes schemas and names some moments after it has established a definition.
     fn wait_until_explained(&self) {
-        let begin = Instant::now();
         for kind in schema::KINDS {
-            let explain = || self.kubectl(&["explain", schema::singular(kind)]).stderr;
-            while let complaint = explain()
-                && !complaint.is_empty()
-            {
-                assert!(begin.elapsed() < Duration::from_secs(30), "{complaint}");
-                thread::sleep(Duration::from_millis(50));
-            }
+            until("the definitions are explained", || {
+                let complaint = self.kubectl(&["explain", schema::singular(kind)]).stderr;
+                if complaint.is_empty() { Ok(()) } else { Err(complaint) }
+            });
         }
     }
 
@@ -93,6 +94,12 @@ impl Cluster {
         let patch = json!({ "status": status }).to_string();
         self.kubectl(&["patch", kind, name, "-n", namespace, "--subresource=status", "--type=merge", "-p", &patch])
     }
+}
+
+/// Waits until an attempt succeeds, as long as it does not stand still for [`DEADLINE`].
+pub fn until(what: &str, attempt: impl FnMut() -> Result<(), String>) {
+    let done = patience::until(DEADLINE, Duration::from_millis(50), attempt);
+    done.unwrap_or_else(|given_up| panic!("{what}: {given_up}"));
 }
 
 /// The generated definitions as one stream, in the words of the generated files.

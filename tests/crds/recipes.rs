@@ -2,18 +2,14 @@
 
 use std::process::{Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, until};
 use crate::manifests;
 
 const NAMESPACE: &str = "default";
-
-/// How long a step may take until it waits.
-const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Runs the init containers of the example's Job one after the other, as the Job's ServiceAccount, while the operator's part is played by hand.
 ///
@@ -73,11 +69,10 @@ fn finished(mut command: Command) -> Result<(), String> {
 }
 
 fn until_logged(log: &NamedTempFile, what: &str) {
-    let began = Instant::now();
-    while !text(log).contains(what) {
-        assert!(began.elapsed() < DEADLINE, "never logged: {what}; only: {}", text(log));
-        thread::sleep(Duration::from_millis(20));
-    }
+    until(&format!("{what} is logged"), || {
+        let text = text(log);
+        if text.contains(what) { Ok(()) } else { Err(text) }
+    });
 }
 
 fn text(log: &NamedTempFile) -> String {

@@ -17,7 +17,8 @@ const CLIENTS: usize = 4000;
 /// What the operator's memory may grow by meanwhile, in kB: a tenth of what the chart lets it have.
 const GROWTH: u64 = 25 * 1024;
 
-/// How soon a probe must be answered: the kubelet's patience, if nobody says otherwise.
+/// How soon a probe must be answered: the kubelet's patience, if nobody says otherwise. A machine on which it takes a good part of that
+/// when nobody is in the way is too slow to say more than how many times as long it takes.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -28,24 +29,19 @@ async fn thousands_of_slow_clients_neither_fill_the_memory_nor_keep_a_probe_wait
     scene.until("ada", "AwaitingApproval").await;
     let operator = scene.operator();
     let before = resident(operator);
+    let usual = slowest_probe(operator).await;
 
     let began = Instant::now();
     let address = operator.url("").trim_start_matches("http://").to_owned();
     let held: Vec<TcpStream> =
         futures::stream::iter(0..clients).map(|number| slow_client(&address, number)).buffer_unordered(64).collect().await;
     let opened = began.elapsed();
-    let mut slowest = Duration::ZERO;
-    for path in ["/livez", "/readyz", "/metrics"] {
-        let asked = Instant::now();
-        let answer = operator.get(path).await;
-        slowest = slowest.max(asked.elapsed());
-        assert!(answer.is_some_and(|(status, _)| status == 200), "{path} is not answered beside {clients} slow clients");
-    }
+    let slowest = slowest_probe(operator).await;
     let grown = resident(operator).saturating_sub(before);
     scene.simulator.approve("ada").unwrap();
     scene.until("ada", "Approved").await;
-    println!("{clients} slow clients within {opened:?}: {grown} kB more, the slowest probe took {slowest:?}");
-    assert!(slowest < PATIENCE, "a probe took {slowest:?}");
+    println!("{clients} slow clients within {opened:?}: {grown} kB more, the slowest probe took {slowest:?}, {usual:?} without them");
+    assert!(slowest < PATIENCE.max(usual * 5), "a probe took {slowest:?}, {usual:?} without slow clients");
     assert!(grown < GROWTH, "{grown} kB more");
 
     let (mut open, mut still) = (held, Vec::new());
@@ -71,6 +67,18 @@ async fn a_connection_is_closed_after_its_answer() {
     tokio::time::timeout(LIFETIME * 5, stream.read_to_string(&mut answers)).await.expect("it is closed").unwrap();
     assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 1, "{answers}");
     scene.end().await;
+}
+
+/// How long the slowest of the probes takes.
+async fn slowest_probe(operator: &Operator) -> Duration {
+    let mut slowest = Duration::ZERO;
+    for path in ["/livez", "/readyz", "/metrics"] {
+        let asked = Instant::now();
+        let answer = operator.get(path).await;
+        slowest = slowest.max(asked.elapsed());
+        assert!(answer.is_some_and(|(status, _)| status == 200), "{path} is not answered");
+    }
+    slowest
 }
 
 /// One of five sorts: who says nothing, who stops in the first line or in a header, who sends a header without end, and who asks for

@@ -14,13 +14,12 @@ pub mod operator;
 #[path = "support/scene.rs"]
 pub mod scene;
 
-use std::collections::HashSet;
 use std::fmt::Debug;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use controlplane::{Patience, patience};
 use heygen_simulator::{AccountDefinition, Control, MAIN_ACCOUNT, Settings, Simulator};
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
@@ -40,8 +39,8 @@ pub const DEADLINE: Duration = Duration::from_secs(60);
 /// How long something may stand still that concerns hundreds, or that a probe has to find out which may be a minute away.
 pub const LONG: Duration = Duration::from_secs(120);
 
-/// How many times its deadline something may take that moves on and on.
-const MOST_DEADLINES: u32 = 10;
+/// How long nobody looks between two looks.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// The namespace of the operators and of the cluster accounts' Secrets.
 pub const OPERATOR_NAMESPACE: &str = "twinconsent-system";
@@ -56,9 +55,15 @@ pub fn prepared(plane: &'static controlplane::ControlPlane) -> &'static controlp
         plane.apply(&yaml).unwrap();
     }
     plane.kubectl_ok(&["create", "namespace", OPERATOR_NAMESPACE]).unwrap();
-    let wait = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"];
-    plane.kubectl_ok(&wait).unwrap();
+    until_established(plane);
     plane
+}
+
+/// Waits until the API server serves every kind that it has a definition of.
+pub fn until_established(plane: &controlplane::ControlPlane) {
+    let wait = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=1s"];
+    let established = patience::until(DEADLINE, PAUSE, || plane.kubectl_ok(&wait).map_err(|error| error.to_string()));
+    established.unwrap_or_else(|given_up| panic!("the definitions are not established: {given_up}"));
 }
 
 /// The world of one test: a namespace, an account with a key of its own, and a simulated HeyGen.
@@ -203,17 +208,27 @@ impl World {
 
     /// Waits until something holds of a consent.
     pub async fn until_it(&self, name: &str, what: &str, holds: impl Fn(&DigitalTwinConsent) -> bool) -> DigitalTwinConsent {
+        self.time_until_it(name, what, holds).await.0
+    }
+
+    /// The same, and how long it took, apart from the machine's speed.
+    pub async fn time_until_it(
+        &self,
+        name: &str,
+        what: &str,
+        holds: impl Fn(&DigitalTwinConsent) -> bool,
+    ) -> (DigitalTwinConsent, Duration) {
         let api = self.consents();
-        eventually(what, || async {
+        timed(DEADLINE, what, || async {
             let consent = api.get(name).await.map_err(|error| error.to_string())?;
             if holds(&consent) { Ok(consent) } else { Err(format!("{:#}", redacted(&consent))) }
         })
         .await
     }
 
-    /// Waits until the world's namespaced account has this reason.
-    pub async fn until_account(&self, reason: &str) {
-        self.until_other_account(&self.namespace, reason).await;
+    /// Waits until the world's namespaced account has this reason. Returns how long that took, apart from the machine's speed.
+    pub async fn until_account(&self, reason: &str) -> Duration {
+        self.time_until_other_account(&self.namespace, reason).await.1
     }
 
     /// Ends the operators gracefully and searches everything written for the world's keys and links, also by those killed before.
@@ -256,27 +271,31 @@ pub async fn eventually<T, E: Debug, F: Future<Output = Result<T, E>>>(what: &st
 
 /// Tries until it succeeds, as long as it does not stand still for `deadline`, and else tells the last failure.
 ///
-/// A slow machine is no failure: what has failed in a way that was not seen before has moved on, and has its time anew. What goes round in
-/// circles does not move, and what moves for ever without an end has [`MOST_DEADLINES`].
+/// A slow machine is no failure: what has failed in a way that was not seen before has moved on, and has its time anew ([`Patience`]).
 pub async fn eventually_within<T, E: Debug, F: Future<Output = Result<T, E>>>(
     deadline: Duration,
     what: &str,
-    mut attempt: impl FnMut() -> F,
+    attempt: impl FnMut() -> F,
 ) -> T {
-    let (began, mut moved, mut seen) = (Instant::now(), Instant::now(), HashSet::new());
+    timed(deadline, what, attempt).await.0
+}
+
+/// The same, and how long it took, apart from the machine's speed: what a test may assert of seconds.
+pub async fn timed<T, E: Debug, F: Future<Output = Result<T, E>>>(
+    deadline: Duration,
+    what: &str,
+    mut attempt: impl FnMut() -> F,
+) -> (T, Duration) {
+    let mut patience = Patience::of(deadline, PAUSE);
     loop {
         let error = match attempt().await {
-            Ok(value) => return value,
+            Ok(value) => return (value, patience.spent()),
             Err(error) => format!("{error:?}"),
         };
-        assert!(moved.elapsed() <= deadline, "standing still for {deadline:?}: {what}; last: {error}");
-        assert!(began.elapsed() <= deadline * MOST_DEADLINES, "no end after {:?}: {what}; last: {error}", began.elapsed());
-        let mut hasher = DefaultHasher::new();
-        error.hash(&mut hasher);
-        if seen.insert(hasher.finish()) {
-            moved = Instant::now();
+        if let Err(given_up) = patience.sees(&error) {
+            panic!("{given_up}: {what}; last: {error}");
         }
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        tokio::time::sleep(PAUSE).await;
     }
 }
 

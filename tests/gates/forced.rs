@@ -1,12 +1,14 @@
 //! An approval among three hundred pending consents whose looks use the whole bucket.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use heygen_simulator::{MAIN_ACCOUNT, PathKind, RecordedRequest};
 use serde_json::{Value, json};
+use twinconsent::api::consent::DigitalTwinConsent;
 
 use crate::fleet::{create, groups, until_all, until_requests};
-use crate::support::{LONG, World, eventually};
+use crate::support::scene::most_within;
+use crate::support::{LONG, World, condition, eventually};
 
 const CONSENTS: usize = 300;
 const PER_SECOND: usize = 10;
@@ -52,16 +54,16 @@ async fn an_approval_is_seen_within_its_time_although_the_sweep_uses_the_whole_b
         assert!(ahead <= AHEAD, "{ahead} requests went before the look that was forced for {name}");
     }
 
-    let began = Instant::now();
+    let approved = async |name: &str| {
+        let told = |consent: &DigitalTwinConsent| condition(consent, "Ready").is_some_and(|(_, reason)| reason == "Approved");
+        world.time_until_it(name, "Approved", told).await.1
+    };
     world.simulator.approve(&names[150]).unwrap();
     world.force(&names[150], "now").await;
-    world.until(&names[150], "Approved").await;
-    let forced = began.elapsed();
+    let forced = approved(&names[150]).await;
 
-    let began = Instant::now();
     world.simulator.approve(&names[250]).unwrap();
-    world.until(&names[250], "Approved").await;
-    let unforced = began.elapsed();
+    let unforced = approved(&names[250]).await;
 
     let record = world.simulator.requests_since(since);
     let busy = Duration::from_millis(record.last().unwrap().real_ms - record[0].real_ms).as_secs_f64();
@@ -69,7 +71,8 @@ async fn an_approval_is_seen_within_its_time_although_the_sweep_uses_the_whole_b
     println!("forced {forced:?}, unforced {unforced:?}, at {rate:.1} requests a second");
     assert!(rate > 0.8 * PER_SECOND as f64, "the sweep was not busy: {rate} requests a second");
     let most = world.simulator.most_requests_within(Duration::from_secs(5), MAIN_ACCOUNT);
-    assert!(most <= BURST + 5 * PER_SECOND + 1, "{most} requests within 5 s");
+    let allowed = most_within(Duration::from_secs(5), BURST, PER_SECOND, operator.slowest_request().await);
+    assert!(most <= allowed, "{most} requests within 5 s, {allowed} are allowed");
     assert!(forced < Duration::from_secs(3), "forced: {forced:?}");
     let allowed = Duration::from_secs_f64(1.0 + PAGES as f64 / PER_SECOND as f64 + 5.0);
     assert!(unforced < allowed, "unforced: {unforced:?}, {allowed:?} are allowed");

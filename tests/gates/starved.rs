@@ -1,13 +1,13 @@
 //! What one tenant of a shared account wants does not keep another one from its link.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use heygen_simulator::PathKind;
 use serde_json::{Value, json};
 
 use crate::fleet::{create, groups, until_all};
-use crate::support::{LONG, World, eventually, eventually_within};
+use crate::support::{DEADLINE, LONG, World, eventually_within, timed};
 
 /// One request a second.
 const RATE: u32 = 60;
@@ -93,14 +93,13 @@ async fn until_read(world: &World, since: u64, count: usize) {
 /// Creates a consent of a group that HeyGen knows. Returns how long it took until it showed its link.
 async fn time_to_link(world: &World, prefix: &str) -> Duration {
     let name = groups(world, prefix, 1).remove(0);
-    let began = Instant::now();
     create(world, std::slice::from_ref(&name)).await;
-    eventually("the new consent has its link", || async {
+    let ((), took) = timed(DEADLINE, "the new consent has its link", || async {
         let consent = world.consents().get(&name).await.unwrap();
         if consent.status.is_some_and(|status| status.url.is_some()) { Ok(()) } else { Err("no link") }
     })
     .await;
-    began.elapsed()
+    took
 }
 
 fn account(per_minute: u32, burst: u32) -> Value {

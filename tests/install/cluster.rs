@@ -4,13 +4,12 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
 
-use controlplane::{Node, NodeOptions, Program, Tools};
+use controlplane::{Node, NodeOptions, Program, Tools, patience};
 use serde_json::Value;
 
-/// How long anything that must happen may take.
+/// How long anything that must happen may stand still.
 pub const DEADLINE: Duration = Duration::from_secs(90);
 
 /// Where commands are run.
@@ -126,15 +125,15 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Tries until it succeeds, for at most [`DEADLINE`], and else tells the last failure.
+/// Tries until it succeeds, as long as it does not stand still for [`DEADLINE`], and else tells the last failure.
 #[track_caller]
 pub fn eventually<T>(what: &str, attempt: impl Fn() -> Result<T, String>) -> T {
-    let began = Instant::now();
-    loop {
-        match attempt() {
-            Ok(value) => return value,
-            Err(error) if began.elapsed() > DEADLINE => panic!("not within {DEADLINE:?}: {what}; last: {error}"),
-            Err(_) => thread::sleep(Duration::from_millis(200)),
-        }
-    }
+    timed(what, attempt).0
+}
+
+/// The same, and how long it took, apart from the machine's speed.
+#[track_caller]
+pub fn timed<T>(what: &str, attempt: impl Fn() -> Result<T, String>) -> (T, Duration) {
+    let done = patience::timed(DEADLINE, Duration::from_millis(200), attempt);
+    done.unwrap_or_else(|given_up| panic!("{what}: {given_up}"))
 }

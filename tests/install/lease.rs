@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::cluster::{Cluster, eventually};
+use crate::cluster::{Cluster, timed};
 use crate::release::{NAMESPACE, RELEASE};
 
 /// The pod that holds the Lease.
@@ -15,14 +15,12 @@ pub fn holder(cluster: &Cluster) -> Result<String, String> {
     holder.rsplit_once('_').map(|(pod, _)| pod.to_owned()).ok_or_else(|| format!("held by {holder:?}"))
 }
 
-/// Waits until another pod than `gone` holds the Lease. Returns it, and how long that took.
+/// Waits until another pod than `gone` holds the Lease. Returns it, and how long that took, apart from the machine's speed.
 pub fn until_taken_from(cluster: &Cluster, gone: &str) -> (String, Duration) {
-    let began = Instant::now();
-    let next = eventually("another pod leads", || match holder(cluster)? {
+    timed("another pod leads", || match holder(cluster)? {
         pod if pod == gone => Err(format!("{pod} still holds the Lease")),
         pod => Ok(pod),
-    });
-    (next, began.elapsed())
+    })
 }
 
 /// The longest time that the Lease was not renewed while something goes on.

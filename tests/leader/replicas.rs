@@ -1,9 +1,11 @@
 //! Replicas of one world, and what their Lease says.
 
+use std::time::Duration;
+
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::Api;
 
-use crate::support::{Operator, World, eventually};
+use crate::support::{DEADLINE, Operator, World, timed};
 
 /// The Lease of a world's replicas.
 pub const LEASE: &str = "twinconsent-operator";
@@ -49,12 +51,13 @@ pub fn leases(world: &World) -> Api<Lease> {
     Api::namespaced(world.client.clone(), &world.namespace)
 }
 
-/// Waits until a replica of this name holds the Lease.
-pub async fn until_held_by(world: &World, name: &str) {
-    eventually(&format!("{name} leads"), || async {
+/// Waits until a replica of this name holds the Lease. Returns how long that took, apart from the machine's speed.
+pub async fn until_held_by(world: &World, name: &str) -> Duration {
+    timed(DEADLINE, &format!("{name} leads"), || async {
         let spec = leases(world).get_opt(LEASE).await.unwrap().and_then(|lease| lease.spec);
         let holder = spec.and_then(|spec| spec.holder_identity).unwrap_or_default();
         if holder.starts_with(&format!("{name}_")) { Ok(()) } else { Err(holder) }
     })
-    .await;
+    .await
+    .1
 }

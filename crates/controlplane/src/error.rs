@@ -2,8 +2,8 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
+use crate::patience::GivenUp;
 use crate::tools::ToolsError;
 
 /// Why a control plane did not start, or did not do what it was asked.
@@ -45,13 +45,13 @@ pub enum Error {
         log_tail: String,
     },
 
-    /// A program runs but did not get ready in time.
-    #[error("{program} was not ready after {} s: {reason}\nthe end of its log:\n{log_tail}", deadline.as_secs())]
+    /// A program runs but does not get ready.
+    #[error("{program} is not ready, {given_up}: {reason}\nthe end of its log:\n{log_tail}")]
     NotReady {
         /// The program's name.
         program: &'static str,
-        /// How long it was given.
-        deadline: Duration,
+        /// Why it was not given longer.
+        given_up: GivenUp,
         /// What the last question was answered with.
         reason: String,
         /// The last lines of its log.

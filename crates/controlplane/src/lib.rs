@@ -19,6 +19,7 @@
 //!    for more.
 //! 7. [`node`]: a control plane with a node; `node/world`: how all of it is kept apart from the machine.
 //! 8. [`image`]: images of one program, for the pods of such a node.
+//! 9. [`patience`]: how long to wait for anything, on a slow machine too.
 //!
 //! Everything is synchronous: tests with and without an async runtime use the same calls.
 //! Unix only: the supervisors are `sh` scripts.
@@ -32,6 +33,7 @@ mod home;
 pub mod image;
 mod kubeconfig;
 pub mod node;
+pub mod patience;
 pub mod plane;
 mod progress;
 mod readiness;
@@ -45,6 +47,7 @@ pub use error::Error;
 pub use image::Image;
 pub use kubeconfig::MARK as KUBECONFIG_MARK;
 pub use node::{Node, NodeOptions};
+pub use patience::Patience;
 pub use plane::{ControlPlane, Options, shared};
 pub use release::Release;
 pub use tools::{Program, Tools, ToolsError};

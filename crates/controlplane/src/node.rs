@@ -88,7 +88,7 @@ impl Node {
     ///
     /// # Errors
     /// [`Error::NoNode`] when this machine cannot run one; and when a program is missing and cannot be built, ends by
-    /// itself, or is not ready within 60 s. Nothing is left then.
+    /// itself, or stands still for 60 s before it is ready. Nothing is left then.
     pub fn start(options: NodeOptions) -> Result<Node, Error> {
         let NodeOptions { dir, images, audit_log } = options;
         requirements::check()?;

@@ -109,7 +109,7 @@ impl ControlPlane {
     /// Starts a control plane and waits until it is ready: about 3 s, minutes when the programs must be built first.
     ///
     /// # Errors
-    /// When a program is missing and cannot be built, ends by itself, or is not ready within 60 s.
+    /// When a program is missing and cannot be built, ends by itself, or stands still for 60 s before it is ready.
     /// Nothing is left running then.
     pub fn start(options: Options) -> Result<ControlPlane, Error> {
         ControlPlane::start_on(options, free_port)
@@ -186,7 +186,7 @@ impl ControlPlane {
     /// Without effect when it runs.
     ///
     /// # Errors
-    /// When it ends by itself, also because its port was taken meanwhile, or is not ready within 60 s.
+    /// When it ends by itself, also because its port was taken meanwhile, or stands still for 60 s before it is ready.
     pub fn start_api_server(&self) -> Result<(), Error> {
         let mut programs = self.programs();
         let Programs { api_server: None, etcd: Some(etcd), .. } = &mut *programs else { return Ok(()) };

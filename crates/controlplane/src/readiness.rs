@@ -7,13 +7,14 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::Error;
 use crate::supervisor::Supervised;
+use crate::{Error, Patience};
 
-/// How long a program may take until it is ready.
+/// How long a program that is not ready may stand still.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// How long to wait between two questions: each costs a process, and takes time from the program that it asks.
+/// How long to wait between two questions, at least: each costs a process, and takes time from the program that it asks. On a slow
+/// machine half of it would go to them, so that the pause is as long as the question took.
 const POLL: Duration = Duration::from_millis(100);
 
 /// Waits until the API server answers and has made the namespace `default`.
@@ -32,26 +33,32 @@ pub(crate) fn of_controller_manager(controller_manager: &mut Supervised, kubectl
     wait(controller_manager, &mut [], || get(&mut kubectl(), path))
 }
 
-/// Waits until `question` is answered, as long as the program and those that it needs run.
+/// Waits until `question` is answered, as long as the program and those that it needs run, and the program gets on.
+///
+/// What is new in the answer or in its log is progress; a line that differs in its numbers alone, as one of a try that is repeated, is not.
 pub(crate) fn wait(
     program: &mut Supervised,
     needs: &mut [&mut Supervised],
     question: impl Fn() -> Result<(), String>,
 ) -> Result<(), Error> {
-    let started = Instant::now();
+    let mut patience = Patience::of(DEADLINE, POLL);
     loop {
         for needed in needs.iter_mut() {
             needed.check()?;
         }
         program.check()?;
-        match question() {
-            Ok(()) => return Ok(()),
-            Err(reason) if started.elapsed() > DEADLINE => {
-                return Err(Error::NotReady { program: program.name(), deadline: DEADLINE, reason, log_tail: program.log_tail() });
-            }
-            Err(_) => thread::sleep(POLL),
+        let asked = Instant::now();
+        let Err(reason) = question() else { return Ok(()) };
+        let log_tail = program.log_tail();
+        if let Err(given_up) = patience.sees_each(reason.lines().chain(log_tail.lines()).map(without_numbers)) {
+            return Err(Error::NotReady { program: program.name(), given_up, reason, log_tail });
         }
+        thread::sleep(POLL.max(asked.elapsed()));
     }
+}
+
+fn without_numbers(line: &str) -> String {
+    line.chars().filter(|character| !character.is_ascii_digit()).collect()
 }
 
 /// Has a kubectl ask for a path.

@@ -110,6 +110,22 @@ impl Operator {
         lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
     }
 
+    /// How late a request to HeyGen can have arrived at most: the slowest was answered within so much time.
+    pub async fn slowest_request(&self) -> Duration {
+        let metrics = self.metrics().await.unwrap();
+        let value = |line: &str| line.rsplit(' ').next().and_then(|value| value.parse::<f64>().ok()).unwrap();
+        let mut slowest = 0.0_f64;
+        for count in metrics.lines().filter(|line| line.starts_with("twinconsent_heygen_request_duration_seconds_count")) {
+            let operation = count.split_once('{').and_then(|(_, labels)| labels.split_once('}')).unwrap().0;
+            let of_it = |line: &&str| line.starts_with("twinconsent_heygen_request_duration_seconds_bucket") && line.contains(operation);
+            let full = metrics.lines().filter(of_it).filter(|line| value(line) >= value(count));
+            let bounds = full.filter_map(|line| line.split_once("le=\"")?.1.split_once('"')?.0.parse::<f64>().ok());
+            slowest = slowest.max(bounds.fold(f64::INFINITY, f64::min));
+        }
+        assert!(slowest > 0.0, "nothing was asked: {metrics}");
+        Duration::from_secs_f64(slowest.min(60.0))
+    }
+
     /// What the operator has logged so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()

@@ -125,21 +125,6 @@ impl Scene {
         links
     }
 
-    /// How often the group was looked at, alone or on a page of the list.
-    pub fn reads(&self, group: &str) -> u64 {
-        let summary = self.simulator.group_summary(group);
-        summary.reads + summary.listed
-    }
-
-    /// Waits until the group was read so often.
-    pub async fn until_read(&self, group: &str, reads: u64) {
-        eventually("HeyGen is asked about the group", || async {
-            let now = self.reads(group);
-            if now >= reads { Ok(()) } else { Err(format!("{group}: {now} of {reads}")) }
-        })
-        .await;
-    }
-
     /// The consent requests for a group, in order.
     pub fn posts(&self, group: &str) -> Vec<RecordedRequest> {
         let requests = self.simulator.requests_since(0).into_iter();
@@ -241,6 +226,12 @@ pub fn most_at(pace: Duration, elapsed: Duration) -> u64 {
     1 + (elapsed.as_secs_f64() / pace.as_secs_f64()).ceil() as u64
 }
 
+/// How many requests may arrive within a time: a burst, and at this rate those of that time; and those that were late, of which the
+/// slowest request tells how late they can have been. Both ends of the time count.
+pub fn most_within(time: Duration, burst: usize, per_second: usize, late: Duration) -> usize {
+    burst + (per_second as f64 * (time + late).as_secs_f64()).ceil() as usize + 1
+}
+
 /// All conditions in one line: `Ready=False:ConsentRefused Initiated=True Approved=False Stalled`.
 ///
 /// The three that always stand come with their status; of the others, which stand only while True, the name is enough.
@@ -292,6 +283,21 @@ impl World {
         (name, consents)
     }
 
+    /// How often the group was looked at, alone or on a page of the list.
+    pub fn reads(&self, group: &str) -> u64 {
+        let summary = self.simulator.group_summary(group);
+        summary.reads + summary.listed
+    }
+
+    /// Waits until the group was read so often.
+    pub async fn until_read(&self, group: &str, reads: u64) {
+        eventually("HeyGen is asked about the group", || async {
+            let now = self.reads(group);
+            if now >= reads { Ok(()) } else { Err(format!("{group}: {now} of {reads}")) }
+        })
+        .await;
+    }
+
     /// Sets up an account with a key of its own, at HeyGen and in Kubernetes.
     pub async fn separate_account(&self, name: &str, spec: Value) {
         let key = format!("{}_{name}", self.key);
@@ -315,8 +321,13 @@ impl World {
 
     /// Status and message of the one condition of a namespaced account, once its reason is this one.
     pub async fn until_other_account(&self, name: &str, reason: &str) -> (String, String) {
+        self.time_until_other_account(name, reason).await.0
+    }
+
+    /// The same, and how long it took, apart from the machine's speed.
+    pub async fn time_until_other_account(&self, name: &str, reason: &str) -> ((String, String), Duration) {
         let api = self.accounts();
-        super::eventually_within(LONG, reason, || async {
+        super::timed(LONG, reason, || async {
             let status = api.get(name).await.map_err(|error| error.to_string())?.status.unwrap_or_default();
             match status.conditions.as_slice() {
                 [ready] if ready.type_ == "Ready" && ready.reason == reason => Ok((ready.status.clone(), ready.message.clone())),
@@ -365,14 +376,15 @@ impl World {
         requests.filter(|request| request.account.as_deref() == Some(account)).collect()
     }
 
-    /// Waits until the operator has taken in the cluster account as it is now.
-    pub async fn until_cluster_account_is_observed(&self) {
+    /// Waits until the operator has taken in the cluster account as it is now. Returns how long that took, apart from the machine's speed.
+    pub async fn until_cluster_account_is_observed(&self) -> Duration {
         let api: Api<ClusterHeyGenAccount> = Api::all(self.client.clone());
-        eventually("the account is observed", || async {
+        super::timed(super::DEADLINE, "the account is observed", || async {
             let account = api.get(&self.namespace).await.map_err(|error| error.to_string())?;
             let observed = account.status.as_ref().and_then(|status| status.observed_generation);
             if observed == account.metadata.generation { Ok(()) } else { Err(format!("{observed:?}")) }
         })
-        .await;
+        .await
+        .1
     }
 }

@@ -8,18 +8,16 @@ mod processes;
 mod service;
 mod tools;
 
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// How long anything that must happen may take.
+use controlplane::patience;
+
+/// How long anything that must happen may stand still.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Waits until `condition` holds.
 #[track_caller]
 fn eventually(what: &str, condition: impl Fn() -> bool) {
-    let started = Instant::now();
-    while !condition() {
-        assert!(started.elapsed() < DEADLINE, "not within {DEADLINE:?}: {what}");
-        thread::sleep(Duration::from_millis(20));
-    }
+    let holds = patience::until(DEADLINE, Duration::from_millis(20), || if condition() { Ok(()) } else { Err("not yet") });
+    holds.unwrap_or_else(|given_up| panic!("{what}: {given_up}"));
 }

@@ -9,12 +9,11 @@ mod pods;
 
 use std::path::Path;
 use std::sync::OnceLock;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use controlplane::{Image, Node, NodeOptions, Program, Tools};
+use controlplane::{Image, Node, NodeOptions, Program, Tools, patience};
 
-/// How long anything that must happen may take.
+/// How long anything that must happen may stand still.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// The image of the pods in these tests.
@@ -40,12 +39,6 @@ fn probe_image(folder: &Path) -> std::path::PathBuf {
 /// Waits until `question` has an answer; `what` was the last that it said instead.
 #[track_caller]
 fn eventually<T>(what: &str, question: impl Fn() -> Result<T, String>) -> T {
-    let started = Instant::now();
-    loop {
-        match question() {
-            Ok(answer) => return answer,
-            Err(reason) => assert!(started.elapsed() < DEADLINE, "not within {DEADLINE:?}: {what}: {reason}"),
-        }
-        thread::sleep(Duration::from_millis(100));
-    }
+    let answered = patience::until(DEADLINE, Duration::from_millis(100), question);
+    answered.unwrap_or_else(|given_up| panic!("{what}: {given_up}"))
 }
