@@ -1,12 +1,15 @@
 //! What goes wrong for ever is not written for ever: neither into the log, nor into a status that somebody else writes too.
 
+use std::time::Instant;
+
 use futures::StreamExt as _;
+use heygen_simulator::GroupDefinition;
 use kube::api::{Api, ListParams};
 use kube::runtime::watcher::{self, watcher};
 use serde_json::json;
 use twinconsent::api::account::ClusterHeyGenAccount;
 
-use crate::support::scene::{create, every_second, until_reading};
+use crate::support::scene::{AWAITING, create, every_second, until_reading};
 use crate::support::{Operator, World, eventually};
 
 /// How many accounts the operator may not read the Secrets of.
@@ -77,6 +80,43 @@ async fn an_account_that_serves_none_of_an_operators_namespaces_is_left_to_the_o
     let told = told.end();
     println!("{told:?}");
     assert!(!told.is_empty() && told.iter().all(|reason| reason == "CredentialsAccepted"), "{told:?}");
+    world.end([ours, theirs]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_operators_that_find_different_secrets_contradict_each_other_about_their_account_ever_more_seldom() {
+    let world = World::without_account("disagreed").await;
+    let (elsewhere, consents) = world.namespace_beside("elsewhere").await;
+    world.cluster_account(every_second()).await;
+    let told = Told::of(&world).await;
+    // Each looks for the Secret in its own namespace; there is one for the first alone.
+    let began = Instant::now();
+    let ours = world.operator(&[]).await;
+    let theirs = [format!("--watch-namespaces={elsewhere}"), format!("--operator-namespace={elsewhere}")];
+    let theirs = world.operator(&theirs.each_ref().map(String::as_str)).await;
+    let named = |group: &str| json!({ "groupID": group, "accountRef": { "kind": "ClusterHeyGenAccount", "name": world.namespace } });
+    world.simulator.create_group(GroupDefinition::twin("ada")).unwrap();
+    world.consent("ada", named("ada")).await;
+    create(&consents, "ben", &named("ben")).await;
+    let not_ready = "Ready=False:AccountNotReady Initiated=False Approved=False Reconciling";
+    until_reading(&consents, "ben", not_ready).await;
+    world.until("ada", "AwaitingApproval").await;
+
+    // Time enough to contradict each other ten times: the first looks every second, and each reads the account every five seconds.
+    world.until_read("ada", world.reads("ada") + 40).await;
+    // Neither keeps the other from its work.
+    until_reading(&world.consents(), "ada", AWAITING).await;
+    until_reading(&consents, "ben", not_ready).await;
+    let passed = began.elapsed();
+    let account = "kind=\"ClusterHeyGenAccount\"";
+    let writes =
+        ours.counter("twinconsent_status_writes_total", account).await + theirs.counter("twinconsent_status_writes_total", account).await;
+    let told = told.end();
+    println!("within {passed:.0?}: {writes} writes; {told:?}");
+    assert!(told.contains(&"CredentialsAccepted".to_owned()) && told.contains(&"SecretNotFound".to_owned()), "they agree: {told:?}");
+    // Each says it at once, and again 30 s, 60 s, 120 s … after it was contradicted; and when a key was read is told once.
+    let rounds = (passed.as_secs_f64() / 30.0 + 1.0).log2().floor();
+    assert!(writes <= 2.0 * (1.0 + rounds) + 1.0, "{writes} writes within {passed:?}");
     world.end([ours, theirs]).await;
 }
 
