@@ -79,7 +79,8 @@ async fn a_key_that_is_refused_before_the_request_is_told_and_a_rotation_heals_a
     scene.simulator.approve("ada").unwrap();
     let (_, took) = scene.time_until_it("ada", APPROVED, |consent| reading(consent) == APPROVED).await;
     assert!(took < std::time::Duration::from_secs(30), "it waited for the regular re-reading: {took:?}");
-    assert!(scene.simulator.summary().by_status[&401] <= 3);
+    // None at all, if the Secret was due to be read again just then.
+    assert!(scene.simulator.summary().by_status.get(&401).is_none_or(|refusals| *refusals <= 3));
     assert_eq!(scene.versions("ada").len(), 3, "created, AwaitingApproval, Approved: the key changed the account alone");
 
     scene.simulator.set_key_refused(MAIN_ACCOUNT, true).unwrap();
