@@ -4,6 +4,7 @@
 //! A status patch tests what its decision rests on: without that it would land on a re-created object of the same name, or on what
 //! another replica has told since.
 
+mod answers;
 pub mod connection;
 pub mod events;
 mod link_secret;
@@ -22,7 +23,6 @@ use kube::core::NamespaceResourceScope;
 use kube::{Api, Client, Resource, ResourceExt as _};
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
-use tokio::sync::Semaphore;
 
 use crate::account::key_from;
 use crate::api::account::ClusterHeyGenAccount;
@@ -39,10 +39,6 @@ pub use status::{OnConflict, Recorded};
 /// How long one call to the API server may take.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// How many statuses may be written at once: each is answered with the whole object, of up to 3 MiB, which is in memory several times
-/// while it is read.
-const ANSWERS_AT_ONCE: usize = 12;
-
 /// Kubernetes, as the operator writes to it.
 #[derive(Clone)]
 pub struct Cluster {
@@ -50,8 +46,6 @@ pub struct Cluster {
     metrics: Arc<Metrics>,
     leadership: Leadership,
     complaints: Arc<Complaints>,
-    /// Each of its permits is one status that may be written, or object that may be read again.
-    answers: Arc<Semaphore>,
 }
 
 /// Why Kubernetes did not do what was asked.
@@ -101,7 +95,7 @@ impl Cluster {
     /// A writer through `client`.
     #[must_use]
     pub fn new(client: Client, metrics: Arc<Metrics>, leadership: Leadership, complaints: Arc<Complaints>) -> Self {
-        Self { client, metrics, leadership, complaints, answers: Arc::new(Semaphore::new(ANSWERS_AT_ONCE)) }
+        Self { client: answers::bounded(client), metrics, leadership, complaints }
     }
 
     /// Reads a cluster account, if there is one of this name.

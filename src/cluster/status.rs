@@ -126,8 +126,6 @@ impl Cluster {
 
     /// Tries once to write a status, and reads the object again when it is not what `basis` says.
     async fn try_status<K: DeserializeOwned>(&self, place: &Place, basis: &Basis, patch: String) -> Result<Tried<K>, Error> {
-        // Held until the answer was read.
-        let _permit = self.answers.acquire().await;
         self.must_lead()?;
         let written = within("write the status", async { self.client.request::<K>(place.status_patch(patch)?).await }).await;
         let tried = match written {
