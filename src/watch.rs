@@ -375,12 +375,14 @@ impl<K: Kind> Watcher<K> {
         let (limit, cap) = (self.size.limit(), if self.size.is_least() { OBJECT_CAP } else { PAGE_CAP });
         let Some(text) = list(&self.client, self.api.resource_url(), &params.limit(limit), cap).await? else {
             self.size.was_too_large();
+            tracing::debug!(kind = %K::kind(&()), limit, "a page was too large; it is asked for again with fewer objects");
             return Ok(None);
         };
         self.size.took(text.len());
         let page: PageText<'_> = serde_json::from_slice(&text).map_err(kube::Error::SerdeError)?;
         let objects = page.items.iter().filter_map(|object| Slim::read(object.get()).ok()).collect();
         let next = page.metadata.r#continue.filter(|next| !next.is_empty());
+        tracing::debug!(kind = %K::kind(&()), bytes = text.len(), more = next.is_some(), "a page was read");
         Ok(Some(Page { objects, next, version: page.metadata.resource_version }))
     }
 }

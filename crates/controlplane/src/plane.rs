@@ -188,12 +188,20 @@ impl ControlPlane {
     /// # Errors
     /// When it ends by itself, also because its port was taken meanwhile, or stands still for 60 s before it is ready.
     pub fn start_api_server(&self) -> Result<(), Error> {
+        self.start_api_server_with(&[])
+    }
+
+    /// The same with these arguments besides those of before, until it is stopped, such as `--feature-gates=WatchList=false`.
+    ///
+    /// # Errors
+    /// As [`Self::start_api_server`].
+    pub fn start_api_server_with(&self, arguments: &[&str]) -> Result<(), Error> {
         let mut programs = self.programs();
         let Programs { api_server: None, etcd: Some(etcd), .. } = &mut *programs else { return Ok(()) };
         let mut api_server = Supervised::start(
             Program::KubeApiserver.name(),
             &self.api_server_binary,
-            &self.api_server_arguments,
+            &[self.api_server_arguments.clone(), owned(arguments)].concat(),
             self.home.path(),
             self.home.lifeline(),
         )?;
