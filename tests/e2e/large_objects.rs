@@ -20,13 +20,13 @@ use crate::support::{LONG, Operator, World, eventually_within, prepared};
 const MOST: u64 = 200;
 
 /// How many have an annotation as long as it may be, which is 256 KiB less what the others take.
-const LONG_ANNOTATIONS: usize = 550;
+const LONG_ANNOTATIONS: usize = 300;
 
 /// How many have one that the API server spells with six bytes for each of 240,000 characters. All of them stand in the first page.
-const ESCAPED: usize = 200;
+const ESCAPED: usize = 130;
 
 /// How many have a megabyte of labels. Few: the API server works longer on one than on ten of the others, which are larger.
-const LABELLED: usize = 20;
+const LABELLED: usize = 8;
 
 const ALL: usize = LONG_ANNOTATIONS + ESCAPED + LABELLED;
 
