@@ -1,7 +1,7 @@
 //! When to give up waiting: when nothing moves, and not because a machine is slow.
 //!
 //! A deadline for the whole would measure the machine. So it is one for standing still: it begins anew whenever something is seen that
-//! was not seen before. What goes round in circles does not move, and what moves for ever without an end has [`MOST_DEADLINES`].
+//! was not seen before. What goes round in circles does not move, and what moves for ever without an end has `MOST_DEADLINES`.
 //! And time is counted by looks: a machine on which a look takes ten times as long does everything else as slowly, so that of a look
 //! no more counts than twice the pause before it.
 
