@@ -21,8 +21,11 @@ const LOOK: Duration = Duration::from_millis(100);
 #[command(
     version,
     after_help = "Environment:
-  KUBEBUILDER_ASSETS       a folder with etcd, kube-apiserver and kubectl; what it lacks is built with Go
-  TWINCONSENT_TOOLS_CACHE  where built programs are kept (default: ~/.cache/twinconsent/tools)"
+  KUBEBUILDER_ASSETS         a folder with etcd, kube-apiserver and kubectl; what it lacks is downloaded, or built with Go
+  TWINCONSENT_TOOLS_CACHE    where downloaded and built programs are kept (default: ~/.cache/twinconsent/tools)
+  TWINCONSENT_ENVTEST_INDEX  the address of another index of archives to download, in the form of the Kubernetes project's
+  ENVTEST_INSTALLED_ONLY     when set, nothing is downloaded: what is missing is built
+  HTTPS_PROXY, NO_PROXY      by which proxy; Go's module proxy is GOPROXY"
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -36,7 +39,7 @@ enum Command {
     /// Start a control plane with a node, print the path of a script that runs commands in the node's network, and run
     /// until SIGINT, SIGTERM or SIGHUP. Needs Linux and root.
     Node(NodeArguments),
-    /// Find or build the programs and print a line NAME<TAB>PATH for each.
+    /// Find, download or build the programs and print a line NAME<TAB>PATH for each.
     Tools {
         /// Which programs; all of them when none is named.
         programs: Vec<Program>,

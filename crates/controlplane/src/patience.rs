@@ -18,6 +18,8 @@ const MOST_DEADLINES: u32 = 10;
 #[derive(Debug)]
 pub struct Patience {
     deadline: Duration,
+    /// How long the whole may take.
+    most: Duration,
     pause: Duration,
     began: Instant,
     /// When it was looked at last, from the beginning on.
@@ -44,8 +46,14 @@ impl Patience {
     /// Begins to wait for something that may stand still for so long, with this pause before each look.
     #[must_use]
     pub fn of(deadline: Duration, pause: Duration) -> Self {
+        Self::within(deadline, pause, deadline * MOST_DEADLINES)
+    }
+
+    /// The same, for what may move for so long in all.
+    #[must_use]
+    pub fn within(deadline: Duration, pause: Duration, most: Duration) -> Self {
         let zero = Duration::ZERO;
-        Self { deadline, pause, began: Instant::now(), looked: zero, spent: zero, moved: zero, seen: HashSet::new() }
+        Self { deadline, most, pause, began: Instant::now(), looked: zero, spent: zero, moved: zero, seen: HashSet::new() }
     }
 
     /// How long it has taken so far, apart from the machine's speed.
@@ -89,7 +97,7 @@ impl Patience {
         if self.spent - self.moved > self.deadline {
             return Err(GivenUp::Still(self.deadline));
         }
-        if elapsed > self.deadline * MOST_DEADLINES { Err(GivenUp::Endless(elapsed)) } else { Ok(()) }
+        if elapsed > self.most { Err(GivenUp::Endless(elapsed)) } else { Ok(()) }
     }
 }
 
@@ -146,6 +154,17 @@ mod tests {
         }
         let (after, given_up) = seeing(step, 0..).unwrap_err();
         assert!(after == 600 && matches!(given_up, GivenUp::Endless(_)), "{after} s: {given_up}");
+    }
+
+    #[test]
+    fn what_may_take_longer_in_all_stands_still_no_longer() {
+        let step = Duration::from_millis(100);
+        let mut patience = Patience::within(Duration::from_secs(10), step, Duration::from_secs(480));
+        let given_up = (1..).find_map(|look: u32| Some((look, patience.sees_at(step * look, [look.min(3000)]).err()?)));
+        assert_eq!(given_up, Some((3101, GivenUp::Still(Duration::from_secs(10)))));
+        let mut patience = Patience::within(Duration::from_secs(10), step, Duration::from_secs(480));
+        let given_up = (1..).find_map(|look: u32| Some((look, patience.sees_at(step * look, [look]).err()?)));
+        assert_eq!(given_up, Some((4801, GivenUp::Endless(step * 4801))));
     }
 
     #[test]

@@ -106,7 +106,7 @@ pub fn shared() -> Result<&'static ControlPlane, &'static Error> {
 }
 
 impl ControlPlane {
-    /// Starts a control plane and waits until it is ready: about 3 s, minutes when the programs must be built first.
+    /// Starts a control plane and waits until it is ready: about 3 s, longer when the programs must be downloaded or built first.
     ///
     /// # Errors
     /// When a program is missing and cannot be built, ends by itself, or stands still for 60 s before it is ready.

@@ -85,6 +85,27 @@ impl Supervised {
         dir: &Path,
         lifeline: Option<&PipeWriter>,
     ) -> Result<Supervised, Error> {
+        Supervised::start_as(name, program, arguments, dir, lifeline, |command| {
+            // A proxy that the user's shell is set up for has no business between programs on loopback.
+            for variable in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
+                command.env_remove(variable);
+                command.env_remove(variable.to_lowercase());
+            }
+        })
+    }
+
+    /// The same, in an environment that `prepare` changes, and which has the user's proxy.
+    ///
+    /// # Errors
+    /// As [`Supervised::start`].
+    pub(crate) fn start_as(
+        name: &'static str,
+        program: &Path,
+        arguments: &[String],
+        dir: &Path,
+        lifeline: Option<&PipeWriter>,
+        prepare: impl FnOnce(&mut Command),
+    ) -> Result<Supervised, Error> {
         let log = dir.join(format!("{name}.log"));
         let pid_file = dir.join(format!("{name}.pid"));
         let log_file = OpenOptions::new().create(true).append(true).open(&log).map_err(Error::io("open the log", &log))?;
@@ -100,11 +121,7 @@ impl Supervised {
         };
         let mut command = shell(SCRIPT, name);
         command.arg(&pid_file).arg(program).args(arguments);
-        // A proxy that the user's shell is set up for has no business between programs on loopback.
-        for variable in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
-            command.env_remove(variable);
-            command.env_remove(variable.to_lowercase());
-        }
+        prepare(&mut command);
         let supervisor = command
             .current_dir(dir)
             .stdin(Stdio::piped())
@@ -120,11 +137,19 @@ impl Supervised {
     /// # Errors
     /// [`Error::Ended`] with the end of its log when it does not.
     pub(crate) fn check(&mut self) -> Result<(), Error> {
-        let waited = self.supervisor.try_wait();
-        match waited.map_err(Error::io("wait for", Path::new(self.name)))? {
+        match self.ended()? {
             None => Ok(()),
             Some(status) => Err(Error::Ended { program: self.name, status: status.to_string(), log_tail: self.log_tail() }),
         }
+    }
+
+    /// With which status the program has ended, if it has.
+    ///
+    /// # Errors
+    /// When nobody can say.
+    pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>, Error> {
+        let waited = self.supervisor.try_wait();
+        waited.map_err(Error::io("wait for", Path::new(self.name)))
     }
 
     pub(crate) fn name(&self) -> &'static str {

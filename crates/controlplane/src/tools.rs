@@ -5,18 +5,22 @@
 //! 1. `$KUBEBUILDER_ASSETS`, the folder that other operator projects use too, when it holds the program;
 //! 2. the cache: `$TWINCONSENT_TOOLS_CACHE`, else `$XDG_CACHE_HOME/twinconsent/tools`, else
 //!    `~/.cache/twinconsent/tools`, with one folder per Go module and its exact content;
-//! 3. Go, which builds the pinned version into the cache: minutes, once.
+//! 3. etcd, kube-apiserver and kubectl: what the Kubernetes project publishes for tests, downloaded into the cache, once: `download`;
+//! 4. Go, which builds the pinned version into the cache: minutes, once.
 //!
-//! Building from Go modules was preferred to downloading binaries: the Go checksum database vouches for every source
-//! file, one mechanism serves nearly all programs, and it works behind a module proxy.
+//! A download that fails, whatever the reason, is no error: its programs are built.
+//! Building serves nearly all programs and works wherever Go's modules can be had, and Go's checksum database vouches for every source
+//! file. But an API server takes minutes, and whoever wants to see a demo has seconds: only for that is anything downloaded.
 //!
 //! Two programs of a node are C, or need a C library: runc and nft.
 //! They are taken from the machine's `PATH`, or out of Debian's packages: see `debian`.
 
 mod build;
 mod debian;
+mod download;
 mod locations;
 mod pinned;
+mod published;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -24,6 +28,9 @@ use std::{fmt, io};
 
 use build::Go;
 use locations::Locations;
+use published::Ways;
+
+use crate::progress::say;
 
 /// A program that a control plane, or a test against one, runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
@@ -85,11 +92,13 @@ pub enum Program {
     FluxSourceController,
     /// Flux's applier of manifests; only for tests of GitOps.
     FluxKustomizeController,
+    /// Downloads what the Kubernetes project publishes for tests.
+    SetupEnvtest,
 }
 
 impl Program {
     /// All of them.
-    pub const ALL: [Program; 28] = [
+    pub const ALL: [Program; 29] = [
         Program::Etcd,
         Program::Etcdutl,
         Program::KubeApiserver,
@@ -118,6 +127,7 @@ impl Program {
         Program::Probe,
         Program::FluxSourceController,
         Program::FluxKustomizeController,
+        Program::SetupEnvtest,
     ];
 
     /// The name of its file.
@@ -151,6 +161,7 @@ impl Program {
             Program::Probe => "probe",
             Program::FluxSourceController => "flux-source-controller",
             Program::FluxKustomizeController => "flux-kustomize-controller",
+            Program::SetupEnvtest => "setup-envtest",
         }
     }
 
@@ -182,9 +193,9 @@ pub struct Tools {
 }
 
 impl Tools {
-    /// Finds or builds the programs; those that are not asked for are not touched.
+    /// Finds, downloads or builds the programs; those that are not asked for are not touched.
     ///
-    /// Tells its progress on stderr when it builds. Processes that build the same at the same time wait for each other.
+    /// Tells its progress on stderr when it downloads or builds. Processes that do so at the same time wait for each other.
     ///
     /// # Errors
     /// When a program is nowhere, and there is no Go, a too old Go, or the build fails; or, for one that Debian packages,
@@ -203,16 +214,23 @@ impl Tools {
         if missing.is_empty() {
             return Ok(Tools { paths });
         }
-        let (packaged, missing): (Vec<Program>, Vec<Program>) = missing.into_iter().partition(|program| program.debian_package().is_some());
-        if !packaged.is_empty() {
-            paths.extend(debian::unpack(&locations, &packaged)?);
+        let mut ways = Ways::of(&missing, locations.may_download());
+        if !ways.packaged.is_empty() {
+            paths.extend(debian::unpack(&locations, &ways.packaged)?);
         }
-        if missing.is_empty() {
-            return Ok(Tools { paths });
+        // What downloads is built, too: nothing goes without Go.
+        let go = Go::find(&locations, &[&ways.published[..], &ways.built[..]].concat())?;
+        if !ways.published.is_empty() {
+            match download::fetch(&locations, &ways.published) {
+                Ok(downloaded) => paths.extend(downloaded),
+                Err(failure) => {
+                    say(&published::instead(&ways.published, &failure.to_string()));
+                    ways = Ways::of(&missing, false);
+                }
+            }
         }
-        let go = Go::find(&locations, &missing)?;
-        for (position, &program) in missing.iter().enumerate() {
-            let path = go.build(program, position + 1, missing.len())?;
+        for (position, &program) in ways.built.iter().enumerate() {
+            let path = go.build(program, position + 1, ways.built.len())?;
             paths.insert(program, path);
         }
         Ok(Tools { paths })

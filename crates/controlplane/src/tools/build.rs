@@ -77,7 +77,8 @@ impl Go<'_> {
         let label = format!("[{position}/{count}] {program}");
         let package = pinned::package(program);
         let version = pinned::version(program).map(|version| format!(" {version}")).unwrap_or_default();
-        say(&format!("{label}: building {package}{version}, once; this takes minutes"));
+        let time = if program == Program::SetupEnvtest { "seconds" } else { "minutes" };
+        say(&format!("{label}: building {package}{version}, once; this takes {time}"));
         let started = Instant::now();
         let built = scratch.path().join(program.name());
         compile(program, &folder, &built, &label, started)?;
@@ -156,14 +157,14 @@ fn write_module(module: &Module, folder: &Path) -> Result<(), ToolsError> {
     Ok(())
 }
 
-/// Waits until no other process builds in this folder. The lock ends with the process that holds it.
+/// Waits until no other process is at work in this folder. The lock ends with the process that holds it.
 pub(super) fn lock(folder: &Path, program: Program) -> Result<File, ToolsError> {
     let path = folder.join("lock");
     let file = File::create(&path).map_err(ToolsError::io("make", &path))?;
     match file.try_lock() {
         Ok(()) => return Ok(file),
         Err(TryLockError::WouldBlock) => {
-            say(&format!("{program}: waiting for another process that builds"));
+            say(&format!("{program}: waiting for another process that downloads or builds"));
         }
         Err(TryLockError::Error(error)) => return Err(ToolsError::io("lock", &path)(error)),
     }

@@ -5,14 +5,17 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use super::{Program, ToolsError, debian, pinned};
+use super::{Program, ToolsError, debian, pinned, published};
 use crate::progress::say;
 
-/// The two folders: the user's, and the cache.
+/// The two folders, the user's and the cache; and where on the network something may be looked for.
 #[derive(Debug)]
 pub(super) struct Locations {
     assets: Option<PathBuf>,
     cache: PathBuf,
+    /// Of what is published; the Kubernetes project's own when absent.
+    index: Option<String>,
+    may_download: bool,
 }
 
 impl Locations {
@@ -33,10 +36,16 @@ impl Locations {
             .or_else(|| below("XDG_CACHE_HOME", "twinconsent/tools"))
             .or_else(|| below("HOME", ".cache/twinconsent/tools"))
             .ok_or(ToolsError::NoCache)?;
-        Ok(Locations { assets: variable("KUBEBUILDER_ASSETS").map(|assets| absolute(&assets)).transpose()?, cache: absolute(&cache)? })
+        Ok(Locations {
+            assets: variable("KUBEBUILDER_ASSETS").map(|assets| absolute(&assets)).transpose()?,
+            cache: absolute(&cache)?,
+            index: variable("TWINCONSENT_ENVTEST_INDEX").map(|index| index.to_string_lossy().into_owned()),
+            // By this one setup-envtest itself is told to download nothing.
+            may_download: variable("ENVTEST_INSTALLED_ONLY").is_none(),
+        })
     }
 
-    /// The program, if it need not be built.
+    /// The program, if it need be neither downloaded nor built.
     ///
     /// Says so when the user's folder lacks one that such a folder should hold: a build for minutes would surprise.
     pub(super) fn find(&self, program: Program) -> Option<PathBuf> {
@@ -46,17 +55,41 @@ impl Locations {
                 return Some(path);
             }
             if program.is_usual_asset() {
-                say(&format!("KUBEBUILDER_ASSETS={} holds no {program}: it is taken from the cache, or built", assets.display()));
+                say(&format!(
+                    "KUBEBUILDER_ASSETS={} holds no {program}: it is taken from the cache, downloaded, or built",
+                    assets.display()
+                ));
             }
         }
         let installed = program.debian_package().and_then(|_| find_installed(program));
-        installed.or_else(|| self.find_built(program))
+        installed.or_else(|| self.find_built(program)).or_else(|| self.find_published(program))
     }
 
-    /// The program in the cache, if it is there.
+    /// The program in the cache, if it was built.
     pub(super) fn find_built(&self, program: Program) -> Option<PathBuf> {
         let path = self.cache_folder(program).join("bin").join(program.name());
         is_executable(&path).then_some(path)
+    }
+
+    /// The program in the cache, if it was downloaded.
+    pub(super) fn find_published(&self, program: Program) -> Option<PathBuf> {
+        let path = self.published_folder().join("bin").join(program.name());
+        is_executable(&path).then_some(path)
+    }
+
+    /// The folder in the cache for what is downloaded; it may not exist yet.
+    pub(super) fn published_folder(&self) -> PathBuf {
+        self.cache.join(published::cache_folder())
+    }
+
+    /// The index of what is published, if it is not the Kubernetes project's own.
+    pub(super) fn index(&self) -> Option<&str> {
+        self.index.as_deref()
+    }
+
+    /// Whether anything may be downloaded.
+    pub(super) fn may_download(&self) -> bool {
+        self.may_download
     }
 
     /// The folder for the program's module in the cache, or for the packages; it may not exist yet.
@@ -80,7 +113,7 @@ fn absolute(path: &Path) -> Result<PathBuf, ToolsError> {
     std::path::absolute(path).map_err(ToolsError::io("resolve", path))
 }
 
-fn is_executable(path: &Path) -> bool {
+pub(super) fn is_executable(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
 }
 
@@ -90,6 +123,10 @@ mod tests {
 
     use super::*;
 
+    fn below(root: &Path) -> Locations {
+        Locations { assets: Some(root.join("assets")), cache: root.join("cache"), index: None, may_download: true }
+    }
+
     fn put(path: &Path, mode: u32) {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, "").unwrap();
@@ -97,10 +134,14 @@ mod tests {
     }
 
     #[test]
-    fn the_users_folder_is_preferred_to_the_cache_and_the_cache_to_a_build() {
+    fn the_users_folder_is_preferred_to_the_cache_and_there_what_was_built_to_what_was_downloaded() {
         let root = tempfile::tempdir().unwrap();
-        let locations = Locations { assets: Some(root.path().join("assets")), cache: root.path().join("cache") };
+        let locations = below(root.path());
         assert_eq!(locations.find(Program::Kubectl), None);
+
+        let downloaded = locations.published_folder().join("bin/kubectl");
+        put(&downloaded, 0o555);
+        assert_eq!(locations.find(Program::Kubectl), Some(downloaded));
 
         let cached = locations.cache_folder(Program::Kubectl).join("bin/kubectl");
         put(&cached, 0o755);
@@ -114,8 +155,9 @@ mod tests {
     #[test]
     fn a_file_that_cannot_be_run_is_not_the_program() {
         let root = tempfile::tempdir().unwrap();
-        let locations = Locations { assets: Some(root.path().to_path_buf()), cache: root.path().join("cache") };
-        put(&root.path().join("etcd"), 0o644);
+        let locations = below(root.path());
+        put(&root.path().join("assets/etcd"), 0o644);
+        put(&locations.published_folder().join("bin/etcd"), 0o444);
         assert_eq!(locations.find(Program::Etcd), None);
     }
 
@@ -130,5 +172,17 @@ mod tests {
         assert_eq!(cache(&[xdg, home]).unwrap(), "/XDG_CACHE_HOME/twinconsent/tools");
         assert_eq!(cache(&[home]).unwrap(), "/HOME/.cache/twinconsent/tools");
         assert!(matches!(cache(&[]), Err(ToolsError::NoCache)));
+    }
+
+    #[test]
+    fn the_index_can_be_another_one_and_downloading_can_be_forbidden() {
+        let read = |set: &[&str]| {
+            let home = |name: &str| (name == "HOME" || set.contains(&name)).then(|| PathBuf::from("/").join(name));
+            let locations = Locations::from_variables(home).unwrap();
+            (locations.index().map(str::to_owned), locations.may_download())
+        };
+        assert_eq!(read(&[]), (None, true));
+        assert_eq!(read(&["TWINCONSENT_ENVTEST_INDEX"]), (Some("/TWINCONSENT_ENVTEST_INDEX".to_owned()), true));
+        assert_eq!(read(&["ENVTEST_INSTALLED_ONLY"]), (None, false));
     }
 }

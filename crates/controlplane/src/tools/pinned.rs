@@ -61,6 +61,7 @@ static HELM_UNITTEST: Module = module!("helm-unittest");
 static HELM_DOCS: Module = module!("helm-docs");
 static KUBECONFORM: Module = module!("kubeconform");
 static KUBE_SCORE: Module = module!("kube-score");
+static SETUP_ENVTEST: Module = module!("setup-envtest");
 
 /// The module that pins a program.
 ///
@@ -90,6 +91,7 @@ pub(super) fn module(program: Program) -> &'static Module {
         Program::Runc | Program::Nft => unreachable!("{program} is packaged by Debian"),
         Program::FluxSourceController => &FLUX_SOURCE_CONTROLLER,
         Program::FluxKustomizeController => &FLUX_KUSTOMIZE_CONTROLLER,
+        Program::SetupEnvtest => &SETUP_ENVTEST,
     }
 }
 
@@ -122,6 +124,7 @@ pub(super) fn package(program: Program) -> &'static str {
         Program::Runc | Program::Nft => "",
         Program::FluxSourceController => "github.com/fluxcd/source-controller",
         Program::FluxKustomizeController => "github.com/fluxcd/kustomize-controller",
+        Program::SetupEnvtest => "sigs.k8s.io/controller-runtime/tools/setup-envtest",
     }
 }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod bad_machine;
+mod download;
 mod lifecycle;
 mod processes;
 mod service;

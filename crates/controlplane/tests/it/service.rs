@@ -14,7 +14,7 @@ fn complete() -> &'static ControlPlane {
 }
 
 #[test]
-fn it_reports_the_pinned_version() {
+fn it_reports_the_pinned_minor_version() {
     let version = shared().unwrap().kubectl_ok(&["version", "--output=json"]).unwrap();
     let version: serde_json::Value = serde_json::from_str(&version).unwrap();
     let newest = include_str!("../../../../tools/kubernetes/go.mod");
@@ -22,14 +22,16 @@ fn it_reports_the_pinned_version() {
         Release::Newest => newest,
         Release::Oldest => include_str!("../../../../tools/kubernetes-1.33/go.mod"),
     };
+    // Not every patch is published: one that was downloaded may have another.
+    let minor = |version: &str| version.rsplit_once('.').unwrap().0.to_owned();
     let pinned = |module: &'static str| {
         let mut lines = module.lines().filter_map(|line| line.trim().strip_prefix("k8s.io/kubernetes "));
-        lines.find_map(|rest| rest.split_whitespace().next()).unwrap()
+        minor(lines.find_map(|rest| rest.split_whitespace().next()).unwrap())
     };
     // Assets of the user's own may be of another version; they are not for this test to judge.
     if std::env::var_os("KUBEBUILDER_ASSETS").is_none() {
-        assert_eq!(version["serverVersion"]["gitVersion"], pinned(module));
-        assert_eq!(version["clientVersion"]["gitVersion"], pinned(newest));
+        assert_eq!(minor(version["serverVersion"]["gitVersion"].as_str().unwrap()), pinned(module));
+        assert_eq!(minor(version["clientVersion"]["gitVersion"].as_str().unwrap()), pinned(newest));
     }
 }
 

@@ -1,4 +1,4 @@
-//! `controlplane tools` on machines where something is missing.
+//! `controlplane tools` on machines where something is missing, and nothing is downloaded: that is in `download`.
 
 use std::fs;
 use std::io::Read as _;
@@ -12,6 +12,7 @@ use crate::eventually;
 fn tools(cache: &Path, path: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_controlplane"));
     command.args(["tools", "etcd"]).env_remove("KUBEBUILDER_ASSETS").env("TWINCONSENT_TOOLS_CACHE", cache).env("PATH", path);
+    command.env("ENVTEST_INSTALLED_ONLY", "1");
     command
 }
 
