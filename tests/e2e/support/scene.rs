@@ -38,8 +38,9 @@ pub fn every_second() -> Value {
 
 /// A world with an operator and a witness.
 pub struct Scene {
-    world: World,
+    // Before the world, whose folder holds the log that it shows when a test fails.
     operator: Operator,
+    world: World,
     witness: Witness,
 }
 

@@ -80,9 +80,10 @@ unshare --pid --fork --kill-child sh -c '
 unshare=$!
 (
     while read -r _ <&3; do :; done
+    # First `unshare`: one that sees its child killed fails to end as that did, and tells an error of its own.
+    kill -KILL "$unshare"
     # The kernel ends every process of a pid namespace with its first.
     [ ! -e "$folder/init.pid" ] || kill -KILL "$(cat "$folder/init.pid")"
-    kill -KILL "$unshare"
 ) 2>/dev/null &
 watcher=$!
 exec 3<&-
