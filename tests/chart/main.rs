@@ -19,3 +19,4 @@ mod simulated;
 #[path = "../e2e/support.rs"]
 #[expect(clippy::print_stderr, reason = "an operator's log is told when its test fails")]
 mod support;
+mod umbrella;

@@ -67,6 +67,11 @@ const REFUSED: &[(&[&str], &[&str])] = &[
     ),
     (&["commonLabels.app\\.kubernetes\\.io/name=mine"], &["commonLabels", "app.kubernetes.io/name"]),
     (&["podLabels.app\\.kubernetes\\.io/component=mine"], &["podLabels", "app.kubernetes.io/component"]),
+    // Of a parent chart.
+    (&["enabled=true"], &["enabled:", "parent chart"]),
+    (&["enabled=yes please"], &["enabled", "boolean"]),
+    (&["global.imageRegistry=user@registry.example.com"], &["global/imageRegistry", "pattern"]),
+    (&["global.imagePullSecrets={My_Secret}"], &["global/imagePullSecrets/0"]),
 ];
 
 #[test]
@@ -95,9 +100,4 @@ fn helm_3_refuses_a_misspelt_value_as_well() {
 fn a_cluster_that_is_too_old_is_told_so() {
     let said = Helm::Four.run(&["template", "twinconsent", "charts/twinconsent", "--kube-version", "1.32.9"]).refusal();
     assert!(said.contains("kubeVersion"), "{said}");
-}
-
-#[test]
-fn what_a_parent_chart_hands_to_all_its_subcharts_is_accepted() {
-    template_where(&[], &["--set", "global.imageRegistry=registry.example.com"]).ok();
 }

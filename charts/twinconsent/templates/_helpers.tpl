@@ -57,13 +57,24 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- $root := first . }}
 {{- $image := last . }}
 {{- $name := $image.repository }}
-{{- with $image.registry }}
+{{- with default $image.registry ($root.Values.global).imageRegistry }}
 {{- $name = printf "%s/%s" (trimSuffix "/" .) $name }}
 {{- end }}
 {{- if $image.digest }}
 {{- printf "%s@%s" $name $image.digest }}
 {{- else }}
 {{- printf "%s:%s" $name (default $root.Chart.AppVersion $image.tag) }}
+{{- end }}
+{{- end }}
+
+{{/* The Secrets with registries' credentials, which parent charts also write as names alone; nothing when there are none. */}}
+{{- define "twinconsent.imagePullSecrets" -}}
+{{- $secrets := list }}
+{{- range concat .Values.imagePullSecrets (default list (.Values.global).imagePullSecrets) }}
+{{- $secrets = append $secrets (ternary . (dict "name" .) (kindIs "map" .)) }}
+{{- end }}
+{{- with uniq $secrets }}
+{{- toYaml . }}
 {{- end }}
 {{- end }}
 
