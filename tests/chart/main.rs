@@ -10,6 +10,7 @@ mod documents;
 mod generated;
 mod helm;
 mod linters;
+mod names;
 mod refusals;
 mod releases;
 mod rendered;

@@ -207,7 +207,7 @@ impl Release<'_> {
         for name in [
             "deployment.apps/twinconsent",
             "secret/twinconsent-heygen",
-            "clusterrole.rbac.authorization.k8s.io/twinconsent-edit",
+            "clusterrole.rbac.authorization.k8s.io/twinconsent:twinconsent-system:edit",
             "role.rbac.authorization.k8s.io/twinconsent",
             "poddisruptionbudget.policy/twinconsent",
         ] {

@@ -43,7 +43,7 @@ fn no_role_may_list_or_watch_secrets_or_use_a_wildcard() {
 #[test]
 fn no_role_for_people_reaches_a_status_or_an_account_of_the_cluster() {
     let objects = objects(&[]);
-    for name in ["twinconsent-edit", "twinconsent-view"] {
+    for name in ["twinconsent:twinconsent-system:edit", "twinconsent:twinconsent-system:view"] {
         for rule in items(&object(&objects, "ClusterRole", name)["rules"]) {
             let resources: Vec<&Value> = items(&rule["resources"]).collect();
             assert_eq!(resources, ["digitaltwinconsents", "heygenaccounts"], "{name}");

@@ -117,7 +117,7 @@ fn edit_changes_consents_but_no_status_and_view_does_not_see_them() {
         // It fails when the answer is no.
         String::from_utf8(plane.kubectl().args(arguments).output().unwrap().stdout).unwrap().trim() == "yes"
     };
-    for role in ["view", "edit", "admin", "people-view"] {
+    for role in ["view", "edit", "admin", "people:twinconsent-system:view"] {
         let binding = ["create", "rolebinding", role, "--clusterrole", role, "--user", role, "--namespace", TENANTS[1]];
         plane.kubectl_ok(&binding).unwrap();
     }
@@ -134,7 +134,7 @@ fn edit_changes_consents_but_no_status_and_view_does_not_see_them() {
         }
         assert!(!can(user, "create", &["clusterheygenaccounts.twinconsent.io"]), "{user}");
     }
-    assert!(can("people-view", "get", &consents) && !can("people-view", "patch", &consents));
+    assert!(can("people:twinconsent-system:view", "get", &consents) && !can("people:twinconsent-system:view", "patch", &consents));
     assert!(!can("view", "get", &consents), "view reads links without having been told to");
 
     install("people", &["--set=rbac.aggregateToView=true", "--set=rbac.aggregateToEdit=false"]);

@@ -70,6 +70,21 @@ fn a_switch_that_no_parent_looks_at_is_refused() {
     }
 }
 
+#[test]
+fn a_parent_chart_may_call_it_as_it_likes() {
+    for helm in Helm::ALL {
+        // Helm's rule for these names is wider than Kubernetes' for any.
+        let parent = Parent::new(helm, "alias: _Twins_");
+        let objects = parsed(&parent.template("_Twins_: {replicas: 1}").ok());
+        let service = objects.iter().find(|object| object["kind"] == "Service").unwrap();
+        let name = service["metadata"]["name"].as_str().unwrap();
+        assert!(crate::names::is_of_a_service(name), "{helm:?}: {name}");
+        for (key, value) in service["metadata"]["labels"].as_object().unwrap() {
+            assert!(crate::names::is_of_a_label(value.as_str().unwrap()), "{helm:?}: {key}: {value}");
+        }
+    }
+}
+
 /// A chart that has ours as its dependency.
 struct Parent {
     helm: Helm,

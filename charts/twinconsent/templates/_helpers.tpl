@@ -1,18 +1,40 @@
-{{/* The chart's name. */}}
+{{/* The chart's name, which a parent chart may have changed to what no label could be. */}}
 {{- define "twinconsent.name" -}}
-{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimAll "-_" | default "twinconsent" }}
 {{- end }}
 
-{{/* The name of the release's objects; 50 characters leave room for suffixes such as -simulator. */}}
+{{/*
+The name of the release's objects: valid for each of them, and distinct for every name of a release.
+
+A release whose name holds the chart's has its own name, unless it ends as the names of all the others do. What no Service could be
+called (it has neither dots nor a digit at the front), what is too long, and what ends like a name that is made here gets a digest.
+50 characters leave room for suffixes such as -simulator.
+*/}}
 {{- define "twinconsent.fullname" -}}
 {{- $name := include "twinconsent.name" . }}
-{{- if .Values.fullnameOverride }}
-{{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" }}
-{{- else if contains $name .Release.Name }}
-{{- .Release.Name | trunc 50 | trimSuffix "-" }}
-{{- else }}
-{{- printf "%s-%s" .Release.Name $name | trunc 50 | trimSuffix "-" }}
+{{- $plain := printf "%s-%s" .Release.Name $name }}
+{{- if and (contains $name .Release.Name) (not (hasSuffix (printf "-%s" $name) .Release.Name)) }}
+{{- $plain = .Release.Name }}
 {{- end }}
+{{- if .Values.fullnameOverride }}
+{{- .Values.fullnameOverride }}
+{{- else if and (regexMatch "^[a-z][-a-z0-9]{0,48}[a-z0-9]$" $plain) (not (regexMatch "-(ca|heygen|simulator|[0-9a-f]{10})$" $plain)) }}
+{{- $plain }}
+{{- else }}
+{{- $start := regexReplaceAll "[^-a-z0-9]" (lower $plain) "-" }}
+{{- if not (regexMatch "^[a-z]" $start) }}
+{{- $start = printf "r-%s" $start }}
+{{- end }}
+{{- printf "%s-%s" (trunc 39 $start) (sha256sum $plain | trunc 10) }}
+{{- end }}
+{{- end }}
+
+{{/*
+The name of what stands outside the release's namespace, where a release of the same name in another namespace has its own.
+Only roles and bindings do, and their names may hold a colon, which no name of a release or namespace does.
+*/}}
+{{- define "twinconsent.clusterName" -}}
+{{ include "twinconsent.fullname" . }}:{{ .Release.Namespace }}
 {{- end }}
 
 {{- define "twinconsent.simulator.fullname" -}}
@@ -36,7 +58,7 @@ app.kubernetes.io/component: simulator
 {{- define "twinconsent.sharedLabels" -}}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimAll "-_." | quote }}
 {{- with .Values.commonLabels }}
 {{ toYaml . }}
 {{- end }}
