@@ -9,6 +9,7 @@ mod cluster;
 mod documents;
 mod generated;
 mod helm;
+mod labels;
 mod linters;
 mod names;
 mod refusals;

@@ -67,6 +67,13 @@ const REFUSED: &[(&[&str], &[&str])] = &[
     ),
     (&["commonLabels.app\\.kubernetes\\.io/name=mine"], &["commonLabels", "app.kubernetes.io/name"]),
     (&["podLabels.app\\.kubernetes\\.io/component=mine"], &["podLabels", "app.kubernetes.io/component"]),
+    (&["serviceMonitor.labels.app\\.kubernetes\\.io/instance=mine"], &["serviceMonitor.labels:", "app.kubernetes.io/instance"]),
+    (&["commonLabels.app\\.kubernetes\\.io/managed-by=me"], &["commonLabels:", "app.kubernetes.io/managed-by"]),
+    (&["commonLabels.rbac\\.authorization\\.k8s\\.io/aggregate-to-view=yes"], &["commonLabels:", "rbac.aggregateToView"]),
+    (&["extraEnv[0].name=POD_NAME"], &["extraEnv:", "POD_NAME"]),
+    (&["extraEnv[0].name=A", "extraEnv[1].name=A"], &["extraEnv:", "A is set twice"]),
+    (&["proxy.https=http://proxy.example.com:3128", "extraEnv[0].name=HTTPS_PROXY"], &["extraEnv:", "HTTPS_PROXY"]),
+    (&["caBundle.existingConfigMap.name=ca", "extraVolumes[0].name=ca-bundle"], &["extraVolumes:", "ca-bundle"]),
     // Of a parent chart.
     (&["enabled=true"], &["enabled:", "parent chart"]),
     (&["enabled=yes please"], &["enabled", "boolean"]),

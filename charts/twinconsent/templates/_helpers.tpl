@@ -54,24 +54,39 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/component: simulator
 {{- end }}
 
-{{/* The labels of every object but the selectors'. */}}
-{{- define "twinconsent.sharedLabels" -}}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimAll "-_." | quote }}
-{{- with .Values.commonLabels }}
-{{ toYaml . }}
+{{/* Labels or annotations out of several maps, as one with each key once: of two values the later one is taken. */}}
+{{- define "twinconsent.merged" -}}
+{{- $all := dict }}
+{{- range . }}
+{{- range $key, $value := . }}
+{{- $_ := set $all $key $value }}
 {{- end }}
+{{- end }}
+{{- toYaml $all }}
+{{- end }}
+
+{{/*
+All labels of an object: give it (list . SELECTORS MORE). What is asked for goes before what the chart says of itself, and what
+selects before everything; validate.yaml refuses values that would try to set it.
+*/}}
+{{- define "twinconsent.allLabels" -}}
+{{- $root := index . 0 }}
+{{- $own := dict "app.kubernetes.io/version" $root.Chart.AppVersion "app.kubernetes.io/managed-by" $root.Release.Service }}
+{{- $_ := set $own "helm.sh/chart" (printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" | trunc 63 | trimAll "-_.") }}
+{{- include "twinconsent.merged" (list $own $root.Values.commonLabels (index . 2) (include (index . 1) $root | fromYaml)) }}
 {{- end }}
 
 {{- define "twinconsent.labels" -}}
-{{ include "twinconsent.selectorLabels" . }}
-{{ include "twinconsent.sharedLabels" . }}
+{{ include "twinconsent.allLabels" (list . "twinconsent.selectorLabels" dict) }}
+{{- end }}
+
+{{/* The same with more of them: give it (list . MORE). */}}
+{{- define "twinconsent.labelsAnd" -}}
+{{ include "twinconsent.allLabels" (list (first .) "twinconsent.selectorLabels" (last .)) }}
 {{- end }}
 
 {{- define "twinconsent.simulator.labels" -}}
-{{ include "twinconsent.simulator.selectorLabels" . }}
-{{ include "twinconsent.sharedLabels" . }}
+{{ include "twinconsent.allLabels" (list . "twinconsent.simulator.selectorLabels" dict) }}
 {{- end }}
 
 {{/* The reference of an image: give it (list . .Values.image). */}}
