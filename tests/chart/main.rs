@@ -21,4 +21,5 @@ mod simulated;
 #[path = "../e2e/support.rs"]
 #[expect(clippy::print_stderr, reason = "an operator's log is told when its test fails")]
 mod support;
+mod tenants;
 mod umbrella;
