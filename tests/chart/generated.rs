@@ -97,20 +97,3 @@ fn kustomize_builds_the_base_into_the_static_manifests() {
     let install = std::fs::read_to_string(root().join("deploy/install.yaml")).unwrap();
     assert_eq!(names(&built), names(&install));
 }
-
-#[test]
-fn the_chart_has_the_version_of_the_operator() {
-    let text = std::fs::read_to_string(root().join("charts/twinconsent/Chart.yaml")).unwrap();
-    let chart = &helm::parsed(&text)[0];
-    let version = env!("CARGO_PKG_VERSION");
-    assert_eq!(chart["version"], version);
-    assert_eq!(chart["appVersion"], version);
-    for image in ["twinconsent-operator", "heygen-simulator"] {
-        let line = format!("image: {image}:{version}\n");
-        assert!(chart["annotations"]["artifacthub.io/images"].as_str().unwrap().contains(&line), "{line} is not told to Artifact Hub");
-    }
-    for kind in ["DigitalTwinConsent", "HeyGenAccount", "ClusterHeyGenAccount"] {
-        let told = chart["annotations"]["artifacthub.io/crds"].as_str().unwrap();
-        assert!(told.contains(&format!("kind: {kind}\n")), "{kind} is not told to Artifact Hub");
-    }
-}
