@@ -63,10 +63,17 @@ impl Helm {
         self.run_on(Path::new("/nonexistent/kubeconfig"), arguments)
     }
 
+    /// Its program.
+    pub const fn program(self) -> Program {
+        match self {
+            Self::Three => Program::Helm3,
+            Self::Four => Program::Helm,
+        }
+    }
+
     /// Helm with a cluster.
     pub fn run_on(self, kubeconfig: &Path, arguments: &[&str]) -> Said {
-        let program = if self == Helm::Three { Program::Helm3 } else { Program::Helm };
-        let mut command = shielded(program);
+        let mut command = shielded(self.program());
         command.env("KUBECONFIG", kubeconfig).args(arguments);
         run(&mut command)
     }
@@ -166,4 +173,17 @@ pub fn argument(path: &Path) -> &str {
 /// The root of the repository.
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Copies a folder with all that is in it.
+pub fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), &target).unwrap();
+        }
+    }
 }

@@ -3,14 +3,14 @@
 //!
 //! A release that is waited for has no replicas, because no pod runs here.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use controlplane::ControlPlane;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::cluster::{eventually, fresh, get, kubectl_with, served};
-use crate::helm::{Helm, NAMESPACE, Said, argument, root};
+use crate::helm::{Helm, NAMESPACE, Said, argument, copy_folder, root};
 
 const CONSENT: &str = "apiVersion: twinconsent.io/v1alpha1
 kind: DigitalTwinConsent
@@ -257,16 +257,4 @@ fn chart_of_an_older_version(folder: &Path) -> String {
     assert!(text.contains("    - dtc\n"), "the short name stands elsewhere now");
     std::fs::write(&definition, text.replace("    - dtc\n", "    - olddtc\n")).unwrap();
     argument(&copy).to_owned()
-}
-
-fn copy_folder(from: &Path, to: &PathBuf) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy_folder(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), &target).unwrap();
-        }
-    }
 }
