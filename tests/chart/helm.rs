@@ -16,8 +16,12 @@ pub const NAMESPACE: &str = "twinconsent-system";
 pub const OLDEST_KUBERNETES: &str = "1.33.0";
 
 /// The kinds of the Prometheus operator, as a cluster would name them that serves them.
-pub const MONITORING: [&str; 3] =
-    ["monitoring.coreos.com/v1", "monitoring.coreos.com/v1/ServiceMonitor", "monitoring.coreos.com/v1/PrometheusRule"];
+pub const MONITORING: [&str; 4] = [
+    "monitoring.coreos.com/v1",
+    "monitoring.coreos.com/v1/ServiceMonitor",
+    "monitoring.coreos.com/v1/PodMonitor",
+    "monitoring.coreos.com/v1/PrometheusRule",
+];
 
 /// A kind of ours, served.
 pub const ACCOUNT_KIND: &str = "twinconsent.io/v1alpha1/ClusterHeyGenAccount";

@@ -7,10 +7,11 @@ use serde_json::Value;
 use crate::helm::{ACCOUNT_KIND, MONITORING, argument, object, objects, parsed, root, template_where};
 
 /// The values that are labels, and the objects that have them.
-const LABELS: [(&str, &[&str]); 4] = [
+const LABELS: [(&str, &[&str]); 5] = [
     ("commonLabels", &["Deployment", "Service", "ServiceMonitor", "PrometheusRule", "ClusterRole"]),
     ("podLabels", &["Deployment"]),
     ("serviceMonitor.labels", &["ServiceMonitor"]),
+    ("podMonitor.labels", &["PodMonitor"]),
     ("prometheusRule.labels", &["PrometheusRule"]),
 ];
 
@@ -32,7 +33,12 @@ fn every_label_of_the_chart_is_given_once_or_refused() {
     for label in own {
         for (value, kinds) in LABELS {
             let set = format!("--set-string={value}.{}=given", label.replace('.', "\\."));
-            let said = template_where(&[&[ACCOUNT_KIND], &MONITORING[..]].concat(), &[all[0], &set]);
+            let pods = format!(
+                "--set=serviceMonitor.enabled={},podMonitor.enabled={}",
+                value != "podMonitor.labels",
+                value == "podMonitor.labels"
+            );
+            let said = template_where(&[&[ACCOUNT_KIND], &MONITORING[..]].concat(), &[all[0], &pods, &set]);
             if !said.succeeded {
                 assert!(said.stderr.contains(&format!("{value}: {label} ")), "{set}: {}", said.stderr);
                 refused.insert(label.clone());

@@ -74,6 +74,18 @@ const REFUSED: &[(&[&str], &[&str])] = &[
     (&["extraEnv[0].name=A", "extraEnv[1].name=A"], &["extraEnv:", "A is set twice"]),
     (&["proxy.https=http://proxy.example.com:3128", "extraEnv[0].name=HTTPS_PROXY"], &["extraEnv:", "HTTPS_PROXY"]),
     (&["caBundle.existingConfigMap.name=ca", "extraVolumes[0].name=ca-bundle"], &["extraVolumes:", "ca-bundle"]),
+    (&["podMonitor.labels.app\\.kubernetes\\.io/name=mine"], &["podMonitor.labels:", "app.kubernetes.io/name"]),
+    (&["serviceMonitor.enabled=true", "podMonitor.enabled=true"], &["podMonitor.enabled:", "serviceMonitor.enabled"]),
+    (&["prometheusRule.overrides.TwinConsentDwn.enabled=false"], &["prometheusRule.overrides:", "TwinConsentDwn", "TwinConsentDown"]),
+    (&["prometheusRule.overrides.TwinConsentDown.four=1h"], &["prometheusRule/overrides/TwinConsentDown", "four"]),
+    (&["prometheusRule.overrides.TwinConsentDown.for=soon"], &["prometheusRule/overrides/TwinConsentDown/for", "pattern"]),
+    (&["runtimeClassName=Not_A_Name"], &["runtimeClassName", "pattern"]),
+    (&["extraObjects[0].kind=ConfigMap"], &["extraObjects/0", "apiVersion"]),
+    (
+        &["extraObjects[0].apiVersion=twinconsent.io/v1alpha1", "extraObjects[0].kind=DigitalTwinConsent"],
+        &["extraObjects:", "DigitalTwinConsent"],
+    ),
+    (&["extraObjects[0]=kind: DigitalTwinConsent"], &["extraObjects:", "DigitalTwinConsent"]),
     // Of a parent chart.
     (&["enabled=true"], &["enabled:", "parent chart"]),
     (&["enabled=yes please"], &["enabled", "boolean"]),
