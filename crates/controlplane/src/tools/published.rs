@@ -48,8 +48,11 @@ fn newest_patch(pinned: &str) -> String {
 pub(super) fn instead(programs: &[Program], failure: &str) -> String {
     let names: Vec<&str> = programs.iter().map(|program| program.name()).collect();
     // Measured; the API server is nearly all of it.
-    let time =
-        if programs.contains(&Program::KubeApiserver) { "8 minutes on 2 cores, and up to 15 when these are busy" } else { "some minutes" };
+    let time = if programs.contains(&Program::KubeApiserver) {
+        "8 minutes on 2 cores, and more than twice as long when these are busy"
+    } else {
+        "some minutes"
+    };
     format!("{}: not downloaded ({}); built with Go instead, once, which takes {time}", names.join(", "), one_line(failure))
 }
 
@@ -131,7 +134,7 @@ mod tests {
         assert_eq!(
             line,
             "etcd, kube-apiserver, kubectl: not downloaded (Get \"https://mirror.example/index?…\": two lines (https://mirror.example/)); \
-             built with Go instead, once, which takes 8 minutes on 2 cores, and up to 15 when these are busy"
+             built with Go instead, once, which takes 8 minutes on 2 cores, and more than twice as long when these are busy"
         );
         let long = instead(&[Program::Kubectl], &"é".repeat(1000));
         assert!(long.contains("é…); built with Go instead, once, which takes some minutes"), "{long}");
