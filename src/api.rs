@@ -27,7 +27,7 @@ pub const VERSION: &str = "v1alpha1";
 /// The field manager of every write, and the name under which events are reported.
 pub const FIELD_MANAGER: &str = "twinconsent-operator";
 
-/// Any new value of this annotation forces a look at once; it is echoed in `status.lastHandledReconcileAt`, a long one as its digest.
+/// Any new value of this annotation forces a poll at once; it is echoed in `status.lastHandledReconcileAt`, a long one as its digest.
 pub const REQUESTED_AT: &str = "reconcile.twinconsent.io/requestedAt";
 
 /// The longest value of [`REQUESTED_AT`] that is kept and echoed as it is, in bytes.
@@ -82,7 +82,7 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
 
 /// Gives `status` the default `{observedGeneration: -1}`.
 ///
-/// It is a safety feature: without it kstatus calls an object that nobody has looked at "Current".
+/// It is a safety feature: without it kstatus calls an object that nobody has seen "Current".
 fn with_unobserved_status(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
     for version in &mut crd.spec.versions {
         if let Some(status) = status_schema(version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut())) {

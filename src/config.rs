@@ -88,8 +88,8 @@ pub struct RunArgs {
     #[arg(long, value_name = "NAMESPACES", env = "TWINCONSENT_WATCH_NAMESPACES")]
     pub watch_namespaces: Option<String>,
 
-    /// ClusterHeyGenAccounts to look at before a consent names them, separated by commas; only with --watch-namespaces,
-    /// because an operator for all namespaces looks at every account. [default: none]
+    /// ClusterHeyGenAccounts to read before a consent names them, separated by commas; only with --watch-namespaces,
+    /// because an operator for all namespaces reads every account. [default: none]
     #[arg(long, value_name = "NAMES", env = "TWINCONSENT_CLUSTER_ACCOUNTS")]
     pub cluster_accounts: Option<String>,
 
@@ -121,7 +121,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "DURATION", env = "TWINCONSENT_SHUTDOWN_GRACE", default_value = "25s")]
     pub shutdown_grace: String,
 
-    /// How log lines look. They go to stderr, with times in UTC.
+    /// Format of log lines. They go to stderr, with times in UTC.
     #[arg(long, value_name = "FORMAT", env = "TWINCONSENT_LOG_FORMAT", value_enum, default_value = "text")]
     pub log_format: LogFormat,
 
@@ -143,7 +143,7 @@ pub struct Config {
     pub operator_namespace: String,
     /// The namespaces to serve; empty means all.
     pub watch_namespaces: BTreeSet<String>,
-    /// The ClusterHeyGenAccounts to look at before a consent names them; empty unless `watch_namespaces` names some.
+    /// The ClusterHeyGenAccounts to read before a consent names them; empty unless `watch_namespaces` names some.
     pub cluster_accounts: BTreeSet<String>,
     /// A label selector for DigitalTwinConsents, in the API server's syntax; not blank.
     pub watch_label_selector: Option<String>,
@@ -155,7 +155,7 @@ pub struct Config {
     pub listen: SocketAddr,
     /// How long stopping may take.
     pub shutdown_grace: Duration,
-    /// How log lines look.
+    /// Format of log lines.
     pub log_format: LogFormat,
     /// A filter in `EnvFilter` syntax.
     pub log_filter: String,

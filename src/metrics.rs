@@ -19,7 +19,7 @@ use crate::api::consent::AccountKind;
 /// Upper bounds of the request duration's buckets, in seconds: from a quick read to a consent request at its deadline.
 const DURATION_BUCKETS: [f64; 10] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 
-/// Upper bounds of the delay's buckets, in seconds: from a look in time to one that has waited for hours.
+/// Upper bounds of the delay's buckets, in seconds: from a poll in time to one that has waited for hours.
 const DELAY_BUCKETS: [f64; 9] = [0.1, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 21600.0];
 
 /// The kind of object that something was done for.
@@ -136,17 +136,17 @@ impl Metrics {
         self.heygen_request_duration.get_or_create(&OperationOnly { operation }).observe(seconds);
     }
 
-    /// Records by how many seconds a look of the sweep came later than it was due.
+    /// Records by how many seconds a poll came later than it was due.
     pub fn look_delay(&self, seconds: f64) {
         self.look_delay.observe(seconds);
     }
 
-    /// Notes for how many seconds looks have been due on an account that can be asked, and none begins, on the one where that is the longest.
+    /// Notes for how many seconds polls have been due on an account that can be asked, and none begins, on the one where that is the longest.
     pub fn poll_overdue(&self, seconds: f64) {
         self.poll_overdue.set(seconds);
     }
 
-    /// Adds to the number of groups that are looked at, and to that of consent requests that wait for a turn; negative numbers take away.
+    /// Adds to the number of groups that are polled, and to that of consent requests that wait for a turn; negative numbers take away.
     pub fn queues_changed(&self, groups: i64, requests: i64) {
         self.followed_groups.inc_by(groups);
         self.waiting_requests.inc_by(requests);
@@ -167,7 +167,7 @@ impl Metrics {
         self.revocations.inc();
     }
 
-    /// Counts one look at an approved group that came without a word of consent.
+    /// Counts one poll of an approved group that came without a word of consent.
     pub fn null_after_grant(&self) {
         self.null_after_grant.inc();
     }
@@ -218,19 +218,19 @@ impl Metrics {
             self.heygen_request_duration.clone(),
         );
         registry.register_with_unit(
-            "look_delay",
-            "How much later than due the sweep looked at a group, or began a pass through the list",
+            "poll_delay",
+            "How much later than due a group was polled, by itself or by a page of the list of groups",
             Unit::Seconds,
             self.look_delay.clone(),
         );
         registry.register_with_unit(
             "poll_overdue",
-            "For how long looks have been due on an account that can be asked and none begins, beyond what its budget explains",
+            "For how long polls have been due on an account that can be used and none begins, beyond what its rateLimit explains",
             Unit::Seconds,
             self.poll_overdue.clone(),
         );
-        registry.register("followed_groups", "Groups that the sweep looks at", self.followed_groups.clone());
-        registry.register("waiting_requests", "Consent requests that wait for a turn of their account", self.waiting_requests.clone());
+        registry.register("followed_groups", "Avatar groups that are polled", self.followed_groups.clone());
+        registry.register("waiting_requests", "Consent requests that wait for their account's rateLimit", self.waiting_requests.clone());
         registry.register("initiations", "Consent requests that HeyGen accepted, replays included", self.initiations.clone());
         registry.register(
             "unanswered_initiations",
@@ -238,7 +238,11 @@ impl Metrics {
             self.unanswered_initiations.clone(),
         );
         registry.register("revocations", "Approvals that HeyGen took back", self.revocations.clone());
-        registry.register("null_after_grant", "Looks at an approved group without a word of consent", self.null_after_grant.clone());
+        registry.register(
+            "null_after_grant",
+            "Polls of an approved group that came without a consent status",
+            self.null_after_grant.clone(),
+        );
         registry.register(
             "unrecognized_after_grant",
             "Approved groups of which HeyGen says a word that the policy does not know",
@@ -378,7 +382,7 @@ mod tests {
             "twinconsent_heygen_requests_total{operation=\"group\",outcome=\"ok\"} 1",
             "twinconsent_heygen_request_duration_seconds_bucket{le=\"0.25\",operation=\"group\"} 1",
             "twinconsent_heygen_request_duration_seconds_count{operation=\"group\"} 1",
-            "twinconsent_look_delay_seconds_bucket{le=\"5.0\"} 1",
+            "twinconsent_poll_delay_seconds_bucket{le=\"5.0\"} 1",
             "twinconsent_poll_overdue_seconds 1.5",
             "twinconsent_followed_groups 2",
             "twinconsent_waiting_requests 2",

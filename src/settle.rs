@@ -371,8 +371,8 @@ fn wait_message(wait: Wait) -> Cow<'static, str> {
         Wait::Refused(None) => "HeyGen refuses to be asked about this avatar group; trying again.",
         Wait::Turn => "The request waits for its turn at HeyGen.",
         Wait::HeyGen => "HeyGen could not be asked yet; trying again.",
-        Wait::Group => "HeyGen does not know this avatar group, or not yet; looking again before calling it missing.",
-        Wait::Looks => "HeyGen lists no look of the group that tells whether a person is depicted; looking again.",
+        Wait::Group => "HeyGen does not know this avatar group, or not yet; polling again before calling it missing.",
+        Wait::Looks => "HeyGen lists no look of the group that tells whether a person is depicted; reading them again.",
         Wait::LinkSecret => "The Secret named by spec.linkSecretRef cannot be reached at the moment; trying again.",
         Wait::AlreadyBound => {
             "HeyGen says that consent was begun before and gives no link. If the person no longer has the link, raise spec.requestEpoch."

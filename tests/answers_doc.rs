@@ -47,7 +47,7 @@ An `error` in a success counts like the answer that it describes, but for the li
 `Retry-After` is honoured, in seconds or as a date, up to an hour; a 5xx that has it closes the account for that time.
 Where the class is one thing and the end another (409 with another code, `asset_not_found`, `content_policy_violation`), `src/heygen/classify.rs` says why.
 
-| HeyGen says | HTTP | class | concerns | a look, nobody asked yet | a look, after the request | the request |
+| HeyGen says | HTTP | class | concerns | a poll, nobody asked yet | a poll, after the request | the request |
 |---|---|---|---|---|---|---|
 ";
 
@@ -66,7 +66,7 @@ What HeyGen shows of a group, under the default `consentPolicy`.
 
 const FOOT: &str = "
 \"Asks\" means that HeyGen is asked for consent, once; \"as before\" that only HeyGen's word and the facts about the group are written.
-An approval is taken back by two looks at least a minute apart, and a group is missing after two looks at least two minutes apart.
+An approval is taken back by two polls at least a minute apart, and a group is missing after two polls at least two minutes apart.
 Webhooks are not listened to: none tells of consent.
 ";
 
@@ -201,8 +201,8 @@ fn states() -> Vec<(&'static str, State)> {
         ("`expired`", says(Some("expired"))),
         ("`skipped`, `completed`, `granted` or any other word", says(Some("skipped"))),
         ("no word, for a digital twin", says(None)),
-        ("no word, and every avatar look is a photo", State { looks: vec![LookType::PhotoAvatar], ..says(None) }),
-        ("no word, and no avatar look or one of an unknown type", State { looks: vec![LookType::Other], ..says(None) }),
+        ("no word, and every look of the group is a photo", State { looks: vec![LookType::PhotoAvatar], ..says(None) }),
+        ("no word, and no look of the group or one of an unknown type", State { looks: vec![LookType::Other], ..says(None) }),
         ("training `failed`, consent `pending`", State { training: Some("failed"), ..says(Some("pending")) }),
         ("training `completed`, consent `pending`", State { training: Some("completed"), ..says(Some("pending")) }),
         ("404: the group was deleted, or is not there yet", State { missing: true, ..says(None) }),

@@ -24,8 +24,8 @@ Where two values stand, the second holds with `readyWhen: Initiated`.
 
 const FOOT: &str = "
 `Stalled` means that somebody has to act.
-The group of a stalled object is still looked at, slowly: what was mended at HeyGen heals without a touch.
-To look at once, set the annotation `reconcile.twinconsent.io/requestedAt` to any new value; of several within 10 seconds, the last one is answered when they are over.
+The group of a stalled object is still polled, slowly: what was mended at HeyGen heals without a touch.
+To poll at once, set the annotation `reconcile.twinconsent.io/requestedAt` to any new value; of several within 10 seconds, the last one is answered when they are over.
 [GitOps](gitops.md) says how Flux, Argo CD, Helm and pipelines wait for a person, and how not to.
 ";
 

@@ -132,7 +132,7 @@ fn every_object_is_recorded_by_a_test_of_whole_lifecycles() {
 fn message(fixture: &Fixture) -> String {
     match ready(&object(fixture)) {
         Some(ready) => ready["message"].as_str().unwrap().to_owned(),
-        None => "The operator has not looked at this consent yet.".to_owned(),
+        None => "The operator has not seen this consent yet.".to_owned(),
     }
 }
 

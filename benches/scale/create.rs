@@ -109,7 +109,7 @@ fn tenths(bench: &mut Bench<'_>, began: Duration, linked: &[Duration]) -> Links 
     println!("  links a second, first to last tenth of the objects: {}", shown.join(", "));
     bench.report.keep("links a second by tenths", json!(rates));
     let ceiling = bench.settings.create_rate as f64 / 60.0 / 2.0;
-    bench.report.tell("the most that the account's limit allows (a look and a POST each)", ceiling);
+    bench.report.tell("the most that the account's limit allows (a poll and a POST each)", ceiling);
     Links { overall, first_tenth: rates[0], last_tenth: rates[9] }
 }
 

@@ -51,7 +51,7 @@ pub struct HeyGenAccountSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<RateLimit>,
 
-    /// How often consents are looked at.
+    /// How often HeyGen is polled about consents.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub polling: Option<Polling>,
 
@@ -113,7 +113,7 @@ pub struct ClusterHeyGenAccountSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<RateLimit>,
 
-    /// How often consents are looked at.
+    /// How often HeyGen is polled about consents.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub polling: Option<Polling>,
 
@@ -183,7 +183,7 @@ pub struct RateLimit {
     pub burst: Option<i64>,
 }
 
-/// How often consents are looked at; each at least `1s`.
+/// How often HeyGen is polled about consents; each at least `1s`.
 #[derive(KubeSchema, Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
@@ -280,7 +280,7 @@ pub struct AllowedNamespaces {
 #[derive(KubeSchema, Clone, Debug, Default, Deserialize, Serialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct AccountStatus {
-    /// The generation of the spec that this status speaks of; -1 until somebody has looked.
+    /// The generation of the spec that this status speaks of; -1 until the operator has seen the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 

@@ -114,14 +114,14 @@ pub struct DigitalTwinConsentSpec {
     pub ready_when: Option<ReadyWhen>,
 
     /// How long the person may take, counted from the request, as in `72h`.
-    /// After it the condition Overdue is True; it is never an error and never ends the looking.
+    /// After it the condition Overdue is True; it is never an error and never ends the polling.
     /// At least `1s`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32), regex(pattern = r"^([0-9]{1,5}(\.[0-9]{1,3})?(ms|s|m|h)){1,4}$"))]
     #[x_kube(validation = Rule::new("duration(self) >= duration('1s')").message("approvalDeadline must be at least 1s"))]
     pub approval_deadline: Option<String>,
 
-    /// How often at least to look while consent is pending, as in `5m`.
+    /// How often at least to poll HeyGen while consent is pending, as in `5m`.
     /// At least `1s`; never more often than the account's `polling.minimum`.
     /// Absent: the account's `polling.interval`, more seldom the longer the person waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -231,7 +231,7 @@ pub struct LinkSecretRef {
 #[derive(KubeSchema, Clone, Default, Deserialize, Serialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct DigitalTwinConsentStatus {
-    /// The generation of the spec that this status speaks of; -1 until somebody has looked.
+    /// The generation of the spec that this status speaks of; -1 until the operator has seen the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 

@@ -59,7 +59,7 @@ impl Cluster {
             Ok(Some(secret)) => secret,
             Ok(None) => return SecretNews::Gone,
             Err(error) => {
-                tracing::debug!(%error, "the link Secret cannot be looked at");
+                tracing::debug!(%error, "the link Secret cannot be read");
                 return SecretNews::Kept;
             }
         };

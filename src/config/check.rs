@@ -60,7 +60,7 @@ pub(super) fn namespaces(list: &str) -> Result<BTreeSet<String>, String> {
 
 pub(super) fn cluster_accounts(list: &str, watch_namespaces: &BTreeSet<String>) -> Result<BTreeSet<String>, String> {
     if watch_namespaces.is_empty() {
-        return Err("every account is looked at already; leave it out, or add --watch-namespaces".to_owned());
+        return Err("every account is read already; leave it out, or add --watch-namespaces".to_owned());
     }
     list.split(',').map(|account| name(account.trim().to_owned())).collect()
 }

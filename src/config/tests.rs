@@ -200,7 +200,7 @@ fn namespaces_must_be_namespaces() {
     assert_eq!(refusal(&["--watch-namespaces=a\nb"]), format!("--watch-namespaces: not a namespace: \"a\\nb\" {rule}"));
     assert!(refusal(&["--watch-namespaces", &"a".repeat(64)]).starts_with("--watch-namespaces: not a namespace: "));
     assert_eq!(refusal(&["--watch-namespaces="]), "--watch-namespaces: names no namespace; leave it out to serve all");
-    let alone = "--cluster-accounts: every account is looked at already; leave it out, or add --watch-namespaces";
+    let alone = "--cluster-accounts: every account is read already; leave it out, or add --watch-namespaces";
     assert_eq!(refusal(&["--cluster-accounts=a"]), alone);
     for list in ["", "a,,b", "A", "a b"] {
         let told = refusal(&["--watch-namespaces=a", "--cluster-accounts", list]);

@@ -139,7 +139,7 @@ impl Situation {
                 Ready::Unknown,
                 Progress::Steady,
                 None,
-                "suspended before any look",
+                "suspended before the first poll",
                 "Suspended before HeyGen was asked. Set spec.suspend to false to go on.",
             ),
             Self::Duplicate => (
@@ -293,7 +293,7 @@ impl Situation {
                 Progress::Steady,
                 Some(true),
                 "deadline passed",
-                "The person has not answered within spec.approvalDeadline. Looking goes on.",
+                "The person has not answered within spec.approvalDeadline. Polling goes on.",
             ),
             Self::Awaiting => (
                 "AwaitingApproval",

@@ -67,7 +67,7 @@ async fn work(key: AccountKey, desk: Arc<Desk>, context: Arc<Context>) {
             Some(done) = running.join_next() => match done {
                 Ok(done) => take_in(done, &key, &context),
                 // It has told the book when it was dropped.
-                Err(flaw) => tracing::error!(account = %key, is_panic = flaw.is_panic(), "a look was dropped"),
+                Err(flaw) => tracing::error!(account = %key, is_panic = flaw.is_panic(), "a poll was dropped"),
             },
             () = async {
                 match &mut changes {

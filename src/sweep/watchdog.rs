@@ -49,8 +49,8 @@ fn look_at(open: &[(AccountKey, Arc<Desk>, Arc<Usable>)], watched: &mut Watched,
         longest = longest.max(overdue);
         let is_told = overdue > WORTH_TELLING;
         match (was_told, is_told) {
-            (false, true) => tracing::warn!(account = %key, seconds = overdue.as_secs(), "looks are due and none begins"),
-            (true, false) => tracing::info!(account = %key, "looks begin again"),
+            (false, true) => tracing::warn!(account = %key, seconds = overdue.as_secs(), "polls are due and none begins"),
+            (true, false) => tracing::info!(account = %key, "polls begin again"),
             (false, false) | (true, true) => {}
         }
         watched.insert(key.clone(), (since, is_told));

@@ -60,7 +60,7 @@ linkLifetime: {{ . }}
 consentPolicy:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- /* Other namespaces may have an operator of their own, which looks for the Secret in its own namespace. */}}
+{{- /* Other namespaces may have an operator of their own, which reads the Secret in its own namespace. */}}
 {{- $allowed := .Values.account.allowedNamespaces }}
 {{- with default .Values.watch.namespaces .Values.rbac.scopedNamespaces }}
 {{- $allowed = default (dict "names" .) $allowed }}

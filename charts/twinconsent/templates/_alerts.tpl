@@ -25,7 +25,7 @@
     severity: warning
   annotations:
     summary: HeyGen took an approval back.
-    description: A person's consent no longer stands. Look for the reason ConsentRevoked among the DigitalTwinConsents.
+    description: A person's consent no longer stands. The DigitalTwinConsent has the reason ConsentRevoked.
 - alert: TwinConsentRequestUnanswered
   expr: increase(twinconsent_unanswered_initiations_total{ {{- $job -}} }[1h]) > 0
   labels:
@@ -50,13 +50,13 @@
   annotations:
     summary: More than half of the requests to HeyGen fail.
     description: The Ready condition of the HeyGenAccounts and ClusterHeyGenAccounts says why.
-- alert: TwinConsentLooksLate
-  expr: histogram_quantile(0.9, sum by (le) (rate(twinconsent_look_delay_seconds_bucket{ {{- $job -}} }[30m]))) > 300
+- alert: TwinConsentPollsLate
+  expr: histogram_quantile(0.9, sum by (le) (rate(twinconsent_poll_delay_seconds_bucket{ {{- $job -}} }[30m]))) > 300
   for: 30m
   labels:
     severity: warning
   annotations:
-    summary: Looks at consents are more than five minutes late.
+    summary: Polls of consents are more than five minutes late.
     description: The account's rateLimit does not suffice for the number of consents that are followed.
 - alert: TwinConsentPollingStandsStill
   expr: max(twinconsent_poll_overdue_seconds{ {{- $job -}} }) > 60

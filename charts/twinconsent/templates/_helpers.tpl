@@ -133,7 +133,7 @@ selects before everything; validate.yaml refuses values that would try to set it
 {{- default .Values.watch.namespaces .Values.rbac.scopedNamespaces | join "," }}
 {{- end }}
 
-{{/* The accounts that an operator for some namespaces looks at before a consent names them. */}}
+{{/* The accounts that an operator for some namespaces reads before a consent names them. */}}
 {{- define "twinconsent.clusterAccounts" -}}
 {{- $accounts := .Values.watch.clusterAccounts }}
 {{- if include "twinconsent.hasAccount" . }}

@@ -1,9 +1,9 @@
-local health = { status = "Progressing", message = "The operator has not looked at this consent yet." }
+local health = { status = "Progressing", message = "The operator has not seen this consent yet." }
 if obj.status == nil or obj.status.conditions == nil then
   return health
 end
 if obj.status.observedGeneration ~= obj.metadata.generation then
-  health.message = "The operator has not looked at the latest change yet."
+  health.message = "The operator has not seen the latest change yet."
   return health
 end
 

@@ -1,5 +1,5 @@
 local actions = {}
--- A suspended consent is not looked at, whoever asks.
+-- A suspended consent is not polled, whoever asks.
 local suspended = obj.spec ~= nil and obj.spec.suspend == true
 actions["resync"] = { ["disabled"] = suspended }
 return actions

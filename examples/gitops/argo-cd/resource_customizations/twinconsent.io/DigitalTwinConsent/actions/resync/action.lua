@@ -1,4 +1,4 @@
--- Any value that the annotation did not have before makes the operator look at HeyGen at once.
+-- Any value that the annotation did not have before makes the operator poll HeyGen at once.
 local os = require("os")
 if obj.metadata.annotations == nil then
   obj.metadata.annotations = {}
