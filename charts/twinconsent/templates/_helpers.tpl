@@ -169,5 +169,5 @@ selects before everything; validate.yaml refuses values that would try to set it
 {{- define "twinconsent.kubeScore.ignore" -}}
 {{- if not .Values.networkPolicy.enabled }}pod-networkpolicy,{{ end -}}
 {{- if lt (int .Values.replicas) 2 }}deployment-replicas,{{ end -}}
-container-image-pull-policy,container-resources,container-ephemeral-storage-request-and-limit,deployment-has-host-podantiaffinity
+container-image-pull-policy,container-security-context-user-group-id,container-resources,container-ephemeral-storage-request-and-limit,deployment-has-host-podantiaffinity
 {{- end }}
