@@ -17,6 +17,7 @@ const HEAD: &str = "\
 This is what the API server answers when it is asked for the rights of the operator's ServiceAccount,
 without those that everybody has:
 
+<!-- run: by tests/chart/rights.rs -->
 ```sh
 kubectl auth can-i --list --namespace twinconsent-system \\
   --as system:serviceaccount:twinconsent-system:twinconsent
