@@ -180,7 +180,7 @@ impl Situation {
                 Progress::Stalled,
                 Some(true),
                 "group missing",
-                "HeyGen does not know this avatar group. Check spec.groupID (the id of a group, not of a look) and the account.",
+                "HeyGen does not know this avatar group. Check spec.groupID (the id of the group, not of one of its looks) and the account.",
             ),
             Self::TrainingFailed => (
                 "AvatarFailed",

@@ -1,0 +1,131 @@
+//! The words that users read. A GET at HeyGen is a *poll*; a *look* is HeyGen's word for a picture or video of a group, and nothing else.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+#[path = "words/sources.rs"]
+mod sources;
+
+use std::path::Path;
+
+use clap::CommandFactory as _;
+use twinconsent::config::Cli;
+use twinconsent::metrics::Metrics;
+
+/// Where *look* is HeyGen's: the names in its API, what a group has, and how we say that it is so.
+/// Whoever writes of HeyGen's looks in another way adds that way here.
+const LOOKS_OF_HEYGEN: &[&str] = &[
+    "\"looks\"",
+    "`looks`",
+    "looks_count",
+    "looksCount",
+    "/v3/avatars/looks",
+    "look of the group",
+    "looks of the group",
+    "one of its looks",
+    "number of its looks",
+    "How many looks it has",
+    "pages of looks",
+    "a *look* is what HeyGen calls a look",
+    "a *look* is HeyGen's word",
+    // What was renamed.
+    "`twinconsent_look_delay_seconds` is now",
+    "`TwinConsentLooksLate` is",
+];
+
+/// Files and folders for users, besides what the program itself says.
+const DOCUMENTS: &[&str] = &[
+    "README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "docs",
+    "examples",
+    "charts/twinconsent",
+    "crds",
+    "deploy",
+    "crates/heygen-simulator/README.md",
+    "hack",
+    "Makefile",
+];
+
+/// What is read, by where it stands: the documents, the definitions, the help, the metrics, and each text in the program, which is
+/// every message of a condition, note of an event, line of the log and name of a metric.
+fn read() -> Vec<(String, String)> {
+    let mut texts = Vec::new();
+    for document in DOCUMENTS {
+        sources::files(Path::new(document), &mut texts);
+    }
+    texts.extend(said());
+    texts
+}
+
+/// What the program itself says.
+fn said() -> Vec<(String, String)> {
+    let mut texts: Vec<_> =
+        twinconsent::api::crd_files().unwrap().into_iter().map(|(name, text)| (format!("the definition {name}"), text)).collect();
+    let mut command = Cli::command();
+    let runs = command.find_subcommand_mut("run").unwrap().render_long_help().to_string();
+    texts.push(("--help".to_owned(), command.render_long_help().to_string()));
+    texts.push(("run --help".to_owned(), runs));
+    texts.push(("/metrics".to_owned(), Metrics::new().encode()));
+    texts.extend(sources::texts_of_the_program());
+    texts
+}
+
+#[test]
+fn a_look_is_heygens_and_a_get_is_a_poll() {
+    let words = ["look", "looks", "looked", "looking"];
+    let texts = read();
+    assert!(texts.len() > 500, "the texts were found: {}", texts.len());
+    let wrong = complaints(&texts, &words, LOOKS_OF_HEYGEN);
+    assert!(wrong.is_empty(), "say poll, read, check or see; a look of HeyGen's is in LOOKS_OF_HEYGEN:\n{}", wrong.join("\n"));
+}
+
+/// Each place where a word stands outside of the phrases that are allowed.
+fn complaints(texts: &[(String, String)], words: &[&str], allowed: &[&str]) -> Vec<String> {
+    let mut found = Vec::new();
+    for (place, text) in texts {
+        // Wrapped lines are one sentence.
+        let mut text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for phrase in allowed {
+            text = text.replace(phrase, "…");
+        }
+        for (at, word) in words_of(&text) {
+            if words.contains(&word.to_ascii_lowercase().as_str()) {
+                found.push(format!("{place}: …{}…", around(&text, at, word.len())));
+            }
+        }
+    }
+    found
+}
+
+/// The words of a text, by where they begin; a name such as `TwinConsent` has two.
+fn words_of(text: &str) -> Vec<(usize, &str)> {
+    let (mut words, mut begins) = (Vec::new(), None);
+    for (at, c) in text.char_indices().chain([(text.len(), ' ')]) {
+        let goes_on = c.is_ascii_lowercase() || begins.is_some_and(|from| c.is_ascii_uppercase() && is_upper(&text[from..at]));
+        if let Some(from) = begins.take_if(|_| !goes_on) {
+            words.push((from, &text[from..at]));
+        }
+        if begins.is_none() && c.is_ascii_alphabetic() {
+            begins = Some(at);
+        }
+    }
+    words
+}
+
+fn is_upper(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_uppercase())
+}
+
+#[test]
+fn words_are_told_apart() {
+    let words = |text| words_of(text).into_iter().map(|(_, word)| word).collect::<Vec<_>>();
+    assert_eq!(words("a_look TwinConsentLooksLate LOOK, looked; é"), ["a", "look", "Twin", "Consent", "Looks", "Late", "LOOK", "looked"]);
+    assert!(!words("looksCount overlooked lookup").contains(&"look"));
+}
+
+fn around(text: &str, at: usize, length: usize) -> &str {
+    let start = text.floor_char_boundary(at.saturating_sub(50));
+    let end = text.ceil_char_boundary((at + length + 50).min(text.len()));
+    &text[start..end]
+}
