@@ -47,7 +47,7 @@ pub struct Group {
 pub enum LookType {
     /// `digital_twin`: depicts a person, whose consent is needed.
     DigitalTwin,
-    /// `photo_avatar`: needs no consent.
+    /// `photo_avatar`: a photo or a prompt avatar, which needs no consent.
     PhotoAvatar,
     /// Any other word, also one that is documented but says nothing about consent.
     Other,

@@ -164,7 +164,7 @@ mod tests {
         }
         assert_eq!(policy.read(Some("Pending")), Meaning::Pending);
         assert_eq!(policy.read(None), Meaning::Absent);
-        for unknown in ["granted", "completed", "skipped", "approved!", " approved", ""] {
+        for unknown in ["validated", "granted", "completed", "skipped", "approved!", " approved", ""] {
             assert_eq!(policy.read(Some(unknown)), Meaning::Unknown, "{unknown:?}");
         }
     }

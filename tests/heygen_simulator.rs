@@ -171,3 +171,41 @@ async fn an_answer_that_was_lost_after_the_act_comes_by_the_same_key() {
     assert!(started(line.heygen.initiate(&line.credentials, "ada", &page(), "v1:key:0").await).link.is_some());
     assert_eq!(line.control.group_summary("ada").executed, 1);
 }
+
+#[tokio::test]
+async fn photo_and_prompt_avatars_have_no_word_and_only_looks_that_need_no_consent() {
+    let line = line().await;
+    line.control.create_group(GroupDefinition::photo("photo")).unwrap();
+    line.control.create_group(GroupDefinition::prompt("prompt")).unwrap();
+    for name in ["prompt", "prompt_avatar"] {
+        let looks = Some(vec![Look::of_type(format!("{name}-look"), name)]);
+        line.control.create_group(GroupDefinition { looks, ..GroupDefinition::prompt(format!("named-{name}")) }).unwrap();
+    }
+    for group in ["photo", "prompt", "named-prompt", "named-prompt_avatar"] {
+        let Outcome::Looked(read) = line.heygen.group(&line.credentials, group).await else { panic!("{group} cannot be read") };
+        assert_eq!(read.consent_status, None, "{group}");
+        let Outcome::LooksRead(page) = line.heygen.looks(&line.credentials, group, None).await else { panic!("{group}: no looks") };
+        assert_eq!(page.types, [LookType::PhotoAvatar], "{group}");
+    }
+}
+
+#[tokio::test]
+async fn a_look_of_an_unknown_type_is_none_that_needs_no_consent() {
+    let line = line().await;
+    for name in ["studio_avatar", "hologram"] {
+        let looks = Some(vec![Look::of_type("look", name)]);
+        line.control.create_group(GroupDefinition { looks, ..GroupDefinition::prompt(name) }).unwrap();
+        let Outcome::LooksRead(page) = line.heygen.looks(&line.credentials, name, None).await else { panic!("{name}: no looks") };
+        assert_eq!(page.types, [LookType::Other], "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_consent_that_was_begun_elsewhere_is_known_as_such_by_the_first_request() {
+    let line = line().await;
+    line.control.create_group(GroupDefinition { begun_elsewhere: true, ..GroupDefinition::twin("begun") }).unwrap();
+    for key in ["v1:key:0", "v1:key:0", "v1:key:1"] {
+        assert_eq!(class(&line.heygen.initiate(&line.credentials, "begun", &page(), key).await), Class::AlreadyBound, "{key}");
+    }
+    assert_eq!(line.control.group_summary("begun").executed, 0);
+}

@@ -327,7 +327,8 @@ pub struct GroupStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
 
-    /// Its training state, as HeyGen wrote it, fit to be shown as `consentStatus` is; `completed` says nothing about consent.
+    /// Its training state, as HeyGen wrote it, fit to be shown as `consentStatus` is.
+    /// `completed` proves neither consent nor that the training succeeded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
 

@@ -160,7 +160,9 @@ fn steers(character: char) -> bool {
 fn look_type(look: &Value) -> LookType {
     match look["avatar_type"].as_str() {
         Some("digital_twin") => LookType::DigitalTwin,
-        Some("photo_avatar") => LookType::PhotoAvatar,
+        // By the schema the looks of a prompt avatar are photo avatars as well (HeyGen API notes, section 2: there is no fourth type); should
+        // they carry the name under which they are created, it says the same.
+        Some("photo_avatar" | "photo" | "prompt_avatar" | "prompt") => LookType::PhotoAvatar,
         _ => LookType::Other,
     }
 }

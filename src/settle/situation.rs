@@ -212,8 +212,8 @@ impl Situation {
                 Ready::True,
                 Progress::Steady,
                 Some(false),
-                "photo group",
-                "Every look of the group is a photo avatar, which needs no consent.",
+                "photo or prompt avatar",
+                "Every look of the group is one of a photo or prompt avatar, which needs no consent.",
             ),
             Self::AccountNotReady => (
                 "AccountNotReady",
@@ -277,7 +277,7 @@ impl Situation {
                 Progress::Steady,
                 Some(true),
                 "unknown word from HeyGen, also after an approval",
-                "HeyGen reports a consent status that the account's consentPolicy does not know; see status.consentStatus. It is not taken for consent.",
+                "HeyGen reports a consent status that the account's consentPolicy does not know; see status.consentStatus. It is not taken for consent. If you know that it means consent, add it to spec.consentPolicy.granted of the ClusterHeyGenAccount, beside the default words, as in `granted: [approved, accepted, validated]`.",
             ),
             Self::LinkExpired => (
                 "LinkExpired",

@@ -26,13 +26,14 @@ fn scenarios() -> Vec<Scenario> {
     let raise = "The person refused, or HeyGen rejected the recording. Raise spec.requestEpoch to ask again.";
     let given = "The person has consented.";
     let wait = "Waiting for the person, who needs the link in status.url.";
-    let unknown = "HeyGen reports a consent status that the account's consentPolicy does not know; see status.consentStatus. It is not taken for consent.";
+    let unknown = "HeyGen reports a consent status that the account's consentPolicy does not know; see status.consentStatus. It is not taken for consent. If you know that it means consent, add it to spec.consentPolicy.granted of the ClusterHeyGenAccount, beside the default words, as in `granted: [approved, accepted, validated]`.";
     vec![
         ("approved", word(Some("approved")), APPROVED, given),
         ("accepted", word(Some("accepted")), APPROVED, given),
         ("rejected", word(Some("rejected")), refused, raise),
         ("declined", word(Some("DECLINED")), refused, raise),
         ("pending", word(Some("pending")), AWAITING, wait),
+        ("validated", word(Some("validated")), UNKNOWN, unknown),
         ("completed", word(Some("completed")), UNKNOWN, unknown),
         ("granted", word(Some("granted")), UNKNOWN, unknown),
         ("unheard-of", word(Some("Quite all right")), UNKNOWN, unknown),

@@ -41,6 +41,7 @@ const TABLE: &[Row] = &[
     (None, NONE, Policy::AbsentWaives, (false, "Initiating"), "AwaitingApproval"),
     (Some("rejected"), TWIN, Policy::Plain, (false, "ConsentRefused"), "ConsentRefused"),
     (Some("Declined"), TWIN, Policy::Plain, (false, "ConsentRefused"), "ConsentRefused"),
+    (Some("validated"), TWIN, Policy::Plain, (false, "UnrecognizedConsentStatus"), "UnrecognizedConsentStatus"),
     (Some("completed"), TWIN, Policy::Plain, (false, "UnrecognizedConsentStatus"), "UnrecognizedConsentStatus"),
     (Some("skipped"), TWIN, Policy::Plain, (false, "UnrecognizedConsentStatus"), "UnrecognizedConsentStatus"),
     (Some(""), TWIN, Policy::Plain, (false, "UnrecognizedConsentStatus"), "UnrecognizedConsentStatus"),

@@ -6,7 +6,7 @@ use heygen_simulator::{GroupDefinition, GroupPatch, Look};
 use serde_json::json;
 
 use crate::recorded::record;
-use crate::support::scene::{APPROVED, AWAITING, INITIATING, every_second, link, most_at};
+use crate::support::scene::{APPROVED, AWAITING, INITIATING, every_second, link, message, most_at};
 use crate::support::{Scene, World};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -103,6 +103,31 @@ pub async fn only_a_group_of_nothing_but_photos_needs_no_consent() {
     scene.end().await;
 }
 
+/// A prompt avatar depicts nobody. By HeyGen's schema its looks are photo avatars; the names under which it is created mean the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_prompt_avatar_needs_no_consent_by_whatever_name_its_looks_go_and_unknown_ones_wait() {
+    let scene = Scene::start("prompts").await;
+    let depict_nobody = ["photo-avatar", "prompt", "prompt-avatar"];
+    let unknown = ["studio-avatar", "hologram"];
+    for name in depict_nobody.iter().chain(&unknown) {
+        let looks = Some(vec![Look::photo_avatar("photo"), Look::of_type("look", &name.replace('-', "_"))]);
+        scene.simulator.create_group(GroupDefinition { looks, ..GroupDefinition::prompt(*name) }).unwrap();
+        scene.ask_again(name, json!({})).await;
+    }
+    for name in depict_nobody {
+        let told = scene.until_told(name, "Ready=True:ConsentNotRequired Initiated=False Approved=False").await;
+        assert!(message(&told).contains("prompt avatar"), "{}", message(&told));
+    }
+    for name in unknown {
+        scene.until_told(name, INITIATING).await;
+    }
+    scene.left_alone(&[depict_nobody.as_slice(), &unknown].concat()).await;
+    for name in depict_nobody.iter().chain(&unknown) {
+        assert_eq!(scene.posts(name).len(), 0, "{name}: asked");
+    }
+    scene.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 pub async fn a_person_who_refused_is_asked_again_only_under_a_higher_epoch() {
     let scene = Scene::start("refused").await;
@@ -191,6 +216,34 @@ pub async fn an_unknown_word_is_shown_and_is_no_approval() {
     scene.simulator.set_consent_status("asked", Some("pending")).unwrap();
     scene.until_told("new", AWAITING).await;
     scene.until_told("asked", AWAITING).await;
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_word_that_is_unknown_counts_once_the_policy_has_it_as_the_message_says() {
+    let world = World::without_account("validated").await;
+    let mut account = every_second();
+    world.cluster_account(account.clone()).await;
+    let reference = json!({ "kind": "ClusterHeyGenAccount", "name": world.namespace });
+    let scene = Scene::of(world, &[]).await;
+    for name in ["asked", "given"] {
+        scene.ask(name, json!({ "accountRef": reference })).await;
+        scene.until_told(name, AWAITING).await;
+    }
+    scene.simulator.set_consent_status("asked", Some("validated")).unwrap();
+    scene.simulator.set_consent_status("given", Some("accepted")).unwrap();
+    let told = scene.until_told("asked", "Ready=Unknown:UnrecognizedConsentStatus Initiated=True Approved=False").await;
+    scene.until_told("given", APPROVED).await;
+
+    // As somebody would who has nothing but the message.
+    let message = message(&told);
+    let example = message.split('`').nth(1).unwrap();
+    assert!(message.contains("spec.consentPolicy.granted of the ClusterHeyGenAccount"), "{message}");
+    account["consentPolicy"] = serde_saphyr::from_str(example).unwrap();
+    scene.cluster_account(account).await;
+    scene.until_told("asked", APPROVED).await;
+    scene.left_alone(&["asked", "given"]).await;
+    assert_eq!((scene.posts("asked").len(), scene.posts("given").len()), (1, 1), "the words of before count on, and nobody is asked");
     scene.end().await;
 }
 

@@ -26,8 +26,8 @@ pub struct GroupDefinition {
     /// Any word, or none. Default `pending`; in JSON `null` means none (HeyGen API notes, section 4).
     #[serde(default = "pending")]
     pub consent_status: Option<String>,
-    /// The training state, any word or none. Default `completed`; it says nothing about consent (HeyGen API notes,
-    /// section 4).
+    /// The training state, any word or none. Default `completed`, which proves neither consent nor that the training succeeded
+    /// (HeyGen API notes, section 4).
     #[serde(default = "completed")]
     pub status: Option<String>,
     /// Given when the training failed.
@@ -42,6 +42,11 @@ pub struct GroupDefinition {
     /// Whether an executed POST leaves `consent_status` alone instead of making it `pending`.
     #[serde(default)]
     pub keeps_consent_status: bool,
+    /// Whether consent was begun elsewhere, as in HeyGen's own interface: every POST is refused with the text "security code already
+    /// binded", from the first one on (HeyGen API notes, section 3), as [`crate::Behaviour::already_bound`] says, or else with 400
+    /// `invalid_parameter`.
+    #[serde(default)]
+    pub begun_elsewhere: bool,
 }
 
 impl GroupDefinition {
@@ -59,7 +64,21 @@ impl GroupDefinition {
             optional_fields: OptionalFields::Absent,
             public: false,
             keeps_consent_status: false,
+            begun_elsewhere: false,
         }
+    }
+
+    /// One photo avatar: no word of consent, for it needs none (HeyGen API notes, section 4).
+    pub fn photo(id: impl Into<String>) -> Self {
+        let id = id.into();
+        let looks = Some(vec![Look::photo_avatar(format!("{id}-look"))]);
+        Self { looks, consent_status: None, ..Self::twin(id) }
+    }
+
+    /// One prompt avatar. It looks as a photo avatar does, because the schema of a look has no type of its own for it (HeyGen API
+    /// notes, section 2, and the schemas beside them); for another word of HeyGen's give [`Look::of_type`].
+    pub fn prompt(id: impl Into<String>) -> Self {
+        Self::photo(id)
     }
 }
 
@@ -97,6 +116,8 @@ pub struct GroupPatch {
     pub optional_fields: Option<OptionalFields>,
     /// See [`GroupDefinition::keeps_consent_status`].
     pub keeps_consent_status: Option<bool>,
+    /// See [`GroupDefinition::begun_elsewhere`].
+    pub begun_elsewhere: Option<bool>,
 }
 
 /// An avatar of a group.
@@ -105,9 +126,9 @@ pub struct GroupPatch {
 pub struct Look {
     /// The look's id, which is not the group's.
     pub id: String,
-    /// `digital_twin`, `photo_avatar`, or any other word.
+    /// `studio_avatar`, `digital_twin`, `photo_avatar` (by the schema), or any other word.
     pub avatar_type: String,
-    /// The look's training state.
+    /// The look's training state: this, and not the group's, tells whether the training succeeded (HeyGen API notes, section 4).
     #[serde(default)]
     pub status: Option<String>,
 }
@@ -123,7 +144,8 @@ impl Look {
         Self::of_type(id, "photo_avatar")
     }
 
-    fn of_type(id: impl Into<String>, avatar_type: &str) -> Self {
+    /// A finished look of any type.
+    pub fn of_type(id: impl Into<String>, avatar_type: &str) -> Self {
         Self { id: id.into(), avatar_type: avatar_type.to_owned(), status: completed() }
     }
 }
@@ -188,6 +210,7 @@ pub(crate) struct Group {
     pub(crate) error: Option<GroupError>,
     pub(crate) optional_fields: OptionalFields,
     pub(crate) keeps_consent_status: bool,
+    pub(crate) begun_elsewhere: bool,
     review: Option<Review>,
     /// Tokens of the group's links, oldest first.
     pub(crate) links: Vec<String>,
@@ -214,6 +237,7 @@ impl Group {
             optional_fields,
             public,
             keeps_consent_status,
+            begun_elsewhere,
         } = definition;
         Self {
             sequence,
@@ -227,6 +251,7 @@ impl Group {
             error,
             optional_fields,
             keeps_consent_status,
+            begun_elsewhere,
             review: None,
             links: Vec::new(),
         }
@@ -271,12 +296,14 @@ impl Group {
     }
 
     pub(crate) fn apply(&mut self, patch: GroupPatch) {
-        let GroupPatch { name, created_at, looks, consent_status, status, error, optional_fields, keeps_consent_status } = patch;
+        let GroupPatch { name, created_at, looks, consent_status, status, error, optional_fields, keeps_consent_status, begun_elsewhere } =
+            patch;
         self.name = name.unwrap_or_else(|| std::mem::take(&mut self.name));
         self.looks = looks.unwrap_or_else(|| std::mem::take(&mut self.looks));
         self.created_at = created_at.unwrap_or(self.created_at);
         self.optional_fields = optional_fields.unwrap_or(self.optional_fields);
         self.keeps_consent_status = keeps_consent_status.unwrap_or(self.keeps_consent_status);
+        self.begun_elsewhere = begun_elsewhere.unwrap_or(self.begun_elsewhere);
         if let Some(word) = consent_status {
             self.set_consent_status(word);
         }

@@ -51,6 +51,10 @@ struct Serve {
     #[arg(long = "group", value_name = "ID[=NAME]", value_parser = parse_group)]
     groups: Vec<GroupDefinition>,
 
+    /// The group of a photo or prompt avatar, which needs no consent; may be repeated.
+    #[arg(long = "photo-group", value_name = "ID[=NAME]", value_parser = parse_photo_group)]
+    photo_groups: Vec<GroupDefinition>,
+
     /// How long the review takes after the person's consent.
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_time)]
     review_time: Duration,
@@ -115,7 +119,7 @@ async fn serve(arguments: Serve) -> anyhow::Result<()> {
         listen: arguments.listen,
         public_url: arguments.public_url,
         accounts: vec![account],
-        groups: arguments.groups,
+        groups: [arguments.groups, arguments.photo_groups].concat(),
         behaviour: Behaviour {
             latency: arguments.latency,
             review_time: arguments.review_time,
@@ -156,6 +160,14 @@ fn report(error: &anyhow::Error) {
 }
 
 fn parse_group(text: &str) -> Result<GroupDefinition, String> {
+    parse_as(text, GroupDefinition::twin)
+}
+
+fn parse_photo_group(text: &str) -> Result<GroupDefinition, String> {
+    parse_as(text, GroupDefinition::photo)
+}
+
+fn parse_as(text: &str, of_id: fn(String) -> GroupDefinition) -> Result<GroupDefinition, String> {
     let (id, name) = match text.split_once('=') {
         Some((id, name)) => (id, Some(name.to_owned())),
         None => (text, None),
@@ -163,7 +175,7 @@ fn parse_group(text: &str) -> Result<GroupDefinition, String> {
     if id.is_empty() {
         return Err("the id in front of = is empty".to_owned());
     }
-    let mut group = GroupDefinition::twin(id);
+    let mut group = of_id(id.to_owned());
     group.name = name;
     Ok(group)
 }

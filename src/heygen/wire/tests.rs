@@ -124,6 +124,17 @@ fn looks_are_read_with_their_types_known_or_not() {
 }
 
 #[test]
+fn the_looks_of_a_prompt_avatar_are_photos_by_whatever_name_they_go() {
+    let type_of = |name: &str| looks(&json!({"data": [{"avatar_type": name}]}), "g").unwrap().types;
+    for name in ["photo_avatar", "photo", "prompt_avatar", "prompt"] {
+        assert_eq!(type_of(name), [LookType::PhotoAvatar], "{name}");
+    }
+    for name in ["prompted_twin", "prompt ", "photo_avatars", "PROMPT", ""] {
+        assert_eq!(type_of(name), [LookType::Other], "{name:?} is none that HeyGen is known to use");
+    }
+}
+
+#[test]
 fn looks_that_are_not_a_list_are_unreadable() {
     for answer in [json!({}), json!({"data": {}}), json!({"data": null}), json!({"data": {"looks": []}}), json!([])] {
         assert_eq!(looks(&answer, "g"), None, "{answer}");

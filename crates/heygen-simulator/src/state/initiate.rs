@@ -33,6 +33,9 @@ impl State {
                 return Answer::error(413, "payload_too_large", text, Param::Null);
             }
         };
+        if self.groups.get(group_id).is_some_and(|group| group.begun_elsewhere) {
+            return self.already_bound();
+        }
         match request {
             Request::Page { reroute_url, consent_text } => self.hand_out_link(group_id, reroute_url, consent_text),
             Request::Clip => self.take_clip(account, group_id),
@@ -41,11 +44,8 @@ impl State {
 
     fn hand_out_link(&mut self, group_id: &str, reroute_url: Option<String>, consent_text: Option<String>) -> Answer {
         let now = self.clock.now();
-        if let Some(bound) = &self.behaviour.already_bound
-            && self.has_live_link(group_id)
-        {
-            let text = "security code already binded";
-            return Answer::error(bound.status, &bound.code, text, Param::Null);
+        if self.behaviour.already_bound.is_some() && self.has_live_link(group_id) {
+            return self.already_bound();
         }
         let Ok(token) = random_token() else {
             let text = "No random numbers to be had";
@@ -61,6 +61,13 @@ impl State {
             group.initiated(now);
         }
         self.initiated(group_id, Some(&url))
+    }
+
+    fn already_bound(&self) -> Answer {
+        let text = "security code already binded";
+        let (status, code) =
+            self.behaviour.already_bound.as_ref().map_or((400, "invalid_parameter"), |bound| (bound.status, bound.code.as_str()));
+        Answer::error(status, code, text, Param::Null)
     }
 
     fn take_clip(&mut self, account: usize, group_id: &str) -> Answer {

@@ -188,3 +188,26 @@ async fn an_approval_can_go_back_to_pending_to_a_refusal_or_to_no_word_and_retur
     assert_eq!((over_http.status, stage.consent_status().await), (200, json!("pending")));
     assert_eq!(stage.control.group_summary("twin").links, 1, "the link stays");
 }
+
+/// As when somebody has begun it in HeyGen's own interface: there, consent can still be given.
+#[tokio::test]
+async fn a_consent_that_was_begun_elsewhere_gives_no_link_from_the_first_request_on() {
+    let stage = stage().await;
+    let begun = |begun| stage.control.patch_group("twin", GroupPatch { begun_elsewhere: Some(begun), ..GroupPatch::default() }).unwrap();
+    begun(true);
+    for (key, body) in [("", "{}"), ("k1", r#"{"reroute_url":"https://example.com"}"#)] {
+        let refused = stage.post("twin", key, body).await;
+        assert_eq!((refused.status, refused.code().as_str()), (400, "invalid_parameter"));
+        assert!(refused.text.contains("security code already binded"), "{}", refused.text);
+    }
+    let bound = AlreadyBound { status: 409, code: "conflict".to_owned() };
+    stage.control.change_behaviour(BehaviourPatch { already_bound: Some(Some(bound)), ..BehaviourPatch::default() }).unwrap();
+    assert_eq!(stage.post("twin", "", "{}").await.status, 409, "the status and the code can be chosen");
+    let group = stage.control.group("twin").unwrap();
+    assert_eq!((group.links.len(), stage.control.group_summary("twin").executed), (0, 0));
+    assert_eq!(stage.consent_status().await, "pending");
+    stage.control.approve("twin").unwrap();
+    assert_eq!(stage.consent_status().await, "approved");
+    begun(false);
+    assert_eq!(stage.post("twin", "", "{}").await.status, 200);
+}

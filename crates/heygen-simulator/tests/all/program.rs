@@ -36,6 +36,7 @@ async fn address(child: &mut Child) -> (String, BufReader<tokio::process::ChildS
 async fn it_serves_logs_no_secret_and_ends_at_sigterm() {
     let mut child = program()
         .args(["serve", "--listen", "127.0.0.1:0", "--api-key", "very-secret", "--group", "ada=Ada Lovelace", "--review-time", "1h"])
+        .args(["--photo-group", "sketch=A sketch"])
         .env("NO_COLOR", "1")
         .spawn()
         .unwrap();
@@ -46,6 +47,9 @@ async fn it_serves_logs_no_secret_and_ends_at_sigterm() {
     assert_eq!(reply["data"]["avatar_group"]["name"], "Ada Lovelace");
     let link = reply["data"]["url"].as_str().unwrap().to_owned();
     assert_eq!(send(client.get(&link)).await.status, 200);
+    let sketch = client.get(format!("{base}/v3/avatars/sketch")).header("X-Api-Key", "very-secret");
+    let sketch = send(sketch).await.json()["data"].clone();
+    assert_eq!((&sketch["name"], sketch.get("consent_status")), (&serde_json::json!("A sketch"), None));
 
     let pid = child.id().unwrap().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());

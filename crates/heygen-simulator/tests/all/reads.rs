@@ -224,3 +224,27 @@ async fn nothing_can_be_deleted_and_the_attempt_is_on_record() {
     assert_eq!(stage.control.requests_since(0)[0].method, "DELETE");
     assert_eq!(stage.get("/v3/nothing").await.status, 404);
 }
+
+/// The schema of a look has no type of its own for a prompt avatar.
+#[tokio::test]
+async fn a_photo_and_a_prompt_avatar_have_photo_looks_and_no_word_of_consent() {
+    let stage = stage().await;
+    for group in [GroupDefinition::photo("photo"), GroupDefinition::prompt("prompt")] {
+        let id = group.id.clone();
+        stage.control.create_group(group).unwrap();
+        let read = stage.get(&format!("/v3/avatars/{id}")).await.json()["data"].clone();
+        assert_eq!((read.get("consent_status"), &read["looks_count"]), (None, &json!(1)), "{id}");
+        let looks = stage.get(&format!("/v3/avatars/looks?group_id={id}")).await.json()["data"].clone();
+        assert_eq!(looks[0]["avatar_type"], "photo_avatar", "{id}");
+    }
+}
+
+/// A group says `completed` as soon as the upload is through (HeyGen API notes, section 4).
+#[tokio::test]
+async fn a_group_may_be_completed_whose_look_has_failed() {
+    let stage = stage().await;
+    let failed = Look { status: Some("failed".to_owned()), ..Look::digital_twin("video") };
+    stage.control.patch_group("twin", GroupPatch { looks: Some(vec![failed]), ..GroupPatch::default() }).unwrap();
+    assert_eq!(stage.get("/v3/avatars/twin").await.json()["data"]["status"], "completed");
+    assert_eq!(stage.get("/v3/avatars/looks?group_id=twin").await.json()["data"][0]["status"], "failed");
+}
