@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.."
 
 namespace=twinconsent-demo   # where the operator's Secret and the consent live, in whatever cluster
 label=twinconsent.io/demo    # on everything that the demo creates outside its namespace
-key=heygen-simulator-demo-key
+key='heygen-simulator-demo-key'
 consent=ada                  # of examples/minimal.yaml
 group=5f2c8e0b9d3a4c71ada
 patience=120                 # seconds that a person at a terminal has, before the script plays them
@@ -128,8 +128,17 @@ await_reason() {
     until [ "$(reason)" = "$wanted" ]; do
         check_alive
         tries=$((tries + 1))
-        [ "$tries" -lt $((seconds * 2)) ] || fail_with_log "$consent did not become $wanted within $seconds s; it is $(reason)." "$work/operator.log"
-        sleep 0.5
+        [ "$tries" -lt $((seconds * 5)) ] || fail_with_log "$consent did not become $wanted within $seconds s; it is $(reason)." "$work/operator.log"
+        sleep 0.2
+    done
+}
+
+# The watch is for the eye only: one that is slow stops nothing.
+await_shown() {
+    local tries=0
+    until grep -q "$1" "$work/watch.log" || [ "$tries" -eq 50 ]; do
+        tries=$((tries + 1))
+        sleep 0.1
     done
 }
 
@@ -188,7 +197,7 @@ fi
 
 export NO_COLOR=1            # for the logs
 
-"$bin/heygen-simulator" serve --listen 127.0.0.1:0 --review-time 2s --group "$group=Ada Lovelace" --group grace --group hedy \
+"$bin/heygen-simulator" serve --listen 127.0.0.1:0 --review-time 1s --group "$group=Ada Lovelace" --group grace --group hedy \
     2>"$work/simulator.log" &
 simulator_pid=$!
 await 20 "$simulator_pid" "The simulator" 'base_url=' "$work/simulator.log"
@@ -211,7 +220,7 @@ kind: ClusterHeyGenAccount
 metadata: {name: default, labels: {$label: ""}}
 spec:
   apiKeySecretRef: {name: heygen, key: apiKey}
-  polling: {interval: 2s, minimum: 1s}
+  polling: {interval: 1s, minimum: 1s}
 YAML
 done_ "applied crds/, a Secret with the API key and the ClusterHeyGenAccount default"
 
@@ -227,11 +236,11 @@ command_line kubectl apply -f examples/minimal.yaml
 "$kubectl" -n "$namespace" apply -f examples/minimal.yaml || fail "examples/minimal.yaml was not accepted."
 
 command_line kubectl get dtc -w
-"$kubectl" -n "$namespace" get dtc -w 2>>"$work/watch.log" &
+"$kubectl" -n "$namespace" get dtc -w > >(tee "$work/watch.log") 2>&1 &
 watch_pid=$!
 
 await_reason AwaitingApproval 60
-sleep 1                      # the watch shows it
+await_shown AwaitingApproval
 link=$("$kubectl" -n "$namespace" get digitaltwinconsent "$consent" -o 'jsonpath={.status.url}')
 [ -n "$link" ] || fail "status.url is empty."
 
@@ -240,12 +249,11 @@ if [ -t 0 ] && [ -t 1 ] && [ -z "${CI:-}" ]; then
     printf 'Open it in a browser and give consent,\nor press Enter and the script plays the person (it does so after %s s anyway).\n\n' "$patience"
     await_person
 else
-    printf 'Nobody is at a terminal: in 3 seconds the script plays the person.\n\n'
-    sleep 3
+    printf 'Nobody is at a terminal: the script plays the person.\n\n'
 fi
 [ "$(reason)" = Approved ] || play_person "$link"
 await_reason Approved 60
-sleep 1                      # the watch shows it
+await_shown Approved
 stop "$watch_pid"
 watch_pid=''
 
