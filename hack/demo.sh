@@ -165,25 +165,35 @@ play_person() {
 title "TwinConsent: from kubectl apply to Approved"
 command -v cargo >/dev/null || fail "There is no cargo: install Rust from https://rustup.rs, then run this again."
 
-note "building; the first time takes some minutes …"
-cargo build --locked --quiet --bin twinconsent-operator -p twinconsent -p controlplane -p heygen-simulator --bins ||
-    fail "cargo build failed: see above."
+# First what builds the rest, out of the same packages as the rest, so that cargo needs no crate twice.
+packages=(-p twinconsent -p controlplane -p heygen-simulator)
+cargo build --locked "${packages[@]}" --bin controlplane || fail "cargo build failed: see above."
 export RUST_BACKTRACE=0     # a message says what to do; a backtrace hides it
-target=${CARGO_TARGET_DIR:-target}
-bin=$target/debug
+bin=${CARGO_TARGET_DIR:-target}/debug
+
+programs=(etcd kube-apiserver kubectl)
+if [ -n "${KUBECONFIG:-}" ]; then
+    # Of the programs, an existing cluster needs kubectl at most.
+    programs=(kubectl)
+    ! command -v kubectl >/dev/null || KUBEBUILDER_ASSETS=$(dirname "$(command -v kubectl)")
+    export KUBEBUILDER_ASSETS=${KUBEBUILDER_ASSETS:-}
+fi
+# Downloads or builds those, and has cargo build meanwhile.
+"$bin/controlplane" tools "${programs[@]}" -- build --locked "${packages[@]}" --bins >"$work/tools" || {
+    status=$?
+    [ "$status" -ne 130 ] || exit 130
+    fail "Not everything could be built: see above."
+}
+kubectl=$(sed -n "s/^kubectl$(printf '\t')//p" "$work/tools")
 done_ "built the operator, the HeyGen simulator and the control plane"
 
 if [ -n "${KUBECONFIG:-}" ]; then
-    kubectl=$(command -v kubectl || "$bin/controlplane" tools kubectl | cut -f2) || true
-    [ -n "$kubectl" ] || fail "There is no kubectl."
     context=$("$kubectl" config current-context) || fail "KUBECONFIG is set, but names no current context."
     "$kubectl" get --raw /readyz >/dev/null || fail "The cluster of context $context does not answer."
     refuse_to_overwrite
     created=yes
     done_ "using the cluster of context ${bold}$context${plain}, because KUBECONFIG is set"
 else
-    "$bin/controlplane" tools etcd kube-apiserver kubectl >"$work/tools" || fail "The programs of the control plane are not there: see above."
-    kubectl=$(sed -n "s/^kubectl$(printf '\t')//p" "$work/tools")
     "$bin/controlplane" up >"$work/kubeconfig.path" 2>"$work/controlplane.log" &
     plane_pid=$!
     await 120 "$plane_pid" "The control plane" . "$work/kubeconfig.path"

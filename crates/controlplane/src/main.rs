@@ -10,11 +10,15 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand};
-use controlplane::{ControlPlane, Error, Node, NodeOptions, Options, Program, Release, Tools};
+use controlplane::tools::Beside;
+use controlplane::{ControlPlane, Error, Node, NodeOptions, Options, Program, Release, Tools, ToolsError};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 /// How often `up` looks for a signal, and whether its programs still run.
 const LOOK: Duration = Duration::from_millis(100);
+
+/// What a shell says of a program that a signal has ended.
+const INTERRUPTED: i32 = 128 + SIGINT;
 
 /// A real Kubernetes control plane (etcd, kube-apiserver) on loopback; on request with a node.
 #[derive(Debug, Parser)]
@@ -40,9 +44,14 @@ enum Command {
     /// until SIGINT, SIGTERM or SIGHUP. Needs Linux and root.
     Node(NodeArguments),
     /// Find, download or build the programs and print a line NAME<TAB>PATH for each.
+    ///
+    /// Interrupted, it goes on where it stopped when it is run again.
     Tools {
         /// Which programs; all of them when none is named.
         programs: Vec<Program>,
+        /// Meanwhile have cargo build: what stands behind `--` are its arguments
+        #[arg(last = true, value_name = "CARGO")]
+        cargo: Vec<String>,
     },
 }
 
@@ -82,7 +91,7 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Up(arguments) => up(arguments),
         Command::Node(arguments) => node(arguments),
-        Command::Tools { programs } => tools(&programs),
+        Command::Tools { programs, cargo } => tools(&programs, &cargo),
     }
 }
 
@@ -135,9 +144,26 @@ fn stay(stop: &AtomicBool, check: impl Fn() -> Result<(), Error>) -> anyhow::Res
     Ok(())
 }
 
-fn tools(programs: &[Program]) -> anyhow::Result<()> {
+fn tools(programs: &[Program], cargo: &[String]) -> anyhow::Result<()> {
     let programs = if programs.is_empty() { &Program::ALL } else { programs };
-    let tools = Tools::ensure(programs)?;
+    let stop = stop_signals()?;
+    thread::spawn({
+        let stop = Arc::clone(&stop);
+        move || {
+            while !stop.load(Ordering::Relaxed) {
+                thread::sleep(LOOK);
+            }
+            controlplane::tools::interrupt();
+        }
+    });
+    let beside = Beside { cargo };
+    let tools = match Tools::ensure_beside(programs, (!cargo.is_empty()).then_some(&beside)) {
+        Err(ToolsError::Cancelled) => {
+            let _ = writeln!(io::stderr(), "controlplane: interrupted. What was compiled is kept: the same command goes on from there");
+            std::process::exit(INTERRUPTED);
+        }
+        other => other?,
+    };
     for &program in programs {
         print_line(&format!("{program}\t{}", tools.path(program).display()))?;
     }

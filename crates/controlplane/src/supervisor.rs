@@ -39,31 +39,53 @@ pub(crate) const POLL: Duration = Duration::from_millis(20);
 const LOG_TAIL_BYTES: u64 = 4096;
 const LOG_TAIL_LINES: usize = 20;
 
-/// `$1` is the file for the program's process id, the rest is the program with its arguments.
+/// `$1` says who is ended, the `program` or its whole `group`; `$2` is the file for the program's process id, the rest is the program
+/// with its arguments.
 ///
 /// The grace is 2 s: an API server that lost its etcd would wait for minutes.
 /// `read` and not `cat`: a child of the watcher would outlive the watcher.
+/// The scripts are of the group, and must outlive its TERM: the watcher ignores it, and the waiting one waits again.
 const SCRIPT: &str = r#"
 trap '' HUP INT QUIT
-pid_file=$1; shift
+trap : TERM
+whom=$1 pid_file=$2; shift 2
 exec 3<&0 4>&1 </dev/null 1>&2
 "$@" 3<&- &
 program=$!
+[ "$whom" = group ] && whom=0 || whom=$program
 (
+    trap '' TERM
     while read -r _ <&3; do :; done
-    kill -TERM "$program"
+    kill -TERM "$whom"
     ticks=0
     while [ "$ticks" -lt 20 ] && kill -0 "$program"; do sleep 0.1; ticks=$((ticks + 1)); done
-    kill -KILL "$program"
+    kill -KILL "$whom"
 ) 2>/dev/null &
 watcher=$!
 exec 3<&-
 echo "$program" >"$pid_file"
-wait "$program"
-status=$?
+while wait "$program"; status=$?; kill -0 "$program" 2>/dev/null; do :; done
 kill -KILL "$watcher"
 exit "$status"
 "#;
+
+/// Who is ended with the supervisor.
+#[derive(Debug, Clone, Copy)]
+enum Whom {
+    /// A program that ends what it has started.
+    Program,
+    /// All that it has started as well: compilers run on without those that started them.
+    Group,
+}
+
+impl Whom {
+    fn word(self) -> &'static str {
+        match self {
+            Whom::Program => "program",
+            Whom::Group => "group",
+        }
+    }
+}
 
 /// A running program with its supervisor; dropping it ends both and waits for that.
 pub(crate) struct Supervised {
@@ -85,7 +107,7 @@ impl Supervised {
         dir: &Path,
         lifeline: Option<&PipeWriter>,
     ) -> Result<Supervised, Error> {
-        Supervised::start_as(name, program, arguments, dir, lifeline, |command| {
+        Supervised::start_in(Whom::Program, name, program, arguments, dir, lifeline, |command| {
             // A proxy that the user's shell is set up for has no business between programs on loopback.
             for variable in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
                 command.env_remove(variable);
@@ -94,11 +116,22 @@ impl Supervised {
         })
     }
 
-    /// The same, in an environment that `prepare` changes, and which has the user's proxy.
+    /// The same in an environment that `prepare` changes, and which has the user's proxy; and with the program ends what it has started.
     ///
     /// # Errors
     /// As [`Supervised::start`].
-    pub(crate) fn start_as(
+    pub(crate) fn start_group(
+        name: &'static str,
+        program: &Path,
+        arguments: &[String],
+        dir: &Path,
+        prepare: impl FnOnce(&mut Command),
+    ) -> Result<Supervised, Error> {
+        Supervised::start_in(Whom::Group, name, program, arguments, dir, None, prepare)
+    }
+
+    fn start_in(
+        whom: Whom,
         name: &'static str,
         program: &Path,
         arguments: &[String],
@@ -120,15 +153,10 @@ impl Supervised {
             None => Stdio::null(),
         };
         let mut command = shell(SCRIPT, name);
-        command.arg(&pid_file).arg(program).args(arguments);
+        command.arg(whom.word()).arg(&pid_file).arg(program).args(arguments).current_dir(dir);
         prepare(&mut command);
-        let supervisor = command
-            .current_dir(dir)
-            .stdin(Stdio::piped())
-            .stdout(stdout)
-            .stderr(log_file)
-            .spawn()
-            .map_err(Error::io("start", Path::new("sh")))?;
+        let supervisor =
+            command.stdin(Stdio::piped()).stdout(stdout).stderr(log_file).spawn().map_err(Error::io("start", Path::new("sh")))?;
         Ok(Supervised { name, supervisor, log, pid_file })
     }
 
@@ -159,6 +187,11 @@ impl Supervised {
     /// The process id of the program; absent in its first milliseconds.
     pub(crate) fn pid(&self) -> Option<u32> {
         fs::read_to_string(&self.pid_file).ok()?.trim().parse().ok()
+    }
+
+    /// Where its output goes.
+    pub(crate) fn log(&self) -> &Path {
+        &self.log
     }
 
     /// The last lines of the program's log.

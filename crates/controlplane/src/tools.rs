@@ -6,7 +6,9 @@
 //! 2. the cache: `$TWINCONSENT_TOOLS_CACHE`, else `$XDG_CACHE_HOME/twinconsent/tools`, else
 //!    `~/.cache/twinconsent/tools`, with one folder per Go module and its exact content;
 //! 3. etcd, kube-apiserver and kubectl: what the Kubernetes project publishes for tests, downloaded into the cache, once: `download`;
-//! 4. Go, which builds the pinned version into the cache: minutes, once.
+//! 4. Go, which builds the pinned version into the cache: minutes, once. How long is estimated from what is to be compiled (`work`), and
+//!    cargo can build meanwhile (`cargo`); an interrupted build goes on where it stopped, as Go's cache and cargo's folder keep what was
+//!    compiled.
 //!
 //! A download that fails, whatever the reason, is no error: its programs are built.
 //! Building serves nearly all programs and works wherever Go's modules can be had, and Go's checksum database vouches for every source
@@ -15,17 +17,23 @@
 //! Two programs of a node are C, or need a C library: runc and nft.
 //! They are taken from the machine's `PATH`, or out of Debian's packages: see `debian`.
 
+mod board;
 mod build;
+mod cargo;
 mod debian;
 mod download;
 mod locations;
+mod output;
 mod pinned;
 mod published;
+mod work;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::{fmt, io};
+use std::{fmt, io, thread};
 
+use board::Board;
+pub use board::interrupt;
 use build::Go;
 use locations::Locations;
 use published::Ways;
@@ -201,6 +209,14 @@ impl Tools {
     /// When a program is nowhere, and there is no Go, a too old Go, or the build fails; or, for one that Debian packages,
     /// when it cannot be unpacked.
     pub fn ensure(programs: &[Program]) -> Result<Tools, ToolsError> {
+        Tools::ensure_beside(programs, None)
+    }
+
+    /// The same, while cargo builds.
+    ///
+    /// # Errors
+    /// As [`Tools::ensure`]; or [`ToolsError::Cargo`].
+    pub fn ensure_beside(programs: &[Program], beside: Option<&Beside<'_>>) -> Result<Tools, ToolsError> {
         let locations = Locations::from_environment()?;
         let mut paths = BTreeMap::new();
         let mut missing = Vec::new();
@@ -211,29 +227,27 @@ impl Tools {
                 None => missing.push(program),
             }
         }
-        if missing.is_empty() {
+        if missing.is_empty() && beside.is_none() {
             return Ok(Tools { paths });
         }
-        let mut ways = Ways::of(&missing, locations.may_download());
-        if !ways.packaged.is_empty() {
-            paths.extend(debian::unpack(&locations, &ways.packaged)?);
-        }
-        // What downloads is built, too: nothing goes without Go.
-        let go = Go::find(&locations, &[&ways.published[..], &ways.built[..]].concat())?;
-        if !ways.published.is_empty() {
-            match download::fetch(&locations, &ways.published) {
-                Ok(downloaded) => paths.extend(downloaded),
-                Err(failure) => {
-                    say(&published::instead(&ways.published, &failure.to_string()));
-                    ways = Ways::of(&missing, false);
+        let board = Board::new();
+        thread::scope(|scope| {
+            let teller = scope.spawn(|| board.tell());
+            let cargo = beside.map(|beside| scope.spawn(|| cargo::run(beside, &board).inspect_err(|_| board.cancel())));
+            let found = obtain(&locations, &missing, &board).inspect_err(|_| board.cancel());
+            let built = cargo.map_or(Ok(()), |cargo| cargo.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            board.end();
+            // Before anything else is said, the line that renews itself is gone.
+            let _ = teller.join();
+            match (found, built) {
+                // What was cancelled tells nothing.
+                (Err(ToolsError::Cancelled) | Ok(_), Err(error)) | (Err(error), _) => Err(error),
+                (Ok(found), Ok(())) => {
+                    paths.extend(found);
+                    Ok(Tools { paths })
                 }
             }
-        }
-        for (position, &program) in ways.built.iter().enumerate() {
-            let path = go.build(program, position + 1, ways.built.len())?;
-            paths.insert(program, path);
-        }
-        Ok(Tools { paths })
+        })
     }
 
     /// The absolute path of a program.
@@ -243,6 +257,48 @@ impl Tools {
     pub fn path(&self, program: Program) -> &Path {
         &self.paths[&program]
     }
+}
+
+/// Gets what is missing, each by its way.
+fn obtain(locations: &Locations, missing: &[Program], board: &Board) -> Result<BTreeMap<Program, PathBuf>, ToolsError> {
+    let mut paths = BTreeMap::new();
+    if missing.is_empty() {
+        return Ok(paths);
+    }
+    let mut ways = Ways::of(missing, locations.may_download());
+    if !ways.packaged.is_empty() {
+        paths.extend(debian::unpack(locations, &ways.packaged)?);
+    }
+    // What downloads is built, too: nothing goes without Go.
+    let go = Go::find(locations, &[&ways.published[..], &ways.built[..]].concat())?;
+    if !ways.published.is_empty() {
+        match download(locations, &ways.published, board) {
+            Ok(downloaded) => paths.extend(downloaded),
+            Err(download::Failure::Tools(ToolsError::Cancelled)) => return Err(ToolsError::Cancelled),
+            Err(failure) => {
+                let packages = ways.published.iter().map(|&program| pinned::usual_packages(program)).sum();
+                say(&published::instead(&ways.published, &failure.to_string(), &work::usual(packages, board.machine())));
+                ways = Ways::of(missing, false);
+            }
+        }
+    }
+    paths.extend(go.build_all(&ways.built, board)?);
+    Ok(paths)
+}
+
+fn download(locations: &Locations, wanted: &[Program], board: &Board) -> Result<BTreeMap<Program, PathBuf>, download::Failure> {
+    let tool = match locations.find(Program::SetupEnvtest) {
+        Some(tool) => tool,
+        None => Go::find(locations, &[Program::SetupEnvtest])?.build_all(&[Program::SetupEnvtest], board)?[&Program::SetupEnvtest].clone(),
+    };
+    download::fetch(locations, wanted, &tool, board)
+}
+
+/// What cargo builds while Go does.
+#[derive(Debug, Clone, Copy)]
+pub struct Beside<'a> {
+    /// What cargo is told, such as `build` and its flags.
+    pub cargo: &'a [String],
 }
 
 /// Why a program is not there.
@@ -283,6 +339,25 @@ pub enum ToolsError {
         output: String,
     },
 
+    /// Cargo could not build.
+    #[error("cargo {arguments} failed ({status}):\n{output}")]
+    Cargo {
+        /// What cargo was told.
+        arguments: String,
+        /// Its exit status.
+        status: String,
+        /// What the compiler complained of.
+        output: String,
+    },
+
+    /// Whoever waited has interrupted it, or something else has failed.
+    #[error("interrupted")]
+    Cancelled,
+
+    /// A builder could not be run.
+    #[error("{0}")]
+    Process(Box<crate::Error>),
+
     /// A program of the machine's distribution is not there, and could not be unpacked from its package.
     #[error(
         "not found: {missing}; and unpacking from Debian's packages failed: {reason}\nInstall {packages} with the package manager of this machine"
@@ -309,6 +384,10 @@ pub enum ToolsError {
 }
 
 impl ToolsError {
+    fn process(error: crate::Error) -> ToolsError {
+        ToolsError::Process(Box::new(error))
+    }
+
     /// A [`ToolsError::Io`] maker for `map_err`.
     fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ToolsError {
         let path = path.to_path_buf();

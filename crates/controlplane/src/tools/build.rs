@@ -1,26 +1,28 @@
-//! Building a pinned program with Go, into the cache.
+//! Building pinned programs with Go, into the cache.
 //!
 //! A cache folder holds `go.mod`, `go.sum`, files of ours if there are any, `lock` and `bin/`.
-//! A program appears in `bin/` by a rename, so one that is there is whole.
+//! A program appears in `bin/` by a rename, so one that is there is whole. Whoever is interrupted leaves nothing that counts but what
+//! Go's own cache holds by then, from which the next one goes on.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use super::board::{Board, POLL, is_interrupted};
 use super::locations::Locations;
 use super::pinned::{self, Module};
-use super::{Program, ToolsError};
+use super::work::Unit;
+use super::{Program, ToolsError, output};
 use crate::progress::say;
-use crate::supervisor::tail;
+use crate::supervisor::Supervised;
 
-/// How often a running build says that it still runs.
-const PROGRESS: Duration = Duration::from_secs(15);
-
-/// How often a running build is asked whether it is done.
-const POLL: Duration = Duration::from_millis(100);
+/// Begins the names of folders in which Go is at work.
+const SCRATCH: &str = "build-";
 
 /// A Go that is new enough, and where it builds.
 #[derive(Debug)]
@@ -60,11 +62,72 @@ impl Go<'_> {
         Ok(Go { locations })
     }
 
-    /// Builds a program, or takes it from a process that was faster. `position` of `count` is for the progress.
+    /// Builds programs one after the other, while the packages of the next are counted already.
     ///
     /// # Errors
-    /// When Go fails, or the cache cannot be written.
-    pub(super) fn build(&self, program: Program, position: usize, count: usize) -> Result<PathBuf, ToolsError> {
+    /// When Go fails, or the cache cannot be written; [`ToolsError::Cancelled`].
+    pub(super) fn build_all(&self, programs: &[Program], board: &Board) -> Result<BTreeMap<Program, PathBuf>, ToolsError> {
+        let parts: Vec<usize> = programs.iter().map(|&program| board.add(Unit::Package, pinned::usual_packages(program))).collect();
+        let counted = Mutex::new(BTreeSet::new());
+        let count =
+            |position: usize| self.count(programs[position], &counted, |all| board.change(|work| work.count(parts[position], all)), board);
+        thread::scope(|scope| {
+            let mut ahead = (!programs.is_empty()).then(|| scope.spawn(|| count(0)));
+            let mut paths = BTreeMap::new();
+            for (position, &program) in programs.iter().enumerate() {
+                // Before Go compiles what is counted. A count that fails stops nothing: compiling tells better why.
+                let _ = ahead.take().map(thread::ScopedJoinHandle::join);
+                if position + 1 < programs.len() {
+                    ahead = Some(scope.spawn(move || count(position + 1)));
+                }
+                let label = format!("[{}/{}] {program}", position + 1, programs.len());
+                let begun = |begun: u32| board.change(|work| work.done(parts[position], begun));
+                match self.build(program, &label, board, begun) {
+                    Ok(path) => drop(paths.insert(program, path)),
+                    Err(error) => {
+                        // Nobody needs to know any more what the next one takes. One alone may fail without harm to others.
+                        if ahead.is_some() {
+                            board.cancel();
+                        }
+                        return Err(error);
+                    }
+                }
+                board.change(|work| work.end(parts[position]));
+            }
+            Ok(paths)
+        })
+    }
+
+    /// Counts the packages that Go has yet to compile for a program, apart from those that were counted for another.
+    fn count(
+        &self,
+        program: Program,
+        counted: &Mutex<BTreeSet<(String, String)>>,
+        tell: impl FnOnce(u32),
+        board: &Board,
+    ) -> Result<(), ToolsError> {
+        let folder = self.locations.cache_folder(program);
+        let scratch = tempfile::tempdir().map_err(ToolsError::io("make a folder in", &std::env::temp_dir()))?;
+        let arguments =
+            ["list", "-deps", "-trimpath", "-ldflags", &pinned::linker_flags(program), "-f", output::STALE, pinned::package(program)];
+        let (status, said) = run(&folder, scratch.path(), &arguments, board, |said| {
+            let fetched = output::fetched(said);
+            if fetched > 0 {
+                board.stage(Some(format!("modules fetched: {fetched}")));
+            }
+        })?;
+        board.stage(None);
+        if status.success() {
+            let mut counted = counted.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let before = counted.len();
+            counted.extend(output::stale(&said, &folder.to_string_lossy()));
+            tell(u32::try_from(counted.len() - before).unwrap_or(u32::MAX));
+        }
+        Ok(())
+    }
+
+    /// Builds a program, or takes it from a process that was faster.
+    fn build(&self, program: Program, label: &str, board: &Board, begun: impl Fn(u32)) -> Result<PathBuf, ToolsError> {
         let folder = self.locations.cache_folder(program);
         let _lock = lock(&folder, program)?;
         if let Some(path) = self.locations.find_built(program) {
@@ -72,17 +135,21 @@ impl Go<'_> {
         }
         let bin = folder.join("bin");
         fs::create_dir_all(&bin).map_err(ToolsError::io("make the folder", &bin))?;
-        let scratch = tempfile::Builder::new().prefix("build-").tempdir_in(&folder).map_err(ToolsError::io("make a folder in", &folder))?;
+        clear(&folder);
+        let scratch = tempfile::Builder::new().prefix(SCRATCH).tempdir_in(&folder).map_err(ToolsError::io("make a folder in", &folder))?;
 
-        let label = format!("[{position}/{count}] {program}");
         let package = pinned::package(program);
         let version = pinned::version(program).map(|version| format!(" {version}")).unwrap_or_default();
-        let time = if program == Program::SetupEnvtest { "seconds" } else { "minutes" };
-        say(&format!("{label}: building {package}{version}, once; this takes {time}"));
+        say(&format!("{label}: building {package}{version}, once"));
         let started = Instant::now();
         let built = scratch.path().join(program.name());
-        compile(program, &folder, &built, &label, started)?;
-
+        let arguments = ["build", "-v", "-trimpath", "-ldflags", &pinned::linker_flags(program), "-o", &built.to_string_lossy(), package];
+        // Those that were begun last are still at work: as many as Go compiles at once.
+        let at_once = thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1));
+        let (status, said) = run(&folder, scratch.path(), &arguments, board, |said| begun(output::begun(said).saturating_sub(at_once)))?;
+        if !status.success() {
+            return Err(ToolsError::Build { package, status: status.to_string(), output: output::complaints_of_go(&said) });
+        }
         let path = bin.join(program.name());
         fs::rename(&built, &path).map_err(ToolsError::io("rename the program to", &path))?;
         say(&format!("{label}: done in {} s", started.elapsed().as_secs()));
@@ -90,53 +157,48 @@ impl Go<'_> {
     }
 }
 
-fn compile(program: Program, folder: &Path, built: &Path, label: &str, started: Instant) -> Result<(), ToolsError> {
-    let log = built.with_extension("log");
-    let log_file = File::create(&log).map_err(ToolsError::io("make", &log))?;
-    let mut build = go(folder)
-        .args(["build", "-trimpath", "-ldflags"])
-        .arg(pinned::linker_flags(program))
-        .arg("-o")
-        .arg(built)
-        .arg(pinned::package(program))
-        .stdout(Stdio::null())
-        .stderr(log_file)
-        .spawn()
-        .map_err(ToolsError::io("run", Path::new("go")))?;
-    let mut said = Duration::ZERO;
-    let status = loop {
-        if let Some(status) = build.try_wait().map_err(ToolsError::io("wait for", Path::new("go")))? {
-            break status;
-        }
-        let elapsed = started.elapsed();
-        if elapsed >= said + PROGRESS {
-            said = elapsed;
-            say(&format!("{label}: still building after {} s", elapsed.as_secs()));
-        }
-        thread::sleep(POLL);
-    };
-    if status.success() {
-        return Ok(());
-    }
-    Err(ToolsError::Build {
-        package: pinned::package(program),
-        status: status.to_string(),
-        output: tail(&log).unwrap_or_else(|error| error.to_string()),
+/// Runs Go, shows its output while it grows, and returns all of it. Go ends with us, however we end, and its compilers with it.
+fn run(
+    folder: &Path,
+    scratch: &Path,
+    arguments: &[&str],
+    board: &Board,
+    sees: impl FnMut(&str),
+) -> Result<(std::process::ExitStatus, String), ToolsError> {
+    let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
+    let mut go = Supervised::start_group("go", Path::new("go"), &arguments, scratch, |command| {
+        // What Go leaves when it is ended goes with our folder.
+        shield(command, folder).env("GOTMPDIR", scratch);
     })
+    .map_err(ToolsError::process)?;
+    let status = board.wait(&mut go, sees)?;
+    Ok((status, String::from_utf8_lossy(&fs::read(go.log()).unwrap_or_default()).into_owned()))
 }
 
-/// `go` in a module's folder, shielded from the caller's workspace and flags.
+/// Removes what was left by a build that was killed. What still cannot be removed is in nobody's way.
+fn clear(folder: &Path) {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(SCRATCH)) {
+        let _ = fs::remove_dir_all(entry.path());
+    }
+}
+
+/// `go` in a module's folder.
 fn go(folder: &Path) -> Command {
     let mut command = Command::new("go");
+    shield(&mut command, folder).stdin(Stdio::null());
+    command
+}
+
+/// Shielded from the caller's workspace and flags.
+fn shield<'a>(command: &'a mut Command, folder: &Path) -> &'a mut Command {
     command
         .current_dir(folder)
-        .stdin(Stdio::null())
         .env("CGO_ENABLED", "0")
         .env("GOFLAGS", "-mod=readonly")
         .env("GOWORK", "off")
         .env_remove("GOOS")
-        .env_remove("GOARCH");
-    command
+        .env_remove("GOARCH")
 }
 
 fn write_module(module: &Module, folder: &Path) -> Result<(), ToolsError> {
@@ -161,15 +223,20 @@ fn write_module(module: &Module, folder: &Path) -> Result<(), ToolsError> {
 pub(super) fn lock(folder: &Path, program: Program) -> Result<File, ToolsError> {
     let path = folder.join("lock");
     let file = File::create(&path).map_err(ToolsError::io("make", &path))?;
-    match file.try_lock() {
-        Ok(()) => return Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            say(&format!("{program}: waiting for another process that downloads or builds"));
+    let mut told = false;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::Error(error)) => return Err(ToolsError::io("lock", &path)(error)),
+            Err(TryLockError::WouldBlock) if is_interrupted() => return Err(ToolsError::Cancelled),
+            Err(TryLockError::WouldBlock) => {
+                if !std::mem::replace(&mut told, true) {
+                    say(&format!("{program}: waiting for another process that downloads or builds"));
+                }
+                thread::sleep(POLL);
+            }
         }
-        Err(TryLockError::Error(error)) => return Err(ToolsError::io("lock", &path)(error)),
     }
-    file.lock().map_err(ToolsError::io("lock", &path))?;
-    Ok(file)
 }
 
 /// The numbers of a Go version: `go1.26.8` and `1.26.8` are 1, 26, 8; a release candidate counts as its release.

@@ -12,9 +12,10 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::board::{Board, POLL};
 use super::build::lock;
 use super::locations::{Locations, is_executable};
-use super::{Program, Tools, ToolsError, published};
+use super::{Program, ToolsError, published};
 use crate::Error;
 use crate::patience::{GivenUp, Patience};
 use crate::progress::say;
@@ -25,12 +26,6 @@ const STILL: Duration = Duration::from_secs(10);
 
 /// How long a download may take that goes on and on: as long as building takes.
 const LONGEST: Duration = Duration::from_secs(8 * 60);
-
-/// How often it is looked at.
-const POLL: Duration = Duration::from_millis(100);
-
-/// How often a running download says how far it is.
-const PROGRESS: Duration = Duration::from_secs(15);
 
 /// Why nothing was downloaded. None of it is fatal: what is published can be built.
 #[derive(Debug, thiserror::Error)]
@@ -62,10 +57,9 @@ impl From<GivenUp> for Failure {
 ///
 /// # Errors
 /// When that fails for any reason, or nothing comes any more.
-pub(super) fn fetch(locations: &Locations, wanted: &[Program]) -> Result<BTreeMap<Program, PathBuf>, Failure> {
+pub(super) fn fetch(locations: &Locations, wanted: &[Program], tool: &Path, board: &Board) -> Result<BTreeMap<Program, PathBuf>, Failure> {
     let folder = locations.published_folder();
     fs::create_dir_all(&folder).map_err(ToolsError::io("make the folder", &folder))?;
-    let tools = Tools::ensure(&[Program::SetupEnvtest])?;
     let _lock = lock(&folder, wanted[0])?;
     let there = || -> Option<BTreeMap<Program, PathBuf>> {
         wanted.iter().map(|&program| Some((program, locations.find_published(program)?))).collect()
@@ -77,8 +71,8 @@ pub(super) fn fetch(locations: &Locations, wanted: &[Program]) -> Result<BTreeMa
     clear(&scratch)?;
     fs::create_dir(&scratch).map_err(ToolsError::io("make the folder", &scratch))?;
     let started = Instant::now();
-    let downloaded = run(tools.path(Program::SetupEnvtest), &scratch, locations.index(), started)
-        .and_then(|()| take(&scratch.join("k8s"), &folder.join("bin")));
+    let downloaded = run(tool, &scratch, locations.index(), board).and_then(|()| take(&scratch.join("k8s"), &folder.join("bin")));
+    board.stage(None);
     clear(&scratch)?;
     let version = downloaded?;
     say(&format!("downloaded etcd, kube-apiserver and kubectl of Kubernetes {version} in {} s", started.elapsed().as_secs()));
@@ -86,27 +80,25 @@ pub(super) fn fetch(locations: &Locations, wanted: &[Program]) -> Result<BTreeMa
 }
 
 /// Runs setup-envtest until it is done, or nothing comes any more. It ends with us, however we end.
-fn run(tool: &Path, scratch: &Path, index: Option<&str>, started: Instant) -> Result<(), Failure> {
+fn run(tool: &Path, scratch: &Path, index: Option<&str>, board: &Board) -> Result<(), Failure> {
     let selector = published::selector();
     say(&format!("downloading etcd, kube-apiserver and kubectl, Kubernetes {selector}, once"));
     let mut arguments = vec!["use".to_owned(), selector, "--bin-dir".to_owned(), scratch.display().to_string()];
     arguments.extend(index.map(|index| format!("--index={index}")));
-    let mut download = Supervised::start_as(Program::SetupEnvtest.name(), tool, &arguments, scratch, None, |command| {
+    let mut download = Supervised::start_group(Program::SetupEnvtest.name(), tool, &arguments, scratch, |command| {
         // The archive comes into the folder for temporary files: so it grows where we look.
         command.env("TMPDIR", scratch).env_remove("ENVTEST_USE_ENV");
     })?;
     let mut patience = Patience::within(STILL, POLL, LONGEST);
-    let mut said = Duration::ZERO;
     loop {
         if let Some(status) = download.ended()? {
             return if status.success() { Ok(()) } else { Err(Failure::Ended(published::reason(&download.log_tail()))) };
         }
         let grown = size(scratch);
         patience.sees(grown)?;
-        let elapsed = started.elapsed();
-        if elapsed >= said + PROGRESS {
-            said = elapsed;
-            say(&format!("still downloading after {} s: {} MB so far", elapsed.as_secs(), grown.1 / 1_000_000));
+        board.stage(Some(format!("downloading: {} MB so far", grown.1 / 1_000_000)));
+        if board.is_cancelled() {
+            return Err(ToolsError::Cancelled.into());
         }
         thread::sleep(POLL);
     }

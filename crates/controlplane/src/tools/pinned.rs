@@ -128,6 +128,18 @@ pub(super) fn package(program: Program) -> &'static str {
     }
 }
 
+/// How many packages a program is compiled from, about, as `go list -deps` counted them: for an estimate before it has counted anew.
+/// Programs of one module share most of theirs.
+pub(super) fn usual_packages(program: Program) -> u32 {
+    match program {
+        Program::KubeApiserver | Program::KubeApiserverOldest | Program::FluxSourceController | Program::FluxKustomizeController => 2000,
+        Program::Helm | Program::Helm3 | Program::Containerd => 1000,
+        Program::Etcd | Program::Etcdutl | Program::Coredns | Program::HelmUnittest => 500,
+        Program::KubeControllerManager | Program::Kubelet => 400,
+        _ => 200,
+    }
+}
+
 /// The version of a program, such as `v1.37.2`; one of ours has none.
 pub(super) fn version(program: Program) -> Option<&'static str> {
     let package = match program {

@@ -45,14 +45,8 @@ fn newest_patch(pinned: &str) -> String {
 }
 
 /// The line for whoever waits: why, and how long what happens now takes.
-pub(super) fn instead(programs: &[Program], failure: &str) -> String {
+pub(super) fn instead(programs: &[Program], failure: &str, time: &str) -> String {
     let names: Vec<&str> = programs.iter().map(|program| program.name()).collect();
-    // Measured; the API server is nearly all of it.
-    let time = if programs.contains(&Program::KubeApiserver) {
-        "8 minutes on 2 cores, and more than twice as long when these are busy"
-    } else {
-        "some minutes"
-    };
     format!("{}: not downloaded ({}); built with Go instead, once, which takes {time}", names.join(", "), one_line(failure))
 }
 
@@ -130,14 +124,14 @@ mod tests {
     fn one_line_says_why_and_how_long_it_takes_now_and_no_secret() {
         let failure =
             "Get \"https://ada:s3cret@mirror.example/index?signature=s3cret\": two\n\tlines (https://ada:s3/cr@et@mirror.example/)";
-        let line = instead(&PROGRAMS, failure);
+        let line = instead(&PROGRAMS, failure, "about 8 min");
         assert_eq!(
             line,
             "etcd, kube-apiserver, kubectl: not downloaded (Get \"https://mirror.example/index?…\": two lines (https://mirror.example/)); \
-             built with Go instead, once, which takes 8 minutes on 2 cores, and more than twice as long when these are busy"
+             built with Go instead, once, which takes about 8 min"
         );
-        let long = instead(&[Program::Kubectl], &"é".repeat(1000));
-        assert!(long.contains("é…); built with Go instead, once, which takes some minutes"), "{long}");
+        let long = instead(&[Program::Kubectl], &"é".repeat(1000), "seconds");
+        assert!(long.contains("é…); built with Go instead, once, which takes seconds"), "{long}");
         assert!(long.chars().count() < 400, "{long}");
     }
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod bad_machine;
+mod building;
 mod download;
 mod lifecycle;
 mod processes;

@@ -23,6 +23,14 @@ fn command_lines() -> Vec<(u32, String)> {
     processes
 }
 
+/// Those that have to do with `dir`.
+pub(crate) fn about(dir: &Path) -> Vec<(u32, String)> {
+    let dir = dir.to_str().unwrap();
+    let mut processes = command_lines();
+    processes.retain(|(_, line)| line.contains(dir));
+    processes
+}
+
 /// Those of `pids` that still run, and the supervisors that were started for `dir`.
 pub(crate) fn left(pids: &[u32], dir: &Path) -> Vec<(u32, String)> {
     let dir = dir.to_str().unwrap();

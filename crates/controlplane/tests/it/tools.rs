@@ -3,17 +3,22 @@
 use std::fs;
 use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::eventually;
 
-/// `controlplane tools etcd` with an empty cache and nothing but `path` in PATH.
+/// `controlplane tools etcd` with an empty cache and nothing but `path` as PATH.
 fn tools(cache: &Path, path: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_controlplane"));
     command.args(["tools", "etcd"]).env_remove("KUBEBUILDER_ASSETS").env("TWINCONSENT_TOOLS_CACHE", cache).env("PATH", path);
     command.env("ENVTEST_INSTALLED_ONLY", "1");
     command
+}
+
+/// The folder in front of what every machine has.
+fn before_usual(folder: &Path) -> PathBuf {
+    PathBuf::from(format!("{}:/usr/bin:/bin", folder.display()))
 }
 
 fn script(path: &Path, text: &str) {
@@ -57,7 +62,7 @@ fn an_assets_folder_without_the_program_is_told_before_anything_is_built() {
 fn a_failed_build_shows_what_go_said() {
     let root = tempfile::tempdir().unwrap();
     script(&root.path().join("go"), "[ \"$1\" = env ] && { echo go1.99.0; exit; }; echo checksum mismatch >&2; exit 1");
-    let output = tools(root.path(), root.path()).output().unwrap();
+    let output = tools(root.path(), &before_usual(root.path())).output().unwrap();
     let message = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{message}");
     assert!(message.contains("checksum mismatch"), "{message}");
@@ -71,18 +76,18 @@ fn two_processes_that_need_the_same_program_build_it_once() {
     script(
         &root.path().join("go"),
         &format!(
-            "[ \"$1\" = env ] && {{ echo go1.99.0; exit; }}
+            "case $1 in env) echo go1.99.0; exit ;; list) exit ;; esac
 echo build >>{builds}
-until [ -e {release} ]; do /bin/sleep 0.02 || exit 1; done
+until [ -e {release} ]; do sleep 0.02 || exit 1; done
 while [ \"$1\" != -o ]; do shift; done
-echo '#!/bin/sh' >\"$2\" && /bin/chmod +x \"$2\"",
+echo '#!/bin/sh' >\"$2\" && chmod +x \"$2\"",
             builds = builds.display(),
             release = release.display(),
         ),
     );
     let children = ["1", "2"].map(|name| {
         let said = fs::File::create(root.path().join(name)).unwrap();
-        tools(root.path(), root.path()).stdout(Stdio::piped()).stderr(said).spawn().unwrap()
+        tools(root.path(), &before_usual(root.path())).stdout(Stdio::piped()).stderr(said).spawn().unwrap()
     });
     eventually("one waits for the other", || {
         ["1", "2"].iter().any(|name| {

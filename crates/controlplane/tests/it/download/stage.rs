@@ -42,7 +42,7 @@ impl Stage {
         fs::write(root.path().join("built"), "").unwrap();
         let script = format!(
             "#!/bin/sh
-[ \"$1\" = env ] && {{ echo go1.99.0; exit; }}
+case $1 in env) echo go1.99.0; exit ;; list) exit ;; esac
 for package; do :; done
 while [ \"$1\" != -o ]; do shift; done
 case $package in

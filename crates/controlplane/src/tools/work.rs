@@ -1,0 +1,302 @@
+//! Pure: how much there is to build, how much of it is done, and how long the rest takes.
+//!
+//! What is counted is what the compilers themselves count: packages of Go, as `go list -deps` names those that are not in Go's cache
+//! yet, and crates, as cargo's own progress does. What a package or a crate costs on average was measured, and how fast this machine is
+//! shows while it works.
+
+use std::time::Duration;
+
+/// What a package of Go costs on average, in seconds of one core: measured with the packages of etcd, kube-apiserver and kubectl.
+const PACKAGE_SECONDS: f64 = 0.45;
+
+/// What a crate costs on average, likewise: measured with those of `make demo`.
+const CRATE_SECONDS: f64 = 1.3;
+
+/// For how many seconds of one core this machine is believed to be as fast as the one that was measured: then its own pace counts more.
+const BELIEVED: f64 = 60.0;
+
+/// What is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unit {
+    Package,
+    Crate,
+}
+
+impl Unit {
+    fn seconds(self) -> f64 {
+        match self {
+            Unit::Package => PACKAGE_SECONDS,
+            Unit::Crate => CRATE_SECONDS,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Unit::Package => "Go packages",
+            Unit::Crate => "crates",
+        }
+    }
+}
+
+/// One program of Go, or everything that cargo builds.
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    unit: Unit,
+    done: u32,
+    all: u32,
+    /// Whether `all` was counted, or is what is usual.
+    counted: bool,
+    /// What was there before, and so is no work of ours.
+    before: u32,
+}
+
+/// All that is to be built.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Work {
+    parts: Vec<Part>,
+}
+
+/// How fast this machine can be expected to be.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Machine {
+    pub(super) cores: f64,
+    /// How many others want a core, on average.
+    pub(super) load: f64,
+}
+
+impl Machine {
+    /// How many cores are left for us: all who want one get the same, and we want as many as there are.
+    fn share(self) -> f64 {
+        self.cores * self.cores / (self.cores + self.load.max(0.0))
+    }
+}
+
+impl Work {
+    /// Another part, of usually so many units; its number is for the other calls.
+    pub(super) fn add(&mut self, unit: Unit, usual: u32) -> usize {
+        self.parts.push(Part { unit, done: 0, all: usual, counted: false, before: 0 });
+        self.parts.len() - 1
+    }
+
+    /// So many units were counted.
+    pub(super) fn count(&mut self, part: usize, all: u32) {
+        let part = &mut self.parts[part];
+        (part.all, part.counted) = (all, true);
+    }
+
+    /// So many of them are done.
+    pub(super) fn done(&mut self, part: usize, done: u32) {
+        let part = &mut self.parts[part];
+        part.done = done.min(part.all).max(part.done);
+    }
+
+    /// The count of a tool that also counts what need not be built, and passes over that first.
+    pub(super) fn count_with_fresh(&mut self, part: usize, done: u32, all: u32) {
+        let first = !self.parts[part].counted;
+        self.count(part, all);
+        if first {
+            self.parts[part].before = done;
+        }
+        self.done(part, done);
+    }
+
+    /// Nothing of it is left to do.
+    pub(super) fn end(&mut self, part: usize) {
+        let part = &mut self.parts[part];
+        if !part.counted {
+            part.all = part.done;
+        }
+        (part.done, part.counted) = (part.all, true);
+    }
+
+    /// Whether all of it was counted.
+    pub(super) fn is_counted(&self) -> bool {
+        self.parts.iter().all(|part| part.counted)
+    }
+
+    /// Whether anything is left to do.
+    pub(super) fn is_left(&self) -> bool {
+        self.parts.iter().any(|part| part.done < part.all)
+    }
+
+    fn units(&self, unit: Unit) -> (u32, u32, bool) {
+        let parts = self.parts.iter().filter(|part| part.unit == unit);
+        parts.fold((0, 0, true), |(done, all, counted), part| (done + part.done, all + part.all, counted && part.counted))
+    }
+
+    /// Of all units, in hundredths; a hundred only when nothing is left.
+    fn percent(&self) -> u32 {
+        let (done, all) = self.parts.iter().fold((0, 0), |(done, all), part| (done + part.done, all + part.all));
+        (done * 100).checked_div(all).unwrap_or(100)
+    }
+
+    /// How long the rest takes, after so long.
+    fn left(&self, elapsed: Duration, machine: Machine) -> Duration {
+        let seconds = |units: fn(&Part) -> u32| self.parts.iter().map(|part| f64::from(units(part)) * part.unit.seconds()).sum::<f64>();
+        let (done, left) = (seconds(|part| part.done.saturating_sub(part.before)), seconds(|part| part.all - part.done));
+        // As if the first seconds had been worked off at the pace that is expected.
+        let pace = (done + BELIEVED) / (elapsed.as_secs_f64() + BELIEVED / machine.share());
+        Duration::from_secs_f64(left / pace)
+    }
+
+    /// What is said at the start.
+    pub(super) fn announcement(&self, machine: Machine) -> String {
+        let parts: Vec<String> = [Unit::Package, Unit::Crate]
+            .into_iter()
+            .filter_map(|unit| {
+                let (done, all, counted) = self.units(unit);
+                let about = if counted { "" } else { "about " };
+                (all > done).then(|| format!("{about}{} {}", thousands(all - done), unit.name()))
+            })
+            .collect();
+        let busy = if machine.load >= 1.0 { ", as busy as they are" } else { "" };
+        format!(
+            "to build: {}; {} on {} cores{busy}. Interrupted, it goes on where it stopped",
+            parts.join(" and "),
+            spoken(self.left(Duration::ZERO, machine)),
+            machine.cores
+        )
+    }
+
+    /// What is said meanwhile; it fits on a terminal of 80 columns.
+    pub(super) fn line(&self, elapsed: Duration, machine: Machine) -> String {
+        let mut line = format!("{} %", self.percent());
+        for unit in [Unit::Package, Unit::Crate] {
+            let (done, all, counted) = self.units(unit);
+            if all > 0 {
+                let about = if counted { "" } else { "~" };
+                line += &format!(" · {} of {about}{} {}", thousands(done), thousands(all), unit.name());
+            }
+        }
+        format!("{line} · {} left", spoken(self.left(elapsed, machine)).replace("about ", "~"))
+    }
+}
+
+/// A time as one says it: nobody believes seconds of what takes minutes.
+pub(super) fn spoken(time: Duration) -> String {
+    match time.as_secs() {
+        0..=9 => "seconds".to_owned(),
+        seconds @ 10..=89 => format!("about {} s", seconds.div_ceil(10) * 10),
+        seconds => format!("about {} min", (seconds + 30) / 60),
+    }
+}
+
+/// How long building so many packages of Go takes on this machine, for a line before anything was counted.
+pub(super) fn usual(packages: u32, machine: Machine) -> String {
+    let mut work = Work::default();
+    work.add(Unit::Package, packages);
+    spoken(work.left(Duration::ZERO, machine))
+}
+
+fn thousands(number: u32) -> String {
+    if number < 1000 { number.to_string() } else { format!("{},{:03}", number / 1000, number % 1000) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const IDLE: Machine = Machine { cores: 2.0, load: 0.0 };
+
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn the_percentage_is_of_all_units_and_a_hundred_only_at_the_end() {
+        let mut work = Work::default();
+        let go = work.add(Unit::Package, 500);
+        let rust = work.add(Unit::Crate, 0);
+        assert_eq!(work.percent(), 0);
+        work.count(go, 700);
+        work.count_with_fresh(rust, 0, 300);
+        work.done(go, 699);
+        work.done(rust, 300);
+        assert_eq!(work.percent(), 99);
+        work.end(go);
+        assert_eq!((work.percent(), work.is_left()), (100, false));
+    }
+
+    #[test]
+    fn a_count_never_goes_back_nor_beyond_its_end() {
+        let mut work = Work::default();
+        let go = work.add(Unit::Package, 0);
+        work.count(go, 10);
+        work.done(go, 8);
+        work.done(go, 3);
+        assert_eq!(work.units(Unit::Package), (8, 10, true));
+        work.done(go, 12);
+        assert_eq!(work.units(Unit::Package), (10, 10, true));
+    }
+
+    #[test]
+    fn a_machine_that_is_half_as_fast_is_believed_after_a_while() {
+        let mut work = Work::default();
+        let go = work.add(Unit::Package, 0);
+        work.count(go, 2000);
+        let expected = 2000.0 * PACKAGE_SECONDS / 2.0;
+        assert!((work.left(Duration::ZERO, IDLE).as_secs_f64() - expected).abs() < 1.0);
+        // Half of it has taken as long as all should.
+        work.done(go, 1000);
+        let left = work.left(Duration::from_secs_f64(expected), IDLE).as_secs_f64();
+        assert!(left > 0.9 * expected && left <= expected, "{left} of {expected}");
+    }
+
+    #[test]
+    fn on_a_busy_machine_the_first_estimate_is_longer() {
+        let mut work = Work::default();
+        work.add(Unit::Package, 2000);
+        let busy = work.left(Duration::ZERO, Machine { load: 6.0, ..IDLE });
+        assert_eq!(busy, work.left(Duration::ZERO, IDLE) * 4);
+    }
+
+    #[test]
+    fn crates_that_were_there_tell_nothing_of_the_pace() {
+        let left = |before| {
+            let mut work = Work::default();
+            let rust = work.add(Unit::Crate, 0);
+            work.count_with_fresh(rust, before, 320);
+            work.done(rust, 310);
+            work.left(seconds(120), IDLE)
+        };
+        assert!(left(300) > left(0) * 2, "{:?} {:?}", left(300), left(0));
+    }
+
+    #[test]
+    fn the_start_tells_what_is_missing_and_how_long_it_takes() {
+        let mut work = Work::default();
+        let go = work.add(Unit::Package, 2600);
+        let rust = work.add(Unit::Crate, 0);
+        work.count_with_fresh(rust, 20, 320);
+        let said = work.announcement(IDLE);
+        assert!(said.starts_with("to build: about 2,600 Go packages and 300 crates; about "), "{said}");
+        assert!(said.ends_with(" min on 2 cores. Interrupted, it goes on where it stopped"), "{said}");
+        work.count(go, 0);
+        work.done(rust, 319);
+        let said = work.announcement(Machine { load: 1.5, ..IDLE });
+        assert!(said.starts_with("to build: 1 crates; seconds on 2 cores, as busy as they are"), "{said}");
+    }
+
+    #[test]
+    fn the_longest_line_fits_on_a_terminal() {
+        let mut work = Work::default();
+        let go = work.add(Unit::Package, 14_000);
+        let rust = work.add(Unit::Crate, 0);
+        work.count_with_fresh(rust, 0, 1999);
+        work.done(go, 13_870);
+        work.done(rust, 1500);
+        let line = work.line(seconds(90_000), IDLE);
+        assert!(line.contains("13,870 of ~14,000 Go packages · 1,500 of 1,999 crates · ~"), "{line}");
+        assert!(line.chars().count() < 80, "{line}");
+    }
+
+    #[test]
+    fn times_are_as_exact_as_they_are_known() {
+        let said = |time| spoken(seconds(time));
+        assert_eq!(said(3), "seconds");
+        assert_eq!(said(41), "about 50 s");
+        assert_eq!(said(89), "about 90 s");
+        assert_eq!(said(90), "about 2 min");
+        assert_eq!(said(8 * 60 + 20), "about 8 min");
+    }
+}
