@@ -9,8 +9,6 @@ mod cluster;
 mod gate;
 #[path = "crds/manifests.rs"]
 mod manifests;
-#[path = "crds/recipes.rs"]
-mod recipes;
 #[path = "crds/samples.rs"]
 mod samples;
 #[path = "crds/schema.rs"]
@@ -203,7 +201,9 @@ fn a_tenant_chooses_neither_what_counts_as_consent_nor_where_a_key_is_sent() {
 #[test]
 fn every_example_that_was_promised_is_there() {
     let found: BTreeSet<String> = manifests::examples().into_iter().map(|manifest| manifest.name).collect();
-    for name in ["minimal", "full", "namespaced-account", "cluster-account", "consent-video", "pipeline-that-waits"] {
+    for name in
+        ["minimal", "full", "namespaced-account", "cluster-account", "consent-video", "pipeline-that-invites", "pipeline-that-waits"]
+    {
         assert!(found.contains(&format!("examples/{name}.yaml")), "examples/{name}.yaml is not among {found:?}");
     }
 }
@@ -256,11 +256,6 @@ fn the_full_example_has_every_field_that_can_go_together() {
     let mut known = schema::spec_fields("DigitalTwinConsent");
     assert!(known.remove("consentVideo"), "it excludes others, and has an example of its own");
     assert_eq!(given, known.iter().map(String::as_str).collect());
-}
-
-#[test]
-fn the_pipeline_of_the_examples_waits_until_the_person_was_asked() {
-    recipes::the_pipeline_waits(Cluster::shared());
 }
 
 #[test]

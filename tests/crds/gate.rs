@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::LINK;
 use crate::cluster::{self, Cluster};
 use crate::manifests;
 
@@ -13,10 +14,11 @@ pub fn lets_through_what_the_page_says(cluster: &Cluster) {
     let template = format!("-o=go-template={}", command.trim_matches('\''));
     let namespace = cluster.namespace("gate");
     let studio = json!({ "kind": "ClusterHeyGenAccount", "name": "studio" });
-    let lacking: [(&str, Value, Value); 9] = [
+    let lacking: [(&str, Value, Value); 10] = [
         ("nothing", json!({}), json!({})),
         ("its-own-uid", json!({}), json!({ "objectUID": "6a1c2f6e-9d0b-4f0e-8c53-0f6f2f8d7a11" })),
         ("any-uid", json!({}), json!({ "objectUID": null })),
+        ("any-generation", json!({}), json!({ "observedGeneration": null })),
         ("its-generation", json!({}), json!({ "observedGeneration": 0 })),
         ("consent", json!({ "readyWhen": "Initiated" }), json!({ "conditions": [ready("True", "AwaitingApproval")] })),
         ("certainty", json!({}), json!({ "conditions": [ready("Unknown", "Unverified")] })),
@@ -24,17 +26,28 @@ pub fn lets_through_what_the_page_says(cluster: &Cluster) {
         ("the-account", json!({ "accountRef": studio }), json!({})),
         ("a-follower", json!({ "suspend": true }), json!({})),
     ];
+    // With another account, as the page says.
+    let (_, other) = page.split_once("name another one with `").expect("another account");
+    let of_studio = template.replace("(not $c.spec.accountRef)", other.split('`').next().expect("a comparison"));
+    // What the page warns of: kubectl prints the object where a template fails.
+    let failing = "-o=go-template={{index .spec.groupID \"x\"}}";
     for (name, spec, status) in lacking {
         let mut whole = json!({ "groupID": "5f2c8e0b9d3a4c71ada" });
         merge(&mut whole, &spec);
         cluster.create(&cluster::object("DigitalTwinConsent", namespace, name, &whole));
         let uid = cluster.kubectl(&["get", "dtc", name, "-n", namespace, "-o", "jsonpath={.metadata.uid}"]).stdout;
-        let mut told = json!({ "objectUID": uid, "observedGeneration": 1, "conditions": [ready("True", "Approved")] });
+        let mut told = json!({ "url": LINK, "objectUID": uid, "observedGeneration": 1, "conditions": [ready("True", "Approved")] });
         merge(&mut told, &status);
         assert_eq!(cluster.patch_status("DigitalTwinConsent", namespace, name, &told).stderr, "", "{name}");
         let answer = cluster.kubectl(&["get", "dtc", name, "-n", namespace, &template]);
-        let is_permitted = answer.succeeded && answer.stdout == "permitted";
+        let leaking = cluster.kubectl(&["get", "dtc", name, "-n", namespace, failing]);
+        assert!(!leaking.succeeded && leaking.stdout.contains(LINK), "{leaking:?}");
+        assert!(answer.succeeded && !answer.stdout.contains(LINK), "an object that lacks {name}: {answer:?}");
+        let is_permitted = answer.stdout == "permitted";
         assert_eq!(is_permitted, name == "nothing", "an object that lacks {name}: {answer:?}");
+        let answer = cluster.kubectl(&["get", "dtc", name, "-n", namespace, &of_studio]);
+        assert!(answer.succeeded, "{answer:?}");
+        assert_eq!(answer.stdout == "permitted", name == "the-account", "with the account studio, an object that lacks {name}: {answer:?}");
     }
 }
 

@@ -12,7 +12,7 @@ use crate::world::World;
 /// A part of a document.
 pub struct Chapter {
     blocks: Vec<Block>,
-    /// What is there in a cluster that is new; otherwise one is set up.
+    /// The namespaces of a cluster that is new; otherwise one is set up.
     new_cluster: Option<Vec<String>>,
 }
 

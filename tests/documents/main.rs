@@ -11,11 +11,13 @@ mod blocks;
 mod chapters;
 #[path = "../flux/definitions.rs"]
 mod definitions;
+mod jobs;
 mod kubelet;
 mod links;
 mod marks;
 mod objects;
 mod pages;
+mod recipes;
 mod shell;
 #[path = "../e2e/support.rs"]
 mod support;

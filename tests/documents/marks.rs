@@ -15,7 +15,7 @@ pub enum Mark {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Clause {
-    /// A new cluster, in which there are these namespaces, and `NAMESPACE/KIND/NAME` of others, and nothing of ours.
+    /// A new cluster, in which there are these namespaces and nothing else of ours.
     NewCluster(Vec<String>),
     /// Meanwhile the person of this consent gives it, once there is a link.
     Consents(String),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use controlplane::{ControlPlane, Options, Program, Tools, patience};
@@ -28,7 +29,7 @@ kind: ClusterHeyGenAccount
 metadata: {name: default}
 spec:
   apiKeySecretRef: {name: heygen, key: apiKey}
-  polling: {interval: 1s, minimum: 1s}
+  polling: {interval: 1s, minimum: 1s, approved: 1s, unknown: 1s}
 ";
 
 /// The folders of the repository that the blocks use.
@@ -45,13 +46,15 @@ pub struct World<'a> {
 }
 
 /// In the order in which they end.
-struct Cluster {
+pub struct Cluster {
     shell: Shell,
     nodes: JoinHandle<()>,
     _operator: Operator,
-    heygen: Control,
+    /// HeyGen, as a test moves it.
+    pub heygen: Control,
     _simulator: Simulator,
-    plane: ControlPlane,
+    /// Kubernetes.
+    pub plane: ControlPlane,
 }
 
 impl Drop for Cluster {
@@ -88,16 +91,30 @@ impl<'a> World<'a> {
         self.blocks += 1;
         let file = self.at(&format!("block-{}.sh", self.blocks));
         std::fs::write(&file, block).unwrap();
-        if self.cluster.is_none() {
-            self.cluster = Some(self.start());
-        }
-        let Cluster { shell, plane, heygen, .. } = self.cluster.as_mut().unwrap();
+        let Cluster { shell, plane, heygen, .. } = self.cluster();
         std::thread::scope(|scope| {
             let person = consents.map(|name| scope.spawn(|| consent(name, plane, heygen)));
             let done = shell.run(&file);
             person.map_or(Ok(()), |person| person.join().unwrap())?;
             done
         })
+    }
+
+    /// The cluster.
+    pub fn cluster(&mut self) -> &mut Cluster {
+        if self.cluster.is_none() {
+            self.cluster = Some(self.start());
+        }
+        self.cluster.as_mut().unwrap()
+    }
+
+    /// Another shell, beside the one of the blocks, which ends at the first error.
+    pub fn bash(&mut self, script: &str) -> Command {
+        let kubeconfig = self.cluster().plane.kubeconfig().to_path_buf();
+        let environment = self.environment(&kubeconfig);
+        let mut bash = Command::new("bash");
+        bash.args(["-euo", "pipefail", "-c", script]).envs(environment).current_dir(self.folder()).stdin(Stdio::null());
+        bash
     }
 
     fn start(&self) -> Cluster {
@@ -107,13 +124,9 @@ impl<'a> World<'a> {
         let groups = self.groups.iter().map(GroupDefinition::twin).collect();
         let settings = Settings { accounts: vec![AccountDefinition::new(MAIN_ACCOUNT, KEY)], groups, ..Settings::default() };
         let simulator = self.handle.block_on(Simulator::start(settings)).unwrap();
-        let given: &[String] = self.new_cluster.unwrap_or(&[]);
-        for name in given {
-            let create = match name.split('/').collect::<Vec<_>>()[..] {
-                [namespace, kind, name] => vec!["create", kind, name, "--namespace", namespace],
-                _ => vec!["create", "namespace", name],
-            };
-            plane.kubectl_ok(&create).unwrap();
+        let namespaces: &[String] = self.new_cluster.unwrap_or(&[]);
+        for namespace in namespaces {
+            plane.kubectl_ok(&["create", "namespace", namespace]).unwrap();
         }
         if self.new_cluster.is_none() {
             set_up(&plane);
@@ -125,15 +138,15 @@ impl<'a> World<'a> {
         }
         let client = self.handle.block_on(support::client(&plane));
         let nodes = self.handle.spawn(kubelet::pretend(client));
-        let shell = Shell::start(&self.folder(), &self.at("key"), self.at("log"), &self.environment(&plane));
+        let shell = Shell::start(&self.folder(), &self.at("key"), self.at("log"), &self.environment(plane.kubeconfig()));
         Cluster { shell, nodes, _operator: operator, heygen: simulator.control(), _simulator: simulator, plane }
     }
 
-    fn environment(&self, plane: &ControlPlane) -> Vec<(String, String)> {
+    fn environment(&self, kubeconfig: &Path) -> Vec<(String, String)> {
         let path = std::env::var("PATH").unwrap();
         let settings = [
             ("HOME", self.home.path().display().to_string()),
-            ("KUBECONFIG", plane.kubeconfig().display().to_string()),
+            ("KUBECONFIG", kubeconfig.display().to_string()),
             ("KUBERC", "off".to_owned()),
             ("PATH", format!("{}:{path}", programs(&self.at("bin")).display())),
         ];
@@ -168,7 +181,10 @@ fn programs(folder: &Path) -> &Path {
     let tools = Tools::ensure(&[Program::Kubectl, Program::Helm]).unwrap_or_else(|error| panic!("{error}"));
     std::fs::create_dir_all(folder).unwrap();
     for (program, name) in [(Program::Kubectl, "kubectl"), (Program::Helm, "helm")] {
-        std::os::unix::fs::symlink(tools.path(program), folder.join(name)).unwrap();
+        match std::os::unix::fs::symlink(tools.path(program), folder.join(name)) {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => panic!("{name}: {error}"),
+            _ => {}
+        }
     }
     folder
 }

@@ -18,7 +18,6 @@ mod link_secrets;
 mod noise;
 mod owners;
 mod proxies;
-mod recipes;
 mod recorded;
 mod rows;
 mod rows_account_states;
