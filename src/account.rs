@@ -12,10 +12,11 @@ pub mod limiter;
 pub mod reconcile;
 mod secret;
 pub mod settings;
+pub mod shown;
 mod voice;
 
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -32,6 +33,7 @@ use crate::terms::Terms;
 use gate::Gate;
 pub use secret::key_from;
 use settings::{AccountKey, Settings};
+use shown::{Names, Shown};
 use voice::Voice;
 
 /// What is known of every account.
@@ -42,6 +44,8 @@ pub struct Accounts(Mutex<Registry>);
 struct Registry {
     accounts: HashMap<AccountKey, Account>,
     gates: HashMap<[u8; 32], Weak<Gate>>,
+    /// Those that the metrics name.
+    names: Names,
 }
 
 /// What is known of one account between two reconciles.
@@ -57,6 +61,8 @@ struct Account {
     proof: Proof,
     /// When this process last got a readable answer, by the steady clock.
     read_at: Option<Timestamp>,
+    /// What the metrics tell of it; nothing of one that was not seen yet, or is left to others.
+    shown: Option<Shown>,
 }
 
 /// Whether an account can be used.
@@ -142,7 +148,9 @@ impl Accounts {
         let allowed = Some(settings.allowed.clone());
         let is_new = !matches!(account.state, State::Resolving) || account.allowed != allowed;
         (account.state, account.allowed, account.course) = (State::Resolving, allowed, reconcile::Course::default());
+        account.shown = None;
         account.desk.ring();
+        registry.names.release(&settings.key);
         is_new
     }
 
@@ -161,15 +169,20 @@ impl Accounts {
 
     /// Forgets an account whose object is gone. Returns whether it was known.
     pub fn forget(&self, key: &AccountKey) -> bool {
-        let known = self.registry().accounts.remove(key);
+        let mut registry = self.registry();
+        registry.names.release(key);
+        let known = registry.accounts.remove(key);
+        drop(registry);
         known.inspect(|account| account.desk.close()).is_some()
     }
 
-    /// Lets an account be used by nobody, until it is reconciled: why.
+    /// Lets an account that cannot be decoded be used by nobody, until it is reconciled: why.
     pub fn refuse(&self, key: &AccountKey, why: String) {
-        if let Some(account) = self.registry().accounts.get_mut(key) {
-            account.state = State::Unusable(why);
+        let registry = &mut *self.registry();
+        if let Some(account) = registry.accounts.get_mut(key) {
+            (account.state, account.shown) = (State::Unusable(why), Some(Shown::Undecodable));
             account.desk.ring();
+            registry.names.claim(key);
         }
     }
 
@@ -230,6 +243,20 @@ impl Accounts {
             });
         gate.set_rate(per_minute, burst, now);
         gate
+    }
+
+    /// The accounts that the metrics name.
+    #[must_use]
+    pub fn names(&self) -> HashSet<AccountKey> {
+        self.registry().names.all()
+    }
+
+    /// What the metrics tell of every account, each by its name if it has one there.
+    #[must_use]
+    pub fn shown(&self) -> BTreeSet<(Option<AccountKey>, Shown)> {
+        let registry = self.registry();
+        let shown = registry.accounts.iter().filter_map(|(key, account)| Some((key, account.shown?)));
+        shown.map(|(key, shown)| (registry.names.of(key), shown)).collect()
     }
 
     fn registry(&self) -> MutexGuard<'_, Registry> {

@@ -21,7 +21,7 @@ use crate::cluster::{self, Cluster};
 use crate::complaints::Complaints;
 use crate::heygen::HeyGen;
 use crate::leader::Leadership;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Population};
 use crate::queue::{Cause, Queue};
 use crate::roster::{self, Roster, Uid};
 use crate::undecodable::Undecodables;
@@ -215,6 +215,16 @@ impl Context {
         // In this order: who changes in between is queued twice, which is once.
         self.decides_since.get_or_init(clock::steady);
         self.wake_consents(self.roster.all());
+    }
+
+    /// What the metrics tell of the accounts and consents there are; nothing while another replica leads, which tells it.
+    #[must_use]
+    pub fn population(&self) -> Population {
+        if !self.leadership.holds() {
+            return Population::default();
+        }
+        let names = self.accounts.names();
+        Population { accounts: self.accounts.shown(), consents: self.roster.tally(|account| names.get(account).cloned()) }
     }
 
     /// Forgets a consent that is gone, and wakes those who may ask for its group now.

@@ -115,6 +115,10 @@ pub async fn run(
         consent_history: History::default(),
     });
 
+    let counted = Arc::downgrade(&context);
+    // Not to be kept alive: what it was about to say ends with its last handle.
+    context.metrics.count_population(move || counted.upgrade().map(|context| context.population()).unwrap_or_default());
+
     let is_refused = |namespace: &Option<String>| namespace.as_ref().is_some_and(|namespace| refused.namespaces.contains(namespace));
     let grants: Vec<_> = namespaces
         .iter()

@@ -42,7 +42,7 @@ use serde_json::Value;
 use thiserror::Error;
 use url::Url;
 
-use crate::metrics::Metrics;
+use crate::metrics::{Answered, Metrics, Operation};
 use crate::outcome::{Class, Outcome, Started, Trouble};
 use crate::request::Content;
 
@@ -244,9 +244,9 @@ impl HeyGen {
         let attempted = exchange::attempt(operation, request, read).await;
         let elapsed = began.elapsed();
 
-        let label = label(&attempted.outcome);
-        self.metrics.heygen_request(operation.name(), label, elapsed.as_secs_f64());
-        log(operation, label, &attempted, elapsed);
+        let answered = answered(&attempted.outcome);
+        self.metrics.heygen_request(operation, answered, elapsed.as_secs_f64());
+        log(operation, answered.into(), &attempted, elapsed);
         attempted.outcome
     }
 }
@@ -255,29 +255,6 @@ impl HeyGen {
 fn started(json: &Value, group_id: &str, content: &Content) -> Option<Outcome> {
     let is_complete = |started: &Started| started.link.is_some() || content.consent_video.is_some();
     wire::started(json, group_id).filter(is_complete).map(Outcome::Initiated)
-}
-
-/// The things asked of HeyGen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Operation {
-    Group,
-    Looks,
-    List,
-    Initiate,
-    Probe,
-}
-
-impl Operation {
-    /// The value of the metrics' label and of the log's field.
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Group => "group",
-            Self::Looks => "looks",
-            Self::List => "list",
-            Self::Initiate => "initiate",
-            Self::Probe => "probe",
-        }
-    }
 }
 
 fn client_builder(deadlines: Deadlines, roots: &ExtraRoots) -> reqwest::Result<ClientBuilder> {
@@ -323,26 +300,11 @@ fn is_idempotency_key(key: &str) -> bool {
     (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-:.".contains(&byte))
 }
 
-/// The value of the metrics' label `outcome`.
-const fn label(outcome: &Outcome) -> &'static str {
+/// As what an outcome is counted.
+const fn answered(outcome: &Outcome) -> Answered {
     match outcome {
-        Outcome::Looked(_) | Outcome::LooksRead(_) | Outcome::Listed(_) | Outcome::Initiated(_) | Outcome::Probed => "ok",
-        Outcome::Trouble(trouble) => match trouble.class {
-            Class::Unreachable => "unreachable",
-            Class::Unavailable => "unavailable",
-            Class::Busy => "busy",
-            Class::Unreadable => "unreadable",
-            Class::Throttled => "throttled",
-            Class::QuotaExceeded => "quota_exceeded",
-            Class::CredentialsRejected => "credentials_rejected",
-            Class::BillingRequired => "billing_required",
-            Class::Forbidden => "forbidden",
-            Class::AccessDenied => "access_denied",
-            Class::NotFound => "not_found",
-            Class::Invalid => "invalid",
-            Class::Unfetchable => "unfetchable",
-            Class::AlreadyBound => "already_bound",
-        },
+        Outcome::Looked(_) | Outcome::LooksRead(_) | Outcome::Listed(_) | Outcome::Initiated(_) | Outcome::Probed => Answered::Ok,
+        Outcome::Trouble(trouble) => Answered::Trouble(trouble.class),
     }
 }
 
@@ -352,7 +314,7 @@ const fn label(outcome: &Outcome) -> &'static str {
 /// object sends many. Reads are told at `debug`.
 fn log(operation: Operation, label: &str, attempted: &Attempted, elapsed: Duration) {
     let Attempted { outcome, request_id, fault } = attempted;
-    let name = operation.name();
+    let name: &'static str = operation.into();
     let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
     match outcome {
         Outcome::Trouble(Trouble { status, code, param, .. }) if operation == Operation::Initiate => {

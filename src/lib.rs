@@ -84,6 +84,7 @@ pub mod pace;
 pub mod preflight;
 pub mod queue;
 pub mod reconcile;
+pub mod reports;
 pub mod request;
 pub mod roster;
 pub mod server;

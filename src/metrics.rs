@@ -1,73 +1,33 @@
 //! The operator's metrics.
 //!
-//! Label values are few and known beforehand: kinds, operations, outcomes. Never an object, a group, an account or a link,
-//! since 100,000 objects would be 100,000 series, and a scrape is read by more people than the objects are.
+//! Label values are few and known beforehand: kinds, operations, outcomes ([`labels`]); `docs/metrics.md` lists them all. Never an object, a
+//! group or a link, since 100,000 objects would be 100,000 series, and a scrape is read by more people than the objects are. Accounts are
+//! named where it takes their name to mend something, and so many at most ([`population`]).
 //! Counters get their suffix `_total` when encoded, as OpenMetrics wants it.
 
-use std::fmt;
+pub mod labels;
+pub mod population;
+
 use std::sync::atomic::AtomicU64;
 
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder, text};
+use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+use strum::VariantArray as _;
 
-use crate::api::consent::AccountKind;
+pub use labels::{Answered, Kind, Operation, ReconcileResult, WriteResult};
+use labels::{KindOnly, OperationOnly, OperationOutcome, Reconcile, StatusWrite, Version};
+use population::Census;
+pub use population::Population;
 
 /// Upper bounds of the request duration's buckets, in seconds: from a quick read to a consent request at its deadline.
 const DURATION_BUCKETS: [f64; 10] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 
 /// Upper bounds of the delay's buckets, in seconds: from a poll in time to one that has waited for hours.
 const DELAY_BUCKETS: [f64; 9] = [0.1, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 21600.0];
-
-/// The kind of object that something was done for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// `DigitalTwinConsent`.
-    DigitalTwinConsent,
-    /// `HeyGenAccount`.
-    HeyGenAccount,
-    /// `ClusterHeyGenAccount`.
-    ClusterHeyGenAccount,
-}
-
-impl Kind {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::DigitalTwinConsent, Self::HeyGenAccount, Self::ClusterHeyGenAccount];
-
-    /// The kind of an account; one that is not known counts with the cluster's.
-    #[must_use]
-    pub fn of(account: AccountKind) -> Self {
-        match account {
-            AccountKind::HeyGenAccount => Self::HeyGenAccount,
-            AccountKind::ClusterHeyGenAccount | AccountKind::Unrecognized => Self::ClusterHeyGenAccount,
-        }
-    }
-}
-
-/// How a reconcile ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ReconcileResult {
-    /// Done, with or without a write.
-    Done,
-    /// Kubernetes got in the way; it is tried again.
-    Failed,
-}
-
-/// How a status write ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum WriteResult {
-    /// Written.
-    Written,
-    /// Refused because the object had changed (409).
-    Conflict,
-    /// Dropped: the object is gone, or no longer the one it was meant for.
-    Dropped,
-    /// Failed otherwise.
-    Failed,
-}
 
 /// The counters, and the registry that encodes them. Share it in an `Arc`; every method is cheap and never blocks for long.
 #[derive(Debug)]
@@ -90,6 +50,7 @@ pub struct Metrics {
     unwritten_statuses: Counter,
     undecodable_objects: Family<KindOnly, Gauge>,
     leader: Gauge,
+    census: Census,
 }
 
 impl Metrics {
@@ -115,6 +76,7 @@ impl Metrics {
             unwritten_statuses: Counter::default(),
             undecodable_objects: Family::default(),
             leader: Gauge::default(),
+            census: Census::default(),
         };
         metrics.register();
         metrics
@@ -131,7 +93,7 @@ impl Metrics {
     }
 
     /// Counts one request to HeyGen and records how long it took, in seconds.
-    pub fn heygen_request(&self, operation: &'static str, outcome: &'static str, seconds: f64) {
+    pub fn heygen_request(&self, operation: Operation, outcome: Answered, seconds: f64) {
         self.heygen_requests.get_or_create(&OperationOutcome { operation, outcome }).inc();
         self.heygen_request_duration.get_or_create(&OperationOnly { operation }).observe(seconds);
     }
@@ -192,6 +154,11 @@ impl Metrics {
         self.undecodable_objects.get_or_create(&KindOnly { kind }).set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
+    /// Lets accounts and consents be counted there whenever the metrics are read.
+    pub fn count_population(&self, source: impl Fn() -> Population + Send + Sync + 'static) {
+        self.census.take_from(source);
+    }
+
     /// Notes whether this process leads.
     pub fn leads(&self, leads: bool) {
         self.leader.set(leads.into());
@@ -208,143 +175,64 @@ impl Metrics {
 
     fn register(&mut self) {
         let registry = &mut self.registry;
-        registry.register("reconciles", "Reconciles by kind and result", self.reconciles.clone());
-        registry.register("status_writes", "Status writes by kind and result", self.status_writes.clone());
-        registry.register("heygen_requests", "Requests to HeyGen by operation and outcome", self.heygen_requests.clone());
-        registry.register_with_unit(
-            "heygen_request_duration",
-            "How long requests to HeyGen took, body included",
-            Unit::Seconds,
-            self.heygen_request_duration.clone(),
-        );
-        registry.register_with_unit(
-            "poll_delay",
-            "How much later than due a group was polled, by itself or by a page of the list of groups",
-            Unit::Seconds,
-            self.look_delay.clone(),
-        );
-        registry.register_with_unit(
-            "poll_overdue",
-            "For how long polls have been due on an account that can be used and none begins, beyond what its rateLimit explains",
-            Unit::Seconds,
-            self.poll_overdue.clone(),
-        );
+        registry.register("reconciles", "Objects that were worked on, by kind and how that ended", self.reconciles.clone());
+        registry.register("status_writes", "Status writes by kind and how they ended", self.status_writes.clone());
+        registry.register("heygen_requests", "Requests to HeyGen by what was asked and what came of it", self.heygen_requests.clone());
+        let help = "How long requests to HeyGen took, from the first byte sent to the last byte of the body";
+        registry.register_with_unit("heygen_request_duration", help, Unit::Seconds, self.heygen_request_duration.clone());
+        let help = "How much later than due a group was polled, by itself or by a page of the list of groups: grows when rateLimit does not suffice";
+        registry.register_with_unit("poll_delay", help, Unit::Seconds, self.look_delay.clone());
+        let help = "For how long polls have been due and none begins, beyond what rateLimit explains, on the account that can be used where that is the longest: 0 unless something is wrong";
+        registry.register_with_unit("poll_overdue", help, Unit::Seconds, self.poll_overdue.clone());
         registry.register("followed_groups", "Avatar groups that are polled", self.followed_groups.clone());
         registry.register("waiting_requests", "Consent requests that wait for their account's rateLimit", self.waiting_requests.clone());
-        registry.register("initiations", "Consent requests that HeyGen accepted, replays included", self.initiations.clone());
-        registry.register(
-            "unanswered_initiations",
-            "Consent requests without a definite answer for 10 minutes",
-            self.unanswered_initiations.clone(),
-        );
+        let help = "Consent requests that HeyGen accepted: the first answer to a key, and the same answer given again";
+        registry.register("initiations", help, self.initiations.clone());
+        let help = "Consent requests that stayed without a definite answer for 10 minutes";
+        registry.register("unanswered_initiations", help, self.unanswered_initiations.clone());
         registry.register("revocations", "Approvals that HeyGen took back", self.revocations.clone());
-        registry.register(
-            "null_after_grant",
-            "Polls of an approved group that came without a consent status",
-            self.null_after_grant.clone(),
-        );
-        registry.register(
-            "unrecognized_after_grant",
-            "Approved groups of which HeyGen says a word that the policy does not know",
-            self.unrecognized_after_grant.clone(),
-        );
-
-        registry.register("dropped_events", "Kubernetes events that were not written because too many waited", self.dropped_events.clone());
-
-        registry.register(
-            "unwritten_statuses",
-            "Objects whose status could not be written several times in a row, again every hour while that lasts",
-            self.unwritten_statuses.clone(),
-        );
-        for kind in Kind::ALL {
+        let help = "Polls of an approved group that came without a consent status";
+        registry.register("null_after_grant", help, self.null_after_grant.clone());
+        let help = "Approved groups of which HeyGen says a word that the account's consentPolicy does not know";
+        registry.register("unrecognized_after_grant", help, self.unrecognized_after_grant.clone());
+        let help = "Kubernetes events that were not written because more than 4096 waited, as in a bulk creation";
+        registry.register("dropped_events", help, self.dropped_events.clone());
+        let help = "Objects whose status could not be written five times in a row; each again about every hour while that lasts";
+        registry.register("unwritten_statuses", help, self.unwritten_statuses.clone());
+        for &kind in Kind::ALL {
             self.undecodable_objects.get_or_create(&KindOnly { kind }).set(0);
         }
-        let undecodable = self.undecodable_objects.clone();
-        registry.register("undecodable_objects", "Objects that cannot be decoded and are left alone", undecodable);
-
+        let help = "Objects that cannot be decoded and are left alone";
+        registry.register("undecodable_objects", help, self.undecodable_objects.clone());
         registry.register("leader", "1 if this process leads its replicas, or needs no election; else 0", self.leader.clone());
+        registry.register_collector(Box::new(self.census.clone()));
 
         let build_info = Family::<Version, Gauge>::default();
         build_info.get_or_create(&Version { version: env!("CARGO_PKG_VERSION") }).set(1);
         registry.register("build_info", "Always 1; the version is in the label", build_info);
+    }
+
+    /// Metrics in which every label has every value that it can have, for the documentation and for those who compare with it.
+    ///
+    /// The name of an account is `account`, its namespace `namespace`.
+    #[must_use]
+    pub fn with_every_value() -> Self {
+        let metrics = Self::new();
+        for &kind in Kind::ALL {
+            ReconcileResult::VARIANTS.iter().for_each(|&result| metrics.reconcile(kind, result));
+            WriteResult::VARIANTS.iter().for_each(|&result| metrics.status_write(kind, result));
+        }
+        for &operation in Operation::VARIANTS {
+            Answered::all().for_each(|answered| metrics.heygen_request(operation, answered, 0.0));
+        }
+        metrics.count_population(Population::with_every_value);
+        metrics
     }
 }
 
 impl Default for Metrics {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Reconcile {
-    kind: Kind,
-    result: ReconcileResult,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct KindOnly {
-    kind: Kind,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct StatusWrite {
-    kind: Kind,
-    result: WriteResult,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OperationOutcome {
-    operation: &'static str,
-    outcome: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OperationOnly {
-    operation: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Version {
-    version: &'static str,
-}
-
-impl EncodeLabelValue for Kind {
-    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
-        EncodeLabelValue::encode(
-            &match self {
-                Self::DigitalTwinConsent => "DigitalTwinConsent",
-                Self::HeyGenAccount => "HeyGenAccount",
-                Self::ClusterHeyGenAccount => "ClusterHeyGenAccount",
-            },
-            encoder,
-        )
-    }
-}
-
-impl EncodeLabelValue for ReconcileResult {
-    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
-        EncodeLabelValue::encode(
-            &match self {
-                Self::Done => "done",
-                Self::Failed => "failed",
-            },
-            encoder,
-        )
-    }
-}
-
-impl EncodeLabelValue for WriteResult {
-    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
-        EncodeLabelValue::encode(
-            &match self {
-                Self::Written => "written",
-                Self::Conflict => "conflict",
-                Self::Dropped => "dropped",
-                Self::Failed => "failed",
-            },
-            encoder,
-        )
     }
 }
 
@@ -361,7 +249,7 @@ mod tests {
         let metrics = Metrics::new();
         metrics.reconcile(Kind::DigitalTwinConsent, ReconcileResult::Done);
         metrics.status_write(Kind::ClusterHeyGenAccount, WriteResult::Conflict);
-        metrics.heygen_request("group", "ok", 0.2);
+        metrics.heygen_request(Operation::Group, Answered::Ok, 0.2);
         metrics.look_delay(2.0);
         metrics.poll_overdue(1.5);
         metrics.queues_changed(3, 2);

@@ -7,6 +7,8 @@
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::time::Duration;
 
+use strum::{IntoStaticStr, VariantArray};
+
 use crate::api::consent::DigitalTwinConsentStatus;
 use crate::link::Link;
 
@@ -116,7 +118,8 @@ pub struct Trouble {
 }
 
 /// What a trouble asks for, and of whom.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum Class {
     /// No answer: not reachable, connection lost, deadline passed.
     Unreachable,

@@ -12,13 +12,13 @@ use crate::account::settings::AccountKey;
 use crate::account::{Usable, settings};
 use crate::api::consent::DigitalTwinConsent;
 use crate::clock::{self, Wall};
-use crate::cluster::events::Report;
 use crate::cluster::{self, OnConflict, Recorded};
 use crate::context::Context;
 use crate::decide::{self, AccountFact, Call, Facts, Finding, Rest, Step, Then};
 use crate::memory::{self, Answer, LONGEST_UNWRITTEN, Memory, Unwritten};
 use crate::outcome::{Class, Outcome, Trouble};
 use crate::pace;
+use crate::reports;
 use crate::roster;
 use crate::settle::{News, Notice, SecretNews, Settled, settle};
 use crate::sweep::book::{Ending, Lane};
@@ -30,8 +30,6 @@ const MOST_STEPS: u32 = 64;
 
 /// How soon an object is decided anew whose copy was too old to write.
 const AFTER_CONFLICT: Duration = Duration::from_millis(500);
-
-const STATUS_NOT_WRITTEN: &str = "The status of this object cannot be written: Kubernetes refuses it, or has no room for it. It is tried again with growing pauses; what HeyGen has answered is kept until the operator ends. See the operator's log.";
 
 /// Brings one consent a few steps further.
 ///
@@ -187,8 +185,11 @@ async fn act(
         (Call::Look, Some(usable)) => heygen.group(&usable.credentials, group).await,
         (Call::ReadLooks(page), Some(usable)) => heygen.looks(&usable.credentials, group, page.as_deref()).await,
         (Call::Initiate(request), Some(usable)) => {
-            context.metrics.initiation();
-            heygen.initiate(&usable.credentials, group, &request.content, &request.idempotency_key).await
+            let outcome = heygen.initiate(&usable.credentials, group, &request.content, &request.idempotency_key).await;
+            if matches!(outcome, Outcome::Initiated(_)) {
+                context.metrics.initiation();
+            }
+            outcome
         }
     };
     if let Some(usable) = usable {
@@ -246,9 +247,9 @@ async fn record(
     context.wake_consents(context.roster.remember(&newer, memory, written, asked_at, wall));
     for notice in notices {
         match notice {
-            Notice::Event { warning, reason, note } => {
-                tracing::info!(reason, "{note}");
-                context.events.report(newer.as_ref(), Report { warning, reason, note });
+            Notice::Event(report) => {
+                tracing::info!(reason = report.reason(), "{}", report.note());
+                context.events.report(newer.as_ref(), report);
             }
             Notice::Revoked => context.metrics.revocation(),
             Notice::PollRefused(code) => tracing::info!(code, "HeyGen refuses to be asked about the group"),
@@ -266,7 +267,7 @@ fn not_written(consent: &DigitalTwinConsent, before: &Memory, error: &cluster::E
     let unwritten = Unwritten::after(before.unwritten.as_deref(), consent, longest, wall.now());
     if unwritten.is_worth_telling() {
         context.metrics.unwritten_status();
-        context.events.report(consent, Report { warning: true, reason: "StatusNotWritten", note: STATUS_NOT_WRITTEN });
+        context.events.report(consent, reports::STATUS_NOT_WRITTEN);
     }
     let memory = Memory { unwritten: Some(Box::new(unwritten)), ..before.clone() };
     context.wake_consents(context.roster.remember(consent, memory, false, None, wall));

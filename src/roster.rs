@@ -13,7 +13,7 @@ mod claims;
 mod identity;
 mod tenants;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -27,12 +27,13 @@ use crate::decide::Ownership;
 use crate::fold::Folded;
 use crate::memory::Memory;
 use crate::pace;
+use crate::settle::situation::Situation;
 use crate::sweep::Handed;
 use alarms::{Alarms, NEVER};
 use claims::{Claim, Claimant, Claims};
 use identity::{claim, is_initiated, version};
 pub use identity::{uid, uid_of};
-use tenants::{Tenant, Tenants};
+use tenants::{Tenant, Tenants, Told};
 
 /// Every consent this process watches.
 #[derive(Debug, Default)]
@@ -63,6 +64,8 @@ struct Entry {
     version: u64,
     /// The place of its account and namespace among the tenants.
     tenant: u32,
+    /// What the copy tells.
+    told: Told,
     claim: Claim,
     created: i64,
     shown: Sighting,
@@ -139,9 +142,11 @@ impl Roster {
         let copy = Folded::from(consent);
         let state = &mut *self.state();
         let (initiated, version) = (is_initiated(consent), version(consent).unwrap_or(0));
+        let told = Told::by(consent);
         let (suspended, terminating) = (consent.spec.suspend.unwrap_or(false), consent.metadata.deletion_timestamp.is_some());
         if let Some(entry) = state.entries.get_mut(&uid) {
             entry.shown = shown;
+            state.tenants.retell(entry.tenant, std::mem::replace(&mut entry.told, told), told);
             let is_own_write = version != 0 && version == entry.written;
             let is_news = !is_own_write || std::mem::take(&mut entry.is_awaited);
             (entry.copy, entry.version, entry.copy_is_initiated) = (copy, version, initiated);
@@ -152,13 +157,15 @@ impl Roster {
             return Some(Noted { uid, new_account: None, is_news, moved });
         }
         let account = AccountKey::of(consent);
-        let (tenant, is_new) =
-            state.tenants.join(Tenant { account: account.clone(), namespace: consent.metadata.namespace.clone().unwrap_or_default() });
+        let (tenant, is_new) = state
+            .tenants
+            .join(Tenant { account: account.clone(), namespace: consent.metadata.namespace.clone().unwrap_or_default() }, told);
         let entry = Entry {
             created: consent.metadata.creation_timestamp.as_ref().map_or(0, |time| time.0.as_second()),
             copy,
             version,
             tenant,
+            told,
             claim: claim(consent),
             shown,
             suspended,
@@ -196,6 +203,16 @@ impl Roster {
         let state = self.state();
         let of_cluster = state.tenants.accounts().filter(|account| account.kind == AccountKind::ClusterHeyGenAccount);
         of_cluster.map(|account| account.name.clone()).collect()
+    }
+
+    /// How many objects tell what (`None`: nothing yet), by what `name` calls their account.
+    #[must_use]
+    pub fn tally<Name: Ord>(&self, name: impl Fn(&AccountKey) -> Name) -> BTreeMap<(Name, Option<Situation>), usize> {
+        let mut tally = BTreeMap::new();
+        for (account, told, count) in self.state().tenants.tally() {
+            *tally.entry((name(account), told)).or_default() += count;
+        }
+        tally
     }
 
     /// Every object that names this account.
@@ -465,7 +482,7 @@ impl State {
         self.unwritten.remove(&uid);
         let Self { entries, claims, tenants, .. } = self;
         let heir = claims.remove(entry.claim, uid, |uid| claimant(entries, tenants, uid));
-        tenants.leave(entry.tenant);
+        tenants.leave(entry.tenant, entry.told);
         heir
     }
 }

@@ -24,6 +24,7 @@ use crate::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus, GroupSta
 use crate::decide::{self, AccountFact, Call, Facts, Finding, Wait, verdict};
 use crate::memory::Memory;
 use crate::outcome::{Group, Outcome};
+use crate::reports::Report;
 use crate::terms::{Meaning, Terms};
 use situation::Situation;
 
@@ -92,14 +93,7 @@ pub struct Settled {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Notice {
     /// A Kubernetes event.
-    Event {
-        /// A Warning, else Normal.
-        warning: bool,
-        /// CamelCase.
-        reason: &'static str,
-        /// Fixed text.
-        note: &'static str,
-    },
+    Event(Report),
     /// An approval was withdrawn (a metric).
     Revoked,
     /// HeyGen said nothing about a group that was approved (a metric).
@@ -345,11 +339,7 @@ impl<'a> Draft<'a> {
         if before == after {
             return;
         }
-        if let Some(row) = after.map(Situation::row)
-            && let Some(warning) = row.warning
-        {
-            self.notices.push(Notice::Event { warning, reason: row.reason, note: row.message });
-        }
+        self.notices.extend(after.and_then(Report::of_situation).map(Notice::Event));
     }
 }
 

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use kube::core::ObjectMeta;
 use kube::runtime::watcher::Event;
 
-use crate::cluster::events::Report;
 use crate::context::Context;
 use crate::metrics;
+use crate::reports;
 use crate::slim::{self, Slim};
 
 /// The objects that cannot be decoded as they stand now.
@@ -118,9 +118,8 @@ impl Context {
             let slim::Undecodable { metadata, field } = undecodable.as_ref();
             let (namespace, object) = (metadata.namespace.as_deref().unwrap_or_default(), metadata.name.as_deref().unwrap_or_default());
             tracing::warn!(kind = %K::kind(&()), namespace, object, field, "an object cannot be decoded and is left alone");
-            let note = "The operator cannot read this object and leaves it alone. Its log names the field.";
             let about = Slim::<K>::Undecodable(undecodable.clone());
-            self.events.report(&about, Report { warning: true, reason: "Undecodable", note });
+            self.events.report(&about, reports::UNDECODABLE);
         }
         Err(undecodable)
     }
@@ -138,7 +137,7 @@ impl Context {
     /// Forgets those of the `concerned` that a complete list did not show.
     fn forget_undecodables(&self, concerned: impl Fn(&Name) -> bool, listed: &HashSet<Name>) {
         self.undecodables.names().retain(|name| !concerned(name) || listed.contains(name));
-        for kind in metrics::Kind::ALL {
+        for &kind in metrics::Kind::ALL {
             self.count_undecodables(kind);
         }
     }

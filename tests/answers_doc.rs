@@ -103,13 +103,13 @@ fn concerns(trouble: &Trouble) -> String {
     let now = Duration::from_secs(100);
     let gate = Gate::new(6000, 100, Duration::ZERO);
     let answered = Outcome::Trouble(trouble.clone());
-    let told = |gate: &Gate| gate.closure().map(|closure| reading(closure.class).0);
+    let told = |gate: &Gate| gate.closure().map(|closure| reading(closure.class).0.word());
     gate.learn(&answered, now);
     if let Some(reason) = told(&gate) {
         return format!("the account: `{reason}`");
     }
     if calls_for_a_probe(trouble.class) {
-        return format!("the consent; the account, if the probe is refused as well: `{}`", reading(trouble.class).0);
+        return format!("the consent; the account, if the probe is refused as well: `{}`", reading(trouble.class).0.word());
     }
     for _ in 0..4 {
         gate.learn(&answered, now);
@@ -173,7 +173,7 @@ fn told(world: &World, before: Option<&str>) -> String {
         [reason] if Some(*reason) == before => "as before".to_owned(),
         reasons => reasons.iter().map(|reason| format!("`{reason}`")).collect::<Vec<_>>().join(", then "),
     };
-    let overdue = |notice: &Notice| matches!(notice, Notice::Event { reason: "RequestUnanswered", .. });
+    let overdue = |notice: &Notice| matches!(notice, Notice::Event(report) if report.reason() == "RequestUnanswered");
     if world.notices.iter().any(overdue) {
         told.push_str("; after 10 minutes the event `RequestUnanswered`");
     }

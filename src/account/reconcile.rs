@@ -11,18 +11,20 @@ use url::Url;
 use super::gate::Closure;
 use super::secret::{Doubt, Reading};
 use super::settings::Settings;
+use super::shown::Shown;
 use super::voice::Voice;
 use super::{Account, Accounts, State, Usable, fingerprint};
 use crate::api::account::{AccountStatus, Auth};
-use crate::api::conditions::{account as reasons, types};
+use crate::api::conditions::account::{self as reasons, Reason};
+use crate::api::conditions::types;
 use crate::clock;
 use crate::cluster::Cluster;
-use crate::cluster::events::Report;
 use crate::decide::Proof;
 use crate::heygen::{AuthScheme, Credentials, HeyGen};
 use crate::leader::Leadership;
 use crate::outcome::{Class, Outcome};
 use crate::pace;
+use crate::reports::Report;
 
 /// How often the key is read again, so that a rotation is noticed.
 const REREAD: Duration = Duration::from_secs(60);
@@ -152,7 +154,7 @@ pub(super) struct Obstacle {
 
 /// What the account's `Ready` condition is to say.
 pub(super) struct Ready {
-    pub(super) reason: &'static str,
+    pub(super) reason: Reason,
     pub(super) message: String,
 }
 
@@ -259,7 +261,7 @@ impl Accounts {
     }
 
     fn conclude_if(&self, settings: &Settings, state: State, ready: Option<Ready>, again: Duration) -> Reconciled {
-        let mut registry = self.registry();
+        let registry = &mut *self.registry();
         // Deleted meanwhile: nobody has to hear of it, and there is no status to write.
         let Some(account) = registry.accounts.get_mut(&settings.key) else { return Reconciled { changed: false, again, status: None } };
         account.course.rate = (settings.per_minute, settings.burst);
@@ -270,8 +272,13 @@ impl Accounts {
         let allowed = Some(settings.allowed.clone());
         let changed = account.state.differs(&state) || account.allowed != allowed;
         (account.state, account.allowed) = (state, allowed);
+        let found = ready.as_ref().map(|ready| Shown::Told(ready.reason));
+        // What is not known yet is what was told before, perhaps by another replica.
+        let before = account.shown.filter(|shown| *shown != Shown::Undecodable);
+        let told = || before.or_else(|| told_of(&settings.status).map(Shown::Told));
+        account.shown = Some(found.or_else(told).unwrap_or(Shown::Resolving));
         account.desk.ring();
-        drop(registry);
+        registry.names.claim(&settings.key);
         let status = ready.and_then(|ready| new_status(settings, &ready, last_read, wall.now()));
         Reconciled { changed, again, status }
     }
@@ -287,6 +294,7 @@ impl Account {
             desk: Arc::default(),
             proof: Proof::default(),
             read_at: None,
+            shown: None,
         }
     }
 }
@@ -298,7 +306,7 @@ fn is_worth_telling(closure: &Closure, now: Duration) -> bool {
 
 /// How a trouble reads in the account's condition: the reason of `Ready`, and its message.
 #[must_use]
-pub fn reading(class: Class) -> (&'static str, &'static str) {
+pub fn reading(class: Class) -> (Reason, &'static str) {
     match class {
         Class::CredentialsRejected | Class::Forbidden | Class::AccessDenied => {
             (reasons::CREDENTIALS_REJECTED, "HeyGen refuses the key. Put a valid one into the Secret.")
@@ -325,7 +333,7 @@ fn new_status(settings: &Settings, ready: &Ready, last_read: Option<Timestamp>, 
     let condition = Condition {
         type_: types::READY.to_owned(),
         status: status.to_owned(),
-        reason: ready.reason.to_owned(),
+        reason: ready.reason.word().to_owned(),
         message: format!("{}{ignored}", ready.message),
         last_transition_time: since.unwrap_or_else(|| Time(Timestamp::from_second(now.as_second()).unwrap_or(now))),
         observed_generation: settings.generation,
@@ -341,17 +349,12 @@ fn new_status(settings: &Settings, ready: &Ready, last_read: Option<Timestamp>, 
 /// The event for a change of the account's condition; the first acceptance of a key is told, a repeated message is not.
 #[must_use]
 pub fn report(old: &AccountStatus, new: &AccountStatus) -> Option<Report> {
-    let reason = |status: &AccountStatus| status.conditions.first().map(|condition| condition.reason.clone());
-    let (before, after) = (reason(old), reason(new)?);
-    let told = |reason, warning, note| (after == reason && before.as_deref() != Some(reason)).then_some(Report { warning, reason, note });
-    told(reasons::CREDENTIALS_ACCEPTED, false, "HeyGen accepts the key.")
-        .or_else(|| told(reasons::CREDENTIALS_REJECTED, true, "HeyGen refuses the key."))
-        .or_else(|| told(reasons::SECRET_NOT_FOUND, true, "The Secret with the key, or the key in it, is missing."))
-        .or_else(|| told(reasons::SECRET_FORBIDDEN, true, "The operator has no right to read the Secret with the key."))
-        .or_else(|| told(reasons::SECRET_UNREADABLE, true, "The Secret with the key cannot be read."))
-        .or_else(|| told(reasons::INSECURE_BASE_URL, true, "The base URL is not an https URL."))
-        .or_else(|| told(reasons::THROTTLED, true, "HeyGen asks the account to stay away for a while."))
-        .or_else(|| told(reasons::UNREACHABLE, true, "HeyGen does not answer as it should."))
-        .or_else(|| told(reasons::BILLING_REQUIRED, true, "HeyGen wants a payment or another plan."))
-        .or_else(|| told(reasons::SUSPENDED, false, "The account is suspended by its spec."))
+    let after = told_of(new)?;
+    (told_of(old) != Some(after)).then(|| Report::of_account(after))
+}
+
+/// The reason that the account's condition names.
+fn told_of(status: &AccountStatus) -> Option<Reason> {
+    let ready = status.conditions.iter().find(|condition| condition.type_ == types::READY)?;
+    Reason::of(&ready.reason)
 }

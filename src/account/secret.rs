@@ -12,7 +12,7 @@ use super::Accounts;
 use super::reconcile::{Obstacle, Ready};
 use super::settings::Settings;
 use crate::api::account::SecretKeyRef;
-use crate::api::conditions::account as reasons;
+use crate::api::conditions::account::{self as reasons, Reason};
 use crate::cluster::{self, SecretKey};
 
 /// How soon a Secret that is missing is looked for again, and one that could not be read at first.
@@ -30,7 +30,7 @@ pub(super) struct Reading {
     /// Where the key that is used was read.
     from: Option<(String, SecretKeyRef)>,
     failures: u32,
-    logged: Option<&'static str>,
+    logged: Option<Reason>,
 }
 
 /// The key that is used may not be the one in the Secret.
@@ -156,12 +156,12 @@ mod tests {
         match result {
             Ok((key, doubt)) => {
                 let again = doubt.as_ref().map_or(0, |doubt| doubt.again.as_secs());
-                (Some(key.expose_secret().to_owned()), doubt.and_then(|doubt| doubt.ready).map(|ready| ready.reason), again)
+                (Some(key.expose_secret().to_owned()), doubt.and_then(|doubt| doubt.ready).map(|ready| ready.reason.word()), again)
             }
             Err(obstacle) => {
                 assert!(!obstacle.for_consents.contains("secret"), "{}", obstacle.for_consents);
                 assert!(obstacle.ready.message.contains("\"n/secret\"") && obstacle.ready.message.contains("\"k\""));
-                (None, Some(obstacle.ready.reason), obstacle.again.as_secs())
+                (None, Some(obstacle.ready.reason.word()), obstacle.again.as_secs())
             }
         }
     }

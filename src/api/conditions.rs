@@ -22,24 +22,54 @@ pub mod types {
 
 /// Reasons of an account's `Ready` condition.
 pub mod account {
-    /// HeyGen accepted the key.
-    pub const CREDENTIALS_ACCEPTED: &str = "CredentialsAccepted";
-    /// HeyGen refused the key.
-    pub const CREDENTIALS_REJECTED: &str = "CredentialsRejected";
-    /// The Secret, or the key in it, is not there.
-    pub const SECRET_NOT_FOUND: &str = "SecretNotFound";
-    /// The operator has no right to read the Secret.
-    pub const SECRET_FORBIDDEN: &str = "SecretForbidden";
-    /// The Secret cannot be read at the moment.
-    pub const SECRET_UNREADABLE: &str = "SecretUnreadable";
-    /// The base URL is http, and the operator was not told to allow that.
-    pub const INSECURE_BASE_URL: &str = "InsecureBaseURL";
-    /// HeyGen asked the account to stay away for a while.
-    pub const THROTTLED: &str = "Throttled";
-    /// HeyGen does not answer.
-    pub const UNREACHABLE: &str = "Unreachable";
-    /// HeyGen wants a payment or another plan.
-    pub const BILLING_REQUIRED: &str = "BillingRequired";
-    /// The account is suspended by its spec.
-    pub const SUSPENDED: &str = "Suspended";
+    /// A reason of an account; there are no others than those of this module.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+    pub struct Reason(&'static str);
+
+    impl Reason {
+        /// The word itself.
+        #[must_use]
+        pub const fn word(self) -> &'static str {
+            self.0
+        }
+
+        /// The reason that a condition names.
+        #[must_use]
+        pub fn of(word: &str) -> Option<Self> {
+            ALL.iter().copied().find(|reason| reason.0 == word)
+        }
+    }
+
+    /// Declares the reasons, and the list of all of them.
+    macro_rules! reasons {
+        ($($(#[$doc:meta])* $name:ident = $word:literal;)*) => {
+            $($(#[$doc])* pub const $name: Reason = Reason($word);)*
+
+            /// All of them.
+            pub const ALL: &[Reason] = &[$($name),*];
+        };
+    }
+
+    reasons! {
+        /// HeyGen accepted the key.
+        CREDENTIALS_ACCEPTED = "CredentialsAccepted";
+        /// HeyGen refused the key.
+        CREDENTIALS_REJECTED = "CredentialsRejected";
+        /// The Secret, or the key in it, is not there.
+        SECRET_NOT_FOUND = "SecretNotFound";
+        /// The operator has no right to read the Secret.
+        SECRET_FORBIDDEN = "SecretForbidden";
+        /// The Secret cannot be read at the moment.
+        SECRET_UNREADABLE = "SecretUnreadable";
+        /// The base URL is http, and the operator was not told to allow that.
+        INSECURE_BASE_URL = "InsecureBaseURL";
+        /// HeyGen asked the account to stay away for a while.
+        THROTTLED = "Throttled";
+        /// HeyGen does not answer.
+        UNREACHABLE = "Unreachable";
+        /// HeyGen wants a payment or another plan.
+        BILLING_REQUIRED = "BillingRequired";
+        /// The account is suspended by its spec.
+        SUSPENDED = "Suspended";
+    }
 }

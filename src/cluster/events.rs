@@ -2,7 +2,7 @@
 //!
 //! Rejected: kube's recorder. It keeps every event of the last minutes and walks through all of them at each new one, to count
 //! repetitions; ours are reported on transitions only and do not repeat, and a bulk creation would make that walk quadratic.
-//! An event says what the condition says, in fixed text: never a link, a key or upstream prose.
+//! What can be said stands in [`crate::reports`].
 
 use std::sync::Arc;
 
@@ -17,6 +17,7 @@ use super::{micro_time, within};
 use crate::api::FIELD_MANAGER;
 use crate::clock;
 use crate::metrics::Metrics;
+use crate::reports::Report;
 
 /// How many events may wait; more are dropped, because a status matters more than its event.
 const QUEUE: usize = 4096;
@@ -29,17 +30,6 @@ const WRITERS: usize = 4;
 pub struct Events {
     queue: mpsc::Sender<(ObjectReference, Report)>,
     metrics: Arc<Metrics>,
-}
-
-/// What an event says.
-#[derive(Debug, Clone, Copy)]
-pub struct Report {
-    /// A Warning, else Normal.
-    pub warning: bool,
-    /// CamelCase.
-    pub reason: &'static str,
-    /// Fixed text.
-    pub note: &'static str,
 }
 
 impl Events {
@@ -58,7 +48,7 @@ impl Events {
         reference.resource_version = None;
         if self.queue.try_send((reference, report)).is_err() {
             self.metrics.event_dropped();
-            tracing::debug!(reason = report.reason, "an event was dropped");
+            tracing::debug!(reason = report.reason(), "an event was dropped");
         }
     }
 }
@@ -71,7 +61,7 @@ async fn write_all(client: Client, reporter: String, mut handed_in: mpsc::Receiv
             let event = event(reference, report, reporter.clone());
             async move {
                 if let Err(error) = within("write an event", api.create(&PostParams::default(), &event)).await {
-                    tracing::debug!(reason = report.reason, %error, "an event could not be written");
+                    tracing::debug!(reason = report.reason(), %error, "an event could not be written");
                 }
             }
         })
@@ -85,14 +75,14 @@ fn event(regarding: ObjectReference, report: Report, reporter: String) -> Event 
             namespace: Some(regarding.namespace.clone().unwrap_or_else(|| "default".to_owned())),
             ..ObjectMeta::default()
         },
-        action: Some(report.reason.to_owned()),
+        action: Some(report.reason().to_owned()),
         event_time: Some(micro_time(clock::now())),
-        note: Some(report.note.to_owned()),
-        reason: Some(report.reason.to_owned()),
+        note: Some(report.note().to_owned()),
+        reason: Some(report.reason().to_owned()),
         regarding: Some(regarding),
         reporting_controller: Some(format!("twinconsent.io/{FIELD_MANAGER}")),
         reporting_instance: Some(reporter),
-        type_: Some(if report.warning { "Warning" } else { "Normal" }.to_owned()),
+        type_: Some(if report.is_warning() { "Warning" } else { "Normal" }.to_owned()),
         ..Event::default()
     }
 }
@@ -102,11 +92,12 @@ mod tests {
     use kube::ResourceExt as _;
 
     use super::*;
+    use crate::api::conditions::account;
 
     #[test]
     fn an_event_about_a_cluster_account_lies_in_the_default_namespace() {
         let regarding = ObjectReference { name: Some("default".into()), ..ObjectReference::default() };
-        let event = event(regarding, Report { warning: true, reason: "CredentialsRejected", note: "note" }, "operator-0".to_owned());
+        let event = event(regarding, Report::of_account(account::CREDENTIALS_REJECTED), "operator-0".to_owned());
         assert_eq!(event.namespace().as_deref(), Some("default"));
         assert_eq!(event.type_.as_deref(), Some("Warning"));
     }

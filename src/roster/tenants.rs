@@ -4,6 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::account::settings::AccountKey;
+use crate::api::consent::DigitalTwinConsent;
+use crate::settle::situation::Situation;
+use crate::settle::told;
 
 /// A namespace that uses an account.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -18,8 +21,33 @@ pub(super) struct Tenants {
     places: HashMap<Arc<Tenant>, u32>,
     slots: Vec<Option<Slot>>,
     free: Vec<u32>,
-    /// How many objects name each account.
-    accounts: HashMap<AccountKey, usize>,
+    /// The objects that name each account.
+    accounts: HashMap<AccountKey, Naming>,
+}
+
+/// The objects that name an account.
+#[derive(Debug, Default)]
+struct Naming {
+    objects: usize,
+    /// How many of them tell what: kept with each change, so that a scrape counts nothing.
+    tally: [u32; 1 + Situation::ALL.len()],
+}
+
+/// What an object tells: a situation, or nothing yet. In one byte, for there are as many as there are objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Told(u8);
+
+impl Told {
+    /// What a status tells.
+    pub(super) fn by(consent: &DigitalTwinConsent) -> Self {
+        let situation = consent.status.as_ref().and_then(told::remembered);
+        let place = situation.and_then(|situation| Situation::ALL.iter().position(|other| *other == situation));
+        Self(place.and_then(|place| u8::try_from(place + 1).ok()).unwrap_or_default())
+    }
+
+    const fn place(self) -> usize {
+        self.0 as usize
+    }
 }
 
 #[derive(Debug)]
@@ -31,10 +59,11 @@ struct Slot {
 
 impl Tenants {
     /// Counts an object in. Returns the place of its tenant, and whether it is the first to name the account.
-    pub(super) fn join(&mut self, tenant: Tenant) -> (u32, bool) {
+    pub(super) fn join(&mut self, tenant: Tenant, told: Told) -> (u32, bool) {
         let naming = self.accounts.entry(tenant.account.clone()).or_default();
-        *naming += 1;
-        let is_first = *naming == 1;
+        naming.objects += 1;
+        naming.tally[told.place()] += 1;
+        let is_first = naming.objects == 1;
         if let Some(&place) = self.places.get(&tenant) {
             if let Some(slot) = self.slots.get_mut(place as usize).and_then(Option::as_mut) {
                 slot.objects += 1;
@@ -59,12 +88,13 @@ impl Tenants {
     }
 
     /// Counts an object out; what nobody needs any more is forgotten.
-    pub(super) fn leave(&mut self, place: u32) {
+    pub(super) fn leave(&mut self, place: u32, told: Told) {
         let Some(slot) = self.slots.get_mut(place as usize) else { return };
         let Some(Slot { tenant, objects, .. }) = slot else { return };
         if let Some(naming) = self.accounts.get_mut(&tenant.account) {
-            *naming -= 1;
-            if *naming == 0 {
+            naming.objects -= 1;
+            naming.tally[told.place()] -= 1;
+            if naming.objects == 0 {
                 self.accounts.remove(&tenant.account);
             }
         }
@@ -74,6 +104,27 @@ impl Tenants {
             *slot = None;
             self.free.push(place);
         }
+    }
+
+    /// Counts an object that told one thing and now tells another.
+    pub(super) fn retell(&mut self, place: u32, before: Told, now: Told) {
+        if before == now {
+            return;
+        }
+        if let Some(slot) = self.slots.get(place as usize).and_then(Option::as_ref)
+            && let Some(naming) = self.accounts.get_mut(&slot.tenant.account)
+        {
+            naming.tally[before.place()] -= 1;
+            naming.tally[now.place()] += 1;
+        }
+    }
+
+    /// How many objects tell what, by account.
+    pub(super) fn tally(&self) -> impl Iterator<Item = (&AccountKey, Option<Situation>, usize)> {
+        let told = || [None].into_iter().chain(Situation::ALL.iter().copied().map(Some));
+        self.accounts.iter().flat_map(move |(account, naming)| {
+            told().zip(naming.tally).filter(|(_, count)| *count > 0).map(move |(told, count)| (account, told, count as usize))
+        })
     }
 
     /// Who has this place.
@@ -115,27 +166,27 @@ mod tests {
     #[test]
     fn an_account_is_known_from_the_first_object_that_names_it_to_the_last() {
         let mut tenants = Tenants::default();
-        let (a, first) = tenants.join(tenant("x", "a"));
-        let (b, second) = tenants.join(tenant("x", "b"));
+        let (a, first) = tenants.join(tenant("x", "a"), Told::default());
+        let (b, second) = tenants.join(tenant("x", "b"), Told::default());
         assert!(first && !second && a != b);
-        tenants.leave(a);
+        tenants.leave(a, Told::default());
         assert_eq!((tenants.accounts().count(), tenants.get(a)), (1, None));
-        tenants.leave(b);
+        tenants.leave(b, Told::default());
         assert_eq!(tenants.accounts().count(), 0);
-        assert!(tenants.join(tenant("x", "a")).1, "it is named for the first time again");
+        assert!(tenants.join(tenant("x", "a"), Told::default()).1, "it is named for the first time again");
     }
 
     #[test]
     fn whoever_invents_names_and_takes_them_back_leaves_nothing_behind() {
         let mut tenants = Tenants::default();
         for number in 0..1000 {
-            let (place, is_first) = tenants.join(tenant(&number.to_string(), &number.to_string()));
+            let (place, is_first) = tenants.join(tenant(&number.to_string(), &number.to_string()), Told::default());
             assert!(is_first);
             tenants.set_served(place, false);
-            tenants.leave(place);
+            tenants.leave(place, Told::default());
         }
         assert_eq!((tenants.slots.len(), tenants.places.len(), tenants.accounts.len()), (1, 0, 0));
-        let (place, _) = tenants.join(tenant("x", "a"));
+        let (place, _) = tenants.join(tenant("x", "a"), Told::default());
         assert!(tenants.is_served(place), "who had the place before was another one");
     }
 }

@@ -282,3 +282,42 @@ fn whose_status_could_not_be_written_counts_until_it_was_or_is_gone_or_belongs_t
     let _ = roster.forget_history(SHOWN.watch, Timestamp::UNIX_EPOCH);
     assert_eq!(roster.unwritten(), 0);
 }
+
+#[test]
+fn consents_are_counted_by_account_and_by_what_they_tell_whatever_comes_changes_and_goes() {
+    let roster = Roster::default();
+    let telling = |number: u8, account: u8, told: Option<Situation>| {
+        let mut consent = consent("x", number, "2026-01-01T00:00:00Z", &number.to_string());
+        consent.metadata.namespace = Some(format!("n{}", number % 3));
+        consent.spec.account_ref =
+            Some(serde_json::from_value(serde_json::json!({"kind": "ClusterHeyGenAccount", "name": account.to_string()})).unwrap());
+        if let Some(situation) = told {
+            let ready = serde_json::json!({"type": "Ready", "status": "True", "reason": situation.row().reason, "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"});
+            consent.status = Some(serde_json::from_value(serde_json::json!({"observedGeneration": 1, "conditions": [ready]})).unwrap());
+        }
+        consent
+    };
+    let mut there: HashMap<u8, (u8, Option<Situation>)> = HashMap::new();
+    // Steps that have no common divisor with how many there are of each: every object meets every situation and goes now and then.
+    for step in 0..4000_usize {
+        let (number, told) = ((step * 7 % 50) as u8, Situation::ALL.get(step * 5 % 23).copied());
+        let account = number % 4;
+        if step % 11 == 0 {
+            let _ = roster.forget(uid(&telling(number, account, None)).unwrap());
+            there.remove(&number);
+        } else {
+            note(&roster, &telling(number, account, told));
+            there.insert(number, (account, told));
+        }
+        let mut expected = BTreeMap::new();
+        for (account, told) in there.values() {
+            *expected.entry((account.to_string(), *told)).or_insert(0) += 1;
+        }
+        assert_eq!(roster.tally(|account| account.name.clone()), expected, "after {step}");
+    }
+    assert!(there.values().map(|(_, told)| told).collect::<HashSet<_>>().len() > 10);
+    for number in 0..50 {
+        let _ = roster.forget(uid(&telling(number, 0, None)).unwrap());
+    }
+    assert_eq!(roster.tally(|account| account.name.clone()), BTreeMap::new(), "nothing is left of accounts that nobody names");
+}

@@ -14,6 +14,7 @@ use crate::link::Link;
 use crate::memory::{Answer, Attempt, Looks, Seen};
 use crate::outcome::{Class, Group, LookType, LooksPage, Outcome, Started, Trouble};
 use crate::pace;
+use crate::reports;
 use crate::request::Request;
 use crate::terms::Meaning;
 
@@ -268,11 +269,7 @@ impl Draft<'_> {
         if pace::since(since, self.now) >= UNANSWERED && !attempt.unanswered_told {
             attempt.unanswered_told = true;
             self.notices.push(Notice::Unanswered);
-            self.notices.push(Notice::Event {
-                warning: true,
-                reason: "RequestUnanswered",
-                note: "HeyGen has given no definite answer to the consent request. It is repeated with the same key; raising spec.requestEpoch asks anew, at the risk of a second link.",
-            });
+            self.notices.push(Notice::Event(reports::REQUEST_UNANSWERED));
         }
     }
 
@@ -349,7 +346,7 @@ impl Draft<'_> {
             self.memory.forget_seen();
             self.memory.attempt = None;
             self.echo_request();
-            self.notices.push(LINK_RESTORED);
+            self.notices.push(Notice::Event(reports::LINK_RESTORED));
             return;
         }
         if renewal && same_link {
@@ -386,18 +383,7 @@ impl Draft<'_> {
         {
             self.note_group(group);
         }
-        self.notices.push(if renewal { LINK_RENEWED } else { CONSENT_REQUESTED });
+        self.notices.push(Notice::Event(if renewal { reports::LINK_RENEWED } else { reports::CONSENT_REQUESTED }));
         self.render(approved.unwrap_or(Situation::Awaiting), None);
     }
 }
-
-const CONSENT_REQUESTED: Notice =
-    Notice::Event { warning: false, reason: "ConsentRequested", note: "HeyGen was asked for the person's consent." };
-
-const LINK_RESTORED: Notice = Notice::Event {
-    warning: false,
-    reason: "LinkRestored",
-    note: "The Secret named by spec.linkSecretRef was gone, or the link in it; HeyGen gave the same one again.",
-};
-
-const LINK_RENEWED: Notice = Notice::Event { warning: false, reason: "LinkRenewed", note: "The link had died; HeyGen gave a new one." };

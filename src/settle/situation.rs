@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use strum::VariantArray;
+
 use crate::terms::Meaning;
 
 /// How long HeyGen must answer 404 before a group counts as missing.
@@ -14,7 +16,7 @@ pub const CONFIRM_WITHDRAWN: Duration = Duration::from_secs(60);
 pub const CONFIRM_UNRECOGNIZED: Duration = Duration::from_secs(60);
 
 /// Where an object stands, in order of precedence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, VariantArray)]
 pub enum Situation {
     /// Suspended before any look.
     Suspended,
@@ -384,6 +386,11 @@ pub fn takes_back(meaning: Meaning) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_situation_is_missing_among_all_of_them() {
+        assert_eq!(Situation::ALL, Situation::VARIANTS);
+    }
 
     #[test]
     fn every_situation_is_known_again_by_its_reason() {

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use clap::Parser as _;
 use serde_json::Value;
 use twinconsent::config::{Cli, Command, Config};
-use twinconsent::metrics::{Kind, Metrics, ReconcileResult};
 
 use crate::helm::{ACCOUNT_KIND, argument, object, objects, parsed, template_where, value_files};
 
@@ -105,26 +104,6 @@ fn the_operator_takes_the_arguments_that_the_chart_gives() {
         assert!(config.shutdown_grace.as_secs() < patience, "{values}: the pod is killed before it has stopped");
         assert_eq!(u64::from(config.listen.port()), container["ports"][0]["containerPort"].as_u64().unwrap(), "{values}");
     }
-}
-
-#[test]
-fn the_alerts_are_about_metrics_that_the_operator_has() {
-    let metrics = Metrics::new();
-    // A metric with labels is not there before it was counted once.
-    metrics.reconcile(Kind::DigitalTwinConsent, ReconcileResult::Failed);
-    metrics.heygen_request("group", "unreachable", 0.1);
-    let known = metrics.encode();
-    let objects = objects(&["--set=prometheusRule.enabled=true"]);
-    let mut seen = 0;
-    for rule in items(&object(&objects, "PrometheusRule", "twinconsent")["spec"]["groups"][0]["rules"]) {
-        let expression = rule["expr"].as_str().unwrap();
-        for metric in expression.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| word.starts_with("twinconsent_")) {
-            let family = ["_total", "_bucket"].iter().find_map(|suffix| metric.strip_suffix(suffix)).unwrap_or(metric);
-            assert!(known.contains(&format!("# TYPE {family} ")), "{}: there is no metric {metric}", rule["alert"]);
-            seen += 1;
-        }
-    }
-    assert!(seen > 5, "{seen}");
 }
 
 #[test]

@@ -7,7 +7,7 @@
 
 #![allow(dead_code, reason = "several test binaries include this, and none uses all of it")]
 
-use twinconsent::api::conditions::account as reasons;
+use twinconsent::api::conditions::account::{self as reasons, Reason};
 use twinconsent::settle::situation::{Progress, Ready, Situation};
 
 /// Where the objects lie, with one folder for each kind.
@@ -54,7 +54,7 @@ pub fn all() -> Vec<Fixture> {
         let kstatus = if reason == reasons::CREDENTIALS_ACCEPTED { "Current" } else { "InProgress" };
         // Only the cluster's kind has a base URL.
         let kind = if reason == reasons::INSECURE_BASE_URL { CLUSTER_ACCOUNT } else { ACCOUNT };
-        all.push(Fixture { kind, name: kebab(reason), reason: Some(reason), kstatus, invited: None, argo_cd });
+        all.push(Fixture { kind, name: kebab(reason.word()), reason: Some(reason.word()), kstatus, invited: None, argo_cd });
     }
     all
 }
@@ -64,7 +64,7 @@ const ACCOUNT: &str = "HeyGenAccount";
 const CLUSTER_ACCOUNT: &str = "ClusterHeyGenAccount";
 
 /// What Argo CD says of an account: what passes by itself is progress, what needs somebody is degraded.
-const ACCOUNTS: [(&str, &str); 8] = [
+const ACCOUNTS: [(Reason, &str); 8] = [
     (reasons::CREDENTIALS_ACCEPTED, "Healthy"),
     (reasons::CREDENTIALS_REJECTED, "Degraded"),
     (reasons::SECRET_NOT_FOUND, "Degraded"),

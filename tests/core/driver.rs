@@ -408,7 +408,7 @@ impl World {
         }
         for notice in &settled.notices {
             self.note(match notice {
-                Notice::Event { warning, reason, .. } => format!("   event {reason}{}", if *warning { " (warning)" } else { "" }),
+                Notice::Event(report) => format!("   event {}{}", report.reason(), if report.is_warning() { " (warning)" } else { "" }),
                 other => format!("   metric {other:?}"),
             });
         }

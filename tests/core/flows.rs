@@ -16,7 +16,7 @@ fn refused(class: Class) -> Option<Fault> {
 }
 
 fn events(world: &World, wanted: &str) -> usize {
-    world.notices.iter().filter(|notice| matches!(notice, Notice::Event { reason, .. } if *reason == wanted)).count()
+    world.notices.iter().filter(|notice| matches!(notice, Notice::Event(report) if report.reason() == wanted)).count()
 }
 
 #[test]

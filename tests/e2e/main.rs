@@ -11,6 +11,7 @@ mod bad_input;
 mod bad_input_answers;
 mod bad_input_cluster;
 mod bad_input_stops;
+mod counts;
 #[path = "../conditions/fixtures.rs"]
 mod fixtures;
 mod large_objects;

@@ -5,6 +5,8 @@
 // With their paths, because other test binaries include this file from other folders.
 #[path = "support/bystander.rs"]
 pub mod bystander;
+#[path = "../support/exposition.rs"]
+mod exposition;
 #[path = "support/leaks.rs"]
 pub mod leaks;
 #[path = "support/leaves.rs"]
@@ -235,7 +237,9 @@ impl World {
     pub async fn end(self, operators: impl IntoIterator<Item = Operator>) {
         let mut sinks = leaks::Sinks::default();
         for operator in operators {
-            sinks.add("metrics", operator.metrics().await.unwrap_or_default());
+            let metrics = operator.metrics().await.unwrap_or_default();
+            exposition::is_documented(&metrics);
+            sinks.add("metrics", metrics);
             operator.terminate().await;
         }
         sinks.collect(&self).await;

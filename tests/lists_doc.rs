@@ -1,0 +1,152 @@
+//! `docs/events.md` and `docs/metrics.md` are generated from what the code can tell, and compared here.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::Path;
+
+use twinconsent::metrics::Metrics;
+use twinconsent::reports::{About, Report};
+
+#[path = "support/exposition.rs"]
+mod exposition;
+
+use exposition::{Family, families, is_documented};
+
+const EVENTS: &str = "\
+# Events
+
+<!-- Generated from src/reports.rs and src/settle/situation.rs by `make generate`. Do not edit. -->
+
+What the operator tells as Kubernetes events, and nothing else: `kubectl events --for digitaltwinconsent/ada`, or `kubectl describe`.
+An event is written after the status, when the reason of `Ready` has changed or when something else has happened, and once; only `StatusNotWritten` comes again, about every hour.
+They are best effort and kept for an hour by default, so nothing is to be built on them: the conditions hold what counts.
+Those of a ClusterHeyGenAccount lie in the namespace `default`.
+
+| about | type | reason | note |
+|---|---|---|---|
+";
+
+const METRICS: &str = "\
+# Metrics
+
+<!-- Generated from src/metrics.rs and its modules by `make generate`. Do not edit. -->
+
+Every metric of `/metrics`, with its labels and all values that each can have.
+[Operating](operating.md#alerts) says which of them are worth an alert.
+
+| metric | type | labels | what it tells |
+|---|---|---|---|
+";
+
+const LABELS: &str = "
+The names of histograms go on with `_bucket`, `_sum` and `_count`.
+Counters count since the process began; only the replica that leads counts anything but `twinconsent_leader` and what every replica sees of Kubernetes.
+
+## Labels and their values
+
+| metric | label | values |
+|---|---|---|
+";
+
+const ACCOUNTS: &str = "
+## Accounts
+
+`twinconsent_account_ready` and `twinconsent_consents` are there only at the replica that leads, so that a sum counts nothing twice.
+An account is there from the moment it was read until it is deleted, and under one reason at a time; so are the consents.
+
+`account` and `account_namespace` are the name and namespace of the account (Prometheus shows no namespace for a ClusterHeyGenAccount).
+100 accounts of each kind have their name there, the first that came; all others are `other` in all three labels, and one of them gets a name when a named one goes.
+Consents are `other`, too, while their account does not exist.
+Of `other`, `twinconsent_account_ready` tells each reason that one of them has.
+
+An object, a group or a link is never a label: 100,000 consents would be 100,000 series, and more people read metrics than may read the objects.
+";
+
+fn events() -> String {
+    let mut page = EVENTS.to_owned();
+    let mut all = Report::all();
+    all.sort_by_key(|(about, report)| (*about, report.reason()));
+    for (about, report) in all {
+        let about = match about {
+            About::Consent => "DigitalTwinConsent",
+            About::Account => "HeyGenAccount, ClusterHeyGenAccount",
+            About::Any => "any of the three",
+        };
+        let type_ = if report.is_warning() { "Warning" } else { "Normal" };
+        writeln!(page, "| {about} | {type_} | `{}` | {} |", report.reason(), report.note()).unwrap();
+    }
+    page
+}
+
+fn metrics() -> String {
+    let families = families(&Metrics::with_every_value().encode());
+    let mut page = METRICS.to_owned();
+    for Family { name, type_, help, labels } in &families {
+        let labels: Vec<_> = labels.keys().map(|label| format!("`{label}`")).collect();
+        writeln!(page, "| `{name}` | {type_} | {} | {help} |", labels.join(", ")).unwrap();
+    }
+    page += LABELS;
+    for Family { name, labels, .. } in &families {
+        for (label, values) in labels {
+            writeln!(page, "| `{name}` | `{label}` | {} |", told(label, values)).unwrap();
+        }
+    }
+    page + ACCOUNTS
+}
+
+fn told(label: &str, values: &BTreeSet<String>) -> String {
+    match label {
+        "account" => "the account's name, or `other`".to_owned(),
+        "account_namespace" => "the account's namespace, if it has one, or `other`".to_owned(),
+        "version" => "the operator's version".to_owned(),
+        _ => values.iter().map(|value| format!("`{value}`")).collect::<Vec<_>>().join(", "),
+    }
+}
+
+#[test]
+fn the_pages_of_events_and_metrics_are_generated() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let generate = std::env::var("TWINCONSENT_GENERATE").as_deref() == Ok("1");
+    for (name, page) in [("events.md", events()), ("metrics.md", metrics())] {
+        if generate {
+            std::fs::write(docs.join(name), &page).unwrap();
+        }
+        let written = std::fs::read_to_string(docs.join(name)).unwrap_or_default();
+        assert!(written == page, "docs/{name} differs from the code: run `make generate`");
+    }
+}
+
+#[test]
+fn every_cell_stays_one_cell() {
+    for (page, bars) in [(events(), 5), (metrics(), 5)] {
+        let widths: BTreeMap<usize, &str> =
+            page.lines().filter(|line| line.starts_with('|')).map(|line| (line.matches('|').count(), line)).collect();
+        assert!(widths.keys().all(|width| *width == bars || *width == 4), "{widths:?}");
+    }
+}
+
+#[test]
+fn every_metric_has_a_help_and_the_prefix() {
+    let families = families(&Metrics::with_every_value().encode());
+    assert!(families.len() > 15);
+    for Family { name, help, .. } in families {
+        assert!(name.starts_with("twinconsent_") && help.len() > 10, "{name}: {help}");
+    }
+}
+
+#[test]
+fn a_value_that_is_not_listed_is_noticed_wherever_a_test_reads_the_metrics() {
+    let page = Metrics::with_every_value().encode();
+    is_documented(&page);
+    for (listed, other) in [
+        ("reason=\"Approved\"", "reason=\"Perhaps\""),
+        ("outcome=\"busy\"", "outcome=\"lazy\""),
+        ("twinconsent_leader", "twinconsent_reader"),
+    ] {
+        let changed = page.replace(listed, other);
+        assert_ne!(changed, page);
+        assert!(std::panic::catch_unwind(|| is_documented(&changed)).is_err(), "{other} passes");
+    }
+}
