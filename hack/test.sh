@@ -18,7 +18,7 @@ status=0
 
 echo "== The programs of the control plane, of the chart and of Flux"
 cargo run --locked --quiet --package controlplane -- tools etcd etcdutl kube-apiserver kube-controller-manager kubectl \
-    setup-envtest helm helm3 helm-unittest helm-docs kubeconform kube-score flux-source-controller flux-kustomize-controller
+    setup-envtest helm helm3 helm-unittest helm-docs kubeconform kube-score promtool flux-source-controller flux-kustomize-controller
 
 echo "== Building the tests (after $SECONDS s)"
 cargo test --workspace --locked --no-run

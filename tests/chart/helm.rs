@@ -119,6 +119,7 @@ pub fn tools() -> &'static Tools {
             Program::HelmDocs,
             Program::Kubeconform,
             Program::KubeScore,
+            Program::Promtool,
         ];
         Tools::ensure(&needed).unwrap_or_else(|error| panic!("{error}"))
     })

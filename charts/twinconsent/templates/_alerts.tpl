@@ -1,6 +1,13 @@
-{{/* The alerts, before somebody's own words are put into them. */}}
+{{/* The alerts, before somebody's own words are put into them. docs/operating.md says what each asks for. */}}
 {{- define "twinconsent.alerts" }}
 {{- $job := printf "job=%q,namespace=%q" (include "twinconsent.fullname" .) .Release.Namespace }}
+{{- $account := "account_kind, account_namespace, account" }}
+{{- /* A test sees that each reason that needs somebody stands in an alert. ConsentRefused does not: it is an answer. */}}
+{{- $stalled := "DuplicateAvatarGroup|AvatarGroupNotFound|AvatarFailed|InvalidRequest|NotEntitled|LinkSecretConflict|LinkSecretNotWritable" }}
+{{- $unusable := "CredentialsRejected|BillingRequired|SecretNotFound|SecretForbidden|SecretUnreadable|InsecureBaseURL|Undecodable" }}
+{{- /* For Prometheus, which fills them in. */}}
+{{- $value := "{{ $value }}" }}
+{{- $name := "{{ $labels.account_kind }} {{ with $labels.account_namespace }}{{ . }}/{{ end }}{{ $labels.account }}" }}
 - alert: TwinConsentDown
   expr: absent(up{ {{- $job -}} } == 1)
   for: 10m
@@ -20,36 +27,92 @@
     description: Nobody asks for consent and nobody notices a withdrawal. The pods' logs and /readyz say what is missing.
 {{- end }}
 - alert: TwinConsentRevoked
-  expr: increase(twinconsent_revocations_total{ {{- $job -}} }[1h]) > 0
+  expr: sum by ({{ $account }}) (twinconsent_consents{ {{- $job -}} ,reason="ConsentRevoked"}) > 0
+  keep_firing_for: 10m
+  labels:
+    severity: critical
+  annotations:
+    summary: {{ printf "HeyGen took back %s consent(s) of %s." $value $name | quote }}
+    description: A person's consent no longer stands. Stop using the twin. The reason ConsentRevoked among the DigitalTwinConsents names it.
+- alert: TwinConsentUnverified
+  expr: sum by ({{ $account }}) (twinconsent_consents{ {{- $job -}} ,reason="Unverified"}) > 0
+  for: 10m
+  keep_firing_for: 10m
+  labels:
+    severity: critical
+  annotations:
+    summary: {{ printf "Nobody can say whether %s consent(s) of %s still stand." $value $name | quote }}
+    description: HeyGen was not read for longer than polling.staleAfter, or what it said is not what the consentPolicy counts as consent any more. See the account.
+- alert: TwinConsentUnrecognizedStatus
+  expr: sum by ({{ $account }}) (twinconsent_consents{ {{- $job -}} ,reason="UnrecognizedConsentStatus"}) > 0
+  for: 15m
   labels:
     severity: warning
   annotations:
-    summary: HeyGen took an approval back.
-    description: A person's consent no longer stands. The DigitalTwinConsent has the reason ConsentRevoked.
+    summary: {{ printf "HeyGen says a word about %s consent(s) of %s that the consentPolicy does not know." $value $name | quote }}
+    description: It is not taken for consent. The status.consentStatus of the DigitalTwinConsents shows the word.
+- alert: TwinConsentStalled
+  expr: sum by ({{ $account }}, reason) (twinconsent_consents{ {{- $job -}} ,reason=~"{{ $stalled }}"}) > 0
+  for: 1h
+  labels:
+    severity: warning
+  annotations:
+    summary: {{ printf "%s consent(s) of %s do not go on before somebody acts: {{ $labels.reason }}." $value $name | quote }}
+    description: The message of Ready of each of these DigitalTwinConsents says what is to be done.
+- alert: TwinConsentAccountMissing
+  expr: sum by ({{ $account }}, reason) (twinconsent_consents{ {{- $job -}} ,reason=~"AccountNotReady|AccountNotAllowed"}) > 0
+  for: 1h
+  labels:
+    severity: warning
+  annotations:
+    summary: {{ printf "%s consent(s) wait for an account: {{ $labels.reason }}." $value | quote }}
+    description: Their HeyGenAccount or ClusterHeyGenAccount does not exist, cannot be used or does not serve their namespace. The message of Ready names it.
+- alert: TwinConsentNotAnswered
+  expr: sum by ({{ $account }}, reason) (twinconsent_consents{ {{- $job -}} ,reason=~"ApprovalOverdue|LinkExpired"}) > 0
+  for: 1h
+  labels:
+    severity: info
+  annotations:
+    summary: {{ printf "%s person(s) have not answered: {{ $labels.reason }}." $value | quote }}
+    description: The approvalDeadline has passed, or the link has died. Remind the person, or raise spec.requestEpoch for a new link.
+- alert: TwinConsentAccountUnusable
+  expr: min by ({{ $account }}, reason) (twinconsent_account_ready{ {{- $job -}} ,reason=~"{{ $unusable }}"}) == 0
+  for: 10m
+  labels:
+    severity: warning
+  annotations:
+    summary: {{ printf "The operator cannot use %s: {{ $labels.reason }}." $name | quote }}
+    description: Nobody is asked with this account, and no approval or withdrawal is noticed. The message of its Ready condition says what is wrong.
+- alert: TwinConsentHeyGenTrouble
+  expr: min by ({{ $account }}) (twinconsent_account_ready{ {{- $job -}} ,reason=~"Unreachable|Throttled"}) == 0
+  for: 15m
+  labels:
+    severity: warning
+  annotations:
+    summary: {{ printf "HeyGen does not answer %s as it should." $name | quote }}
+    description: Nobody is asked with this account, and no approval or withdrawal is noticed. It is tried again by itself; the message of its Ready condition says what the trouble is.
 - alert: TwinConsentRequestUnanswered
-  expr: increase(twinconsent_unanswered_initiations_total{ {{- $job -}} }[1h]) > 0
+  expr: sum(increase(twinconsent_unanswered_initiations_total{ {{- $job -}} }[1h])) > 0
   labels:
     severity: warning
   annotations:
     summary: HeyGen left a consent request without a definite answer for 10 minutes.
     description: The event on the DigitalTwinConsent tells what a higher requestEpoch would risk.
 - alert: TwinConsentStatusNotWritten
-  expr: increase(twinconsent_unwritten_statuses_total{ {{- $job -}} }[2h]) > 0
+  expr: sum(increase(twinconsent_unwritten_statuses_total{ {{- $job -}} }[2h])) > 0
   labels:
     severity: warning
   annotations:
     summary: Kubernetes refuses the status of a DigitalTwinConsent.
     description: What HeyGen has answered is shown nowhere. The event StatusNotWritten names the object, and the operator's log says why.
-- alert: TwinConsentHeyGenTrouble
-  expr: >-
-    sum(rate(twinconsent_heygen_requests_total{ {{- $job -}} ,outcome!="ok"}[15m]))
-    > 0.5 * sum(rate(twinconsent_heygen_requests_total{ {{- $job -}} }[15m]))
+- alert: TwinConsentUndecodable
+  expr: max by (kind) (twinconsent_undecodable_objects{ {{- $job -}} }) > 0
   for: 15m
   labels:
     severity: warning
   annotations:
-    summary: More than half of the requests to HeyGen fail.
-    description: The Ready condition of the HeyGenAccounts and ClusterHeyGenAccounts says why.
+    summary: {{ printf "%s object(s) of the kind {{ $labels.kind }} cannot be read and are left alone." $value | quote }}
+    description: The event Undecodable names the object, and the operator's log the field.
 - alert: TwinConsentPollsLate
   expr: histogram_quantile(0.9, sum by (le) (rate(twinconsent_poll_delay_seconds_bucket{ {{- $job -}} }[30m]))) > 300
   for: 30m
@@ -57,7 +120,15 @@
     severity: warning
   annotations:
     summary: Polls of consents are more than five minutes late.
-    description: The account's rateLimit does not suffice for the number of consents that are followed.
+    description: An account's rateLimit does not suffice for the number of consents that are followed.
+- alert: TwinConsentRequestsWait
+  expr: sum(twinconsent_waiting_requests{ {{- $job -}} }) > 0
+  for: 2h
+  labels:
+    severity: warning
+  annotations:
+    summary: Consent requests have been waiting for their account's rateLimit for hours.
+    description: More is asked for than the rateLimit lets through. Those who come last get their link last.
 - alert: TwinConsentPollingStandsStill
   expr: max(twinconsent_poll_overdue_seconds{ {{- $job -}} }) > 60
   for: 5m

@@ -65,6 +65,8 @@ pub enum Program {
     Kubeconform,
     /// Finds what manifests could do better.
     KubeScore,
+    /// Tests the rules of alerts.
+    Promtool,
     /// The API as it was in the oldest supported version.
     #[value(name = "kube-apiserver-1.33")]
     KubeApiserverOldest,
@@ -106,7 +108,7 @@ pub enum Program {
 
 impl Program {
     /// All of them.
-    pub const ALL: [Program; 29] = [
+    pub const ALL: [Program; 30] = [
         Program::Etcd,
         Program::Etcdutl,
         Program::KubeApiserver,
@@ -118,6 +120,7 @@ impl Program {
         Program::HelmDocs,
         Program::Kubeconform,
         Program::KubeScore,
+        Program::Promtool,
         Program::KubeApiserverOldest,
         Program::Kubelet,
         Program::KubeScheduler,
@@ -152,6 +155,7 @@ impl Program {
             Program::HelmDocs => "helm-docs",
             Program::Kubeconform => "kubeconform",
             Program::KubeScore => "kube-score",
+            Program::Promtool => "promtool",
             Program::KubeApiserverOldest => "kube-apiserver-1.33",
             Program::Kubelet => "kubelet",
             Program::KubeScheduler => "kube-scheduler",

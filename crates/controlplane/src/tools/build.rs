@@ -108,8 +108,8 @@ impl Go<'_> {
     ) -> Result<(), ToolsError> {
         let folder = self.locations.cache_folder(program);
         let scratch = tempfile::tempdir().map_err(ToolsError::io("make a folder in", &std::env::temp_dir()))?;
-        let arguments =
-            ["list", "-deps", "-trimpath", "-ldflags", &pinned::linker_flags(program), "-f", output::STALE, pinned::package(program)];
+        let (flags, tags) = (pinned::linker_flags(program), pinned::module(program).tags.join(","));
+        let arguments = ["list", "-deps", "-trimpath", "-ldflags", &flags, "-tags", &tags, "-f", output::STALE, pinned::package(program)];
         let (status, said) = run(&folder, scratch.path(), &arguments, board, |said| {
             let fetched = output::fetched(said);
             if fetched > 0 {
@@ -143,7 +143,8 @@ impl Go<'_> {
         say(&format!("{label}: building {package}{version}, once"));
         let started = Instant::now();
         let built = scratch.path().join(program.name());
-        let arguments = ["build", "-v", "-trimpath", "-ldflags", &pinned::linker_flags(program), "-o", &built.to_string_lossy(), package];
+        let (flags, tags) = (pinned::linker_flags(program), pinned::module(program).tags.join(","));
+        let arguments = ["build", "-v", "-trimpath", "-ldflags", &flags, "-tags", &tags, "-o", &built.to_string_lossy(), package];
         // Those that were begun last are still at work: as many as Go compiles at once.
         let at_once = thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1));
         let (status, said) = run(&folder, scratch.path(), &arguments, board, |said| begun(output::begun(said).saturating_sub(at_once)))?;
