@@ -2,7 +2,7 @@
 //!
 //! [`RunArgs`] holds what was written, nearly all of it as text; [`Config::from_args`] checks everything at once and is pure, so the
 //! rest of the operator never meets an impossible setting. Every flag is also an environment variable `TWINCONSENT_…`; a flag wins
-//! over its variable. The one file that is named by a flag is read by a function that is handed in.
+//! over its variable, and the last of several over the others. The one file that is named by a flag is read by a function that is handed in.
 //! Whatever is wrong is said in one line that names the flag, because that line is what `kubectl logs` shows of a
 //! pod that will not start.
 
@@ -54,6 +54,8 @@ pub struct Cli {
 #[derive(Debug, Clone, Subcommand)]
 pub enum Command {
     /// Run the operator until SIGTERM or SIGINT.
+    // Of a flag that comes twice the last one counts: whoever patches a manifest appends to its arguments.
+    #[command(args_override_self = true)]
     // Boxed for its size next to the other.
     Run(Box<RunArgs>),
     /// Print the custom resource definitions as YAML.
@@ -112,7 +114,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "NAME", env = "TWINCONSENT_LEASE_NAME", default_value = FIELD_MANAGER)]
     pub lease_name: String,
 
-    /// Address and port of /livez, /readyz and /metrics, such as `0.0.0.0:8080` or `[::]:8080`.
+    /// Address and port of /livez, /readyz and /metrics. `[::]:8080` is every address of IPv6 and IPv4, as far as there is either.
     #[arg(long, value_name = "ADDRESS", env = "TWINCONSENT_LISTEN", default_value = "127.0.0.1:8080")]
     pub listen: String,
 

@@ -55,7 +55,7 @@ async fn run(config: &Config) -> anyhow::Result<()> {
     let metrics = Arc::new(Metrics::new());
     let readiness = Readiness::default();
     let checks = (preflight::Checks::register(&readiness), controller::Checks::register(&readiness));
-    let listener = server::bind(config.listen).await?;
+    let listener = server::bind(config.listen)?;
     let server = tokio::spawn(server::serve(listener, readiness, metrics.clone(), shutdown.stopping().clone()));
 
     let connection = connection::find().await?;

@@ -6,7 +6,8 @@
 pub mod connections;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,8 +16,9 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
+use socket2::SockRef;
 use thiserror::Error;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +26,9 @@ use crate::metrics::Metrics;
 
 /// How long open connections may keep the server up once it is to stop.
 const DRAIN: Duration = Duration::from_secs(2);
+
+/// How many connections may wait to be accepted; as many as `TcpListener::bind` lets.
+const BACKLOG: u32 = 1024;
 
 /// OpenMetrics text, as [`Metrics::encode`] writes it.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -140,11 +145,38 @@ impl Check {
 
 /// Takes the address, so that one that is taken is an error before anything else starts.
 ///
+/// `[::]` is every address of this machine, also those of IPv4, and where there is no IPv6 it is `0.0.0.0`: one setting is right in
+/// clusters of either kind, and of both.
+///
 /// # Errors
 ///
 /// [`ServerError::Bind`] when the address is taken or does not belong to this machine.
-pub async fn bind(address: SocketAddr) -> Result<TcpListener, ServerError> {
-    TcpListener::bind(address).await.map_err(|source| ServerError::Bind { address, source })
+pub fn bind(address: SocketAddr) -> Result<TcpListener, ServerError> {
+    bind_by(address, open).map_err(|source| ServerError::Bind { address, source })
+}
+
+/// The same, with what asks the system as an argument.
+fn bind_by<L>(address: SocketAddr, open: impl Fn(SocketAddr) -> io::Result<L>) -> io::Result<L> {
+    open(address).or_else(|error| {
+        let everywhere = address.ip() == Ipv6Addr::UNSPECIFIED;
+        // A system without IPv6 says so in one of several ways; a port that is taken is taken.
+        if everywhere && error.kind() != io::ErrorKind::AddrInUse {
+            return open((Ipv4Addr::UNSPECIFIED, address.port()).into()).map_err(|_| error);
+        }
+        Err(error)
+    })
+}
+
+fn open(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // As `TcpListener::bind` does, so that a restart can take the port at once.
+    socket.set_reuseaddr(true)?;
+    if address.ip() == Ipv6Addr::UNSPECIFIED {
+        // Whatever the node's net.ipv6.bindv6only says.
+        SockRef::from(&socket).set_only_v6(false)?;
+    }
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Serves until `stop` is cancelled, and then as long as open requests take, 2 s at most.
@@ -185,7 +217,7 @@ mod tests {
     }
 
     async fn served() -> Served {
-        let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let (readiness, stop) = (Readiness::default(), CancellationToken::new());
         let task = tokio::spawn(serve(listener, readiness.clone(), Arc::new(Metrics::new()), stop.clone()));
@@ -236,11 +268,44 @@ mod tests {
 
     #[tokio::test]
     async fn a_taken_port_is_one_clear_line() {
-        let first = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let first = bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = first.local_addr().unwrap();
-        let error = bind(address).await.unwrap_err().to_string();
+        let error = bind(address).unwrap_err().to_string();
         assert!(error.starts_with(&format!("--listen: cannot listen on {address}: ")), "{error}");
         assert_eq!(error.lines().count(), 1);
+    }
+
+    #[tokio::test]
+    async fn every_address_is_those_of_ipv6_and_of_ipv4() {
+        let listener = bind("[::]:0".parse().unwrap()).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        for host in ["127.0.0.1", "::1"] {
+            let address: SocketAddr = (host.parse::<std::net::IpAddr>().unwrap(), port).into();
+            let (client, served) = tokio::join!(tokio::net::TcpStream::connect(address), listener.accept());
+            client.unwrap_or_else(|error| panic!("{address}: {error}"));
+            served.unwrap();
+        }
+    }
+
+    #[test]
+    fn where_there_is_no_ipv6_every_address_is_those_of_ipv4() {
+        // What Linux says without IPv6, and what sandboxes say.
+        let says = |code: i32| move || io::Error::from_raw_os_error(code);
+        let (no_family, no_address, taken, forbidden) = (says(97), says(99), says(98), says(13));
+        let bound = |address: &str, refusal: &dyn Fn() -> io::Error| {
+            bind_by(address.parse().unwrap(), |address| if address.is_ipv6() { Err(refusal()) } else { Ok(address.to_string()) })
+                .map_err(|error| error.raw_os_error())
+        };
+        for refusal in [&no_family as &dyn Fn() -> io::Error, &no_address, &forbidden] {
+            assert_eq!(bound("[::]:8080", refusal), Ok("0.0.0.0:8080".to_owned()));
+        }
+        assert_eq!(bound("[::]:8080", &taken), Err(Some(98)), "another one's port");
+        assert_eq!(bound("[::1]:8080", &no_address), Err(Some(99)), "nobody asked for every address");
+        assert_eq!(bound("127.0.0.1:8080", &no_address), Ok("127.0.0.1:8080".to_owned()));
+        // When neither can be had, what was asked for is told.
+        let neither: io::Result<()> =
+            bind_by("[::]:80".parse().unwrap(), |address| Err(if address.is_ipv6() { no_family() } else { forbidden() }));
+        assert_eq!(neither.unwrap_err().raw_os_error(), Some(97));
     }
 
     #[tokio::test]

@@ -107,6 +107,25 @@ fn every_flag_is_also_an_environment_variable() {
 }
 
 #[test]
+fn of_a_flag_that_comes_twice_the_last_one_counts() {
+    use clap::CommandFactory as _;
+    let cli = Cli::command();
+    let mut seen = 0;
+    for argument in cli.find_subcommand("run").unwrap().get_arguments().filter(|argument| argument.get_id() != "help") {
+        let possible: Vec<String> = argument.get_possible_values().iter().map(|value| value.get_name().to_owned()).collect();
+        let [first, last] = if possible.is_empty() { ["first", "last"] } else { [possible[0].as_str(), possible[1].as_str()] };
+        let flag = |value: &str| format!("--{}={value}", argument.get_long().unwrap());
+        for [first, last] in [[first, last], [last, first]] {
+            let of = |flags: &[&str]| format!("{:?}", args(flags).unwrap_or_else(|error| panic!("{error}")));
+            assert_eq!(of(&[&flag(first), &flag(last)]), of(&[&flag(last)]), "{}", flag(last));
+            assert_ne!(of(&[&flag(first)]), of(&[&flag(last)]), "{} reaches nothing", flag(last));
+        }
+        seen += 1;
+    }
+    assert!(seen > 10, "{seen}");
+}
+
+#[test]
 fn switches_are_read_bare_with_equals_and_with_a_space() {
     for flags in [&["--allow-insecure-base-url"][..], &["--allow-insecure-base-url=true"], &["--allow-insecure-base-url", "true"]] {
         assert!(args(flags).unwrap().allow_insecure_base_url, "{flags:?}");

@@ -59,6 +59,7 @@ mod control;
 mod fault;
 mod group;
 mod link;
+mod listen;
 pub mod person;
 mod record;
 mod server;

@@ -22,14 +22,18 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Serve the API, the hosted page, and the control API under /_sim/.
+    // Of a flag that comes twice the last one counts, and every group: whoever patches a manifest appends to its arguments.
+    #[command(args_override_self = true)]
     Serve(Serve),
     /// Play the person who was sent a link: open it, record, decide, and print where the page leads.
     Person(Person),
 }
 
+#[cfg_attr(test, derive(Debug))]
 #[derive(Args)]
 struct Serve {
-    /// Where to listen. The control API needs no key: keep this on loopback or in a test cluster.
+    /// Where to listen; `[::]:8090` is every address of IPv6 and IPv4, as far as there is either.
+    /// The control API needs no key: keep this on loopback or in a test cluster.
     #[arg(long, default_value = "127.0.0.1:8090", env = "HEYGEN_SIMULATOR_LISTEN")]
     listen: SocketAddr,
 
@@ -202,6 +206,8 @@ fn parse_time(text: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory as _;
+
     use super::*;
 
     #[test]
@@ -212,6 +218,43 @@ mod tests {
         assert!(parse_time("s").is_err());
         assert!(parse_time("1.5s").is_err());
         assert!(parse_time("99999999999999999999d").is_err());
+    }
+
+    #[test]
+    fn of_a_flag_that_comes_twice_the_last_one_counts_and_of_groups_each() -> Result<(), clap::Error> {
+        let serve = |flags: &[&str]| -> Result<Serve, clap::Error> {
+            match Arguments::try_parse_from(["heygen-simulator", "serve"].iter().chain(flags))?.command {
+                Command::Serve(serve) => Ok(serve),
+                Command::Person(_) => Err(clap::Error::new(clap::error::ErrorKind::InvalidSubcommand)),
+            }
+        };
+        let values = [
+            ("--listen", "127.0.0.1:1", "127.0.0.1:2"),
+            ("--public-url", "http://a", "http://b"),
+            ("--api-key", "a", "b"),
+            ("--group", "a", "b"),
+            ("--review-time", "1s", "2s"),
+            ("--latency", "1s", "2s"),
+            ("--link-lifetime", "1s", "2s"),
+            ("--enterprise", "", ""),
+            ("--log-filter", "a", "b"),
+        ];
+        let command = Arguments::command();
+        let known = command.find_subcommand("serve").into_iter().flat_map(clap::Command::get_arguments);
+        let known: Vec<String> = known.filter_map(|argument| argument.get_long()).map(|name| format!("--{name}")).collect();
+        assert_eq!(
+            known.iter().filter(|name| *name != "--help").collect::<Vec<_>>(),
+            values.map(|(name, ..)| name).iter().collect::<Vec<_>>()
+        );
+        for (name, first, last) in values {
+            let flag = |value: &str| if value.is_empty() { name.to_owned() } else { format!("{name}={value}") };
+            let of = |flags: &[&str]| serve(flags).map(|serve| format!("{serve:?}"));
+            let (twice, once) = (of(&[&flag(first), &flag(last)])?, of(&[&flag(last)])?);
+            assert_eq!(twice == once, name != "--group", "{name}: {twice}");
+        }
+        let groups = serve(&["--group=a", "--group=b"])?.groups;
+        assert_eq!(groups.iter().map(|group| group.id.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+        Ok(())
     }
 
     #[test]

@@ -5,12 +5,12 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::control::Control;
+use crate::listen;
 use crate::server;
 use crate::settings::Settings;
 use crate::state::State;
@@ -61,7 +61,7 @@ impl Simulator {
     ///
     /// When the address cannot be bound, and `InvalidInput` when the settings contradict themselves.
     pub async fn start(settings: Settings) -> io::Result<Self> {
-        let listener = TcpListener::bind(settings.listen).await?;
+        let listener = listen::on(settings.listen)?;
         let addr = listener.local_addr()?;
         let base_url = match &settings.public_url {
             Some(url) => url.trim_end_matches('/').to_owned(),
