@@ -38,6 +38,43 @@ fn what_the_tools_are_to_say_is_generated() {
     is_generated("tests/gitops/rows.json", &format!("{:#}\n", Value::Array(rows)));
 }
 
+/// What docs/gitops.md says about pruning, done by what is given to copy: for each tool with a repository, the annotation of its row.
+#[test]
+fn every_consent_in_a_repository_of_the_examples_is_protected_as_the_document_says() {
+    let page = read("docs/gitops.md");
+    let advice: Vec<(&str, &str, &str)> = page
+        .lines()
+        .filter_map(|line| {
+            let mut cells = line.trim_matches('|').split('|').map(str::trim);
+            let (tool, annotation) = (cells.next()?, cells.next()?);
+            let (name, value) = annotation.strip_prefix('`')?.strip_suffix('`')?.split_once(": ")?;
+            Some((tool, name, value))
+        })
+        .collect();
+    let mut checked = BTreeSet::new();
+    for folder in std::fs::read_dir(root().join("examples/gitops")).unwrap().map(|entry| entry.unwrap().path()) {
+        let tool = folder.file_name().unwrap().to_str().unwrap().replace('-', " ");
+        let of_tool = advice.iter().find(|(name, ..)| name.to_lowercase() == tool);
+        let (_, name, value) = of_tool.unwrap_or_else(|| panic!("docs/gitops.md does not say how {tool} is kept from pruning"));
+        let mut left = vec![folder.clone()];
+        while let Some(path) = left.pop() {
+            if path.is_dir() {
+                // What the operator writes in every situation is recorded there, and given to nobody.
+                let inside = std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path());
+                left.extend(inside.filter(|path| !path.ends_with("resource_customizations")));
+                continue;
+            }
+            let objects: Vec<Value> = serde_saphyr::from_multiple(&std::fs::read_to_string(&path).unwrap()).unwrap();
+            for consent in objects.iter().filter(|object| object["kind"] == "DigitalTwinConsent") {
+                assert_eq!(consent["metadata"]["annotations"][*name], *value, "{}", path.display());
+                checked.insert((tool.clone(), path.clone()));
+            }
+        }
+    }
+    assert!(checked.len() >= 5, "{checked:?}");
+    assert_eq!(checked.iter().map(|(tool, _)| tool.as_str()).collect::<BTreeSet<_>>(), ["argo cd", "flux"].into());
+}
+
 #[test]
 fn the_tests_of_health_lua_in_argo_cds_layout_are_generated() {
     for kind in KINDS {

@@ -6,6 +6,9 @@ use controlplane::Program;
 
 use crate::helm::{self, root, shielded, tools};
 
+/// The static manifests of the definitions.
+const DEFINITIONS: &str = "deploy/crds/crds.yaml";
+
 /// Compares a generated file with what it should hold, or writes it when `TWINCONSENT_GENERATE` is 1.
 pub fn compare(path: &str, expected: &str) {
     let path = root().join(path);
@@ -48,7 +51,10 @@ fn as_template(name: &str, yaml: &str) -> String {
     {{{{- include "twinconsent.labels" . | nindent 4 }}}}
   {{{{- if .Values.crds.keep }}}}
   annotations:
+    # With a definition goes every consent and its record, so no tool removes one by itself.
+    argocd.argoproj.io/sync-options: Prune=false,Delete=false
     helm.sh/resource-policy: keep
+    kustomize.toolkit.fluxcd.io/prune: disabled
   {{{{- end }}}}
 spec:
 {spec}{{{{- end }}}}
@@ -79,21 +85,40 @@ fn every_value_is_documented() {
 
 #[test]
 fn the_static_manifests_are_what_the_chart_makes() {
-    let mut script = Command::new(root().join("hack/static-manifests.sh"));
-    script.env("HELM", tools().path(Program::Helm)).env("KUBECONFIG", "/nonexistent/kubeconfig");
-    compare("deploy/install.yaml", &helm::run(&mut script).ok());
+    for (part, file) in [("definitions", DEFINITIONS), ("rest", "deploy/install.yaml")] {
+        let mut script = Command::new(root().join("hack/static-manifests.sh"));
+        script.arg(part).env("HELM", tools().path(Program::Helm)).env("KUBECONFIG", "/nonexistent/kubeconfig");
+        compare(file, &helm::run(&mut script).ok());
+    }
 }
 
 #[test]
-fn kustomize_builds_the_base_into_the_static_manifests() {
-    let mut kustomize = shielded(Program::Kubectl);
-    let built = helm::run(kustomize.args(["kustomize", "deploy"])).ok();
-    let names = |yaml: &str| {
-        let mut names: Vec<String> =
-            helm::parsed(yaml).iter().map(|object| format!("{} {}", object["kind"], object["metadata"]["name"])).collect();
-        names.sort();
-        names
-    };
-    let install = std::fs::read_to_string(root().join("deploy/install.yaml")).unwrap();
-    assert_eq!(names(&built), names(&install));
+fn kustomize_builds_the_bases_into_the_static_manifests() {
+    for (base, file) in [("deploy/crds", DEFINITIONS), ("deploy", "deploy/install.yaml")] {
+        let mut kustomize = shielded(Program::Kubectl);
+        let built = helm::run(kustomize.args(["kustomize", base])).ok();
+        let names = |yaml: &str| {
+            let mut names: Vec<String> =
+                helm::parsed(yaml).iter().map(|object| format!("{} {}", object["kind"], object["metadata"]["name"])).collect();
+            names.sort();
+            names
+        };
+        assert_eq!(names(&built), names(&std::fs::read_to_string(root().join(file)).unwrap()), "{base}");
+    }
+}
+
+/// Whoever deletes what was installed must not delete every consent and its record.
+#[test]
+fn definitions_are_in_a_file_of_their_own_and_no_tool_removes_them() {
+    let read = |file: &str| helm::parsed(&std::fs::read_to_string(root().join(file)).unwrap());
+    let definitions = read(DEFINITIONS);
+    assert_eq!(definitions.len(), twinconsent::api::crd_files().unwrap().len());
+    for definition in &definitions {
+        assert_eq!(definition["kind"], "CustomResourceDefinition");
+        let marks = &definition["metadata"]["annotations"];
+        assert_eq!(marks["argocd.argoproj.io/sync-options"], "Prune=false,Delete=false");
+        assert_eq!(marks["kustomize.toolkit.fluxcd.io/prune"], "disabled");
+    }
+    let rest = read("deploy/install.yaml");
+    assert!(rest.len() > 5 && rest.iter().all(|object| object["kind"] != "CustomResourceDefinition"));
 }

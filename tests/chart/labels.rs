@@ -16,8 +16,13 @@ const LABELS: [(&str, &[&str]); 5] = [
 ];
 
 /// The labels that only the chart can give.
-const RESERVED: [&str; 4] =
-    ["app.kubernetes.io/component", "app.kubernetes.io/instance", "app.kubernetes.io/managed-by", "app.kubernetes.io/name"];
+const RESERVED: [&str; 5] = [
+    "app.kubernetes.io/component",
+    "app.kubernetes.io/instance",
+    "app.kubernetes.io/managed-by",
+    "app.kubernetes.io/name",
+    "twinconsent.io/release",
+];
 
 #[test]
 fn the_parser_of_these_tests_refuses_a_key_that_comes_twice() {

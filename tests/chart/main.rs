@@ -11,6 +11,7 @@ mod cluster;
 mod documents;
 mod generated;
 mod helm;
+mod kustomized;
 mod labels;
 mod linters;
 mod names;
@@ -20,8 +21,11 @@ mod rendered;
 mod rights;
 mod schemas;
 mod simulated;
+mod statics;
 #[path = "../e2e/support.rs"]
 #[expect(clippy::print_stderr, reason = "an operator's log is told when its test fails")]
 mod support;
+mod suspended;
 mod tenants;
+mod tracked;
 mod umbrella;

@@ -67,6 +67,11 @@ const REFUSED: &[(&[&str], &[&str])] = &[
     ),
     (&["commonLabels.app\\.kubernetes\\.io/name=mine"], &["commonLabels", "app.kubernetes.io/name"]),
     (&["podLabels.app\\.kubernetes\\.io/component=mine"], &["podLabels", "app.kubernetes.io/component"]),
+    (&["podLabels.twinconsent\\.io/release=mine"], &["podLabels:", "twinconsent.io/release selects the pods"]),
+    (
+        &["networkPolicy.enabled=true", "extraEnv[0].name=HTTPS_PROXY", "extraEnv[0].valueFrom.secretKeyRef.name=proxy"],
+        &["networkPolicy.heygen.ports:", "HTTPS_PROXY"],
+    ),
     (&["serviceMonitor.labels.app\\.kubernetes\\.io/instance=mine"], &["serviceMonitor.labels:", "app.kubernetes.io/instance"]),
     (&["commonLabels.app\\.kubernetes\\.io/managed-by=me"], &["commonLabels:", "app.kubernetes.io/managed-by"]),
     (&["commonLabels.rbac\\.authorization\\.k8s\\.io/aggregate-to-view=yes"], &["commonLabels:", "rbac.aggregateToView"]),

@@ -13,6 +13,10 @@ const READY: (&str, &str) = ("True", "ReconciliationSucceeded");
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_removed_from_git_is_pruned_unless_protected_and_heygen_hears_nothing_of_it() {
     let stage = Stage::start("pruned").await;
+    let protected = stage.repository.read("invitations/grace.yaml");
+    let unprotected = protected.replace("  annotations:\n    kustomize.toolkit.fluxcd.io/prune: disabled\n", "");
+    assert_ne!(unprotected, protected);
+    stage.repository.write("invitations/grace.yaml", &unprotected);
     stage.apply("invitations.yaml", json!({})).await;
     stage.until_kustomization("invitations", READY, "").await;
     let protected = stage.until_told("katherine", AWAITING).await;

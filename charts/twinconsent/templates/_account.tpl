@@ -11,6 +11,9 @@ creates it anew, and consents would lose their account at each upgrade.
 Helm compares a revision with the one before it, not with the cluster, and therefore does not change an object that it takes over.
 If the values have changed in that same revision, it comes as a hook that makes it anew: `anew`. That it is held is remembered by an
 annotation of the Service, which every revision has.
+
+`suspend` is written only when it is true. An absent field belongs to whoever patches it: Helm 3 compares revisions, and Helm 4 applies
+the fields that it names. A false one would take back what somebody has stopped in a hurry.
 */}}
 {{- define "twinconsent.account.form" -}}
 {{- if not (.Capabilities.APIVersions.Has "twinconsent.io/v1alpha1/ClusterHeyGenAccount") -}}
@@ -21,8 +24,32 @@ first
 {{- $isOurs := and (eq (index $marks "meta.helm.sh/release-name" | default "") .Release.Name) (eq (index $marks "meta.helm.sh/release-namespace" | default "") .Release.Namespace) -}}
 {{- $service := lookup "v1" "Service" .Release.Namespace (include "twinconsent.fullname" .) | default dict -}}
 {{- $isHeld := eq (index ((($service).metadata).annotations | default dict) "twinconsent.io/holds-account" | default "") .Values.account.name -}}
-{{- $isAsWanted := eq (toJson ($live).spec) (include "twinconsent.account.spec" . | fromYaml | toJson) -}}
-{{- if and $isOurs (not $isHeld) (not $isAsWanted) }}anew{{ else }}object{{ end -}}
+{{- $wanted := include "twinconsent.account.spec" . | fromYaml -}}
+{{- /* Where the values leave it alone, `suspend` is as somebody's hand has set it. */ -}}
+{{- $isAsWanted := eq (omit (default dict ($live).spec) "suspend" | toJson) (omit $wanted "suspend" | toJson) -}}
+{{- if and $isAsWanted .Values.account.suspend -}}
+{{- $isAsWanted = eq (toString (($live).spec).suspend) "true" -}}
+{{- end -}}
+{{- $isSuspended := eq (toString (($live).spec).suspend) "true" -}}
+{{- $isResumed := eq (toString (($live).spec).suspend) "false" -}}
+{{- if and $isOurs .Values.account.suspend $isResumed -}}
+{{- fail (printf "account.suspend: it is true, but somebody has resumed the account by hand; set it to false here, or suspend the account by hand, too: kubectl patch clusterheygenaccount %s --type=merge -p '{\"spec\":{\"suspend\":true}}'" .Values.account.name) -}}
+{{- end -}}
+{{- if and $isOurs (not $isHeld) (not $isAsWanted) -}}
+{{- /* The API server tells who has set a field: a hook of this release, perhaps. */ -}}
+{{- $hands := list -}}
+{{- range ((($live).metadata).managedFields) -}}
+{{- if hasKey (dig "fieldsV1" "f:spec" dict .) "f:suspend" -}}
+{{- $hands = append $hands (hasPrefix "helm" .manager | ternary "helm" "another") -}}
+{{- end -}}
+{{- end -}}
+{{- if and $isSuspended (not .Values.account.suspend) (ne (uniq $hands | join " ") "helm") -}}
+{{- fail "account.suspend: the account is suspended by hand, and would be resumed, because this revision has to make it anew with its new values; set account.suspend to true here, or resume the account first" -}}
+{{- end -}}
+anew
+{{- else -}}
+object
+{{- end -}}
 {{- end -}}
 {{- end }}
 

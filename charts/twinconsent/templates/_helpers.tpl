@@ -41,17 +41,22 @@ Only roles and bindings do, and their names may hold a colon, which no name of a
 {{ include "twinconsent.fullname" . }}-simulator
 {{- end }}
 
-{{/* The labels that select the operator's pods; they can never change. */}}
+{{/*
+The labels that select the operator's pods; they can never change.
+
+`app.kubernetes.io/instance` is not among them: Argo CD, where it tracks by labels, writes the Application's name there, which need
+not be the release's. It does so on every object, so a ServiceMonitor would no longer find its Service.
+*/}}
 {{- define "twinconsent.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "twinconsent.name" . | quote }}
-app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/component: operator
+twinconsent.io/release: {{ include "twinconsent.fullname" . | quote }}
 {{- end }}
 
 {{- define "twinconsent.simulator.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "twinconsent.name" . | quote }}
-app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/component: simulator
+twinconsent.io/release: {{ include "twinconsent.fullname" . | quote }}
 {{- end }}
 
 {{/* Labels or annotations out of several maps, as one with each key once: of two values the later one is taken. */}}
@@ -72,6 +77,7 @@ selects before everything; validate.yaml refuses values that would try to set it
 {{- define "twinconsent.allLabels" -}}
 {{- $root := index . 0 }}
 {{- $own := dict "app.kubernetes.io/version" $root.Chart.AppVersion "app.kubernetes.io/managed-by" $root.Release.Service }}
+{{- $_ := set $own "app.kubernetes.io/instance" $root.Release.Name }}
 {{- $_ := set $own "helm.sh/chart" (printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" | trunc 63 | trimAll "-_.") }}
 {{- include "twinconsent.merged" (list $own $root.Values.commonLabels (index . 2) (include (index . 1) $root | fromYaml)) }}
 {{- end }}
@@ -149,6 +155,36 @@ selects before everything; validate.yaml refuses values that would try to set it
 {{- else }}
 {{- .Values.caBundle.existingConfigMap.name }}
 {{- end }}
+{{- end }}
+
+{{/* The port of a URL, which may lack a scheme, as those of proxies do. */}}
+{{- define "twinconsent.port" -}}
+{{- $scheme := regexFind "^[A-Za-z][-A-Za-z0-9+.]*://" . | lower }}
+{{- $authority := regexReplaceAll "[/?#].*$" (regexReplaceAll "^[A-Za-z][-A-Za-z0-9+.]*://" . "") "" }}
+{{- $written := regexFind ":[0-9]+$" (regexReplaceAll "^.*@" $authority "") | trimPrefix ":" }}
+{{- default (get (dict "https://" "443" "socks5://" "1080" "socks5h://" "1080") $scheme | default "80") $written }}
+{{- end }}
+
+{{/*
+The ports on the way to HeyGen, one a line: those that are said, or those of the proxies and of HeyGen's address, as far as it is
+reached directly. Of a proxy that a Secret names nothing is known; validate.yaml asks for its port.
+*/}}
+{{- define "twinconsent.heygen.ports" -}}
+{{- $variables := dict "https_proxy" .Values.proxy.https "http_proxy" .Values.proxy.http "no_proxy" (join "," .Values.proxy.noProxy) }}
+{{- range .Values.extraEnv }}
+{{- $_ := set $variables (lower .name) (default "" .value | toString) }}
+{{- end }}
+{{- $target := default "https://api.heygen.com" .Values.heygen.baseURL }}
+{{- $proxies := pick $variables "https_proxy" "http_proxy" "all_proxy" | values | compact }}
+{{- $isProxied := or (get $variables (ternary "http_proxy" "https_proxy" (hasPrefix "http://" $target))) (get $variables "all_proxy") }}
+{{- $ports := list }}
+{{- range $proxies }}
+{{- $ports = append $ports (include "twinconsent.port" .) }}
+{{- end }}
+{{- if or (not $isProxied) (get $variables "no_proxy") }}
+{{- $ports = append $ports (include "twinconsent.port" $target) }}
+{{- end }}
+{{- default $ports .Values.networkPolicy.heygen.ports | uniq | join "\n" }}
 {{- end }}
 
 {{/* "true" when the release brings a ClusterHeyGenAccount. */}}
