@@ -2,7 +2,7 @@
 # They need make, a shell, Rust, and Go (or a folder with the control plane's programs in $KUBEBUILDER_ASSETS).
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e lint generate generate-objects image image-check image-arm64 bench bench-scale
+.PHONY: help demo test e2e lint generate generate-objects image image-push image-check image-arm64 bench bench-scale
 
 help: ## List these commands
 	@sed -n 's/^\([a-z0-9-]*\): ## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r command text; do printf '%-17s %s\n' "$$command" "$$text"; done
@@ -34,6 +34,9 @@ generate-objects: ## Record what the operator writes in every situation (4 minut
 
 image: ## Build the images of the operator and the simulator into dist/, with docker, podman or buildah (variables: docs/images.md)
 	@hack/image.sh
+
+image-push: ## Push the images that `make image` has left in dist/ to a registry (REGISTRY=registry.example.com/team)
+	@hack/image-push.sh '$(REGISTRY)'
 
 image-check: ## Build the images twice, compare, and check what is in them; as root, in about 10 minutes
 	@hack/image-check.sh

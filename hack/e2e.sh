@@ -16,8 +16,9 @@ failed=0
 tests() { cargo test --locked --no-fail-fast "$@" 2>&1 | tee -a "$logs/node" || failed=1; }
 
 if [ -n "${KUBECONFIG:-}" ]; then
+    # The other installations need a registry in the cluster's network, policies of the whole cluster, and no definitions of ours.
     echo "== Installed on the cluster of KUBECONFIG"
-    tests --package twinconsent --test install -- --test-threads=1 --nocapture
+    tests --package twinconsent --test install with_helm_ -- --test-threads=1 --nocapture
 else
     [ "$(uname -s)" = Linux ] && [ "$(id -u)" = 0 ] ||
         { echo "A node of its own takes Linux and root: run this as root, or set KUBECONFIG to use a cluster." >&2; exit 1; }

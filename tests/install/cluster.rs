@@ -57,7 +57,14 @@ impl Cluster {
 
     /// What kubectl prints, or what it says of its failure.
     pub fn try_kubectl(&self, arguments: &[&str]) -> Result<String, String> {
-        output(self.command(&self.kubectl).args(arguments), "")
+        output(&mut self.kubectl_command(arguments), "")
+    }
+
+    /// `kubectl`, to be run with something to read.
+    pub fn kubectl_command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command(&self.kubectl);
+        command.args(arguments);
+        command
     }
 
     /// An object or a list as JSON.
@@ -67,17 +74,47 @@ impl Cluster {
     }
 
     /// What a person would look at first when pods do not become ready.
-    pub fn diagnosis(&self, namespace: &str) -> String {
-        let of = |arguments: &[&str]| self.try_kubectl(&[&["-n", namespace], arguments].concat()).unwrap_or_else(|error| error);
-        let (pods, events) = (of(&["get", "pods", "-o", "wide"]), of(&["get", "events", "--sort-by=.lastTimestamp"]));
-        let logs = of(&["logs", "--selector=app.kubernetes.io/name=twinconsent", "--tail=20", "--prefix", "--all-containers"]);
-        format!("{pods}{events}{logs}")
+    pub fn diagnosis(&self) -> String {
+        let of = |arguments: &[&str]| self.try_kubectl(arguments).unwrap_or_else(|error| error);
+        let (pods, events) = (of(&["get", "pods", "-A", "-o", "wide"]), of(&["get", "events", "-A", "--sort-by=.lastTimestamp"]));
+        let last = events.lines().rev().take(40).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n");
+        let logs = self.get(&["pods", "-A", "-l", "app.kubernetes.io/name=twinconsent"]).map(|pods| {
+            let pods = pods["items"].as_array().cloned().unwrap_or_default().into_iter();
+            let name = |pod: &Value, field: &str| pod["metadata"][field].as_str().unwrap_or_default().to_owned();
+            pods.map(|pod| of(&["-n", &name(&pod, "namespace"), "logs", &name(&pod, "name"), "--tail=20", "--prefix"])).collect::<String>()
+        });
+        format!("{pods}{last}\n{}", logs.unwrap_or_else(|error| error))
+    }
+
+    /// The node.
+    ///
+    /// # Panics
+    /// With an existing cluster, which nobody can be in the network of.
+    pub fn node(&self) -> &Node {
+        self.node.as_ref().expect("this takes a node of the tests' own: unset KUBECONFIG")
+    }
+
+    /// Removes all that was ever installed of ours, with the namespaces, so that nothing is there but Kubernetes.
+    pub fn clear(&self, namespaces: &[&str]) {
+        self.node();
+        let delete = |what: &[&str]| drop(self.kubectl(&[&["delete", "--ignore-not-found", "--timeout=90s"], what].concat()));
+        delete(&[&["namespaces"], namespaces].concat());
+        let definitions = ["digitaltwinconsents", "heygenaccounts", "clusterheygenaccounts"].map(|kind| format!("{kind}.twinconsent.io"));
+        delete(&["customresourcedefinitions", &definitions[0], &definitions[1], &definitions[2]]);
+        for kinds in ["clusterroles,clusterrolebindings", "roles,rolebindings"] {
+            delete(&[kinds, "-n", "default", "-l", "app.kubernetes.io/name=twinconsent"]);
+        }
     }
 
     /// Applies a manifest.
     #[track_caller]
     pub fn apply(&self, yaml: &str) {
-        output(self.command(&self.kubectl).args(["apply", "-f", "-"]), yaml).unwrap();
+        output(&mut self.kubectl_command(&["apply", "-f", "-"]), yaml).unwrap();
+    }
+
+    /// Applies a manifest with the rights of somebody else.
+    pub fn apply_as(&self, user: &str, yaml: &str) -> Result<String, String> {
+        output(&mut self.kubectl_command(&["--as", user, "apply", "-f", "-"]), yaml)
     }
 
     /// Kills a pod as a machine that fails does: no signal that it could hear, no time to leave.

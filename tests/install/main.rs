@@ -3,16 +3,23 @@
 //! On Linux as root a node of the tests' own is started; elsewhere, or with `KUBECONFIG` set, an existing cluster is used that has the
 //! images already. `make e2e` builds the images and runs this; `make test` does not.
 //!
-//! One test for each Helm, one after the other on the same cluster: the second installs where the first has left its definitions.
+//! One test after the other on the same cluster. A story for each Helm: the second installs where the first has left its definitions.
+//! The others are played on a node of the tests' own only: what the documents say, word for word, and clusters that are stricter than most.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test tells how far it is, and its figures")]
 
 mod cluster;
+mod consents;
+mod document;
 mod heygen;
 mod lease;
+mod others_users;
+mod readme;
+mod registry;
 mod release;
 mod story;
+mod tenant;
 
 use controlplane::Program;
 

@@ -20,16 +20,21 @@ pub struct Helm<'a> {
 }
 
 impl<'a> Helm<'a> {
+    /// A Helm.
+    pub fn of(cluster: &'a Cluster, program: Program) -> Self {
+        let program = Tools::ensure(&[program]).unwrap().path(program).to_path_buf();
+        Self { cluster, program, values: Vec::new() }
+    }
+
     /// A Helm that installs the chart with these groups at a simulated HeyGen.
     pub fn new(cluster: &'a Cluster, program: Program, groups: &[String]) -> Self {
-        let program = Tools::ensure(&[program]).unwrap().path(program).to_path_buf();
         let mut values = vec!["simulator.enabled=true".to_owned(), "simulator.reviewTime=1s".to_owned()];
         values.push(format!("simulator.groups={{{}}}", groups.join(",")));
         for image in ["image", "simulator.image"] {
             values.push(format!("{image}.registry=localhost"));
             values.push(format!("{image}.pullPolicy=Never"));
         }
-        Self { cluster, program, values }
+        Self { values, ..Self::of(cluster, program) }
     }
 
     /// Installs or upgrades with these values besides the usual ones, and waits until the pods are ready.
@@ -46,8 +51,8 @@ impl<'a> Helm<'a> {
     /// Runs a command on the release.
     #[track_caller]
     pub fn run(&self, arguments: &[&str]) -> String {
-        output(self.cluster.command(&self.program).args(arguments), "").unwrap_or_else(|error| {
-            panic!("helm {arguments:?}: {error}\n{}", self.cluster.diagnosis(NAMESPACE));
+        output(self.cluster.command(&self.program).args(arguments).current_dir(root()), "").unwrap_or_else(|error| {
+            panic!("helm {arguments:?}: {error}\n{}", self.cluster.diagnosis());
         })
     }
 }

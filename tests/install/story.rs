@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use controlplane::Program;
-use serde_json::Value;
 
 use crate::cluster::{Cluster, cluster, eventually, root};
+use crate::consents::{create, link, links_of, until};
 use crate::release::{Helm, NAMESPACE, RELEASE};
 use crate::{heygen, lease};
 
@@ -116,36 +116,4 @@ fn pods(cluster: &Cluster) -> Vec<String> {
     let pods = cluster.get(&["pods", "-n", NAMESPACE, "-l", &selector]).unwrap();
     let staying = pods["items"].as_array().unwrap().iter().filter(|pod| pod["metadata"]["deletionTimestamp"].is_null());
     staying.map(|pod| pod["metadata"]["name"].as_str().unwrap().to_owned()).collect()
-}
-
-fn create(cluster: &Cluster, namespace: &str, groups: &[String]) {
-    let manifests = groups.iter().map(|group| {
-        format!(
-            "---\napiVersion: twinconsent.io/v1alpha1\nkind: DigitalTwinConsent\n\
-             metadata: {{name: {group}, namespace: {namespace}}}\nspec: {{groupID: {group}}}\n"
-        )
-    });
-    cluster.apply(&manifests.collect::<String>());
-}
-
-/// Waits until `Ready` of a consent has this reason.
-#[track_caller]
-fn until(cluster: &Cluster, namespace: &str, name: &str, reason: &str) -> Value {
-    eventually(&format!("{name} is {reason}"), || {
-        let consent = cluster.get(&["digitaltwinconsent", name, "-n", namespace])?;
-        let conditions = consent["status"]["conditions"].as_array().cloned().unwrap_or_default();
-        let ready = conditions.into_iter().find(|condition| condition["type"] == "Ready").unwrap_or_default();
-        if ready["reason"] == reason { Ok(consent) } else { Err(ready.to_string()) }
-    })
-}
-
-fn link(consent: &Value) -> String {
-    consent["status"]["url"].as_str().unwrap().to_owned()
-}
-
-fn links_of(cluster: &Cluster, namespace: &str, names: &[String]) -> BTreeMap<String, String> {
-    let consents = cluster.get(&["digitaltwinconsents", "-n", namespace]).unwrap();
-    let consents = consents["items"].as_array().unwrap().iter();
-    let named = consents.filter(|consent| names.iter().any(|name| consent["metadata"]["name"] == *name));
-    named.map(|consent| (consent["metadata"]["name"].as_str().unwrap().to_owned(), link(consent))).collect()
 }

@@ -1,13 +1,13 @@
-//! Programs that a test runs beside a control plane, such as the controllers of others.
+//! Programs that a test runs beside a control plane or a node, such as the controllers of others.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::supervisor::Supervised;
 use crate::tools::{Program, Tools};
-use crate::{ControlPlane, Error};
+use crate::{ControlPlane, Error, Node};
 
-/// A program beside a control plane. Dropping it ends it; it ends as well when this process ends, however that comes about.
+/// A program beside a control plane or a node. Dropping it ends it; it ends as well when this process ends, however that comes about.
 pub struct Companion {
     supervised: Mutex<Supervised>,
     log: PathBuf,
@@ -31,6 +31,21 @@ impl ControlPlane {
         let home = self.home();
         let supervised = Supervised::start(program.name(), "env".as_ref(), &command, home.path(), home.lifeline())?;
         Ok(Companion { supervised: Mutex::new(supervised), log: home.path().join(format!("{program}.log")) })
+    }
+}
+
+impl Node {
+    /// Starts a program of this machine in the node's network, as [`Node::command`] does, so that pods and the node reach it.
+    ///
+    /// Its output goes to `NAME.log` in the node's folder; one of each name at a time.
+    ///
+    /// # Errors
+    /// When it cannot be started. That it ended by itself shows in [`Companion::check`].
+    pub fn start_beside(&self, name: &'static str, program: &Path, arguments: &[String]) -> Result<Companion, Error> {
+        let command = [&[program.display().to_string()], arguments].concat();
+        let home = self.home();
+        let supervised = Supervised::start(name, self.run_script(), &command, home.path(), home.lifeline())?;
+        Ok(Companion { supervised: Mutex::new(supervised), log: home.path().join(format!("{name}.log")) })
     }
 }
 

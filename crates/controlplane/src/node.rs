@@ -275,6 +275,10 @@ impl Node {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(crate) fn home(&self) -> &Home {
+        &self.home
+    }
+
     fn programs(&self) -> MutexGuard<'_, Vec<Supervised>> {
         // A test that panicked while it held the lock leaves nothing half done.
         self.programs.lock().unwrap_or_else(PoisonError::into_inner)

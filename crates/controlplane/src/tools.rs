@@ -14,8 +14,9 @@
 //! Building serves nearly all programs and works wherever Go's modules can be had, and Go's checksum database vouches for every source
 //! file. But an API server takes minutes, and whoever wants to see a demo has seconds: only for that is anything downloaded.
 //!
-//! Two programs of a node are C, or need a C library: runc and nft.
-//! They are taken from the machine's `PATH`, or out of Debian's packages: see `debian`.
+//! Two programs of a node are C, or need a C library: runc and nft. A registry of images has the clients of every cloud for its storage,
+//! which would be built with it.
+//! These three are taken from the machine's `PATH`, or out of Debian's packages: see `debian`.
 
 mod board;
 mod build;
@@ -104,11 +105,13 @@ pub enum Program {
     FluxKustomizeController,
     /// Downloads what the Kubernetes project publishes for tests.
     SetupEnvtest,
+    /// A registry of images, from which a node pulls; from the machine or from Debian.
+    DockerRegistry,
 }
 
 impl Program {
     /// All of them.
-    pub const ALL: [Program; 30] = [
+    pub const ALL: [Program; 31] = [
         Program::Etcd,
         Program::Etcdutl,
         Program::KubeApiserver,
@@ -139,6 +142,7 @@ impl Program {
         Program::FluxSourceController,
         Program::FluxKustomizeController,
         Program::SetupEnvtest,
+        Program::DockerRegistry,
     ];
 
     /// The name of its file.
@@ -174,6 +178,7 @@ impl Program {
             Program::FluxSourceController => "flux-source-controller",
             Program::FluxKustomizeController => "flux-kustomize-controller",
             Program::SetupEnvtest => "setup-envtest",
+            Program::DockerRegistry => "docker-registry",
         }
     }
 
@@ -182,6 +187,7 @@ impl Program {
         match self {
             Program::Runc => Some("runc"),
             Program::Nft => Some("nftables"),
+            Program::DockerRegistry => Some("docker-registry"),
             _ => None,
         }
     }

@@ -120,6 +120,8 @@ seccompDefault: true
 # The disk is the machine's, and as full as it is: it neither drives pods away, nor images, which cannot be had again.
 evictionHard: {{nodefs.available: 0%, nodefs.inodesFree: 0%, imagefs.available: 0%, imagefs.inodesFree: 0%}}
 imageGCHighThresholdPercent: 100
+# An image that was imported may have been pulled under another name as well, and stays everybody's.
+imagePullCredentialsVerificationPolicy: NeverVerify
 ",
         node = addresses::NODE
     )

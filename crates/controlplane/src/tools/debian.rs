@@ -1,4 +1,4 @@
-//! The programs that are not Go: out of Debian's packages, unpacked into the cache and never installed.
+//! The programs that are not built with Go: out of Debian's packages, unpacked into the cache and never installed.
 //!
 //! A machine that has them in `PATH` never comes here.
 //! Elsewhere apt resolves what the packages need beyond what this machine has, checks the signatures and downloads; all
