@@ -11,6 +11,7 @@ mod blocks;
 mod chapters;
 #[path = "../flux/definitions.rs"]
 mod definitions;
+mod figures;
 mod jobs;
 mod kubelet;
 mod links;

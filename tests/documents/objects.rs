@@ -84,7 +84,8 @@ impl Judge {
                     // By the server: Argo CD's definition is larger than an annotation may be.
                     said(self.plane.kubectl().args(["apply", "--server-side", "-f", "-"]), &definition).unwrap();
                 }
-                support::until_established(self.plane);
+                // So many that a second, in which the tests of this kind look, is too short on a busy machine.
+                self.plane.kubectl_ok(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=120s"]).unwrap();
             }
         }
     }
@@ -162,4 +163,21 @@ fn said(command: &mut Command, input: &str) -> Result<String, String> {
 
 fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+#[test]
+fn an_id_that_yaml_takes_for_a_number_is_refused_without_quotes() {
+    let plane = support::plane();
+    let apply = |id: &str| {
+        let head = "apiVersion: twinconsent.io/v1alpha1\nkind: DigitalTwinConsent\nmetadata: {name: digits}\n";
+        said(plane.kubectl().args(["apply", "--dry-run=server", "-f", "-"]), &format!("{head}spec: {{groupID: {id}}}\n"))
+    };
+    let page = read(&root().join("docs/troubleshooting.md"));
+    for (id, kind) in [("40712355", "integer"), ("12e4", "integer"), ("12e-4", "number")] {
+        let refusal = apply(id).expect_err("a number is no id");
+        let told = format!("spec.groupID in body must be of type string: \"{kind}\"");
+        assert!(refusal.contains(&told), "{id}: {refusal}");
+        apply(&format!("\"{id}\"")).unwrap();
+    }
+    assert!(page.contains("| `spec.groupID in body must be of type string: \"integer\"` |"));
 }
