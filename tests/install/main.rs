@@ -13,6 +13,7 @@ mod cluster;
 mod consents;
 mod document;
 mod heygen;
+mod kustomized;
 mod lease;
 mod others_users;
 mod readme;
