@@ -1,6 +1,6 @@
 //! The fenced blocks of a Markdown document.
 
-use crate::marks::Mark;
+use crate::marks::{Mark, NO_MARK};
 
 /// A block that is to be run or applied.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,7 +40,7 @@ pub fn of(document: &str, markdown: &str) -> (Vec<Block>, Vec<String>) {
         let mut complain = |number: usize, what: String| complaints.push(format!("{document}:{number}: {what}"));
         let pending = mark.take();
         let Some(language) = line.trim_start().strip_prefix("```") else {
-            if let Some((number, _)) = pending {
+            if let Some((number, _)) = pending.filter(is_meant) {
                 complain(number, "this mark stands before no block".to_owned());
             }
             mark = Mark::in_line(line).map(|mark| (number, mark));
@@ -66,7 +66,7 @@ pub fn of(document: &str, markdown: &str) -> (Vec<Block>, Vec<String>) {
             "sh" => Language::Sh,
             "yaml" => Language::Yaml,
             shown if SHOWN.contains(&shown) => {
-                if let Some((number, _)) = pending {
+                if let Some((number, _)) = pending.filter(is_meant) {
                     complain(number, format!("this mark stands before a block of {shown}, which is not run"));
                 }
                 continue;
@@ -81,10 +81,15 @@ pub fn of(document: &str, markdown: &str) -> (Vec<Block>, Vec<String>) {
             Err(what) => complain(number - 1, what),
         }
     }
-    if let Some((number, _)) = mark {
+    if let Some((number, _)) = mark.filter(is_meant) {
         complaints.push(format!("{document}:{number}: this mark stands before no block"));
     }
     (blocks, complaints)
+}
+
+/// Whether a comment wants to be a mark; only before a block must each of them be one.
+fn is_meant((_, mark): &(usize, Result<Mark, String>)) -> bool {
+    !matches!(mark, Err(what) if what == NO_MARK)
 }
 
 #[cfg(test)]
@@ -104,10 +109,16 @@ mod tests {
     }
 
     #[test]
+    fn a_comment_elsewhere_is_no_mark() {
+        assert_eq!(only("<!-- Generated. -->\n\n```sh\nls\n```\n<!-- The end. -->").mark, Mark::default());
+    }
+
+    #[test]
     fn what_is_written_wrongly_is_named_with_its_line() {
         for (markdown, complaint) in [
             ("<!-- run: by magic, as values -->\n```yaml\n```\n", "a.md:1: `by` stands alone"),
             ("\n<!-- run: backwards -->\n```sh\n```\n", "a.md:2: `backwards` is no clause of a mark"),
+            ("<!-- runs: in a new cluster -->\n```sh\n```\n", "a.md:1: this comment before a block is no mark: `run: …` or `not run: …`"),
             ("<!-- not run: -->\n```sh\n```\n", "a.md:1: a reason is missing"),
             ("<!-- not run -->\n```sh\n```\n", "a.md:1: `not run` lacks its colon"),
             ("<!-- run: as values -->\n```sh\n```\n", "a.md:1: `as values` is for yaml"),

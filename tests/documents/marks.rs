@@ -2,6 +2,9 @@
 
 use crate::blocks::Language;
 
+/// What is wrong with any other comment that stands before a block.
+pub const NO_MARK: &str = "this comment before a block is no mark: `run: …` or `not run: …`";
+
 /// What becomes of a block.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Mark {
@@ -34,13 +37,13 @@ impl Default for Mark {
 }
 
 impl Mark {
-    /// The mark in a line, if there is one.
+    /// The mark in a line, if there is a comment.
     pub fn in_line(line: &str) -> Option<Result<Self, String>> {
         let comment = line.trim().strip_prefix("<!--")?.trim_start();
         let text = comment.split("-->").next().unwrap_or_default().trim();
-        // Other comments are not for us.
         let (word, is_run) = if text.starts_with("not run") { ("not run", false) } else { ("run", true) };
-        let rest = text.strip_prefix(word).filter(|rest| !rest.starts_with(char::is_alphanumeric))?;
+        let rest = text.strip_prefix(word).filter(|rest| !rest.starts_with(char::is_alphanumeric));
+        let Some(rest) = rest else { return Some(Err(NO_MARK.to_owned())) };
         let Some(rest) = rest.strip_prefix(':').map(str::trim) else { return Some(Err(format!("`{word}` lacks its colon"))) };
         Some(match (is_run, rest) {
             (false, "") => Err("a reason is missing".to_owned()),
