@@ -252,6 +252,8 @@ pub enum Finding {
     NotRequired,
     /// Waived, because the policy says so of a twin without any word.
     WaivedByAbsence,
+    /// HeyGen was asked, and said that consent was begun before.
+    AlreadyBegun,
     /// Only time has passed, or a part of the spec has changed that asks for no look.
     Refresh,
     /// What HeyGen answered to the consent request.
@@ -271,8 +273,6 @@ pub enum Wait {
     Group,
     /// The group's looks, which do not tell yet whether a person is depicted.
     Looks,
-    /// HeyGen, which says that consent was begun before and gives no link.
-    AlreadyBound,
     /// Kubernetes, which cannot be asked about the link Secret.
     LinkSecret,
 }

@@ -148,7 +148,7 @@ pub enum Class {
     /// HeyGen could not fetch what the request points to (400 `download_failed`): it is wrong, unless that was only out of reach for a
     /// moment.
     Unfetchable,
-    /// "security code already binded": consent was begun before; the group tells more.
+    /// "security code already binded": consent was begun before, and no call gives the link of then; the group tells what came of it.
     AlreadyBound,
 }
 

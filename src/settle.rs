@@ -193,6 +193,10 @@ impl<'a> Draft<'a> {
                 let waits_already = remembered == Some(Situation::Initiating) && *wait == Wait::Turn;
                 self.render(Situation::Initiating, (!waits_already).then(|| wait_message(*wait)).as_deref());
             }
+            Finding::AlreadyBegun => {
+                self.take_seen();
+                self.render(Situation::AlreadyBegun, None);
+            }
             Finding::Answered => self.told_answer(),
             Finding::Refresh => self.render(remembered.unwrap_or(Situation::Initiating), None),
             Finding::Seen => self.seen(),
@@ -224,7 +228,8 @@ impl<'a> Draft<'a> {
         let meaning = self.terms().policy.read(group.consent_status.as_deref());
         let remembered = told::remembered(&self.old);
         let revoked = told::is_revoked(&self.old);
-        let initiated = told::is_initiated(&self.old, &crate::request::Request::of(self.consent));
+        let request = crate::request::Request::of(self.consent);
+        let initiated = told::is_initiated(&self.old, &request);
         let situation = match meaning {
             Meaning::Refused | Meaning::Pending | Meaning::Expired | Meaning::Absent | Meaning::Unknown if revoked => Situation::Revoked,
             Meaning::Refused => Situation::Refused,
@@ -246,6 +251,7 @@ impl<'a> Draft<'a> {
                 Meaning::Waived => Situation::Waived,
                 _ => told::approval(&self.old),
             },
+            _ if told::is_already_begun(&self.old, &request) => Situation::AlreadyBegun,
             _ if initiated => Situation::Awaiting,
             _ => remembered.unwrap_or(Situation::Initiating),
         };
@@ -364,9 +370,6 @@ fn wait_message(wait: Wait) -> Cow<'static, str> {
         Wait::Group => "HeyGen does not know this avatar group, or not yet; polling again before calling it missing.",
         Wait::Looks => "HeyGen lists no look of the group that tells whether a person is depicted; reading them again.",
         Wait::LinkSecret => "The Secret named by spec.linkSecretRef cannot be reached at the moment; trying again.",
-        Wait::AlreadyBound => {
-            "HeyGen says that consent was begun before and gives no link. If the person no longer has the link, raise spec.requestEpoch."
-        }
     };
     fixed.into()
 }

@@ -45,7 +45,7 @@ Codes count in upper and in lower case.
 A code with another status than its own goes by the status, unless the code asks for patience (R, A) and the status does not forbid it.
 An `error` in a success counts like the answer that it describes, but for the lines below.
 `Retry-After` is honoured, in seconds or as a date, up to an hour; a 5xx that has it closes the account for that time.
-Where the class is one thing and the end another (409 with another code, `asset_not_found`, `content_policy_violation`), `src/heygen/classify.rs` says why.
+Where the class is one thing and the end another (409 with another code, `asset_not_found`, `content_policy_violation`, `security code already binded`), `src/heygen/classify.rs` says why.
 
 | HeyGen says | HTTP | class | concerns | a poll, nobody asked yet | a poll, after the request | the request |
 |---|---|---|---|---|---|---|
@@ -54,6 +54,7 @@ Where the class is one thing and the end another (409 with another code, `asset_
 const BETWEEN: &str = "
 \"Unchanged\" means that the consent keeps its conditions, its link and its times, and that nothing is written.
 A consent that HeyGen refuses is asked for again from time to time, under the same key: what was mended at HeyGen heals without a touch.
+Not so after `ConsentAlreadyBegun`: only a higher `requestEpoch` asks once more, and the group is polled on, so that consent given elsewhere is seen.
 A pause of less than half a minute is not told in the account's condition.
 
 ## Words and states

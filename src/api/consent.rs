@@ -270,6 +270,10 @@ pub struct DigitalTwinConsentStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initiation_time: Option<Time>,
 
+    /// The request that HeyGen refused because consent was begun before: it gives no link for it, and is not asked for it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub already_begun: Option<AlreadyBegun>,
+
     /// When the approval was learned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval_time: Option<Time>,
@@ -298,6 +302,7 @@ impl fmt::Debug for DigitalTwinConsentStatus {
             group,
             initiation,
             initiation_time,
+            already_begun,
             approval_time,
             history,
             conditions,
@@ -312,6 +317,7 @@ impl fmt::Debug for DigitalTwinConsentStatus {
             .field("group", group)
             .field("initiation", initiation)
             .field("initiation_time", initiation_time)
+            .field("already_begun", already_begun)
             .field("approval_time", approval_time)
             .field("history", history)
             .field("conditions", conditions)
@@ -358,6 +364,21 @@ pub struct Initiation {
     /// How often the link was renewed automatically.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renewals: Option<i64>,
+}
+
+/// A request that HeyGen refused because consent was begun before.
+#[derive(KubeSchema, Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct AlreadyBegun {
+    /// The `requestEpoch` of the request.
+    pub epoch: i64,
+
+    /// The idempotency key it was sent with; a function of the spec.
+    pub idempotency_key: String,
+
+    /// HeyGen's id of the HTTP request, for their support.
+    #[serde(rename = "requestID", default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
 }
 
 /// One change of HeyGen's word.

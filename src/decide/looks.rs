@@ -76,7 +76,7 @@ fn expects_no_change(situation: Situation) -> bool {
     use Situation as S;
     match situation {
         S::Approved | S::Waived | S::NotRequired | S::Awaiting | S::LinkExpired | S::Overdue => true,
-        S::Revoked | S::Refused | S::TrainingFailed | S::Unrecognized | S::Unverified => true,
+        S::Revoked | S::Refused | S::TrainingFailed | S::Unrecognized | S::Unverified | S::AlreadyBegun => true,
         S::Suspended | S::Duplicate | S::Restored | S::AccountNotReady | S::AccountNotAllowed => false,
         S::GroupMissing | S::InvalidRequest | S::NotEntitled | S::LinkSecretConflict | S::LinkSecretNotWritable | S::Initiating => false,
     }
@@ -104,6 +104,8 @@ fn rhythm(view: &View<'_>, terms: &Terms) -> Rhythm {
         Some(Situation::Awaiting | Situation::LinkExpired | Situation::Overdue) => {
             Rhythm::Growing { since: view.status.initiation_time.as_ref().map_or(view.now, |since| since.0), own }
         }
+        // The person may still finish, by a link of before or in HeyGen's own interface.
+        Some(Situation::AlreadyBegun) => Rhythm::Growing { since: told::ready_since(&view.status).unwrap_or(view.now), own },
         // The link Secret is Kubernetes' trouble, mended by the user at any moment: asked about at the ordinary pace.
         Some(Situation::LinkSecretConflict | Situation::LinkSecretNotWritable) => Rhythm::Growing { since: view.now, own },
         Some(Situation::GroupMissing) => {

@@ -77,6 +77,9 @@ fn by_looks(view: &View<'_>, terms: &Terms) -> Step {
     if types.types.contains(&LookType::DigitalTwin) {
         return if terms.policy.absent_means_waived { Step::Tell(Finding::WaivedByAbsence, Then::Decide) } else { request(view) };
     }
+    if view.is_already_begun() {
+        return Step::Tell(Finding::AlreadyBegun, Then::Decide);
+    }
     Step::Tell(Finding::Waiting(Wait::Looks), Then::Decide)
 }
 
@@ -85,6 +88,9 @@ fn request(view: &View<'_>) -> Step {
     if let Some(not_before) = view.memory().request_waits_until(&view.request.idempotency_key, view.now) {
         let look = NextLook { at: not_before, kind: LookKind::Wanted { by_list: true } };
         return view.refresh_or_rest(Rest::default().with_look(look));
+    }
+    if view.is_already_begun() {
+        return Step::Tell(Finding::AlreadyBegun, Then::Decide);
     }
     if let Some(field) = invalid_field(view.consent) {
         return Step::Tell(Finding::InvalidSpec(field), Then::Decide);
@@ -121,6 +127,7 @@ fn link_can_come_back(view: &View<'_>, terms: &Terms) -> bool {
     };
     view.consent.spec.link_secret_ref.is_some()
         && view.is_initiated()
+        && !view.is_already_begun()
         && view.remembered.is_some_and(|situation| matches!(situation, Situation::Awaiting | Situation::Overdue))
         && view.now < expiry
         && pace::add(view.now, RENEWAL_MARGIN) < pace::add(answered, REPLAY_WINDOW)
@@ -139,7 +146,8 @@ pub(super) fn renewal_from(view: &View<'_>, terms: &Terms) -> Option<Timestamp> 
     let from = view.facts.doubt.map_or(from, |doubt| doubt.surely(from, terms.link_lifetime.max(REPLAY_WINDOW) + RENEWAL_MARGIN));
     let from = view.memory().request_waits_until(&view.request.idempotency_key, view.now).map_or(from, |held| from.max(held));
     let overdue = told::deadline(spec, &view.status).is_some_and(|deadline| deadline <= from.max(view.now));
-    (spec.link_renewal == Some(LinkRenewal::Automatic) && renewals < MOST_RENEWALS && !overdue).then_some(from)
+    let renews = spec.link_renewal == Some(LinkRenewal::Automatic) && renewals < MOST_RENEWALS && !view.is_already_begun();
+    (renews && !overdue).then_some(from)
 }
 
 /// HeyGen's training state `failed`.

@@ -47,6 +47,11 @@ impl<'a> View<'a> {
         told::is_initiated(&self.status, &self.request)
     }
 
+    /// Whether HeyGen refused the current request because consent was begun before.
+    pub(super) fn is_already_begun(&self) -> bool {
+        told::is_already_begun(&self.status, &self.request)
+    }
+
     /// Whether the status was written for another object and does not say so yet.
     pub(super) fn has_foreign_status(&self) -> bool {
         let says_so = matches!(self.remembered, Some(Situation::Restored | Situation::Duplicate)) && !told::is_approved(&self.status);
@@ -79,7 +84,7 @@ impl<'a> View<'a> {
     /// Whether the current request may still have to be made.
     pub(super) fn is_open(&self) -> bool {
         let refused = self.remembered == Some(Situation::Refused) || told::is_revoked(&self.status);
-        !self.is_initiated() && (!refused || self.asks_anew())
+        !self.is_initiated() && !self.is_already_begun() && (!refused || self.asks_anew())
     }
 
     /// Whether the request is one that was neither made nor found needless: the status waits for a person who was not asked for it.

@@ -150,7 +150,8 @@ pub(super) const TABLE: &[Row] = &[
     ),
 ];
 
-/// The phrase of an undocumented refusal; status and code are unknown (section 3, failures).
+/// The phrase of an undocumented refusal; status and code are unknown (section 3, failures). "Read the group" is what the notes advise; the
+/// request is not repeated, for no call gives the link of before, and somebody has to act.
 pub(super) const ALREADY_BOUND: &str = "security code already binded";
 
 /// The fields of our requests that HeyGen's `param` may name.

@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use super::situation::{CONFIRM_MISSING, CONFIRM_UNRECOGNIZED, CONFIRM_WITHDRAWN, Situation};
 use super::told;
 use super::{Draft, Notice, SecretNews, refusal_message, wait_message, whole};
-use crate::api::consent::Initiation;
+use crate::api::consent::{AlreadyBegun, Initiation};
 use crate::decide::verdict::LINK_CHECK;
 use crate::decide::{Call, Wait, is_forced};
 use crate::link::Link;
@@ -169,7 +169,7 @@ impl Draft<'_> {
         let asked_before = told::is_initiated(&self.old, request);
         match trouble.class {
             // A renewal that is refused changes nothing: the link stays dead, as told, and the request is not wrong.
-            Class::Invalid | Class::Unfetchable | Class::AccessDenied | Class::AlreadyBound if asked_before => {
+            Class::Invalid | Class::Unfetchable | Class::AccessDenied if asked_before => {
                 self.hold_request(request, RENEW_AGAIN);
                 self.memory.forget_seen();
             }
@@ -190,20 +190,44 @@ impl Draft<'_> {
             }
             Class::AccessDenied | Class::Forbidden => self.not_entitled(trouble),
             Class::NotFound => self.look_failed(trouble),
-            Class::AlreadyBound => {
-                // The looks go on at their pace, for the person may consent by the link of before; only the request waits.
-                self.unanswered(request);
-                self.memory.attempt_of(&request.idempotency_key).not_before = Some(pace::add(self.now, self.slowly()));
-                self.memory.forget_trouble();
-                self.take_seen();
-                self.render(Situation::Initiating, Some(&wait_message(Wait::AlreadyBound)));
-            }
+            Class::AlreadyBound => self.already_begun(request, trouble, asked_before),
             Class::CredentialsRejected | Class::BillingRequired => self.back_off(trouble, Duration::ZERO),
             Class::Unreachable | Class::Unavailable | Class::Busy | Class::Unreadable | Class::Throttled | Class::QuotaExceeded => {
                 self.unanswered(request);
                 self.back_off(trouble, Duration::ZERO);
             }
         }
+    }
+
+    /// HeyGen says that consent was begun before: it has no call that gives the link of before, so the request is not sent again.
+    ///
+    /// The group is polled on, for consent may still be given: by a link that the person has, or in HeyGen's own interface.
+    fn already_begun(&mut self, request: &Request, trouble: &Trouble, asked_before: bool) {
+        let lives = self.old.link_expiration_time.as_ref().is_some_and(|expiry| self.now < expiry.0);
+        if asked_before && lives && !self.memory.link_gone {
+            // By whatever way it was sent once more: the person waits with the link of this very request.
+            self.hold_request(request, RENEW_AGAIN);
+            self.memory.forget_seen();
+            return;
+        }
+        self.memory.forget_trouble();
+        self.memory.attempt = None;
+        if std::mem::take(&mut self.memory.link_gone) {
+            // It stands nowhere any more.
+            self.status.link_expiration_time = None;
+        }
+        self.status.already_begun = Some(AlreadyBegun {
+            epoch: request.epoch,
+            idempotency_key: request.idempotency_key.clone(),
+            request_id: trouble.request_id.clone(),
+        });
+        // An approval that was told while the request was under way is newer than the look before the request.
+        let approved = told::remembered(&self.old).filter(|_| told::is_approved(&self.old));
+        if approved.is_none() {
+            self.take_seen();
+        }
+        self.memory.forget_seen();
+        self.render(approved.unwrap_or(Situation::AlreadyBegun), None);
     }
 
     /// Whether this answer to the request has now come as often in a row as it takes to be believed.
@@ -365,6 +389,7 @@ impl Draft<'_> {
         self.memory.forget_seen();
         self.memory.attempt = None;
         let renewals = self.old.initiation.as_ref().filter(|_| renewal).map(|before| before.renewals.unwrap_or(0) + 1);
+        self.status.already_begun = None;
         self.status.initiation = Some(Initiation {
             epoch: request.epoch,
             idempotency_key: request.idempotency_key.clone(),

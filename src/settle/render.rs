@@ -37,11 +37,14 @@ pub(super) fn render(
     let mut list = Builder { consent, old: &old, now, conditions: Vec::with_capacity(4) };
 
     let kept_message = list.old_of(types::READY).filter(|ready| detail.is_none() && has_details(shown) && ready.reason == row.reason);
-    let message = detail.or(kept_message.map(|ready| ready.message.as_str())).unwrap_or_else(|| plain_message(consent, shown));
+    let message = detail.or(kept_message.map(|ready| ready.message.as_str())).unwrap_or_else(|| plain_message(consent, status, shown));
     list.push(types::READY, ready(row.ready, spec.ready_when), row.reason, message);
 
     if told::is_initiated(status, &Request::of(consent)) {
         list.push(types::INITIATED, "True", "ConsentRequested", "HeyGen was asked for this consent.");
+    } else if told::is_already_begun(status, &Request::of(consent)) {
+        let row = Situation::AlreadyBegun.row();
+        list.push(types::INITIATED, "False", row.reason, "HeyGen was asked for this consent, and says that it was begun before.");
     } else {
         list.push(types::INITIATED, "False", "NotInitiated", "This object has not asked HeyGen, or not for the current request.");
     }
@@ -112,7 +115,13 @@ fn has_details(situation: Situation) -> bool {
     )
 }
 
-fn plain_message(consent: &DigitalTwinConsent, situation: Situation) -> &'static str {
+fn plain_message(consent: &DigitalTwinConsent, status: &DigitalTwinConsentStatus, situation: Situation) -> &'static str {
+    if situation == Situation::AlreadyBegun && status.url.is_some() {
+        return "HeyGen says that consent to this avatar group was begun before, and gives no new link. The one of before stays in status.url. If it no longer works, whoever manages the HeyGen account lets the person finish in HeyGen's own interface, or deletes the group there and makes a new one.";
+    }
+    if situation == Situation::AlreadyBegun && consent.spec.link_secret_ref.is_some() && status.link_expiration_time.is_some() {
+        return "HeyGen says that consent to this avatar group was begun before, and gives no new link. The one of before stays in the Secret that it was written into. If it no longer works, whoever manages the HeyGen account lets the person finish in HeyGen's own interface, or deletes the group there and makes a new one.";
+    }
     if situation == Situation::Awaiting && consent.spec.consent_video.is_some() {
         return "The clip was handed in; waiting for HeyGen's review.";
     }

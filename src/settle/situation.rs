@@ -50,6 +50,8 @@ pub enum Situation {
     InvalidRequest,
     /// The account may not ask this.
     NotEntitled,
+    /// HeyGen says that consent was begun before, and gives no link.
+    AlreadyBegun,
     /// The link Secret belongs to somebody else.
     LinkSecretConflict,
     /// The link Secret cannot be written.
@@ -107,7 +109,7 @@ pub struct Row {
 
 impl Situation {
     /// All situations, in order of precedence.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Suspended,
         Self::Duplicate,
         Self::Restored,
@@ -124,6 +126,7 @@ impl Situation {
         Self::AccountNotAllowed,
         Self::InvalidRequest,
         Self::NotEntitled,
+        Self::AlreadyBegun,
         Self::LinkSecretConflict,
         Self::LinkSecretNotWritable,
         Self::Initiating,
@@ -249,6 +252,14 @@ impl Situation {
                 "not entitled",
                 "HeyGen does not let this account ask for consent to this avatar group. Check that the group belongs to the account and that its plan includes what the spec asks for.",
             ),
+            Self::AlreadyBegun => (
+                "ConsentAlreadyBegun",
+                Ready::False,
+                Progress::Stalled,
+                Some(true),
+                "consent was begun before, and HeyGen gives no link",
+                "HeyGen says that consent to this avatar group was begun before, and gives no link. No call gives the one of before, and a higher spec.requestEpoch may be refused as well. Whoever manages the HeyGen account lets the person finish in HeyGen's own interface, or deletes the group there and makes a new one.",
+            ),
             Self::LinkSecretConflict => (
                 "LinkSecretConflict",
                 Ready::False,
@@ -326,6 +337,7 @@ impl Situation {
                 "`Stalled`"
             }
             Self::Unrecognized => "`Initiated` if this object has asked; `Approved` stays True if it was",
+            Self::AlreadyBegun => "`Stalled`; `Initiated` if this object has a link of the same request",
             Self::LinkExpired => "`Initiated`, `LinkExpired`",
             Self::Overdue => "`Initiated`, `Overdue`",
             Self::Awaiting => "`Initiated`",
@@ -371,7 +383,7 @@ impl Situation {
     /// Whether a person is awaited, so that `Overdue` and `LinkExpired` may be set.
     #[must_use]
     pub fn is_waiting(self) -> bool {
-        matches!(self, Self::Awaiting | Self::LinkExpired | Self::Overdue | Self::Unrecognized)
+        matches!(self, Self::Awaiting | Self::LinkExpired | Self::Overdue | Self::Unrecognized | Self::AlreadyBegun)
     }
 }
 

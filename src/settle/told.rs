@@ -29,6 +29,7 @@ pub fn by_now(status: &DigitalTwinConsentStatus, now: Timestamp) -> Cow<'_, Digi
         group: _,
         initiation: _,
         initiation_time,
+        already_begun: _,
         approval_time,
         history,
         conditions,
@@ -117,8 +118,9 @@ pub fn agrees(status: &DigitalTwinConsentStatus, situation: Situation, policy: &
         S::Unrecognized => matches!(meaning, M::Unknown | M::Absent),
         S::Unverified => false,
         // A word from before the request that is waited for says nothing about it.
-        S::Awaiting | S::LinkExpired | S::Overdue => {
-            let asked = status.initiation.as_ref().map(|initiation| initiation.epoch);
+        S::Awaiting | S::LinkExpired | S::Overdue | S::AlreadyBegun => {
+            let initiated = status.initiation.as_ref().map(|initiation| initiation.epoch);
+            let asked = initiated.max(status.already_begun.as_ref().map(|begun| begun.epoch));
             let is_older = status.history.last().is_some_and(|entry| Some(entry.request_epoch) < asked);
             is_older || matches!(meaning, M::Pending | M::Expired | M::Absent)
         }
@@ -159,6 +161,12 @@ pub fn is_revoked(status: &DigitalTwinConsentStatus) -> bool {
 #[must_use]
 pub fn is_initiated(status: &DigitalTwinConsentStatus, request: &Request) -> bool {
     status.initiation.as_ref().is_some_and(|initiation| initiation.idempotency_key == request.idempotency_key)
+}
+
+/// Whether HeyGen refused `request` because consent was begun before, so that sending it again is of no use.
+#[must_use]
+pub fn is_already_begun(status: &DigitalTwinConsentStatus, request: &Request) -> bool {
+    status.already_begun.as_ref().is_some_and(|begun| begun.idempotency_key == request.idempotency_key)
 }
 
 /// The end of the time that the person was given.

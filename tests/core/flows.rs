@@ -65,7 +65,7 @@ fn a_clip_that_was_out_of_reach_for_a_moment_is_never_told_as_an_invalid_request
 
 #[test]
 fn a_refused_request_is_repeated_at_once_by_a_raised_epoch_or_a_forced_look() {
-    for class in [Class::Invalid, Class::AccessDenied, Class::AlreadyBound] {
+    for class in [Class::Invalid, Class::AccessDenied] {
         for forced in [true, false] {
             let mut world = world(json!({}));
             world.heygen.fault = refused(class);
@@ -122,7 +122,7 @@ fn pages_of_avatar_looks_that_fail_while_the_group_can_be_read_back_off() {
 
 #[test]
 fn an_unanswered_request_is_reported_once_after_ten_minutes() {
-    for fault in [Fault::LostAfter, Fault::Request(Trouble::of(Class::Unavailable)), Fault::Request(Trouble::of(Class::AlreadyBound))] {
+    for fault in [Fault::LostAfter, Fault::Request(Trouble::of(Class::Unavailable))] {
         let mut world = world(json!({}));
         world.deliver(0);
         world.begin(0);
@@ -139,19 +139,6 @@ fn an_unanswered_request_is_reported_once_after_ten_minutes() {
         assert_eq!(world.ready().1, "AwaitingApproval");
         assert!(world.heygen.executed() <= unanswered + 1);
     }
-}
-
-#[test]
-fn already_binded_asks_slowly_and_still_sees_that_the_person_consents() {
-    let mut world = world(json!({}));
-    world.heygen.fault = refused(Class::AlreadyBound);
-    world.live(HOUR);
-    assert_eq!(world.ready(), ("False", "Initiating"));
-    assert!(world.status().conditions[0].message.contains("raise spec.requestEpoch"));
-    assert!(world.heygen.posts.len() <= 8);
-    world.heygen.word = Some("approved".into());
-    world.live(11 * MINUTE);
-    assert_eq!((world.ready(), world.condition("Initiated").unwrap().0), (("True", "Approved"), "False"));
 }
 
 #[test]
@@ -213,7 +200,7 @@ fn a_renewal_that_brings_the_same_link_stays_expired_and_is_tried_an_hour_later(
 
 #[test]
 fn a_refused_renewal_changes_nothing_and_is_tried_again_after_an_hour() {
-    for class in [Class::Invalid, Class::AccessDenied, Class::AlreadyBound] {
+    for class in [Class::Invalid, Class::AccessDenied] {
         let mut world = world(json!({"linkRenewal": "Automatic"}));
         world.live(24 * HOUR + MINUTE);
         world.heygen.fault = refused(class);

@@ -56,6 +56,7 @@ pub fn object_in(situation: Situation, extra: &Value) -> World {
         Situation::AccountNotAllowed => world.account = Some(AccountFact::NotAllowed("Not this namespace.".into())),
         Situation::InvalidRequest => world.heygen.fault = Some(Fault::Request(Trouble::of(Class::Invalid))),
         Situation::NotEntitled => world.heygen.fault = Some(Fault::Request(Trouble::of(Class::AccessDenied))),
+        Situation::AlreadyBegun => world.heygen.fault = Some(Fault::Request(Trouble::of(Class::AlreadyBound))),
         Situation::LinkSecretConflict => world.secret.foreign = true,
         Situation::LinkSecretNotWritable => world.secret.unwritable = true,
         Situation::Initiating => world.heygen.fault = Some(Fault::Trouble(Trouble::of(Class::Unavailable))),

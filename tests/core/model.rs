@@ -91,7 +91,9 @@ impl Model {
                 self.word = Some("pending".into());
             }
         }
-        if let Some(trouble) = self.trouble(true) {
+        // A key that was executed is replayed, whatever the group has become (HeyGen API notes, section 3).
+        let is_bound = |outcome: &Outcome| matches!(outcome, Outcome::Trouble(trouble) if trouble.class == Class::AlreadyBound);
+        if let Some(trouble) = self.trouble(true).filter(|trouble| !is_bound(trouble) || self.link(key, now).is_none()) {
             return trouble;
         }
         let Some(link) = self.link(key, now) else { return Outcome::Trouble(Trouble::of(Class::NotFound)) };

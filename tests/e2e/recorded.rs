@@ -61,13 +61,15 @@ fn normalised(world: &World, mut object: Value) -> Value {
     if let Some(url) = object["status"].get_mut("url") {
         *url = json!("https://app.heygen.com/consent/example");
     }
-    if let Some(request) = object["status"].get_mut("initiation").and_then(|initiation| initiation.get_mut("requestID")) {
-        *request = json!("req-example");
-    }
-    if let Some(key) = object["status"].get_mut("initiation").and_then(|initiation| initiation.get_mut("idempotencyKey")) {
-        // The namespace is in it, and worlds are numbered as they come.
-        let epoch = key.as_str().and_then(|key| key.rsplit(':').next()).unwrap_or_default();
-        *key = json!(format!("v2:44136fa355b3678a1146ad16f7e8649e:{epoch}"));
+    for asked in ["initiation", "alreadyBegun"] {
+        if let Some(request) = object["status"].get_mut(asked).and_then(|asked| asked.get_mut("requestID")) {
+            *request = json!("req-example");
+        }
+        if let Some(key) = object["status"].get_mut(asked).and_then(|asked| asked.get_mut("idempotencyKey")) {
+            // The namespace is in it, and worlds are numbered as they come.
+            let epoch = key.as_str().and_then(|key| key.rsplit(':').next()).unwrap_or_default();
+            *key = json!(format!("v2:44136fa355b3678a1146ad16f7e8649e:{epoch}"));
+        }
     }
     if let Some(status) = object["status"].as_object_mut() {
         // Which minute an account's status tells of first is not the operator's to choose.

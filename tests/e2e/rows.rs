@@ -26,6 +26,9 @@ fn shown_by(situation: Situation) -> fn() {
         Situation::AccountNotAllowed => accounts::an_account_serves_the_namespaces_that_it_names_or_selects,
         Situation::InvalidRequest => requests::a_request_that_heygen_calls_invalid_names_the_field_and_heals_when_heygen_changes_its_mind,
         Situation::NotEntitled => requests::what_an_account_is_not_entitled_to_stops_one_object_and_no_neighbour,
+        Situation::AlreadyBegun => {
+            requests::a_consent_that_was_begun_elsewhere_is_asked_for_once_also_by_the_next_process_and_seen_when_given
+        }
         Situation::LinkSecretConflict => secrets::a_secret_of_somebody_else_is_never_touched_and_the_person_not_asked_until_it_is_gone,
         Situation::LinkSecretNotWritable => secrets::a_link_in_hand_reaches_its_secret_once_that_can_be_written,
         Situation::Initiating => requests::a_request_that_waits_for_its_turn_says_so_and_costs_one_write_more,

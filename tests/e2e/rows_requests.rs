@@ -1,10 +1,10 @@
 //! Requests that HeyGen refuses, that cannot be sent, and that have to wait for their turn.
 
-use heygen_simulator::{AccountPatch, FaultAction, FaultRule, MAIN_ACCOUNT, PathKind};
+use heygen_simulator::{AccountPatch, FaultAction, FaultRule, GroupDefinition, MAIN_ACCOUNT, PathKind};
 use serde_json::json;
 
 use crate::recorded::record;
-use crate::support::scene::{APPROVED, AWAITING, INITIATING, NOT_ENTITLED, message, reading};
+use crate::support::scene::{APPROVED, AWAITING, BEGUN, INITIATING, NOT_ENTITLED, message, reading};
 use crate::support::{Scene, World};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -81,5 +81,38 @@ pub async fn a_request_that_waits_for_its_turn_says_so_and_costs_one_write_more(
     let told: Vec<String> = scene.versions("ada").iter().map(reading).collect();
     assert_eq!(told.len(), 4, "created, Initiating, AwaitingApproval, Approved: {told:?}");
     assert_eq!(scene.executed("ada"), 1);
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+pub async fn a_consent_that_was_begun_elsewhere_is_asked_for_once_also_by_the_next_process_and_seen_when_given() {
+    let scene = Scene::start("begun").await;
+    for name in ["ada", "bob"] {
+        scene.simulator.create_group(GroupDefinition { begun_elsewhere: true, ..GroupDefinition::twin(name) }).unwrap();
+        scene.ask_again(name, json!({})).await;
+    }
+    let told = scene.until_told("ada", BEGUN).await;
+    record(&scene, "DigitalTwinConsent", "consent-already-begun", &told);
+    scene.until_told("bob", BEGUN).await;
+    scene.until_events("ada", &["ConsentAlreadyBegun"]).await;
+    scene.left_alone(&["ada", "bob"]).await;
+    let scene = scene.restart(async |_| ()).await;
+    scene.force("ada", "now").await;
+    scene
+        .until_it("ada", "polled on demand", |consent| {
+            consent.status.as_ref().and_then(|status| status.last_handled_reconcile_at.as_deref()) == Some("now")
+        })
+        .await;
+    scene.left_alone(&["ada", "bob"]).await;
+    assert_eq!(["ada", "bob"].map(|name| (scene.posts(name).len(), scene.executed(name))), [(1, 0), (1, 0)]);
+
+    // One person finishes in HeyGen's own interface; the other group is deleted, and a new one made.
+    scene.simulator.approve("ada").unwrap();
+    scene.until_told("ada", "Ready=True:Approved Initiated=False Approved=True").await;
+    scene.simulator.delete_group("bob").unwrap();
+    scene.delete("bob").await;
+    scene.ask("bob-again", json!({})).await;
+    scene.until_told("bob-again", AWAITING).await;
+    assert_eq!(["ada", "bob"].map(|name| scene.posts(name).len()), [1, 1]);
     scene.end().await;
 }

@@ -7,7 +7,7 @@
 
 use jiff::Timestamp;
 use twinconsent::api::conditions::types;
-use twinconsent::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus, Initiation};
+use twinconsent::api::consent::{AlreadyBegun, DigitalTwinConsent, DigitalTwinConsentStatus, Initiation};
 use twinconsent::decide::{LookKind, NextLook, Rest, Then};
 use twinconsent::memory::{Answer, Attempt, Looks, Memory, Seen};
 use twinconsent::settle::News;
@@ -93,6 +93,7 @@ impl Form<'_> {
             group,
             initiation,
             initiation_time,
+            already_begun,
             approval_time,
             history,
             conditions,
@@ -109,6 +110,10 @@ impl Form<'_> {
         self.some(initiation.as_ref(), |form, Initiation { epoch: _, idempotency_key, request_id: _, renewals }| {
             form.text(idempotency_key);
             form.number(renewals.unwrap_or_default().cast_unsigned());
+        });
+        self.some(already_begun.as_ref(), |form, AlreadyBegun { epoch, idempotency_key, request_id: _ }| {
+            form.number(epoch.cast_unsigned());
+            form.text(idempotency_key);
         });
         for entry in history {
             self.text(entry.consent_status.as_deref().unwrap_or_default());
@@ -257,10 +262,11 @@ impl Form<'_> {
         }
     }
 
-    fn heygen(&mut self, HeyGen { word, is_down, keys, links }: &HeyGen) {
+    fn heygen(&mut self, HeyGen { word, is_down, is_bound, keys, links }: &HeyGen) {
         self.text(word.unwrap_or_default());
         self.flag(word.is_some());
         self.flag(*is_down);
+        self.flag(*is_bound);
         self.number((*links).into());
         for Executed { key, at, link, place } in keys {
             self.text(key);

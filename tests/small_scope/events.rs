@@ -86,9 +86,11 @@ pub enum Kind {
     Serve,
     Terminate,
     Secret,
+    /// Somebody begins the consent elsewhere, or that ends.
+    Bound,
 }
 
-pub const KINDS: usize = Kind::Secret as usize + 1;
+pub const KINDS: usize = Kind::Bound as usize + 1;
 
 impl Kind {
     fn is_free(self) -> bool {
@@ -124,6 +126,7 @@ pub enum Event {
     SecretForeign(usize),
     SecretUnwritable(usize),
     SecretGone(usize),
+    Bound,
 }
 
 impl Event {
@@ -153,6 +156,7 @@ impl Event {
             Self::Terminate(_) => Kind::Terminate,
             Self::Gone(_) => Kind::Gone,
             Self::SecretForeign(_) | Self::SecretUnwritable(_) | Self::SecretGone(_) => Kind::Secret,
+            Self::Bound => Kind::Bound,
         })
     }
 }
@@ -228,6 +232,7 @@ pub fn possible(world: &World, scope: &Scope) -> Vec<Event> {
         on(Kind::Policy, Event::Policy(policy));
     }
     on(Kind::Refuse, Event::Refuse);
+    on(Kind::Bound, Event::Bound);
     if world.backup.is_none() {
         on(Kind::Backup, Event::Backup);
     } else {
@@ -326,6 +331,7 @@ pub fn apply(world: &mut World, event: Event) {
         Event::Gone(place) => world.kube[place] = None,
         Event::SecretForeign(place) => world.secrets[place].foreign = !world.secrets[place].foreign,
         Event::SecretGone(place) => world.secrets[place].link = None,
+        Event::Bound => world.heygen.is_bound = !world.heygen.is_bound,
         Event::SecretUnwritable(place) => world.secrets[place].unwritable = !world.secrets[place].unwritable,
     }
 }

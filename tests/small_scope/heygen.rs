@@ -16,6 +16,8 @@ pub struct HeyGen {
     pub word: Word,
     /// Whether nothing reaches it.
     pub is_down: bool,
+    /// Whether consent was begun elsewhere, so that a key which is not replayed gets no link.
+    pub is_bound: bool,
     /// The keys that are replayed: when each was executed, and for which place.
     pub keys: Vec<Executed>,
     /// How many links it has issued.
@@ -32,7 +34,7 @@ pub struct Executed {
 
 impl HeyGen {
     pub fn saying(word: Word) -> Self {
-        Self { word, is_down: false, keys: Vec::new(), links: 0 }
+        Self { word, is_down: false, is_bound: false, keys: Vec::new(), links: 0 }
     }
 
     pub fn look(&self) -> Outcome {
@@ -50,6 +52,9 @@ impl HeyGen {
         }
         self.keys.retain(|executed| now - executed.at < WINDOW);
         let executed = self.link(key, now).is_none();
+        if executed && self.is_bound {
+            return (false, Outcome::Trouble(Trouble::of(Class::AlreadyBound)));
+        }
         if executed {
             self.links += 1;
             self.keys.push(Executed { key: key.into(), at: now, link: self.links, place });

@@ -263,7 +263,12 @@ fn object_ends_well(world: &World, place: usize, object: &Object) -> Result<(), 
     let epoch = object.spec.request_epoch.unwrap_or(0);
     let is_held = matches!(reason, "ConsentRevoked" | "ConsentRefused") && answered.is_some_and(|answered| answered >= epoch);
     let waits = matches!(meaning, Meaning::Pending | Meaning::Expired) || (meaning == Meaning::Absent && approved != "True");
-    if waits && !is_held {
+    // HeyGen refused this very request for good: consent was begun elsewhere.
+    let begun = status.already_begun.as_ref().is_some_and(|begun| begun.idempotency_key == request(object).idempotency_key);
+    if waits && begun && (reason != "ConsentAlreadyBegun" || ready != "False" || !holds(status, "Stalled")) {
+        return Err(format!("HeyGen gives no link, and it is not told: Ready={ready}/{reason}"));
+    }
+    if waits && !is_held && !begun {
         if status.initiation.as_ref().is_none_or(|initiation| initiation.idempotency_key != request(object).idempotency_key) {
             return Err(format!("promise 2: never asked for epoch {epoch}: Ready={ready}/{reason}"));
         }

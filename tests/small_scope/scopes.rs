@@ -101,6 +101,21 @@ pub fn all() -> Vec<Scope> {
                 ],
             )
         },
+        scope(
+            "begun elsewhere",
+            plain,
+            2,
+            &[
+                (Kind::Due, 1),
+                (Kind::Day, 1),
+                (Kind::Bound, 2),
+                (Kind::Epoch, 1),
+                (Kind::Word, 1),
+                (Kind::Crash, 1),
+                (Kind::Lost, 1),
+                (Kind::Force, 1),
+            ],
+        ),
         Scope { places: 2, ..scope("owning", plain, 2, &[(Kind::Suspend, 1), (Kind::Serve, 1), (Kind::Terminate, 1), (Kind::Gone, 1)]) },
         scope(
             "link Secret",

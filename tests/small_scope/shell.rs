@@ -261,6 +261,14 @@ fn act(world: &mut World, index: usize, place: usize, base: &Object, call: Call,
                 return News::Answered(call, heygen::lost());
             }
             world.counted.posts += 1;
+            let is_refused = |object: &Object| {
+                let begun = object.status.as_ref().and_then(|status| status.already_begun.as_ref());
+                begun.is_some_and(|begun| begun.idempotency_key == asked.idempotency_key)
+            };
+            // Another replica's word may not have come yet, and a backup knows nothing of it.
+            if world.replicas.len() == 1 && world.kube[place].as_ref().is_some_and(is_refused) {
+                world.breaks("promise 6: a request that was refused for good is sent again".into());
+            }
             let of_object = world.planted == Some(Planted::KeyOfObject);
             let object = base.metadata.uid.as_deref().filter(|_| of_object).unwrap_or_default();
             let (executed, outcome) = world.heygen.post(&format!("{}{object}", asked.idempotency_key), place, world.now);

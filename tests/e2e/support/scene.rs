@@ -23,6 +23,7 @@ use super::{LONG, Operator, World, eventually};
 pub const AWAITING: &str = "Ready=False:AwaitingApproval Initiated=True Approved=False";
 pub const APPROVED: &str = "Ready=True:Approved Initiated=True Approved=True";
 pub const INITIATING: &str = "Ready=False:Initiating Initiated=False Approved=False Reconciling";
+pub const BEGUN: &str = "Ready=False:ConsentAlreadyBegun Initiated=False Approved=False Stalled";
 pub const NOT_ENTITLED: &str = "Ready=False:NotEntitled Initiated=False Approved=False Stalled";
 
 /// How many more looks prove that an object is left alone.
