@@ -3,7 +3,7 @@
 {{- $job := printf "job=%q,namespace=%q" (include "twinconsent.fullname" .) .Release.Namespace }}
 {{- $account := "account_kind, account_namespace, account" }}
 {{- /* A test sees that each reason that needs somebody stands in an alert. ConsentRefused does not: it is an answer. */}}
-{{- $stalled := "DuplicateAvatarGroup|AvatarGroupNotFound|AvatarFailed|InvalidRequest|NotEntitled|LinkSecretConflict|LinkSecretNotWritable" }}
+{{- $stalled := "DuplicateAvatarGroup|AvatarGroupNotFound|AvatarFailed|InvalidRequest|NotEntitled|ConsentAlreadyBegun|LinkSecretConflict|LinkSecretNotWritable" }}
 {{- $unusable := "CredentialsRejected|BillingRequired|SecretNotFound|SecretForbidden|SecretUnreadable|InsecureBaseURL|Undecodable" }}
 {{- /* For Prometheus, which fills them in. */}}
 {{- $value := "{{ $value }}" }}
