@@ -119,8 +119,9 @@ impl<'a> World<'a> {
 
     fn start(&self) -> Cluster {
         let _inside = self.handle.enter();
-        let plane =
-            ControlPlane::start(Options { controller_manager: true, ..Options::default() }).unwrap_or_else(|error| panic!("{error}"));
+        // Only what is installed has pods, and needs what makes them.
+        let options = Options { controller_manager: self.new_cluster.is_some(), ..Options::default() };
+        let plane = ControlPlane::start(options).unwrap_or_else(|error| panic!("{error}"));
         let groups = self.groups.iter().map(GroupDefinition::twin).collect();
         let settings = Settings { accounts: vec![AccountDefinition::new(MAIN_ACCOUNT, KEY)], groups, ..Settings::default() };
         let simulator = self.handle.block_on(Simulator::start(settings)).unwrap();
