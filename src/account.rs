@@ -314,6 +314,26 @@ mod tests {
     use secrecy::SecretString;
 
     use super::*;
+    use crate::api::consent::AccountKind;
+
+    #[test]
+    fn the_name_of_an_account_that_is_gone_is_free_for_another_one() {
+        let accounts = Accounts::default();
+        let key =
+            |number: usize| AccountKey { kind: AccountKind::HeyGenAccount, namespace: Some("n".to_owned()), name: number.to_string() };
+        let see = |number| {
+            let _ = accounts.announce(key(number));
+            accounts.refuse(&key(number), String::new());
+        };
+        (0..=shown::MOST_NAMED).for_each(see);
+        assert_eq!(accounts.shown().len(), shown::MOST_NAMED + 1);
+        assert!(!accounts.names().contains(&key(shown::MOST_NAMED)), "there was no name left");
+        assert!(accounts.forget(&key(0)));
+        see(shown::MOST_NAMED);
+        assert!(accounts.names().contains(&key(shown::MOST_NAMED)));
+        (1..=shown::MOST_NAMED).for_each(|number| assert!(accounts.forget(&key(number))));
+        assert_eq!((accounts.shown().len(), accounts.names().len()), (0, 0), "nothing is left of accounts that are gone");
+    }
 
     #[test]
     fn a_gate_belongs_to_a_key_that_is_sent_one_way_to_one_place() {
