@@ -94,7 +94,7 @@ impl Accounts {
     #[must_use]
     pub fn fact(&self, key: &AccountKey) -> (AccountFact, Option<Arc<Usable>>) {
         match self.registry().accounts.get(key).map(|account| &account.state) {
-            None => (AccountFact::NotReady(format!("{key} does not exist.")), None),
+            None => (AccountFact::NotReady(format!("{key} does not exist. The operator goes on when it is created.")), None),
             Some(State::Resolving) => (AccountFact::Resolving, None),
             Some(State::Unusable(why)) => (AccountFact::NotReady(why.clone()), None),
             Some(State::Usable(usable)) => (AccountFact::Usable(usable.terms.clone()), Some(usable.clone())),

@@ -69,14 +69,14 @@ pub struct RunArgs {
     #[arg(long, value_name = "URL", env = "TWINCONSENT_HEYGEN_BASE_URL", default_value = DEFAULT_BASE_URL)]
     pub heygen_base_url: String,
 
-    /// Accept http base URLs, here and in ClusterHeyGenAccounts: keys and links then travel in the clear. For simulators.
+    /// Accept http base URLs, here and in ClusterHeyGenAccounts: keys and links are then sent unencrypted. For simulators.
     #[arg(
         long, value_name = "BOOL", env = "TWINCONSENT_ALLOW_INSECURE_BASE_URL",
         action = ArgAction::Set, num_args = 0..=1, default_value = "false", default_missing_value = "true"
     )]
     pub allow_insecure_base_url: bool,
 
-    /// PEM file with root certificates to trust for HeyGen, and for an HTTPS proxy on the way there, besides the system's.
+    /// PEM file with root certificates to trust for HeyGen, and for an HTTPS proxy before it, in addition to the system's.
     /// Read once, at the start. [default: none]
     #[arg(long, value_name = "PATH", env = "TWINCONSENT_CA_BUNDLE")]
     pub ca_bundle: Option<PathBuf>,
@@ -99,11 +99,11 @@ pub struct RunArgs {
     #[arg(long, value_name = "SELECTOR", env = "TWINCONSENT_WATCH_LABEL_SELECTOR")]
     pub watch_label_selector: Option<String>,
 
-    /// Objects worked on at once, 1 to 1024. Requests to HeyGen are limited per account, not by this.
+    /// How many objects are worked on at the same time, 1 to 1024. Requests to HeyGen are limited by the account's rateLimit, not by this.
     #[arg(long, value_name = "COUNT", env = "TWINCONSENT_CONCURRENCY", default_value = "64")]
     pub concurrency: String,
 
-    /// Elect a leader among replicas, by a Lease in the operator's namespace; the others stand by.
+    /// Elect a leader among replicas, by a Lease in the operator's namespace. Only the leader works.
     #[arg(
         long, value_name = "BOOL", env = "TWINCONSENT_LEADER_ELECT",
         action = ArgAction::Set, num_args = 0..=1, default_value = "true", default_missing_value = "true"
@@ -118,8 +118,8 @@ pub struct RunArgs {
     #[arg(long, value_name = "ADDRESS", env = "TWINCONSENT_LISTEN", default_value = "127.0.0.1:8080")]
     pub listen: String,
 
-    /// How long work in hand may take after the first SIGTERM, as 25s or 1m30s; keep it below the pod's
-    /// terminationGracePeriodSeconds. A second signal ends it at once.
+    /// How long running work may take after the first SIGTERM, as 25s or 1m30s; keep it below the pod's
+    /// terminationGracePeriodSeconds. A second signal ends the operator at once.
     #[arg(long, value_name = "DURATION", env = "TWINCONSENT_SHUTDOWN_GRACE", default_value = "25s")]
     pub shutdown_grace: String,
 

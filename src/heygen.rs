@@ -318,30 +318,10 @@ fn log(operation: Operation, label: &str, attempted: &Attempted, elapsed: Durati
     let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
     match outcome {
         Outcome::Trouble(Trouble { status, code, param, .. }) if operation == Operation::Initiate => {
-            tracing::info!(
-                operation = name,
-                status,
-                outcome = label,
-                code,
-                param,
-                request_id,
-                fault,
-                elapsed_ms,
-                "HeyGen request in trouble"
-            );
+            tracing::info!(operation = name, status, outcome = label, code, param, request_id, fault, elapsed_ms, "HeyGen request failed");
         }
         Outcome::Trouble(Trouble { status, code, param, .. }) => {
-            tracing::debug!(
-                operation = name,
-                status,
-                outcome = label,
-                code,
-                param,
-                request_id,
-                fault,
-                elapsed_ms,
-                "HeyGen request in trouble"
-            );
+            tracing::debug!(operation = name, status, outcome = label, code, param, request_id, fault, elapsed_ms, "HeyGen request failed");
         }
         Outcome::Initiated(_) => {
             tracing::info!(operation = name, outcome = label, request_id, elapsed_ms, "HeyGen request answered");

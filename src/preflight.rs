@@ -122,7 +122,7 @@ impl Refused {
             None => why.remove(namespace),
         };
         match problem {
-            None => tracing::info!(namespace, "the namespace has its rights and is served"),
+            None => tracing::info!(namespace, "the operator has its rights in the namespace and serves it"),
             Some(problem) if before.as_deref() != Some(problem) => {
                 tracing::error!(namespace, problem, "the namespace cannot be served yet; trying again");
             }
@@ -151,7 +151,7 @@ async fn until_in_order<T>(check: &Check, ask: impl AsyncFn() -> Result<T, Probl
         check.explain(problem.clone());
         // The same again is no news.
         if problem != said {
-            tracing::error!(problem, "cannot work yet; trying again");
+            tracing::error!(problem, "the operator cannot start its work yet; trying again");
             said = problem;
         }
         stopping.run_until_cancelled(tokio::time::sleep(pause)).await?;

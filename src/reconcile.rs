@@ -252,7 +252,7 @@ async fn record(
                 context.events.report(newer.as_ref(), report);
             }
             Notice::Revoked => context.metrics.revocation(),
-            Notice::PollRefused(code) => tracing::info!(code, "HeyGen refuses to be asked about the group"),
+            Notice::PollRefused(code) => tracing::info!(code, "HeyGen refuses to tell about the group"),
             Notice::NullAfterGrant => context.metrics.null_after_grant(),
             Notice::UnrecognizedAfterGrant => context.metrics.unrecognized_after_grant(),
             Notice::Unanswered => context.metrics.unanswered_initiation(),
@@ -287,7 +287,7 @@ pub fn after_error(consent: &DigitalTwinConsent, error: &cluster::Error, context
 
 /// Lets an object be decided anew whose decision has panicked: nothing else would wake it.
 pub fn after_flaw(consent: roster::Uid, context: &Context) {
-    tracing::error!("a flaw has ended the work on an object; trying again later");
+    tracing::error!("a bug has stopped the work on an object; trying again later");
     context.roster.set_alarm(consent, Some(pace::add(clock::steady(), pace::LONGEST_BACKOFF)));
 }
 

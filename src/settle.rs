@@ -179,7 +179,7 @@ impl<'a> Draft<'a> {
             Finding::AccountNotAllowed(why) => self.render(Situation::AccountNotAllowed, Some(why)),
             Finding::InvalidSpec(field) => {
                 self.take_seen();
-                let message = format!("spec.{field} cannot be sent as it is. Correct it together with a higher requestEpoch.");
+                let message = format!("spec.{field} cannot be sent as it is. Correct it and raise spec.requestEpoch in the same change.");
                 self.render(Situation::InvalidRequest, Some(&message));
             }
             Finding::Waiting(wait) => {
@@ -311,7 +311,7 @@ impl<'a> Draft<'a> {
         if let Some(approved) = approved {
             approved.status = "Unknown".to_owned();
             approved.reason = because.row().reason.to_owned();
-            approved.message = "HeyGen has yet to say whether consent is given.".to_owned();
+            approved.message = "Not known: HeyGen has not confirmed this consent for this object. The next poll decides.".to_owned();
             approved.last_transition_time = whole(self.now);
         }
     }
@@ -352,24 +352,36 @@ impl<'a> Draft<'a> {
 /// What the user is told of a refusal.
 const fn refusal_message(refusal: Refusal) -> &'static str {
     match refusal {
-        Refusal::Quota => "The Secret named by spec.linkSecretRef cannot be created: a quota of this namespace is used up.",
-        Refusal::Admission => "An admission webhook or policy of this cluster does not admit the Secret named by spec.linkSecretRef.",
-        Refusal::Forbidden => Situation::LinkSecretNotWritable.row().message,
-        Refusal::Other => "Kubernetes refuses the Secret named by spec.linkSecretRef; the operator's log says why.",
+        Refusal::Quota => {
+            "The operator cannot create the Secret named by spec.linkSecretRef: a quota of this namespace is used up. Raise the quota, or delete what is not needed."
+        }
+        Refusal::Admission => {
+            "An admission webhook or policy of this cluster refuses the Secret named by spec.linkSecretRef. Let it accept Secrets of the operator."
+        }
+        Refusal::Forbidden => {
+            "The operator has no right to the Secret named by spec.linkSecretRef. Grant it get, create and patch on Secrets in this namespace."
+        }
+        Refusal::Other => "Kubernetes refuses the Secret named by spec.linkSecretRef. The operator's log says why.",
     }
 }
 
 fn wait_message(wait: Wait) -> Cow<'static, str> {
     let fixed = match wait {
         Wait::Refused(Some(code)) => {
-            return format!("HeyGen refuses to be asked about this avatar group, with `{code}`; trying again.").into();
+            return format!("HeyGen refuses to tell about this avatar group, with the code `{code}`. The operator tries again.").into();
         }
-        Wait::Refused(None) => "HeyGen refuses to be asked about this avatar group; trying again.",
-        Wait::Turn => "The request waits for its turn at HeyGen.",
-        Wait::HeyGen => "HeyGen could not be asked yet; trying again.",
-        Wait::Group => "HeyGen does not know this avatar group, or not yet; polling again before calling it missing.",
-        Wait::Looks => "HeyGen lists no look of the group that tells whether a person is depicted; reading them again.",
-        Wait::LinkSecret => "The Secret named by spec.linkSecretRef cannot be reached at the moment; trying again.",
+        Wait::Refused(None) => "HeyGen refuses to tell about this avatar group. The operator tries again.",
+        Wait::Turn => {
+            "HeyGen has not been asked yet: the account's rateLimit, or a pause that HeyGen asked for, does not allow it. The operator asks as soon as it may."
+        }
+        Wait::HeyGen => "HeyGen has not given a usable answer yet. The operator tries again.",
+        Wait::Group => {
+            "HeyGen does not know this avatar group, at least not yet. The operator polls again before it says that the group is missing."
+        }
+        Wait::Looks => {
+            "HeyGen lists no look of the group that shows whether the group depicts a person. The operator reads the list again."
+        }
+        Wait::LinkSecret => "The Secret named by spec.linkSecretRef cannot be read or written at the moment. The operator tries again.",
     };
     fixed.into()
 }

@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use twinconsent::settle::situation::{Ready, Situation};
+use twinconsent::settle::situation::{Actor, Progress, Ready, Situation};
 
 const HEAD: &str = "\
 # Conditions of a DigitalTwinConsent
@@ -18,12 +18,21 @@ The first row that matches gives the reason of `Ready`.
 `Overdue` and `LinkExpired` may both be set; the message of `Ready` is fixed text, without clock, counter, link or words of others.
 Where two values stand, the second holds with `readyWhen: Initiated`.
 
-| situation | Ready | reason | besides | kstatus | Argo CD | what to do |
-|---|---|---|---|---|---|---|
+The last column is the message of `Ready` as far as it is the same for all objects: what is the case, and what to do.
+Who does that:
+
+- the *author* wrote the object, or the program or repository that it comes from;
+- the *platform team* runs the operator, and keeps the account, its key and its plan at HeyGen;
+- the *person* is the one whom the twin depicts;
+- *HeyGen's support* answers the owner of the account; give it `status.initiation.requestID` where it is there;
+- *nobody*: the operator goes on by itself, or nothing is left to do.
+
+| situation | Ready | reason | besides | kstatus | Argo CD | who acts | what is the case, and what to do |
+|---|---|---|---|---|---|---|---|
 ";
 
 const FOOT: &str = "
-`Stalled` means that somebody has to act.
+`Stalled` means that the operator waits for the one who acts, as the table says.
 The group of a stalled object is still polled, slowly: what was mended at HeyGen heals without a touch.
 To poll at once, set the annotation `reconcile.twinconsent.io/requestedAt` to any new value; of several within 10 seconds, the last one is answered when they are over.
 [GitOps](gitops.md) says how Flux, Argo CD, Helm and pipelines wait for a person, and how not to.
@@ -32,8 +41,14 @@ To poll at once, set the annotation `reconcile.twinconsent.io/requestedAt` to an
 /// The table as it stands in the documentation.
 fn page() -> String {
     let mut page = HEAD.to_owned();
-    let mut row = |cells: [&str; 7]| writeln!(page, "| {} |", cells.join(" | ")).unwrap();
-    row(["not seen yet", "–", "–", "`observedGeneration` is -1", "InProgress", "Progressing", "Wait; see whether the operator runs."]);
+    let mut row = |cells: [&str; 6], actors: &[Actor], what: &str| {
+        writeln!(page, "| {} | {} | {what} |", cells.join(" | "), names(actors)).unwrap();
+    };
+    row(
+        ["not seen yet", "–", "–", "`observedGeneration` is -1", "InProgress", "Progressing"],
+        &[Actor::PlatformTeam],
+        "The operator has not seen the object. Check that it runs, and that it serves this namespace and these labels.",
+    );
     for situation in Situation::ALL {
         let text = situation.row();
         let ready = match text.ready {
@@ -43,29 +58,34 @@ fn page() -> String {
             Ready::WhenInitiated => "False / True",
         };
         let reason = format!("`{}`", text.reason);
-        row([text.title, ready, &reason, situation.besides(), situation.kstatus(), situation.argo_cd(), text.message]);
+        let cells = [text.title, ready, &reason, situation.besides(), situation.kstatus(), situation.argo_cd()];
+        row(cells, text.actors, text.message);
         if situation == Situation::Suspended {
-            row([
-                "suspended later",
-                "unchanged",
-                "unchanged",
-                "`Suspended`",
-                "unchanged",
-                "as Ready says, else Suspended",
-                "Set spec.suspend to false to go on.",
-            ]);
+            row(
+                ["suspended later", "unchanged", "unchanged", "`Suspended`", "unchanged", "as Ready says, else Suspended"],
+                &[Actor::Author],
+                "To go on, set spec.suspend to false.",
+            );
         }
     }
-    row([
-        "429, 5xx, network; the account's trouble after `Initiated`",
-        "unchanged",
-        "unchanged",
-        "`Reconciling` only before `Initiated`",
-        "unchanged",
-        "unchanged",
-        "See the account's own `Ready` condition.",
-    ]);
+    row(
+        [
+            "429, 5xx, network; the account's trouble after `Initiated`",
+            "unchanged",
+            "unchanged",
+            "`Reconciling` only before `Initiated`",
+            "unchanged",
+            "unchanged",
+        ],
+        &[Actor::PlatformTeam],
+        "The operator tries again by itself. If it lasts, see the `Ready` condition of the account.",
+    );
     page + FOOT
+}
+
+/// Those who act, one after the other.
+fn names(actors: &[Actor]) -> String {
+    actors.iter().map(|actor| actor.name().trim_end_matches(" of this object")).collect::<Vec<_>>().join(", then ")
 }
 
 #[test]
@@ -81,5 +101,30 @@ fn the_page_of_conditions_is_generated() {
 
 #[test]
 fn every_cell_stays_one_cell() {
-    assert!(page().lines().filter(|line| line.starts_with('|')).all(|line| line.matches('|').count() == 8));
+    assert!(page().lines().filter(|line| line.starts_with('|')).all(|line| line.matches('|').count() == 9));
+}
+
+#[test]
+fn no_row_is_without_an_actor_and_what_to_do() {
+    let known: Vec<String> =
+        [Actor::Author, Actor::PlatformTeam, Actor::Person, Actor::HeyGenSupport, Actor::Nobody].map(|actor| names(&[actor])).into();
+    let page = page();
+    let rows: Vec<Vec<&str>> =
+        page.lines().filter(|line| line.starts_with("| ")).skip(1).map(|line| line.split('|').map(str::trim).collect()).collect();
+    assert_eq!(rows.len(), Situation::ALL.len() + 3);
+    for row in rows {
+        let (who, what) = (row[7], row[8]);
+        assert!(who.split(", then ").all(|actor| known.iter().any(|known| known == actor)), "{}: {who:?} is nobody in particular", row[1]);
+        assert!(what.ends_with('.'), "{}: {what:?}", row[1]);
+    }
+    for situation in Situation::ALL {
+        let row = situation.row();
+        let nobody = row.actors.contains(&Actor::Nobody);
+        assert!(!row.actors.is_empty() && (!nobody || row.actors.len() == 1), "{situation:?}: {:?}", row.actors);
+        assert_eq!(row.action.is_empty(), nobody, "{situation:?}: {:?} is for {:?} to do", row.action, row.actors);
+        assert!(row.message.ends_with(row.action), "{situation:?}");
+        // Who waits for the operator or for the person is not stalled.
+        let acts = row.actors.iter().any(|actor| matches!(actor, Actor::Author | Actor::PlatformTeam | Actor::HeyGenSupport));
+        assert!(row.progress != Progress::Stalled || acts, "{situation:?}");
+    }
 }

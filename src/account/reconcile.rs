@@ -42,7 +42,8 @@ const LONGEST_PROBE: Duration = Duration::from_secs(600);
 const WORTH_TELLING: Duration = Duration::from_secs(30);
 
 /// What an account that waives for everybody says besides.
-const WAIVERS_IGNORED: &str = " What spec.consentPolicy waives is ignored until spec.allowedNamespaces says for whom.";
+const WAIVERS_IGNORED: &str =
+    " The waivers in spec.consentPolicy are ignored until spec.allowedNamespaces names the namespaces that they are for.";
 
 /// What the account's reconciler needs.
 #[derive(Debug)]
@@ -170,14 +171,18 @@ async fn resolve(settings: &Settings, deps: &Deps<'_>) -> Result<(Usable, Option
     let obstacle =
         |reason, message: String, again| Obstacle { for_consents: format!("{key}: {message}"), ready: Ready { reason, message }, again };
     if settings.suspend {
-        return Err(obstacle(reasons::SUSPENDED, "The account is suspended by spec.suspend.".to_owned(), LONGEST_PROBE));
+        return Err(obstacle(
+            reasons::SUSPENDED,
+            "No call is made with this account while spec.suspend is true.".to_owned(),
+            LONGEST_PROBE,
+        ));
     }
     let base_url = match &settings.base_url {
         None => deps.default_base_url.clone(),
         Some(url) => match Url::parse(url) {
             Ok(url) if url.scheme() == "https" || deps.allow_insecure => url,
             Ok(_) => {
-                let message = "spec.baseURL is http, which would send the key in the clear; use https, or run the operator with --allow-insecure-base-url.";
+                let message = "spec.baseURL is http, which would send the API key unencrypted. Use https, or run the operator with --allow-insecure-base-url.";
                 return Err(obstacle(reasons::INSECURE_BASE_URL, message.to_owned(), LONGEST_PROBE));
             }
             Err(_) => return Err(obstacle(reasons::INSECURE_BASE_URL, "spec.baseURL is not a URL.".to_owned(), LONGEST_PROBE)),
@@ -246,7 +251,7 @@ impl Accounts {
         }
         let ready = match probe {
             _ if doubt.is_some() => doubt,
-            Probe::Accepted => Some(Ready { reason: reasons::CREDENTIALS_ACCEPTED, message: "HeyGen accepts the key.".to_owned() }),
+            Probe::Accepted => Some(Ready { reason: reasons::CREDENTIALS_ACCEPTED, message: "HeyGen accepts the API key.".to_owned() }),
             Probe::Failed(class) => {
                 let (reason, message) = reading(class);
                 Some(Ready { reason, message: message.to_owned() })
@@ -308,12 +313,17 @@ fn is_worth_telling(closure: &Closure, now: Duration) -> bool {
 #[must_use]
 pub fn reading(class: Class) -> (Reason, &'static str) {
     match class {
-        Class::CredentialsRejected | Class::Forbidden | Class::AccessDenied => {
-            (reasons::CREDENTIALS_REJECTED, "HeyGen refuses the key. Put a valid one into the Secret.")
+        Class::CredentialsRejected | Class::Forbidden | Class::AccessDenied => (
+            reasons::CREDENTIALS_REJECTED,
+            "HeyGen refuses the API key. Put a valid one into the Secret that spec.apiKeySecretRef of the account names.",
+        ),
+        Class::BillingRequired => {
+            (reasons::BILLING_REQUIRED, "HeyGen wants a payment or another plan. See the billing of the account at HeyGen.")
         }
-        Class::BillingRequired => (reasons::BILLING_REQUIRED, "HeyGen wants a payment or another plan before it answers."),
-        Class::QuotaExceeded => (reasons::THROTTLED, "The account's quota at HeyGen is used up; asking again from time to time."),
-        Class::Throttled => (reasons::THROTTLED, "HeyGen asks to be called less often; waiting as long as it says."),
+        Class::QuotaExceeded => {
+            (reasons::THROTTLED, "The account's quota at HeyGen is used up. The operator asks again from time to time.")
+        }
+        Class::Throttled => (reasons::THROTTLED, "HeyGen asks for fewer calls. The operator waits as long as HeyGen says."),
         Class::Unreachable
         | Class::Unavailable
         | Class::Busy

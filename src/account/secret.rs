@@ -62,11 +62,11 @@ impl Accounts {
             }
             Ok(SecretKey::NoSecret) => {
                 *account.course.reading() = Reading::default();
-                return Err(missing(settings, format!("{place} with the key \"{key_in_it}\" does not exist.")));
+                return Err(missing(settings, format!("{place} does not exist. Create it, with the API key under \"{key_in_it}\".")));
             }
             Ok(SecretKey::NoKey) => {
                 *account.course.reading() = Reading::default();
-                return Err(missing(settings, format!("{place} has no usable key \"{key_in_it}\".")));
+                return Err(missing(settings, format!("{place} has no usable API key under \"{key_in_it}\". Put it there.")));
             }
             Err(error) => error,
         };
@@ -76,17 +76,17 @@ impl Accounts {
         reading.failures = reading.failures.saturating_add(1);
         let again = LOOK_FOR_SECRET.saturating_mul(1 << (reading.failures - 1).min(8)).min(LONGEST_PAUSE);
         let (reason, what) = if failure.is_forbidden() {
-            (reasons::SECRET_FORBIDDEN, "may not be read: the operator has no right to get it")
+            (reasons::SECRET_FORBIDDEN, "cannot be read: the operator has no right to get it. Grant the right")
         } else {
-            (reasons::SECRET_UNREADABLE, "cannot be read at the moment; see the operator's log")
+            (reasons::SECRET_UNREADABLE, "cannot be read at the moment. The operator tries again; its log says why")
         };
         if reading.logged.replace(reason) != Some(reason) {
             tracing::warn!(account = %settings.key, error = %failure, "the Secret could not be read; trying again");
         }
-        let message = format!("{place} with the key \"{key_in_it}\" {what}.");
+        let message = format!("{place}, which holds the API key under \"{key_in_it}\", {what}.");
         match known {
             Some(key) => {
-                let message = format!("{message} The key that was read before goes on being used.");
+                let message = format!("{message} Until then the operator uses the key that it read before.");
                 let is_told = reason == reasons::SECRET_FORBIDDEN || reading.failures >= TOLD_AT;
                 Ok((key, Some(Doubt { ready: is_told.then_some(Ready { reason, message }), again })))
             }
@@ -101,7 +101,7 @@ fn missing(settings: &Settings, message: String) -> Obstacle {
 }
 
 fn for_consents(settings: &Settings) -> String {
-    format!("{} has no API key that can be read; its own status says why.", settings.key)
+    format!("{} has no API key that the operator can read. See the Ready condition of the account.", settings.key)
 }
 
 /// Takes a key out of a Secret's data: text without surrounding blanks, which a `echo` into a Secret easily adds.

@@ -148,7 +148,10 @@ fn rate(spec: Option<&RateLimit>) -> (u32, u32) {
 /// Why an account does not serve a consent's namespace.
 #[must_use]
 pub fn refusal(key: &AccountKey, consent: &DigitalTwinConsent) -> String {
-    format!("{key} does not serve namespace \"{}\": see its spec.allowedNamespaces.", consent.namespace().unwrap_or_default())
+    format!(
+        "{key} does not serve namespace \"{}\". Add the namespace to its spec.allowedNamespaces, or create this object with another spec.accountRef.",
+        consent.namespace().unwrap_or_default()
+    )
 }
 
 /// Whether labels match a selector; one that Kubernetes would not accept matches nothing.

@@ -19,18 +19,18 @@ use serde::{Deserialize, Serialize};
     namespaced,
     status = "AccountStatus",
     derive = "PartialEq",
-    doc = "HeyGenAccount is a HeyGen account for the consents of its own namespace: the API key, and how fast it may be used. What counts as consent and where the key is sent are the cluster's to say (see ClusterHeyGenAccount).",
+    doc = "HeyGenAccount is a HeyGen account for the consents of its own namespace: the API key, and how fast it may be used. What counts as consent and where the key is sent can be set in a ClusterHeyGenAccount only.",
     printcolumn(
         name = "Ready",
         type_ = "string",
         json_path = r#".status.conditions[?(@.type=="Ready")].status"#,
-        description = "Whether the account can be used."
+        description = "Whether HeyGen accepts the key, so that the account can be used."
     ),
     printcolumn(
         name = "Reason",
         type_ = "string",
         json_path = r#".status.conditions[?(@.type=="Ready")].reason"#,
-        description = "Why Ready is as it is."
+        description = "The reason of the condition Ready."
     ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp", description = "How long the object has existed.")
 )]
@@ -78,13 +78,13 @@ pub struct HeyGenAccountSpec {
         name = "Ready",
         type_ = "string",
         json_path = r#".status.conditions[?(@.type=="Ready")].status"#,
-        description = "Whether the account can be used."
+        description = "Whether HeyGen accepts the key, so that the account can be used."
     ),
     printcolumn(
         name = "Reason",
         type_ = "string",
         json_path = r#".status.conditions[?(@.type=="Ready")].reason"#,
-        description = "Why Ready is as it is."
+        description = "The reason of the condition Ready."
     ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp", description = "How long the object has existed."),
     printcolumn(
@@ -96,7 +96,7 @@ pub struct HeyGenAccountSpec {
     )
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.allowedNamespaces) || !has(self.consentPolicy) || !((has(self.consentPolicy.waived) && size(self.consentPolicy.waived) > 0) || (has(self.consentPolicy.absentMeansWaived) && self.consentPolicy.absentMeansWaived))").message("a consentPolicy that waives needs allowedNamespaces: which namespaces the indemnity covers is not theirs to choose").field_path(".allowedNamespaces"))]
+#[x_kube(validation = Rule::new("has(self.allowedNamespaces) || !has(self.consentPolicy) || !((has(self.consentPolicy.waived) && size(self.consentPolicy.waived) > 0) || (has(self.consentPolicy.absentMeansWaived) && self.consentPolicy.absentMeansWaived))").message("a consentPolicy that waives needs allowedNamespaces: name the namespaces that the indemnity covers").field_path(".allowedNamespaces"))]
 pub struct ClusterHeyGenAccountSpec {
     /// The Secret that holds the API key, in the operator's own namespace.
     pub api_key_secret_ref: SecretKeyRef,
@@ -133,11 +133,11 @@ pub struct ClusterHeyGenAccountSpec {
     )]
     pub base_url: Option<String>,
 
-    /// Which of HeyGen's words mean what.
+    /// What each consent status of HeyGen means.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent_policy: Option<ConsentPolicy>,
 
-    /// Which namespaces may use this account. Absent: all; needed when the policy waives.
+    /// Which namespaces may use this account. Absent: all. Required when consentPolicy waives consent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allowed_namespaces: Option<AllowedNamespaces>,
 }
@@ -168,7 +168,7 @@ pub enum Auth {
     Unrecognized,
 }
 
-/// How fast HeyGen may be called: in any window of w seconds at most burst + requestsPerMinute / 60 × w requests.
+/// How many calls to HeyGen are allowed: in any w seconds at most burst + requestsPerMinute / 60 × w requests.
 #[derive(KubeSchema, Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct RateLimit {
@@ -191,13 +191,13 @@ pub struct RateLimit {
     validation = Rule::new("!has(self.staleAfter) || duration(self.staleAfter) >= (has(self.approved) ? duration(self.approved) : duration('6h'))").message("polling.staleAfter must not be below polling.approved (6h when absent)").field_path(".staleAfter"),
 )]
 pub struct Polling {
-    /// While a person is awaited: at first this often, more seldom later. Default `60s`.
+    /// While the operator waits for a person: at first this often, later less often. Default `60s`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32), regex(pattern = r"^([0-9]{1,5}(\.[0-9]{1,3})?(ms|s|m|h)){1,4}$"))]
     #[x_kube(validation = Rule::new("duration(self) >= duration('1s')").message("polling.interval must be at least 1s"))]
     pub interval: Option<String>,
 
-    /// The least that a consent's own pollInterval is lowered to. Default `10s`.
+    /// The lower bound for the pollInterval of a consent. Default `10s`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32), regex(pattern = r"^([0-9]{1,5}(\.[0-9]{1,3})?(ms|s|m|h)){1,4}$"))]
     #[x_kube(validation = Rule::new("duration(self) >= duration('1s')").message("polling.minimum must be at least 1s"))]
@@ -212,7 +212,7 @@ pub struct Polling {
     )]
     pub approved: Option<String>,
 
-    /// While somebody else has to act, or HeyGen says a word that the policy does not know. Default `10m`.
+    /// While the object is Stalled, or HeyGen reports a consent status that the policy does not know. Default `10m`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32), regex(pattern = r"^([0-9]{1,5}(\.[0-9]{1,3})?(ms|s|m|h)){1,4}$"))]
     #[x_kube(validation = Rule::new("duration(self) >= duration('1s')").message("polling.unknown must be at least 1s"))]
@@ -228,35 +228,35 @@ pub struct Polling {
     pub stale_after: Option<String>,
 }
 
-/// Which of HeyGen's words mean what, whatever their case.
-/// Refused beats waived beats granted; a word in none of the lists is shown and never taken for consent.
+/// What each consent status of HeyGen means, in upper or lower case.
+/// Refused wins over waived, and waived over granted; a status in none of the lists is shown and never taken for consent.
 #[derive(KubeSchema, Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = Rule::new("!has(self.granted) || !has(self.refused) || !self.granted.exists(g, self.refused.exists(r, r.lowerAscii() == g.lowerAscii()))").message("a word cannot be both granted and refused").field_path(".granted"),
-    validation = Rule::new("!has(self.waived) || !has(self.refused) || !self.waived.exists(g, self.refused.exists(r, r.lowerAscii() == g.lowerAscii()))").message("a word cannot be both waived and refused").field_path(".waived"),
-    validation = Rule::new("!has(self.granted) || !has(self.waived) || !self.granted.exists(g, self.waived.exists(r, r.lowerAscii() == g.lowerAscii()))").message("a word cannot be both granted and waived").field_path(".granted"),
+    validation = Rule::new("!has(self.granted) || !has(self.refused) || !self.granted.exists(g, self.refused.exists(r, r.lowerAscii() == g.lowerAscii()))").message("a status cannot be both granted and refused").field_path(".granted"),
+    validation = Rule::new("!has(self.waived) || !has(self.refused) || !self.waived.exists(g, self.refused.exists(r, r.lowerAscii() == g.lowerAscii()))").message("a status cannot be both waived and refused").field_path(".waived"),
+    validation = Rule::new("!has(self.granted) || !has(self.waived) || !self.granted.exists(g, self.waived.exists(r, r.lowerAscii() == g.lowerAscii()))").message("a status cannot be both granted and waived").field_path(".granted"),
 )]
 pub struct ConsentPolicy {
-    /// Words that mean: the person has consented. Default `approved`, `accepted`.
+    /// Statuses that mean: the person has consented. Default `approved`, `accepted`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 16), inner(length(min = 1, max = 64)))]
-    #[x_kube(merge_strategy = ListMerge::Set, validation = Rule::new("self.all(w, !(w.lowerAscii() in ['pending', 'pending_consent', 'processing', 'rejected', 'declined', 'denied', 'revoked', 'withdrawn', 'expired', 'failed', 'null']))").message("a word that HeyGen uses for something else cannot mean consent"))]
+    #[x_kube(merge_strategy = ListMerge::Set, validation = Rule::new("self.all(w, !(w.lowerAscii() in ['pending', 'pending_consent', 'processing', 'rejected', 'declined', 'denied', 'revoked', 'withdrawn', 'expired', 'failed', 'null']))").message("a status that HeyGen uses for something else cannot mean consent"))]
     pub granted: Option<Vec<String>>,
 
-    /// Words that mean: the person has refused. Default `rejected`, `declined`, `denied`, `revoked`, `withdrawn`.
+    /// Statuses that mean: the person has refused. Default `rejected`, `declined`, `denied`, `revoked`, `withdrawn`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16), inner(length(min = 1, max = 64)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub refused: Option<Vec<String>>,
 
-    /// Words that mean: no consent is needed by contract. Default none; for accounts with a signed indemnity. Needs `allowedNamespaces`.
+    /// Statuses that mean: by contract, no consent is needed. Default none; for accounts with a signed indemnity. Needs `allowedNamespaces`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16), inner(length(min = 1, max = 64)))]
-    #[x_kube(merge_strategy = ListMerge::Set, validation = Rule::new("self.all(w, !(w.lowerAscii() in ['pending', 'pending_consent', 'processing', 'rejected', 'declined', 'denied', 'revoked', 'withdrawn', 'expired', 'failed', 'null']))").message("a word that HeyGen uses for something else cannot mean a waiver"))]
+    #[x_kube(merge_strategy = ListMerge::Set, validation = Rule::new("self.all(w, !(w.lowerAscii() in ['pending', 'pending_consent', 'processing', 'rejected', 'declined', 'denied', 'revoked', 'withdrawn', 'expired', 'failed', 'null']))").message("a status that HeyGen uses for something else cannot mean a waiver"))]
     pub waived: Option<Vec<String>>,
 
-    /// Whether a digital twin without any word counts as waived. Default false; for accounts with a signed indemnity. Needs `allowedNamespaces`.
+    /// Whether a digital twin without any consent status counts as waived. Default false; for accounts with a signed indemnity. Needs `allowedNamespaces`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub absent_means_waived: Option<bool>,
 }
@@ -280,7 +280,7 @@ pub struct AllowedNamespaces {
 #[derive(KubeSchema, Clone, Debug, Default, Deserialize, Serialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct AccountStatus {
-    /// The generation of the spec that this status speaks of; -1 until the operator has seen the object.
+    /// The generation of the spec that this status was written for; -1 until the operator has seen the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 

@@ -23,19 +23,24 @@ use serde::{Deserialize, Serialize};
     selectable = ".spec.groupID",
     derive = "PartialEq",
     doc = "DigitalTwinConsent asks the person whom a HeyGen digital twin depicts for consent, once, and follows the answer. The link for the person appears in status.url (or in the Secret named by spec.linkSecretRef); the Ready condition is what a pipeline waits for. Deleting the object deletes nothing at HeyGen.",
-    printcolumn(name = "Group", type_ = "string", json_path = ".spec.groupID", description = "The HeyGen avatar group."),
-    printcolumn(name = "Consent", type_ = "string", json_path = ".status.consentStatus", description = "HeyGen's word about consent."),
+    printcolumn(name = "Group", type_ = "string", json_path = ".spec.groupID", description = "The id of the avatar group at HeyGen."),
+    printcolumn(
+        name = "Consent",
+        type_ = "string",
+        json_path = ".status.consentStatus",
+        description = "The consent status that HeyGen reports."
+    ),
     printcolumn(
         name = "Ready",
         type_ = "string",
         json_path = r#".status.conditions[?(@.type=="Ready")].status"#,
-        description = "Whether what this object waits for has come."
+        description = "Whether the person has consented; with readyWhen Initiated, whether the person was asked."
     ),
     printcolumn(
         name = "Reason",
         type_ = "string",
         json_path = r#".status.conditions[?(@.type=="Ready")].reason"#,
-        description = "Why Ready is as it is."
+        description = "The reason of the condition Ready."
     ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp", description = "How long the object has existed."),
     printcolumn(
@@ -46,11 +51,11 @@ use serde::{Deserialize, Serialize};
         description = "Whether HeyGen says that consent was given or waived."
     ),
     printcolumn(
-        name = "Expires",
+        name = "Link Expires",
         type_ = "string",
         json_path = ".status.linkExpirationTime",
         priority = 1,
-        description = "When the link presumably stops working."
+        description = "When the link for the person is expected to stop working."
     )
 )]
 #[serde(rename_all = "camelCase")]
@@ -65,9 +70,9 @@ use serde::{Deserialize, Serialize};
         .message(Message::Expression("'rerouteURL, consentText, consentVideo and linkSecretRef may change only together with a higher requestEpoch: this is a new request, use %d'.format([oldSelf.?requestEpoch.orValue(0) + 1])".into()))
         .field_path(".requestEpoch").reason(Reason::FieldValueForbidden),
     validation = Rule::new("!has(self.consentVideo) || !(has(self.rerouteURL) || has(self.consentText))")
-        .message("consentVideo goes straight to review: it cannot be combined with rerouteURL or consentText").field_path(".consentVideo").reason(Reason::FieldValueForbidden),
+        .message("consentVideo is reviewed without a hosted page: it cannot be combined with rerouteURL or consentText").field_path(".consentVideo").reason(Reason::FieldValueForbidden),
     validation = Rule::new("!has(self.consentVideo) || !has(self.linkSecretRef)")
-        .message("consentVideo yields no link: it cannot be combined with linkSecretRef").field_path(".consentVideo").reason(Reason::FieldValueForbidden),
+        .message("consentVideo gives no link: it cannot be combined with linkSecretRef").field_path(".consentVideo").reason(Reason::FieldValueForbidden),
 )]
 pub struct DigitalTwinConsentSpec {
     /// The HeyGen avatar group whose person is asked: the id of the group, not of one of its looks.
@@ -98,8 +103,8 @@ pub struct DigitalTwinConsentSpec {
     #[schemars(length(min = 1, max = 1000), regex(pattern = "^[^<>]*$"))]
     pub consent_text: Option<String>,
 
-    /// A recorded consent clip instead of the hosted page; enterprise accounts only.
-    /// It goes straight to review and yields no link.
+    /// A recorded consent video instead of the hosted page; enterprise accounts only.
+    /// HeyGen reviews it at once, and gives no link.
     /// Excludes rerouteURL, consentText and linkSecretRef.
     /// May change only together with a higher requestEpoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -123,18 +128,18 @@ pub struct DigitalTwinConsentSpec {
 
     /// How often at least to poll HeyGen while consent is pending, as in `5m`.
     /// At least `1s`; never more often than the account's `polling.minimum`.
-    /// Absent: the account's `polling.interval`, more seldom the longer the person waits.
+    /// Absent: the account's `polling.interval`, and less often the longer the person has not answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32), regex(pattern = r"^([0-9]{1,5}(\.[0-9]{1,3})?(ms|s|m|h)){1,4}$"))]
     #[x_kube(validation = Rule::new("duration(self) >= duration('1s')").message("pollInterval must be at least 1s"))]
     pub poll_interval: Option<String>,
 
-    /// What to do when a link has died unused (about a day after it was issued): `Manual` (the default) shows LinkExpired and waits for a higher requestEpoch, `Automatic` asks HeyGen again, at most 14 times and never after approvalDeadline.
+    /// What to do when a link has stopped working unused (about a day after it was issued): `Manual` (the default) shows LinkExpired and waits for a higher requestEpoch, `Automatic` asks HeyGen again, at most 14 times and never after approvalDeadline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link_renewal: Option<LinkRenewal>,
 
-    /// "Give me a new link": every higher number is a new request.
-    /// 0 to 2147483647, absent counts as 0; it may only grow, so after a `git revert` roll forward to the next number.
+    /// Raise it to get a new link: every higher number is a new request.
+    /// 0 to 2147483647, absent counts as 0. It may only grow: after a `git revert`, set the next higher number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 2_147_483_647))]
     pub request_epoch: Option<i64>,
@@ -151,17 +156,17 @@ pub struct DigitalTwinConsentSpec {
     pub link_secret_ref: Option<LinkSecretRef>,
 }
 
-/// A recorded consent clip: exactly one of `url` and `assetID`.
+/// A recorded consent video: exactly one of `url` and `assetID`.
 #[derive(KubeSchema, Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[x_kube(validation = Rule::new("has(self.url) != has(self.assetID)").message("consentVideo needs exactly one of url and assetID"))]
 pub struct ConsentVideo {
-    /// A public https URL of the clip, at most 2048 characters.
+    /// A public https URL of the video, at most 2048 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 2048))]
     #[x_kube(validation = Rule::new("isURL(self) && url(self).getScheme() == 'https' && url(self).getHostname() != ''").message("consentVideo.url must be an https URL"))]
     pub url: Option<String>,
 
-    /// The id of a clip that was uploaded to HeyGen as an asset.
+    /// The id of a video that was uploaded to HeyGen as an asset.
     #[serde(rename = "assetID", default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128), regex(pattern = "^[A-Za-z0-9_-]+$"))]
     pub asset_id: Option<String>,
@@ -205,7 +210,7 @@ pub enum ReadyWhen {
     Unrecognized,
 }
 
-/// What to do when a link has died unused (about a day after it was issued): `Manual` (the default) shows LinkExpired and waits for a higher requestEpoch, `Automatic` asks HeyGen again, at most 14 times and never after approvalDeadline.
+/// What to do when a link has stopped working unused (about a day after it was issued): `Manual` (the default) shows LinkExpired and waits for a higher requestEpoch, `Automatic` asks HeyGen again, at most 14 times and never after approvalDeadline.
 #[derive(JsonSchema, Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
 pub enum LinkRenewal {
     /// It is shown; the user raises `requestEpoch`.
@@ -231,12 +236,12 @@ pub struct LinkSecretRef {
 #[derive(KubeSchema, Clone, Default, Deserialize, Serialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct DigitalTwinConsentStatus {
-    /// The generation of the spec that this status speaks of; -1 until the operator has seen the object.
+    /// The generation of the spec that this status was written for; -1 until the operator has seen the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 
     /// The uid of the object that this status was written for.
-    /// Absent or another than the object's own: the status comes from elsewhere, as from a backup, and permits nothing until HeyGen was read.
+    /// Absent or another than the object's own: the status comes from elsewhere, as from a backup, and permits nothing until HeyGen has been polled.
     #[serde(rename = "objectUID", default, skip_serializing_if = "Option::is_none")]
     pub object_uid: Option<String>,
 
@@ -244,7 +249,7 @@ pub struct DigitalTwinConsentStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
 
-    /// The link for the person. A bearer secret: whoever holds it can act as the person.
+    /// The link for the person. A bearer secret: everybody who has it can act as the person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
 
@@ -253,7 +258,7 @@ pub struct DigitalTwinConsentStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link_expiration_time: Option<Time>,
 
-    /// HeyGen's word about consent, as HeyGen wrote it, fit to be shown.
+    /// The consent status that HeyGen reports, as HeyGen wrote it.
     /// Control characters and marks of the writing direction are replaced by U+FFFD; after 256 characters it is cut and ends in `…`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent_status: Option<String>,
@@ -262,7 +267,7 @@ pub struct DigitalTwinConsentStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<GroupStatus>,
 
-    /// The request that was made; absent when consent was found given ("seen, not initiated here").
+    /// The request that was made; absent when consent was there already and HeyGen was not asked by this object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initiation: Option<Initiation>,
 
@@ -274,7 +279,7 @@ pub struct DigitalTwinConsentStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub already_begun: Option<AlreadyBegun>,
 
-    /// When the approval was learned.
+    /// When the operator saw the approval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval_time: Option<Time>,
 
@@ -333,7 +338,7 @@ pub struct GroupStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
 
-    /// Its training state, as HeyGen wrote it, fit to be shown as `consentStatus` is.
+    /// Its training state, as HeyGen wrote it, shown like `consentStatus`.
     /// `completed` proves neither consent nor that the training succeeded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
@@ -354,7 +359,7 @@ pub struct Initiation {
     /// The `requestEpoch` that it answered.
     pub epoch: i64,
 
-    /// The idempotency key it was sent with; a function of the spec.
+    /// The idempotency key of the request; it is computed from the namespace and the spec.
     pub idempotency_key: String,
 
     /// HeyGen's id of the HTTP request, for their support.
@@ -373,7 +378,7 @@ pub struct AlreadyBegun {
     /// The `requestEpoch` of the request.
     pub epoch: i64,
 
-    /// The idempotency key it was sent with; a function of the spec.
+    /// The idempotency key of the request; it is computed from the namespace and the spec.
     pub idempotency_key: String,
 
     /// HeyGen's id of the HTTP request, for their support.
@@ -381,14 +386,14 @@ pub struct AlreadyBegun {
     pub request_id: Option<String>,
 }
 
-/// One change of HeyGen's word.
+/// One change of the consent status.
 #[derive(KubeSchema, Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct HistoryEntry {
     /// When the change was seen.
     pub observation_time: Time,
 
-    /// The word; absent when HeyGen had none.
+    /// The consent status; absent when HeyGen reported none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent_status: Option<String>,
 

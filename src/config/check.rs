@@ -19,7 +19,7 @@ pub(super) fn base_url(text: &str, allow_insecure: bool) -> Result<Url, String> 
     match url.scheme() {
         "https" => {}
         "http" if allow_insecure => {}
-        "http" => return Err("http would send keys in the clear; use https, or add --allow-insecure-base-url for a simulator".to_owned()),
+        "http" => return Err("http would send keys unencrypted; use https, or add --allow-insecure-base-url for a simulator".to_owned()),
         _ => return Err("must begin with https://".to_owned()),
     }
     if !url.username().is_empty() || url.password().is_some() {

@@ -154,7 +154,7 @@ fn a_base_url_must_be_safe_to_send_a_key_to() {
     assert_eq!(refusal(&["--heygen-base-url=https://"]), "--heygen-base-url: not a URL: empty host");
     assert_eq!(
         refusal(&["--heygen-base-url=http://127.0.0.1:9000"]),
-        "--heygen-base-url: http would send keys in the clear; use https, or add --allow-insecure-base-url for a simulator"
+        "--heygen-base-url: http would send keys unencrypted; use https, or add --allow-insecure-base-url for a simulator"
     );
     for url in ["https://me:hunter2@heygen.example", "https://hunter2@heygen.example"] {
         assert_eq!(refusal(&["--heygen-base-url", url]), "--heygen-base-url: must not hold a user name or password");

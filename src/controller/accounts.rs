@@ -110,7 +110,9 @@ pub(super) fn decoded<K: Kind>(account: Slim<K>, context: &Arc<Context>) -> Opti
 fn refuse<K: Kind>(metadata: ObjectMeta, context: &Arc<Context>) {
     let key = key_of::<K>(metadata.namespace, metadata.name.unwrap_or_default());
     announce(key.clone(), context);
-    context.accounts.refuse(&key, format!("{key} cannot be read by the operator, whose log names the field."));
+    context
+        .accounts
+        .refuse(&key, format!("The operator cannot decode {key} and ignores it. Correct it; the operator's log names the field."));
     context.wake_consents_of(&key);
 }
 
@@ -186,7 +188,7 @@ where
     let settings = object.settings(&context.operator_namespace);
     if !context.is_ours(settings.allowed.as_deref()).await {
         if context.accounts.leave(&settings) {
-            tracing::info!(account = %settings.key, "the account serves none of this operator's namespaces and is left to others");
+            tracing::info!(account = %settings.key, "the account serves none of this operator's namespaces and is ignored");
             context.wake_consents_of(&settings.key);
         }
         return Ok(Action::requeue(IS_OURS_AGAIN));

@@ -52,7 +52,7 @@ impl Election {
         // A retry inside a call would eat the time in which the Lease must be renewed.
         config.default_retry = false;
         let leadership = Leadership::standby();
-        tracing::info!(lease = name, namespace, identity, "standing for election");
+        tracing::info!(lease = name, namespace, identity, "waiting to become the leader");
         let election = Self {
             api: Api::namespaced(connection::client(config)?, namespace),
             name: name.to_owned(),
@@ -116,7 +116,7 @@ impl Election {
             Bid::Write(spec) => spec,
             Bid::Wait(left) => return Ok(left),
             Bid::Lost => {
-                tracing::error!(lease = self.name, holder = spec.and_then(holder), "the Lease is not ours any more");
+                tracing::error!(lease = self.name, holder = spec.and_then(holder), "another process holds the Lease");
                 self.leadership.end();
                 return Ok(RETRY_PERIOD);
             }
@@ -154,7 +154,7 @@ impl Election {
         lease.spec = lease.spec.map(|spec| self.candidate.released(&spec, now));
         // If it fails, the others wait until it is over.
         if let Ok(Ok(_)) = tokio::time::timeout(CALL, self.api.replace(&self.name, &PostParams::default(), &lease)).await {
-            tracing::info!(lease = self.name, "gave the Lease back");
+            tracing::info!(lease = self.name, "the Lease was given back");
         }
     }
 

@@ -179,10 +179,14 @@ impl Draft<'_> {
                 self.take_seen();
                 let message = match (trouble.param, trouble.code) {
                     (Some(param), _) => {
-                        format!("HeyGen refuses the request because of `{param}`. Correct the spec together with a higher requestEpoch.")
+                        format!(
+                            "HeyGen refuses the request because of `{param}`. Correct the spec and raise spec.requestEpoch in the same change."
+                        )
                     }
                     (None, Some(code)) => {
-                        format!("HeyGen refuses the request with `{code}`. Correct the spec together with a higher requestEpoch.")
+                        format!(
+                            "HeyGen refuses the request with the code `{code}`. Correct the spec and raise spec.requestEpoch in the same change."
+                        )
                     }
                     (None, None) => Situation::InvalidRequest.row().message.to_owned(),
                 };
@@ -247,7 +251,7 @@ impl Draft<'_> {
         self.hold_request(&Request::of(self.consent), self.slowly());
         self.take_seen();
         self.note_look();
-        let message = trouble.code.map(|code| format!("HeyGen answers `{code}`. {}", Situation::NotEntitled.row().message));
+        let message = trouble.code.map(|code| format!("HeyGen answers with the code `{code}`. {}", Situation::NotEntitled.row().message));
         self.render(Situation::NotEntitled, message.as_deref());
     }
 

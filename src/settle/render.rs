@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
-use super::situation::{Progress, Ready, Situation};
+use super::situation::{Actor, Progress, Ready, Situation};
 use super::told;
 use crate::api::conditions::types;
 use crate::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus, ReadyWhen};
@@ -41,19 +41,32 @@ pub(super) fn render(
     list.push(types::READY, ready(row.ready, spec.ready_when), row.reason, message);
 
     if told::is_initiated(status, &Request::of(consent)) {
-        list.push(types::INITIATED, "True", "ConsentRequested", "HeyGen was asked for this consent.");
+        list.push(
+            types::INITIATED,
+            "True",
+            "ConsentRequested",
+            "This object has asked HeyGen for consent, with the current spec.requestEpoch.",
+        );
     } else if told::is_already_begun(status, &Request::of(consent)) {
         let row = Situation::AlreadyBegun.row();
         list.push(types::INITIATED, "False", row.reason, "HeyGen was asked for this consent, and says that it was begun before.");
     } else {
-        list.push(types::INITIATED, "False", "NotInitiated", "This object has not asked HeyGen, or not for the current request.");
+        list.push(
+            types::INITIATED,
+            "False",
+            "NotInitiated",
+            "This object has not asked HeyGen for consent, or not with the current spec.requestEpoch.",
+        );
     }
     approved(&mut list, shown);
     match row.progress {
         Progress::Steady => {}
         Progress::Reconciling if suspended => {}
-        Progress::Reconciling => list.push(types::RECONCILING, "True", row.reason, "Going on by itself."),
-        Progress::Stalled => list.push(types::STALLED, "True", row.reason, "Somebody has to act; the message of Ready says who."),
+        Progress::Reconciling => list.push(types::RECONCILING, "True", row.reason, "The operator goes on by itself."),
+        Progress::Stalled => {
+            let who = row.actors.first().copied().unwrap_or(Actor::Nobody).name();
+            list.push(types::STALLED, "True", row.reason, &format!("Waits for {who} to act; the message of Ready says what to do."));
+        }
     }
     if overdue {
         list.push(types::OVERDUE, "True", "ApprovalOverdue", "The person has not answered within spec.approvalDeadline.");
@@ -78,22 +91,32 @@ fn approved(list: &mut Builder<'_>, situation: Situation) {
     match situation {
         Situation::Approved => list.push(types::APPROVED, "True", "Approved", "HeyGen reports the person's consent."),
         Situation::Waived => list.push(types::APPROVED, "True", "ConsentWaived", "The account's consentPolicy waives consent."),
-        Situation::Refused => list.push(types::APPROVED, "False", "ConsentRefused", "HeyGen reports a refusal."),
+        Situation::Refused => list.push(
+            types::APPROVED,
+            "False",
+            "ConsentRefused",
+            "HeyGen reports that the person refused, or that the recording was rejected.",
+        ),
         Situation::Revoked => list.push(types::APPROVED, "False", "ConsentRevoked", "HeyGen no longer reports the consent."),
         // Whether an approval holds whose word the policy does not know any more, nobody knows.
         Situation::Unrecognized if list.old_of(types::APPROVED).is_some_and(|old| old.status == "Unknown") => {
-            list.push(types::APPROVED, "Unknown", situation.row().reason, "HeyGen says nothing that the account's consentPolicy knows.");
+            list.push(
+                types::APPROVED,
+                "Unknown",
+                situation.row().reason,
+                "HeyGen reports a consent status that the account's consentPolicy does not know.",
+            );
         }
         // A new request leaves the refusal of the one before behind.
         situation if situation.is_waiting() && list.old_of(types::APPROVED).is_none_or(|old| old.status != "True") => {
-            list.push(types::APPROVED, "False", "NotApproved", "HeyGen has reported no consent.");
+            list.push(types::APPROVED, "False", "NotApproved", "HeyGen has not reported consent.");
         }
         _ => match list.old_of(types::APPROVED) {
             Some(old) => {
                 let (status, reason, message) = (old.status.clone(), old.reason.clone(), old.message.clone());
                 list.push(types::APPROVED, &status, &reason, &message);
             }
-            None => list.push(types::APPROVED, "False", "NotApproved", "HeyGen has reported no consent."),
+            None => list.push(types::APPROVED, "False", "NotApproved", "HeyGen has not reported consent."),
         },
     }
 }
@@ -117,19 +140,19 @@ fn has_details(situation: Situation) -> bool {
 
 fn plain_message(consent: &DigitalTwinConsent, status: &DigitalTwinConsentStatus, situation: Situation) -> &'static str {
     if situation == Situation::AlreadyBegun && status.url.is_some() {
-        return "HeyGen says that consent to this avatar group was begun before, and gives no new link. The one of before stays in status.url. If it no longer works, whoever manages the HeyGen account lets the person finish in HeyGen's own interface, or deletes the group there and makes a new one.";
+        return "HeyGen says that consent to this avatar group was begun before, and gives no new link. The one of before stays in status.url. If it no longer works, let the person finish in HeyGen's own interface, or delete the group there and make a new one.";
     }
     if situation == Situation::AlreadyBegun && consent.spec.link_secret_ref.is_some() && status.link_expiration_time.is_some() {
-        return "HeyGen says that consent to this avatar group was begun before, and gives no new link. The one of before stays in the Secret that it was written into. If it no longer works, whoever manages the HeyGen account lets the person finish in HeyGen's own interface, or deletes the group there and makes a new one.";
+        return "HeyGen says that consent to this avatar group was begun before, and gives no new link. The one of before stays in the Secret that it was written into. If it no longer works, let the person finish in HeyGen's own interface, or delete the group there and make a new one.";
     }
     if situation == Situation::Awaiting && consent.spec.consent_video.is_some() {
-        return "The clip was handed in; waiting for HeyGen's review.";
+        return "The consent video was handed in. HeyGen reviews it.";
     }
     if situation == Situation::Awaiting && consent.spec.link_secret_ref.is_some() {
-        return "Waiting for the person, who needs the link in the Secret named by spec.linkSecretRef.";
+        return "Waiting for the person. Send them the link in the Secret named by spec.linkSecretRef.";
     }
     if situation == Situation::Awaiting {
-        return "Waiting for the person, who needs the link in status.url.";
+        return "Waiting for the person. Send them the link in status.url.";
     }
     situation.row().message
 }

@@ -1,5 +1,7 @@
 //! The rows of the conditions table: in which situation an object is, and how that reads.
 
+mod rows;
+
 use std::time::Duration;
 
 use strum::VariantArray;
@@ -90,6 +92,35 @@ pub enum Progress {
     Stalled,
 }
 
+/// Who acts next in a situation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Actor {
+    /// Whoever wrote the object: its spec says what is asked of whom.
+    Author,
+    /// Whoever runs the operator, and keeps the account and its key.
+    PlatformTeam,
+    /// The person whom the twin depicts.
+    Person,
+    /// HeyGen's support.
+    HeyGenSupport,
+    /// Nobody: the operator goes on by itself, or nothing is left to do.
+    Nobody,
+}
+
+impl Actor {
+    /// As the middle of a sentence.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Author => "the author of this object",
+            Self::PlatformTeam => "the platform team",
+            Self::Person => "the person",
+            Self::HeyGenSupport => "HeyGen's support",
+            Self::Nobody => "nobody",
+        }
+    }
+}
+
 /// One row of the conditions table.
 #[derive(Debug, Clone, Copy)]
 pub struct Row {
@@ -101,8 +132,12 @@ pub struct Row {
     pub progress: Progress,
     /// What the row is called in the documentation.
     pub title: &'static str,
-    /// The message of `Ready`: fixed text, without clock, counter, link or upstream prose.
+    /// The message of `Ready`: fixed text, without clock, counter, link or upstream prose. It ends with the action.
     pub message: &'static str,
+    /// What has to be done; empty where nobody has to do anything.
+    pub action: &'static str,
+    /// Who does it, one after the other; never empty.
+    pub actors: &'static [Actor],
     /// Whether entering the situation is reported as a Warning (`Some(true)`), as a Normal event, or not at all.
     pub warning: Option<bool>,
 }
@@ -134,191 +169,6 @@ impl Situation {
         Self::Overdue,
         Self::Awaiting,
     ];
-
-    /// How the situation reads.
-    #[must_use]
-    pub const fn row(self) -> Row {
-        let (reason, ready, progress, warning, title, message) = match self {
-            Self::Suspended => (
-                "Suspended",
-                Ready::Unknown,
-                Progress::Steady,
-                None,
-                "suspended before the first poll",
-                "Suspended before HeyGen was asked. Set spec.suspend to false to go on.",
-            ),
-            Self::Duplicate => (
-                "DuplicateAvatarGroup",
-                Ready::False,
-                Progress::Stalled,
-                Some(true),
-                "another object owns the group on this account",
-                "Another DigitalTwinConsent already asks for this avatar group on this account. Delete one of the two.",
-            ),
-            Self::Restored => (
-                "Restored",
-                Ready::Unknown,
-                Progress::Reconciling,
-                Some(false),
-                "status of another object (a restored backup), HeyGen not read since",
-                "This status was written for another object, as after a restore from a backup. It permits nothing until HeyGen was read.",
-            ),
-            Self::Revoked => (
-                "ConsentRevoked",
-                Ready::False,
-                Progress::Stalled,
-                Some(true),
-                "approval withdrawn",
-                "HeyGen no longer reports the consent it reported before. Stop using the twin; raise spec.requestEpoch to ask the person again.",
-            ),
-            Self::Refused => (
-                "ConsentRefused",
-                Ready::False,
-                Progress::Stalled,
-                Some(true),
-                "refused",
-                "The person refused, or HeyGen rejected the recording. Raise spec.requestEpoch to ask again.",
-            ),
-            Self::GroupMissing => (
-                "AvatarGroupNotFound",
-                Ready::False,
-                Progress::Stalled,
-                Some(true),
-                "group missing",
-                "HeyGen does not know this avatar group. Check spec.groupID (the id of the group, not of one of its looks) and the account.",
-            ),
-            Self::TrainingFailed => (
-                "AvatarFailed",
-                Ready::False,
-                Progress::Stalled,
-                Some(true),
-                "training failed",
-                "HeyGen reports that the training of the avatar group failed. See the group at HeyGen.",
-            ),
-            Self::Unverified => (
-                "Unverified",
-                Ready::Unknown,
-                Progress::Steady,
-                Some(true),
-                "not verified for longer than `polling.staleAfter`, or not what the policy counts as consent any more",
-                "What stands here of consent was not confirmed by HeyGen for too long, or is not what the account's consentPolicy counts as consent. See the account; the next answer of HeyGen settles it.",
-            ),
-            Self::Approved => ("Approved", Ready::True, Progress::Steady, Some(false), "approved / accepted", "The person has consented."),
-            Self::Waived => (
-                "ConsentWaived",
-                Ready::True,
-                Progress::Steady,
-                Some(false),
-                "waived (policy says so)",
-                "The account's consentPolicy says that no consent is needed.",
-            ),
-            Self::NotRequired => (
-                "ConsentNotRequired",
-                Ready::True,
-                Progress::Steady,
-                Some(false),
-                "photo or prompt avatar",
-                "Every look of the group is one of a photo or prompt avatar, which needs no consent.",
-            ),
-            Self::AccountNotReady => (
-                "AccountNotReady",
-                Ready::False,
-                Progress::Reconciling,
-                Some(true),
-                "account missing, secret missing, key refused: only before `Initiated`",
-                "The account cannot be used.",
-            ),
-            Self::AccountNotAllowed => (
-                "AccountNotAllowed",
-                Ready::False,
-                Progress::Reconciling,
-                Some(true),
-                "account not allowed: only before `Initiated`",
-                "The account does not serve this namespace.",
-            ),
-            Self::InvalidRequest => (
-                "InvalidRequest",
-                Ready::False,
-                Progress::Stalled,
-                Some(true),
-                "request invalid",
-                "HeyGen refuses the request as it stands. Correct the spec together with a higher requestEpoch.",
-            ),
-            Self::NotEntitled => (
-                "NotEntitled",
-                Ready::False,
-                Progress::Stalled,
-                Some(true),
-                "not entitled",
-                "HeyGen does not let this account ask for consent to this avatar group. Check that the group belongs to the account and that its plan includes what the spec asks for.",
-            ),
-            Self::AlreadyBegun => (
-                "ConsentAlreadyBegun",
-                Ready::False,
-                Progress::Stalled,
-                Some(true),
-                "consent was begun before, and HeyGen gives no link",
-                "HeyGen says that consent to this avatar group was begun before, and gives no link. No call gives the one of before, and a higher spec.requestEpoch may be refused as well. Whoever manages the HeyGen account lets the person finish in HeyGen's own interface, or deletes the group there and makes a new one.",
-            ),
-            Self::LinkSecretConflict => (
-                "LinkSecretConflict",
-                Ready::False,
-                Progress::Stalled,
-                Some(true),
-                "Secret for the link is not ours",
-                "The Secret named by spec.linkSecretRef exists and is not owned by this object. Delete it, or name another together with a higher requestEpoch.",
-            ),
-            Self::LinkSecretNotWritable => (
-                "LinkSecretNotWritable",
-                Ready::False,
-                Progress::Stalled,
-                Some(true),
-                "Secret for the link cannot be written",
-                "The Secret named by spec.linkSecretRef cannot be read or written. Check the operator's permissions in this namespace.",
-            ),
-            Self::Initiating => (
-                "Initiating",
-                Ready::False,
-                Progress::Reconciling,
-                None,
-                "call cannot start at once (limiter, backoff)",
-                "The request waits for its turn at HeyGen.",
-            ),
-            Self::Unrecognized => (
-                "UnrecognizedConsentStatus",
-                Ready::Unknown,
-                Progress::Steady,
-                Some(true),
-                "unknown word from HeyGen, also after an approval",
-                "HeyGen reports a consent status that the account's consentPolicy does not know; see status.consentStatus. It is not taken for consent. If you know that it means consent, add it to spec.consentPolicy.granted of the ClusterHeyGenAccount, beside the default words, as in `granted: [approved, accepted, validated]`.",
-            ),
-            Self::LinkExpired => (
-                "LinkExpired",
-                Ready::WhenInitiated,
-                Progress::Steady,
-                Some(true),
-                "link died",
-                "The person has not answered and the link presumably no longer works. Raise spec.requestEpoch for a new one.",
-            ),
-            Self::Overdue => (
-                "ApprovalOverdue",
-                Ready::WhenInitiated,
-                Progress::Steady,
-                Some(true),
-                "deadline passed",
-                "The person has not answered within spec.approvalDeadline. Polling goes on.",
-            ),
-            Self::Awaiting => (
-                "AwaitingApproval",
-                Ready::WhenInitiated,
-                Progress::Steady,
-                None,
-                "waiting for the person",
-                "Waiting for the person, who needs the link.",
-            ),
-        };
-        Row { reason, ready, progress, title, message, warning }
-    }
 
     /// The conditions that stand beside `Ready` and speak of this situation.
     #[must_use]
@@ -396,31 +246,4 @@ pub fn takes_back(meaning: Meaning) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_situation_is_missing_among_all_of_them() {
-        assert_eq!(Situation::ALL, Situation::VARIANTS);
-    }
-
-    #[test]
-    fn every_situation_is_known_again_by_its_reason() {
-        for situation in Situation::ALL {
-            assert_eq!(Situation::from_reason(situation.row().reason), Some(situation));
-        }
-    }
-
-    #[test]
-    fn reasons_are_camel_case_and_messages_hold_no_figures() {
-        for situation in Situation::ALL {
-            let row = situation.row();
-            assert!(
-                row.reason.chars().all(|c| c.is_ascii_alphabetic()) && row.reason.starts_with(|c: char| c.is_ascii_uppercase()),
-                "{}",
-                row.reason
-            );
-            assert!(!row.message.chars().any(|c| c.is_ascii_digit()), "{}", row.message);
-        }
-    }
-}
+mod tests;

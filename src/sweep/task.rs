@@ -44,7 +44,7 @@ pub async fn run(key: AccountKey, desk: Arc<Desk>, context: Arc<Context>) {
         if flaw.is_cancelled() {
             return;
         }
-        tracing::error!(account = %key, "a flaw has ended the following of an account; taking it up again");
+        tracing::error!(account = %key, "a bug has stopped the polling of an account; starting it again");
         tokio::time::sleep(AFTER_FLAW).await;
     }
 }

@@ -37,7 +37,7 @@ async fn a_consent_video_waits_for_the_plan_then_for_the_review_and_yields_no_li
     join_all(clips().map(|(name, _)| async move {
         let awaiting = stage.until_told(name, AWAITING).await;
         let (began, reads, posts) = (stage.elapsed(), stage.reads(name), stage.posts(name).len());
-        assert_eq!(message(&awaiting), "The clip was handed in; waiting for HeyGen's review.", "{name}");
+        assert_eq!(message(&awaiting), "The consent video was handed in. HeyGen reviews it.", "{name}");
         let status = awaiting.status.clone().unwrap();
         assert!(link(&awaiting).is_none() && status.link_expiration_time.is_none(), "{name}: a link of a clip");
         stage.until_looked(name, 3).await;

@@ -114,7 +114,7 @@ async fn regressed(stage: &Stage, word: &str) {
     let told = until_slowly(stage, name, REVOKED).await;
     let elapsed = stage.elapsed() - began;
     assert!(elapsed >= CONFIRM_REGRESS.mul_f64(0.95), "{name}: already after {elapsed:?}");
-    assert!(told.ends_with("Stop using the twin; raise spec.requestEpoch to ask the person again."), "{told}");
+    assert!(told.ends_with("Stop using the twin. To ask the person again, raise spec.requestEpoch."), "{told}");
     // One that was under way, the two looks, and from then on those at the slow pace; the list is read for all the others as well.
     let reads = single_reads() - reads;
     let most = 3 + most_at(SLOW.mul_f64(0.9), elapsed.saturating_sub(CONFIRM_REGRESS));

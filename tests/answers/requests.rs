@@ -74,10 +74,12 @@ fn reading_of(told: Told) -> &'static str {
 
 /// What the person who must act reads.
 fn message_of(row: &Row) -> Option<String> {
-    let correct = "Correct the spec together with a higher requestEpoch.";
+    let correct = "Correct the spec and raise spec.requestEpoch in the same change.";
     match (row.request, row.named()) {
         (Told::NotEntitled, _) => Some(row.not_entitled()),
-        (Told::InvalidRequest | Told::InvalidAfter(_), Some(code)) => Some(format!("HeyGen refuses the request with `{code}`. {correct}")),
+        (Told::InvalidRequest | Told::InvalidAfter(_), Some(code)) => {
+            Some(format!("HeyGen refuses the request with the code `{code}`. {correct}"))
+        }
         (Told::InvalidRequest, None) => Some(format!("HeyGen refuses the request as it stands. {correct}")),
         _ => None,
     }

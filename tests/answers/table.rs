@@ -51,9 +51,9 @@ impl Row {
 
 /// What the person who must act reads when HeyGen refuses a group or a feature with this code.
 pub fn not_entitled(code: Option<&str>) -> String {
-    let named = code.map(|code| format!("HeyGen answers `{code}`. ")).unwrap_or_default();
+    let named = code.map(|code| format!("HeyGen answers with the code `{code}`. ")).unwrap_or_default();
     format!(
-        "{named}HeyGen does not let this account ask for consent to this avatar group. Check that the group belongs to the account and that its plan includes what the spec asks for."
+        "{named}HeyGen does not let this account ask for consent to this avatar group. Check at HeyGen that the group belongs to the account, and that its plan includes what the spec asks for. If both are right, ask HeyGen's support."
     )
 }
 

@@ -23,9 +23,9 @@ fn scenarios() -> Vec<Scenario> {
         ..GroupPatch::default()
     };
     let refused = "Ready=False:ConsentRefused Initiated=True Approved=False Stalled";
-    let raise = "The person refused, or HeyGen rejected the recording. Raise spec.requestEpoch to ask again.";
+    let raise = "The person refused, or HeyGen rejected the recording. To ask the person again, raise spec.requestEpoch.";
     let given = "The person has consented.";
-    let wait = "Waiting for the person, who needs the link in status.url.";
+    let wait = "Waiting for the person. Send them the link in status.url.";
     let unknown = "HeyGen reports a consent status that the account's consentPolicy does not know; see status.consentStatus. It is not taken for consent. If you know that it means consent, add it to spec.consentPolicy.granted of the ClusterHeyGenAccount, beside the default words, as in `granted: [approved, accepted, validated]`.";
     vec![
         ("approved", word(Some("approved")), APPROVED, given),
@@ -41,7 +41,7 @@ fn scenarios() -> Vec<Scenario> {
             "failed",
             failed,
             "Ready=False:AvatarFailed Initiated=True Approved=False Stalled",
-            "HeyGen reports that the training of the avatar group failed. See the group at HeyGen.",
+            "HeyGen reports that the training of the avatar group failed. See the avatar group at HeyGen, and train it again there. If it says no cause, ask HeyGen's support.",
         ),
     ]
 }
@@ -157,7 +157,7 @@ async fn a_link_that_dies_is_told_and_not_asked_for_again() {
     stage.simulator.change_behaviour(lifetime).unwrap();
     stage.ask("dead", json!({})).await;
     let told = stage.until_told("dead", "Ready=False:LinkExpired Initiated=True Approved=False LinkExpired").await;
-    assert!(message(&told).contains("Raise spec.requestEpoch for a new one."), "{}", message(&told));
+    assert!(message(&told).contains("For a new link, raise spec.requestEpoch."), "{}", message(&told));
     assert!(stage.simulator.group("dead").unwrap().links[0].expired);
     stage.until_looked("dead", 3).await;
     assert_eq!(stage.posts("dead").len(), 1);

@@ -233,7 +233,7 @@ impl Release<'_> {
 
         let account = self.account();
         let condition = json!({
-            "type": "Ready", "status": "True", "reason": "CredentialsAccepted", "message": "HeyGen accepts the key.",
+            "type": "Ready", "status": "True", "reason": "CredentialsAccepted", "message": "HeyGen accepts the API key.",
             "lastTransitionTime": "2026-01-02T03:04:05Z", "observedGeneration": account["metadata"]["generation"],
         });
         let status = json!({ "observedGeneration": account["metadata"]["generation"], "conditions": [condition] });

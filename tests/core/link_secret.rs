@@ -82,7 +82,10 @@ fn a_secret_that_cannot_be_reached_is_no_fault_of_anybody_and_is_tried_again() {
     assert!(world.status().conditions.is_empty(), "one failure is not told");
     world.live(MINUTE);
     assert_eq!((world.ready().1, world.condition("Stalled")), ("Initiating", None));
-    assert_eq!(message(&world), "The Secret named by spec.linkSecretRef cannot be reached at the moment; trying again.");
+    assert_eq!(
+        message(&world),
+        "The Secret named by spec.linkSecretRef cannot be read or written at the moment. The operator tries again."
+    );
     assert!(world.heygen.posts.is_empty());
     world.secret.unreachable = false;
     world.live(3 * MINUTE);
@@ -114,12 +117,9 @@ fn what_kubernetes_refuses_is_told_by_its_cause() {
     let world = world();
     let facts = world.facts_of(0);
     let mut told = std::collections::HashSet::new();
-    for (refusal, says) in [
-        (Refusal::Quota, "quota"),
-        (Refusal::Admission, "admission"),
-        (Refusal::Forbidden, "permissions"),
-        (Refusal::Other, "operator's log"),
-    ] {
+    for (refusal, says) in
+        [(Refusal::Quota, "quota"), (Refusal::Admission, "admission"), (Refusal::Forbidden, "no right"), (Refusal::Other, "operator's log")]
+    {
         let settled = settle(&world.object, &facts, &News::Secret(SecretNews::Refused(refusal)), world.now);
         let ready = settled.status.conditions.iter().find(|condition| condition.type_ == "Ready").unwrap();
         assert!(ready.reason == "LinkSecretNotWritable" && ready.message.contains(says), "{refusal:?}: {}", ready.message);

@@ -45,7 +45,7 @@ async fn without_its_cluster_the_operator_lives_is_not_ready_and_keeps_trying() 
         if tries >= 4 { Ok(()) } else { Err(tries) }
     })
     .await;
-    assert_eq!(operator.log().matches("cannot work yet").count(), 1, "{}", operator.log());
+    assert_eq!(operator.log().matches("the operator cannot start its work yet").count(), 1, "{}", operator.log());
     ends_within(operator, Duration::from_secs(25)).await;
 }
 

@@ -25,12 +25,12 @@ pub async fn a_consent_names_the_account_and_the_account_the_secret_then_the_key
     record(&scene, "DigitalTwinConsent", "account-not-ready", &told);
     scene.account(every_second()).await;
     let secret = format!("Secret \"{namespace}/{namespace}\"");
-    let told = scene.until_it("ada", "the account's key", says(format!("{account} has no API key that can be read"))).await;
+    let told = scene.until_it("ada", "the account's key", says(format!("{account} has no API key that the operator can read"))).await;
     assert!(!message(&told).contains("Secret"), "whoever reads consents need not know where keys lie: {}", message(&told));
-    until_account_says(&scene, &format!("{secret} with the key \"key\" does not exist.")).await;
+    until_account_says(&scene, &format!("{secret} does not exist. Create it, with the API key under \"key\".")).await;
     let empty: Secret = serde_json::from_value(json!({ "metadata": { "name": namespace }, "stringData": { "other": "x" } })).unwrap();
     scene.secrets(&namespace).create(&PostParams::default(), &empty).await.unwrap();
-    until_account_says(&scene, &format!("{secret} has no usable key \"key\".")).await;
+    until_account_says(&scene, &format!("{secret} has no usable API key under \"key\". Put it there.")).await;
     assert_eq!(scene.simulator.summary().requests, 0);
     scene.secret(&namespace, &namespace, &scene.key).await;
     scene.until_told("ada", AWAITING).await;
@@ -57,7 +57,7 @@ async fn the_kill_switch_of_an_account_stops_it_and_lets_it_go_on() {
     scene.until_account("Suspended").await;
     scene.ask("after", json!({})).await;
     let told = scene.until_told("after", NOT_READY).await;
-    assert!(message(&told).contains("suspended by spec.suspend"), "{}", message(&told));
+    assert!(message(&told).contains("while spec.suspend is true"), "{}", message(&told));
     assert_eq!(scene.reads("after"), 0);
     let untouched = scene.consents().get("before").await.unwrap();
     assert_eq!(untouched.metadata.resource_version, before.metadata.resource_version, "an account's trouble is not its consents'");
@@ -86,7 +86,7 @@ async fn a_key_that_is_refused_before_the_request_is_told_and_a_rotation_heals_a
     scene.simulator.set_key_refused(MAIN_ACCOUNT, true).unwrap();
     scene.ask("bob", json!({})).await;
     let told = scene.until_told("bob", NOT_READY).await;
-    assert!(message(&told).contains("refuses the key"), "{}", message(&told));
+    assert!(message(&told).contains("refuses the API key"), "{}", message(&told));
     scene.until_account("CredentialsRejected").await;
     scene.end().await;
 }
@@ -168,7 +168,7 @@ pub async fn an_account_serves_the_namespaces_that_it_names_or_selects() {
     named["allowedNamespaces"] = json!({ "selector": { "matchLabels": { "twins": "yes" } } });
     scene.cluster_account(named).await;
     eventually("the operator leaves the account to others", || async {
-        if scene.operator().log().matches("is left to others").count() == 2 { Ok(()) } else { Err("not yet") }
+        if scene.operator().log().matches("and is ignored").count() == 2 { Ok(()) } else { Err("not yet") }
     })
     .await;
     scene.ask("bob", json!({ "accountRef": account })).await;

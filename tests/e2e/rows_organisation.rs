@@ -48,7 +48,7 @@ async fn the_kill_switch_of_an_organisation_stops_every_namespace_that_it_serves
     scene.consent("new-selected", spec("new-selected")).await;
     create(&in_named, "new-named", &spec("new-named")).await;
     let told = [scene.until_told("new-selected", NOT_READY).await, until_reading(&in_named, "new-named", NOT_READY).await];
-    assert!(told.iter().all(|told| message(told).contains("suspended by spec.suspend")));
+    assert!(told.iter().all(|told| message(told).contains("while spec.suspend is true")));
     watch_bystander(&scene, Duration::from_secs(5)).await;
     let sent = scene.requests_of(MAIN_ACCOUNT, settled.sequence);
     assert!(sent.is_empty(), "{} requests of a suspended account, the first {:?}", sent.len(), sent[0]);

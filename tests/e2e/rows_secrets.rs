@@ -95,7 +95,7 @@ async fn a_key_that_was_read_is_used_as_long_as_its_secret_may_not_be_read() {
     scene.account(json!({ "polling": { "interval": "1s", "minimum": "1s", "approved": "2s" } })).await;
     let (ready, message) = scene.until_other_account(&namespace, "SecretForbidden").await;
     assert_eq!(ready, "False");
-    assert!(message.contains(&format!("Secret \"{namespace}/{namespace}\" with the key \"key\"")), "{message}");
+    assert!(message.contains(&format!("Secret \"{namespace}/{namespace}\", which holds the API key under \"key\",")), "{message}");
     scene.simulator.approve("ada").unwrap();
     scene.until_told("ada", APPROVED).await;
     scene.ask("bob", json!({})).await;

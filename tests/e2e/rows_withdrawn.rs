@@ -91,7 +91,7 @@ async fn no_id_of_a_group(scene: &Scene) {
     until_slowly(scene, "no-id", "Ready=False:AvatarGroupNotFound Initiated=False Approved=False Stalled").await;
     assert!(began.elapsed() >= Duration::from_secs(120), "after {:?}", began.elapsed());
     let log = scene.operator().log();
-    let lines = log.lines().filter(|line| line.contains("no-id") && line.contains("HeyGen refuses to be asked about the group")).count();
+    let lines = log.lines().filter(|line| line.contains("no-id") && line.contains("HeyGen refuses to tell about the group")).count();
     assert_eq!(lines, 1, "one line says so");
 }
 

@@ -95,7 +95,7 @@ async fn an_object_whose_spec_cannot_be_read_is_named_and_left_alone_until_it_is
     world.consent("poor", json!({ "groupID": "poor", "accountRef": account_ref("odd") })).await;
     let poor = world.until("poor", "AccountNotReady").await;
     let message = &poor.status.unwrap().conditions[0].message;
-    assert!(message.contains("cannot be read by the operator"), "{message}");
+    assert!(message.contains("The operator cannot decode"), "{message}");
     for kind in ["DigitalTwinConsent", "HeyGenAccount"] {
         assert_eq!(operator.counter("twinconsent_undecodable_objects", kind).await, 1.0, "{kind}");
     }

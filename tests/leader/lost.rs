@@ -20,7 +20,7 @@ async fn a_leader_whose_lease_another_one_holds_ends_with_a_message_and_code_1()
     leases(&world).patch(LEASE, &PatchParams::default(), &Patch::Merge(robbery)).await.unwrap();
     assert_eq!(leader.until_ended().await.code(), Some(1));
     let log = leader.log();
-    assert!(log.contains("the Lease is not ours any more") && log.contains("the Lease was lost"), "{log}");
+    assert!(log.contains("another process holds the Lease") && log.contains("the Lease was lost"), "{log}");
     let lease = leases(&world).get(LEASE).await.unwrap().spec.unwrap();
     assert_eq!(lease.holder_identity.as_deref(), Some("somebody"));
 }

@@ -48,7 +48,7 @@ async fn missing_rights_are_named_in_one_line_and_granted_without_a_restart() {
     world.simulator.create_group(GroupDefinition::twin("ada")).unwrap();
     world.consent("ada", json!({ "groupID": "ada" })).await;
     world.until("ada", "AwaitingApproval").await;
-    assert_eq!(operator.log().matches("cannot work yet").count(), 1, "{}", operator.log());
+    assert_eq!(operator.log().matches("the operator cannot start its work yet").count(), 1, "{}", operator.log());
     world.end([operator]).await;
 }
 

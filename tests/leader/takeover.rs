@@ -56,7 +56,7 @@ async fn a_leader_that_is_told_to_stop_hands_over_at_once() {
     world.consent("ada", json!({ "groupID": "ada" })).await;
     world.until("ada", "AwaitingApproval").await;
     let log = leader.terminate().await;
-    assert!(log.contains("gave the Lease back"), "{log}");
+    assert!(log.contains("the Lease was given back"), "{log}");
     let gap = until_held_by(&world, "second").await;
     println!("the standby led {gap:?} after the leader had ended");
     assert!(gap <= LONGEST_HANDOVER, "{gap:?}");

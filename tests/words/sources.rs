@@ -52,7 +52,8 @@ fn literals(tokens: TokenStream, found: &mut impl FnMut(String)) {
                         };
                         tokens.by_ref().find(ends);
                     }
-                    comment if comment.starts_with("doc=") => {}
+                    // What is said to the compiler, and by it.
+                    aside if ["doc=", "must_use", "expect(", "allow("].iter().any(|of| aside.starts_with(of)) => {}
                     _ => literals(attribute, found),
                 }
             }
