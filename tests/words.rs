@@ -25,6 +25,12 @@ const LOOKS_OF_HEYGEN: &[&str] = &[
     "number of its looks",
     "How many looks it has",
     "pages of looks",
+    "looks of the types `",
+    "Looks of unknown types",
+    "whose looks are",
+    "One look that is a `",
+    "A look of any other type",
+    "until the looks tell",
     "a *look* is what HeyGen calls a look",
     "a *look* is HeyGen's word",
     // What was renamed.
