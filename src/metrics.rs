@@ -193,7 +193,7 @@ impl Metrics {
         registry.register("revocations", "Approvals that HeyGen took back", self.revocations.clone());
         let help = "Polls of an approved group that came without a consent status";
         registry.register("null_after_grant", help, self.null_after_grant.clone());
-        let help = "Approved groups of which HeyGen says a word that the account's consentPolicy does not know";
+        let help = "Approved groups with a consent status that the account's consentPolicy does not know";
         registry.register("unrecognized_after_grant", help, self.unrecognized_after_grant.clone());
         let help = "Kubernetes events that were not written because more than 4096 waited, as in a bulk creation";
         registry.register("dropped_events", help, self.dropped_events.clone());
@@ -202,7 +202,7 @@ impl Metrics {
         for &kind in Kind::ALL {
             self.undecodable_objects.get_or_create(&KindOnly { kind }).set(0);
         }
-        let help = "Objects that cannot be decoded and are left alone";
+        let help = "Objects that cannot be decoded and are ignored";
         registry.register("undecodable_objects", help, self.undecodable_objects.clone());
         registry.register("leader", "1 if this process leads its replicas, or needs no election; else 0", self.leader.clone());
         registry.register_collector(Box::new(self.census.clone()));

@@ -55,16 +55,16 @@ impl Report {
     #[must_use]
     pub fn of_account(reason: Reason) -> Self {
         let (warning, note) = match reason {
-            account::CREDENTIALS_ACCEPTED => (false, "HeyGen accepts the key."),
-            account::CREDENTIALS_REJECTED => (true, "HeyGen refuses the key."),
-            account::SECRET_NOT_FOUND => (true, "The Secret with the key, or the key in it, is missing."),
-            account::SECRET_FORBIDDEN => (true, "The operator has no right to read the Secret with the key."),
-            account::SECRET_UNREADABLE => (true, "The Secret with the key cannot be read."),
+            account::CREDENTIALS_ACCEPTED => (false, "HeyGen accepts the API key."),
+            account::CREDENTIALS_REJECTED => (true, "HeyGen refuses the API key."),
+            account::SECRET_NOT_FOUND => (true, "The Secret with the API key, or the key in it, does not exist."),
+            account::SECRET_FORBIDDEN => (true, "The operator has no right to get the Secret with the API key."),
+            account::SECRET_UNREADABLE => (true, "The Secret with the API key cannot be read at the moment."),
             account::INSECURE_BASE_URL => (true, "The base URL is not an https URL."),
-            account::THROTTLED => (true, "HeyGen asks the account to stay away for a while."),
+            account::THROTTLED => (true, "HeyGen asks for fewer calls with this account. The operator waits as long as HeyGen says."),
             account::UNREACHABLE => (true, "HeyGen does not answer as it should."),
-            account::BILLING_REQUIRED => (true, "HeyGen wants a payment or another plan."),
-            account::SUSPENDED => (false, "The account is suspended by its spec."),
+            account::BILLING_REQUIRED => (true, "HeyGen wants a payment or another plan for this account."),
+            account::SUSPENDED => (false, "No call is made with this account while spec.suspend is true."),
             other => (true, other.word()),
         };
         Self { warning, reason: reason.word(), note }
@@ -92,18 +92,18 @@ reports! {
     /// The first link, or that HeyGen has taken the clip.
     CONSENT_REQUESTED = Consent, false, "ConsentRequested", "HeyGen was asked for the person's consent.";
     /// Another link for the same request.
-    LINK_RENEWED = Consent, false, "LinkRenewed", "The link had died; HeyGen gave a new one.";
+    LINK_RENEWED = Consent, false, "LinkRenewed", "The link no longer worked. HeyGen gave a new one: send it to the person.";
     /// The link of before stands in its Secret again.
     LINK_RESTORED = Consent, false, "LinkRestored",
-        "The Secret named by spec.linkSecretRef was gone, or the link in it; HeyGen gave the same one again.";
+        "The Secret named by spec.linkSecretRef, or the link in it, was missing. HeyGen gave the same link again, and it is in the Secret.";
     /// A request has gone unanswered for long.
     REQUEST_UNANSWERED = Consent, true, "RequestUnanswered",
-        "HeyGen has given no definite answer to the consent request. It is repeated with the same key; raising spec.requestEpoch asks anew, at the risk of a second link.";
+        "HeyGen has not given a definite answer to the consent request for ten minutes. The operator repeats the request with the same idempotency key. If you raise spec.requestEpoch, it asks anew, and the person may get a second link.";
     /// A status could not be written several times in a row.
     STATUS_NOT_WRITTEN = Consent, true, "StatusNotWritten",
-        "The status of this object cannot be written: Kubernetes refuses it, or has no room for it. It is tried again with growing pauses; what HeyGen has answered is kept until the operator ends. See the operator's log.";
+        "Kubernetes refuses the status of this object, or has no room for it. The operator tries again with growing pauses, and keeps HeyGen's answer until it is restarted. The operator's log says why.";
     /// An object cannot be decoded.
-    UNDECODABLE = Any, true, "Undecodable", "The operator cannot read this object and leaves it alone. Its log names the field.";
+    UNDECODABLE = Any, true, "Undecodable", "The operator cannot decode this object and ignores it. Correct the object; the operator's log names the field.";
 }
 
 #[cfg(test)]

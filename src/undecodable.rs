@@ -117,7 +117,7 @@ impl Context {
             self.count_undecodables(K::COUNTED);
             let slim::Undecodable { metadata, field } = undecodable.as_ref();
             let (namespace, object) = (metadata.namespace.as_deref().unwrap_or_default(), metadata.name.as_deref().unwrap_or_default());
-            tracing::warn!(kind = %K::kind(&()), namespace, object, field, "an object cannot be decoded and is left alone");
+            tracing::warn!(kind = %K::kind(&()), namespace, object, field, "an object cannot be decoded and is ignored");
             let about = Slim::<K>::Undecodable(undecodable.clone());
             self.events.report(&about, reports::UNDECODABLE);
         }

@@ -100,7 +100,7 @@ async fn an_object_whose_spec_cannot_be_read_is_named_and_left_alone_until_it_is
         assert_eq!(operator.counter("twinconsent_undecodable_objects", kind).await, 1.0, "{kind}");
     }
     let log = operator.log();
-    assert_eq!(log.matches("cannot be decoded and is left alone").count(), 2, "{log}");
+    assert_eq!(log.matches("cannot be decoded and is ignored").count(), 2, "{log}");
     assert!(log.contains("spec.suspend") && !log.contains("secret.example"), "{log}");
     let events: Api<Event> = Api::namespaced(world.client.clone(), &world.namespace);
     eventually("the events are written", || async {

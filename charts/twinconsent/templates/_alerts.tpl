@@ -49,15 +49,15 @@
   labels:
     severity: warning
   annotations:
-    summary: {{ printf "HeyGen says a word about %s consent(s) of %s that the consentPolicy does not know." $value $name | quote }}
-    description: It is not taken for consent. The status.consentStatus of the DigitalTwinConsents shows the word.
+    summary: {{ printf "HeyGen reports a status of %s consent(s) of %s that the consentPolicy does not know." $value $name | quote }}
+    description: It is not taken for consent. The status.consentStatus of the DigitalTwinConsents shows the status.
 - alert: TwinConsentStalled
   expr: sum by ({{ $account }}, reason) (twinconsent_consents{ {{- $job -}} ,reason=~"{{ $stalled }}"}) > 0
   for: 1h
   labels:
     severity: warning
   annotations:
-    summary: {{ printf "%s consent(s) of %s do not go on before somebody acts: {{ $labels.reason }}." $value $name | quote }}
+    summary: {{ printf "%s consent(s) of %s are stalled: {{ $labels.reason }}." $value $name | quote }}
     description: The message of Ready of each of these DigitalTwinConsents says what is to be done.
 - alert: TwinConsentAccountMissing
   expr: sum by ({{ $account }}, reason) (twinconsent_consents{ {{- $job -}} ,reason=~"AccountNotReady|AccountNotAllowed"}) > 0
@@ -74,7 +74,7 @@
     severity: info
   annotations:
     summary: {{ printf "%s person(s) have not answered: {{ $labels.reason }}." $value | quote }}
-    description: The approvalDeadline has passed, or the link has died. Remind the person, or raise spec.requestEpoch for a new link.
+    description: The approvalDeadline has passed, or the link presumably no longer works. Remind the person, or raise spec.requestEpoch for a new link.
 - alert: TwinConsentAccountUnusable
   expr: min by ({{ $account }}, reason) (twinconsent_account_ready{ {{- $job -}} ,reason=~"{{ $unusable }}"}) == 0
   for: 10m
@@ -111,7 +111,7 @@
   labels:
     severity: warning
   annotations:
-    summary: {{ printf "%s object(s) of the kind {{ $labels.kind }} cannot be read and are left alone." $value | quote }}
+    summary: {{ printf "%s object(s) of the kind {{ $labels.kind }} cannot be decoded and are ignored." $value | quote }}
     description: The event Undecodable names the object, and the operator's log the field.
 - alert: TwinConsentPollsLate
   expr: histogram_quantile(0.9, sum by (le) (rate(twinconsent_poll_delay_seconds_bucket{ {{- $job -}} }[30m]))) > 300
