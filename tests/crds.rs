@@ -170,7 +170,7 @@ fn no_column_shows_the_link() {
     assert_eq!(narrow[0], ["NAME", "GROUP", "CONSENT", "READY", "REASON", "AGE"]);
     assert_eq!(narrow[1][..5], ["ada", "group-of-ada", "pending", "False", "AwaitingApproval"]);
     let wide = columns(&["-o", "wide"]);
-    assert_eq!(wide[0], ["NAME", "GROUP", "CONSENT", "READY", "REASON", "AGE", "APPROVED", "LINK", "EXPIRES"]);
+    assert_eq!(wide[0], ["NAME", "GROUP", "CONSENT", "READY", "REASON", "AGE", "APPROVED", "LINKEXPIRES"]);
     // A date column would print `<invalid>` for the future.
     assert_eq!(wide[1][6..], ["Unknown", "2099-12-31T23:59:59Z"]);
     // It is there all the same.

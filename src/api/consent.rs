@@ -51,7 +51,7 @@ use serde::{Deserialize, Serialize};
         description = "Whether HeyGen says that consent was given or waived."
     ),
     printcolumn(
-        name = "Link Expires",
+        name = "LinkExpires",
         type_ = "string",
         json_path = ".status.linkExpirationTime",
         priority = 1,

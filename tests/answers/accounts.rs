@@ -86,7 +86,7 @@ fn account_message(row: &Row) -> &'static str {
     match (row.status, row.code) {
         (401, _) => "HeyGen refuses the API key. Put a valid one into the Secret that spec.apiKeySecretRef of the account names.",
         (402, _) => "HeyGen wants a payment or another plan. See the billing of the account at HeyGen.",
-        (_, "quota_exceeded") => "The account's quota at HeyGen is used up; asking again from time to time.",
+        (_, "quota_exceeded") => "The account's quota at HeyGen is used up. The operator asks again from time to time.",
         _ => "HeyGen asks for fewer calls. The operator waits as long as HeyGen says.",
     }
 }

@@ -97,6 +97,6 @@ fn table(text: &str) -> Vec<Vec<&str>> {
     let heads = rows.iter().position(|row| row[0] == "NAME").unwrap_or_else(|| panic!("no table:\n{text}"));
     let (head, rows) = (rows[heads].clone(), &rows[heads + 1..]);
     assert!(rows.iter().all(|row| row.len() == head.len()), "{text}");
-    let columns: Vec<usize> = (0..head.len()).filter(|column| !["AGE", "EXPIRES"].contains(&head[*column])).collect();
+    let columns: Vec<usize> = (0..head.len()).filter(|column| !["AGE", "LINKEXPIRES"].contains(&head[*column])).collect();
     [&head].into_iter().chain(rows).map(|row| columns.iter().map(|column| row[*column]).collect()).collect()
 }
