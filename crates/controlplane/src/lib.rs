@@ -20,6 +20,7 @@
 //! 7. [`node`]: a control plane with a node; `node/world`: how all of it is kept apart from the machine.
 //! 8. [`image`]: images of one program, for the pods of such a node.
 //! 9. [`patience`]: how long to wait for anything, on a slow machine too.
+//! 10. [`suite`]: runs the tests of the workspace, and tells how far they are.
 //!
 //! Everything is synchronous: tests with and without an async runtime use the same calls.
 //! Unix only: the supervisors are `sh` scripts.
@@ -39,6 +40,7 @@ mod progress;
 mod readiness;
 pub mod release;
 mod requests;
+pub mod suite;
 mod supervisor;
 pub mod tools;
 

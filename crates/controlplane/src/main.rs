@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand};
+use controlplane::suite::{self, Outcome, Suite};
 use controlplane::tools::Beside;
 use controlplane::{ControlPlane, Error, Node, NodeOptions, Options, Program, Release, Tools, ToolsError};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -53,6 +54,32 @@ enum Command {
         #[arg(last = true, value_name = "CARGO")]
         cargo: Vec<String>,
     },
+    /// Say how long all tests of this repository take once everything is built.
+    #[command(hide = true)]
+    Usual {
+        /// The folder of their logs
+        dir: PathBuf,
+    },
+    /// Run the tests of this repository, tell how far they are, and what failed.
+    #[command(hide = true)]
+    Suite(SuiteArguments),
+}
+
+/// Tests that run in lanes.
+#[derive(Debug, Args)]
+struct SuiteArguments {
+    /// A folder for the logs, and for what a whole run has taken
+    #[arg(long)]
+    dir: PathBuf,
+    /// What `cargo test --no-run` said: which tests there are
+    #[arg(long, value_name = "FILE")]
+    executables: PathBuf,
+    /// A suite that does not run
+    #[arg(long, value_name = "SUITE")]
+    without: Vec<String>,
+    /// What to run, each beside the others
+    #[arg(value_name = "COMMAND")]
+    lanes: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -92,6 +119,8 @@ fn main() -> anyhow::Result<()> {
         Command::Up(arguments) => up(arguments),
         Command::Node(arguments) => node(arguments),
         Command::Tools { programs, cargo } => tools(&programs, &cargo),
+        Command::Usual { dir } => Ok(print_line(&suite::usual(&dir))?),
+        Command::Suite(arguments) => run_suite(arguments),
     }
 }
 
@@ -146,16 +175,7 @@ fn stay(stop: &AtomicBool, check: impl Fn() -> Result<(), Error>) -> anyhow::Res
 
 fn tools(programs: &[Program], cargo: &[String]) -> anyhow::Result<()> {
     let programs = if programs.is_empty() { &Program::ALL } else { programs };
-    let stop = stop_signals()?;
-    thread::spawn({
-        let stop = Arc::clone(&stop);
-        move || {
-            while !stop.load(Ordering::Relaxed) {
-                thread::sleep(LOOK);
-            }
-            controlplane::tools::interrupt();
-        }
-    });
+    interrupt_on_signals()?;
     let beside = Beside { cargo };
     let tools = match Tools::ensure_beside(programs, (!cargo.is_empty()).then_some(&beside)) {
         Err(ToolsError::Cancelled) => {
@@ -167,6 +187,31 @@ fn tools(programs: &[Program], cargo: &[String]) -> anyhow::Result<()> {
     for &program in programs {
         print_line(&format!("{program}\t{}", tools.path(program).display()))?;
     }
+    Ok(())
+}
+
+fn run_suite(arguments: SuiteArguments) -> anyhow::Result<()> {
+    let SuiteArguments { dir, executables, without, lanes } = arguments;
+    interrupt_on_signals()?;
+    let named = fs::read_to_string(&executables).with_context(|| format!("cannot read {}", executables.display()))?;
+    let all = suite::count(&named, &without)?;
+    let outcome = Suite { dir: std::path::absolute(dir)?, lanes, all }.run()?;
+    std::process::exit(match outcome {
+        Outcome::Green => 0,
+        Outcome::Red => 1,
+        Outcome::Interrupted => INTERRUPTED,
+    });
+}
+
+/// From now on a signal to end stops what was begun, and does not end this process before that.
+fn interrupt_on_signals() -> anyhow::Result<()> {
+    let stop = stop_signals()?;
+    thread::spawn(move || {
+        while !stop.load(Ordering::Relaxed) {
+            thread::sleep(LOOK);
+        }
+        controlplane::tools::interrupt();
+    });
     Ok(())
 }
 

@@ -30,6 +30,12 @@ const COLUMNS: usize = 80;
 /// Back to the beginning of the line, and empties it.
 const CLEAR: &str = "\r\x1b[K";
 
+/// Whether somebody watches who has a line that can be renewed.
+pub(crate) fn is_terminal() -> bool {
+    let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+    std::io::stderr().is_terminal() && !dumb
+}
+
 /// A line that renews itself on a terminal, and comes again from time to time elsewhere.
 #[derive(Debug)]
 pub(crate) struct Line {
@@ -39,8 +45,7 @@ pub(crate) struct Line {
 
 impl Line {
     pub(crate) fn new() -> Line {
-        let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
-        Line { terminal: std::io::stderr().is_terminal() && !dumb, shown: Duration::ZERO }
+        Line { terminal: is_terminal(), shown: Duration::ZERO }
     }
 
     /// Shows what `text` makes, if it is time for that; `elapsed` is the time since the beginning.

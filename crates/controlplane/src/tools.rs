@@ -35,9 +35,11 @@ use std::{fmt, io, thread};
 
 use board::Board;
 pub use board::interrupt;
+pub(crate) use board::is_interrupted;
 use build::Go;
 use locations::Locations;
 use published::Ways;
+pub(crate) use work::spoken;
 
 use crate::progress::say;
 

@@ -14,8 +14,8 @@ use crate::supervisor::Supervised;
 /// How often builders are looked at.
 pub(super) const POLL: Duration = Duration::from_millis(100);
 
-/// How long cargo may take to count before the start is told without it.
-const COUNTING: Duration = Duration::from_secs(3);
+/// How long counting may take before the start is told by what is usual.
+const COUNTING: Duration = Duration::from_secs(10);
 
 /// Whether whoever waits does so no more.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
@@ -25,7 +25,7 @@ pub fn interrupt() {
     INTERRUPTED.store(true, Ordering::Relaxed);
 }
 
-pub(super) fn is_interrupted() -> bool {
+pub(crate) fn is_interrupted() -> bool {
     INTERRUPTED.load(Ordering::Relaxed)
 }
 
@@ -96,6 +96,7 @@ impl Board {
             let elapsed = self.began.elapsed();
             let announcement = {
                 let mut state = self.state();
+                state.work.tick(elapsed);
                 let now = !state.announced && state.work.is_left() && (elapsed >= COUNTING || state.work.is_counted());
                 now.then(|| {
                     state.announced = true;

@@ -4,16 +4,20 @@
 //! yet, and crates, as cargo's own progress does. What a package or a crate costs on average was measured, and how fast this machine is
 //! shows while it works.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 /// What a package of Go costs on average, in seconds of one core: measured with the packages of etcd, kube-apiserver and kubectl.
 const PACKAGE_SECONDS: f64 = 0.45;
 
 /// What a crate costs on average, likewise: measured with those of `make demo`.
-const CRATE_SECONDS: f64 = 1.3;
+const CRATE_SECONDS: f64 = 0.8;
 
 /// For how many seconds of one core this machine is believed to be as fast as the one that was measured: then its own pace counts more.
 const BELIEVED: f64 = 60.0;
+
+/// What pace counts: that of the last minutes, as a machine is busy at times.
+const RECENT: Duration = Duration::from_secs(180);
 
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +58,8 @@ struct Part {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Work {
     parts: Vec<Part>,
+    /// How much was done after how long, in seconds of one core.
+    seen: VecDeque<(Duration, f64)>,
 }
 
 /// How fast this machine can be expected to be.
@@ -130,13 +136,34 @@ impl Work {
         (done * 100).checked_div(all).unwrap_or(100)
     }
 
+    fn seconds(&self, units: impl Fn(&Part) -> u32) -> f64 {
+        self.parts.iter().map(|part| f64::from(units(part)) * part.unit.seconds()).sum()
+    }
+
+    /// What was done by us so far.
+    fn worked(&self) -> f64 {
+        self.seconds(|part| part.done.saturating_sub(part.before))
+    }
+
+    /// It is so late: remembers what is done by now.
+    pub(super) fn tick(&mut self, elapsed: Duration) {
+        let worked = self.worked();
+        if self.seen.back().is_none_or(|(last, _)| elapsed >= *last + RECENT / 10) {
+            self.seen.push_back((elapsed, worked));
+        }
+        while self.seen.len() > 1 && self.seen[1].0 + RECENT <= elapsed {
+            self.seen.pop_front();
+        }
+    }
+
     /// How long the rest takes, after so long.
     fn left(&self, elapsed: Duration, machine: Machine) -> Duration {
-        let seconds = |units: fn(&Part) -> u32| self.parts.iter().map(|part| f64::from(units(part)) * part.unit.seconds()).sum::<f64>();
-        let (done, left) = (seconds(|part| part.done.saturating_sub(part.before)), seconds(|part| part.all - part.done));
-        // As if the first seconds had been worked off at the pace that is expected.
-        let pace = (done + BELIEVED) / (elapsed.as_secs_f64() + BELIEVED / machine.share());
-        Duration::from_secs_f64(left / pace)
+        // As if the first seconds had been worked off at the pace that is expected, and then at that of the whole time.
+        let pace = |worked: f64, time: Duration, believed: f64| (worked + BELIEVED) / (time.as_secs_f64() + BELIEVED / believed);
+        let whole = pace(self.worked(), elapsed, machine.share());
+        let (then, worked) = self.seen.front().copied().unwrap_or_default();
+        let recent = pace((self.worked() - worked).max(0.0), elapsed.saturating_sub(then), whole);
+        Duration::from_secs_f64(self.seconds(|part| part.all - part.done) / recent)
     }
 
     /// What is said at the start.
@@ -173,7 +200,7 @@ impl Work {
 }
 
 /// A time as one says it: nobody believes seconds of what takes minutes.
-pub(super) fn spoken(time: Duration) -> String {
+pub(crate) fn spoken(time: Duration) -> String {
     match time.as_secs() {
         0..=9 => "seconds".to_owned(),
         seconds @ 10..=89 => format!("about {} s", seconds.div_ceil(10) * 10),
@@ -240,6 +267,29 @@ mod tests {
         work.done(go, 1000);
         let left = work.left(Duration::from_secs_f64(expected), IDLE).as_secs_f64();
         assert!(left > 0.9 * expected && left <= expected, "{left} of {expected}");
+    }
+
+    #[test]
+    fn a_machine_that_others_need_meanwhile_is_believed_to_stay_busy() {
+        let mut work = Work::default();
+        let go = work.add(Unit::Package, 0);
+        work.count(go, 2400);
+        // Three minutes at the expected pace, and then at a tenth of it.
+        let pace = IDLE.share() / PACKAGE_SECONDS;
+        let packages = |second: u32| f64::from(second.min(180)) * pace + f64::from(second.saturating_sub(180)) * pace / 10.0;
+        let mut after = |second: u32| {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few hundred")]
+            work.done(go, packages(second) as u32);
+            work.tick(seconds(second.into()));
+            work.left(seconds(second.into()), IDLE).as_secs_f64() / ((2400.0 - packages(second)) / pace)
+        };
+        let idle: Vec<f64> = (0..=180).map(&mut after).collect();
+        let busy: Vec<f64> = (181..=480).map(&mut after).collect();
+        assert!(idle.iter().all(|share| (0.9..1.1).contains(share)), "{idle:?}");
+        let last = busy[299];
+        assert!(last > 4.0 && last < 11.0, "{last}");
+        // As it goes by the last minutes, it comes nearer from one to the next.
+        assert!(busy[60] > 1.2 && busy[150] > busy[60] && last > busy[150], "{busy:?}");
     }
 
     #[test]

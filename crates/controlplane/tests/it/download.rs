@@ -1,8 +1,8 @@
 //! The published programs are downloaded where that works, and built where it does not: the real setup-envtest, against a server on
 //! loopback.
 
-mod server;
-mod stage;
+pub mod server;
+pub mod stage;
 
 use std::time::{Duration, Instant};
 

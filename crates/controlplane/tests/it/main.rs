@@ -4,10 +4,12 @@
 
 mod bad_machine;
 mod building;
+mod demo;
 mod download;
 mod lifecycle;
 mod processes;
 mod service;
+mod suites;
 mod tools;
 
 use std::time::Duration;
