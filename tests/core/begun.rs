@@ -52,7 +52,7 @@ fn posts(world: &World) -> usize {
 fn a_consent_that_was_begun_before_is_asked_for_once_and_followed_until_it_is_given() {
     let mut world = begun(json!({}));
     assert_eq!(world.condition("Initiated"), Some(("False", "ConsentAlreadyBegun")));
-    for way_out in ["HeyGen's own interface", "deletes the group", "higher spec.requestEpoch may be refused"] {
+    for way_out in ["HeyGen's own interface", "delete the group", "higher spec.requestEpoch may be refused"] {
         assert!(message(&world).contains(way_out), "{}", message(&world));
     }
     let (told, calls) = (world.object.clone(), world.heygen.calls);
