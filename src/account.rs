@@ -221,7 +221,7 @@ impl Accounts {
             }
             account.course.hurry();
             if trouble.class != Class::Forbidden {
-                account.state = State::Unusable(format!("{key}: {}", reconcile::reading(trouble.class).1));
+                account.state = State::Unusable(format!("{key}: {}", reconcile::reading(trouble.class, None).1));
             }
         }
         true

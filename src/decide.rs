@@ -265,8 +265,8 @@ pub enum Finding {
 pub enum Wait {
     /// Its turn.
     Turn,
-    /// HeyGen, which could not be reached or did not answer as it should.
-    HeyGen,
+    /// HeyGen, which could not be reached or did not answer as it should: why, in a word.
+    HeyGen(Option<&'static str>),
     /// HeyGen, which refuses to be asked about the group, with this code if it is one of the documented ones.
     Refused(Option<&'static str>),
     /// HeyGen, which does not know the group yet.
@@ -413,7 +413,7 @@ fn wait_of(trouble: Class, code: Option<&'static str>) -> Wait {
     match trouble {
         Class::NotFound => Wait::Group,
         Class::Invalid | Class::Unfetchable | Class::AlreadyBound => Wait::Refused(code),
-        _ => Wait::HeyGen,
+        _ => Wait::HeyGen(code),
     }
 }
 

@@ -10,6 +10,7 @@
 //! - `address` makes the URL.
 //! - `answers` lists what HeyGen can answer, for the documentation.
 //! - `exchange` sends the request and reads what comes back.
+//! - `fault` says what kept an answer away.
 //! - `classify` says what an error answer asks for: the table of codes.
 //! - `wire` reads the shapes of the good answers.
 //! - `retry_after` reads the header of that name.
@@ -21,13 +22,14 @@
 //! an answer reaches a log, a metric or an [`Outcome`].
 //!
 //! Certificates are checked against the root certificates of the system (`SSL_CERT_FILE` and `SSL_CERT_DIR` override where they are
-//! read) and those of `--ca-bundle`, for HeyGen as for an HTTPS proxy. Proxies are taken from the environment, except for a base URL
-//! on loopback, as Go programs do it: a simulator on `127.0.0.1` must not be looked for on the proxy's machine.
+//! read) and those of `--ca-bundle`, for HeyGen as for an HTTPS proxy. Which proxy leads to which base URL is handed in
+//! ([`Proxies`](crate::proxies::Proxies)); the library reads no variable itself.
 
 mod address;
 mod answers;
 mod classify;
 mod exchange;
+mod fault;
 mod retry_after;
 mod roots;
 mod wire;
@@ -44,9 +46,11 @@ use url::Url;
 
 use crate::metrics::{Answered, Metrics, Operation};
 use crate::outcome::{Class, Outcome, Started, Trouble};
+use crate::proxies::Proxies;
 use crate::request::Content;
 
 use exchange::Attempted;
+use fault::Way;
 
 pub use answers::{Answer, answers};
 pub use classify::Remedy;
@@ -119,34 +123,39 @@ pub struct BuildError {
 /// The client. Clones share connections and are cheap.
 #[derive(Debug, Clone)]
 pub struct HeyGen {
-    client: Client,
-    /// For base URLs on loopback: the same, but past any proxy.
-    loopback_client: Client,
+    /// For what is reached directly.
+    direct: Client,
+    /// For what a proxy leads to; the same where there is none.
+    proxied: Client,
+    proxies: Arc<Proxies>,
     deadlines: Deadlines,
     metrics: Arc<Metrics>,
 }
 
 impl HeyGen {
-    /// A client with the default deadlines that trusts the system's root certificates only.
+    /// A client with the default deadlines that trusts the system's root certificates only and knows no proxy.
     ///
     /// # Errors
     ///
     /// When the system has no root certificates.
     pub fn new(metrics: Arc<Metrics>) -> Result<Self, BuildError> {
-        Self::with(metrics, Deadlines::default(), &ExtraRoots::default())
+        Self::with(metrics, Deadlines::default(), &ExtraRoots::default(), Proxies::default())
     }
 
-    /// A client with deadlines of one's own that trusts these root certificates besides the system's.
+    /// A client with deadlines of one's own that trusts these root certificates besides the system's, and goes by these proxies.
     ///
     /// # Errors
     ///
     /// When there are no root certificates at all, neither of the system nor here.
-    pub fn with(metrics: Arc<Metrics>, deadlines: Deadlines, roots: &ExtraRoots) -> Result<Self, BuildError> {
+    pub fn with(metrics: Arc<Metrics>, deadlines: Deadlines, roots: &ExtraRoots, proxies: Proxies) -> Result<Self, BuildError> {
         // `main` has done so already; an `Err` says just that.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = client_builder(deadlines, roots).and_then(ClientBuilder::build).map_err(build_error)?;
-        let loopback_client = client_builder(deadlines, roots).and_then(|builder| builder.no_proxy().build()).map_err(build_error)?;
-        Ok(Self { client, loopback_client, deadlines, metrics })
+        let client = |proxies: &Proxies| {
+            client_builder(deadlines, roots, proxies).and_then(ClientBuilder::build).map_err(|error| build_error(&error))
+        };
+        let direct = client(&Proxies::default())?;
+        let proxied = if proxies.both() == [None, None] { direct.clone() } else { client(&proxies)? };
+        Ok(Self { direct, proxied, proxies: Arc::new(proxies), deadlines, metrics })
     }
 
     /// Reads one avatar group: `GET /v3/avatars/{group_id}` (HeyGen API notes, section 5).
@@ -222,7 +231,7 @@ impl HeyGen {
     }
 
     fn client_for(&self, url: &Url) -> &Client {
-        if address::is_loopback(url) { &self.loopback_client } else { &self.client }
+        if self.proxies.to(url).is_some() { &self.proxied } else { &self.direct }
     }
 
     /// One request and its answer, counted and logged.
@@ -241,7 +250,8 @@ impl HeyGen {
         let request = request.header(name, value).timeout(deadline);
 
         let began = Instant::now();
-        let attempted = exchange::attempt(operation, request, read).await;
+        let way = Way::to(&credentials.base_url, &self.proxies);
+        let attempted = exchange::attempt(operation, request, &way, read).await;
         let elapsed = began.elapsed();
 
         let answered = answered(&attempted.outcome);
@@ -257,10 +267,15 @@ fn started(json: &Value, group_id: &str, content: &Content) -> Option<Outcome> {
     wire::started(json, group_id).filter(is_complete).map(Outcome::Initiated)
 }
 
-fn client_builder(deadlines: Deadlines, roots: &ExtraRoots) -> reqwest::Result<ClientBuilder> {
+fn client_builder(deadlines: Deadlines, roots: &ExtraRoots, proxies: &Proxies) -> reqwest::Result<ClientBuilder> {
     let mut headers = HeaderMap::new();
     headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+    let [https, http] = proxies.both();
+    let https = https.map(|proxy| reqwest::Proxy::https(proxy.expose())).transpose()?;
+    let http = http.map(|proxy| reqwest::Proxy::http(proxy.expose())).transpose()?;
     let builder = Client::builder()
+        // None but these: the library does not read the environment.
+        .no_proxy()
         .user_agent(concat!("twinconsent-operator/", env!("CARGO_PKG_VERSION")))
         .default_headers(headers)
         .redirect(reqwest::redirect::Policy::none())
@@ -268,13 +283,12 @@ fn client_builder(deadlines: Deadlines, roots: &ExtraRoots) -> reqwest::Result<C
         .referer(false)
         .connect_timeout(deadlines.connect)
         .tls_certs_merge(roots.certificates()?);
-    Ok(builder)
+    Ok(https.into_iter().chain(http).fold(builder, ClientBuilder::proxy))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the signature that map_err wants")]
-fn build_error(error: reqwest::Error) -> BuildError {
+fn build_error(error: &reqwest::Error) -> BuildError {
     // The cause sits at the bottom of the chain ("No CA certificates were loaded from the system").
-    let mut cause: &dyn std::error::Error = &error;
+    let mut cause: &dyn std::error::Error = error;
     while let Some(source) = cause.source() {
         cause = source;
     }

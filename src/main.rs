@@ -5,14 +5,16 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 use twinconsent::cluster::connection;
-use twinconsent::config::{self, Cli, Command, Config, in_cluster_namespace, read_bundle};
+use twinconsent::config::{self, Cli, Command, Config, RunArgs, in_cluster_namespace, read_bundle};
 use twinconsent::heygen::{Deadlines, HeyGen};
 use twinconsent::leader::Leadership;
 use twinconsent::leader::election::Election;
 use twinconsent::metrics::Metrics;
+use twinconsent::proxies::Proxies;
 use twinconsent::server::{self, Readiness};
 use twinconsent::shutdown::Shutdown;
 use twinconsent::{api, controller, preflight, telemetry};
+use url::Url;
 
 /// How many threads work, at most. More would each take an arena of memory and gain nothing: the API server and HeyGen set the pace.
 const MOST_THREADS: usize = 4;
@@ -20,12 +22,19 @@ const MOST_THREADS: usize = 4;
 fn main() -> std::process::ExitCode {
     let done = match Cli::parse_or_exit().command {
         Command::Crds => print_crds(),
-        Command::Run(arguments) => match Config::from_args(*arguments, in_cluster_namespace(), read_bundle) {
-            Ok(config) => runtime().and_then(|runtime| runtime.block_on(run(&config))),
-            Err(error) => return complain(&error.to_string(), 2),
+        Command::Run(arguments) => match configured(*arguments) {
+            Ok((config, proxies)) => runtime().and_then(|runtime| runtime.block_on(run(&config, proxies))),
+            Err(problem) => return complain(&problem, 2),
         },
     };
     done.map_or_else(|error| complain(&format!("{error:#}"), 1), |()| std::process::ExitCode::SUCCESS)
+}
+
+/// What the arguments and the variables of proxies say; or the one that makes no sense.
+fn configured(arguments: RunArgs) -> Result<(Config, (Proxies, Vec<String>)), String> {
+    let config = Config::from_args(arguments, in_cluster_namespace(), read_bundle).map_err(|error| error.to_string())?;
+    let proxies = Proxies::from_variables(|name| std::env::var_os(name)).map_err(|error| error.to_string())?;
+    Ok((config, proxies))
 }
 
 #[expect(clippy::print_stderr, reason = "a process that cannot start says so on stderr")]
@@ -48,7 +57,7 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build().context("cannot start the threads that work")
 }
 
-async fn run(config: &Config) -> anyhow::Result<()> {
+async fn run(config: &Config, (proxies, notes): (Proxies, Vec<String>)) -> anyhow::Result<()> {
     telemetry::init(config.log_format, &config.log_filter)?;
     let _ = rustls::crypto::ring::default_provider().install_default();
     let shutdown = Shutdown::on_signals(config.shutdown_grace).context("cannot listen to signals")?;
@@ -59,8 +68,10 @@ async fn run(config: &Config) -> anyhow::Result<()> {
     let server = tokio::spawn(server::serve(listener, readiness, metrics.clone(), shutdown.stopping().clone()));
 
     let connection = connection::find().await?;
-    let heygen = HeyGen::with(metrics.clone(), Deadlines::default(), &config.ca_bundle).context("cannot set up the HeyGen client")?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "started");
+    tell(&proxies, &notes, &config.heygen_base_url);
+    let heygen =
+        HeyGen::with(metrics.clone(), Deadlines::default(), &config.ca_bundle, proxies).context("cannot set up the HeyGen client")?;
     tokio::select! {
         worked = work(connection, config, heygen, metrics, checks, shutdown.stopping()) => worked?,
         // Also for a controller that never reached its API server, which would not end by itself.
@@ -69,6 +80,18 @@ async fn run(config: &Config) -> anyhow::Result<()> {
     server.await.context("the server for health and metrics did not end")?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Tells which way HeyGen is reached, where there is a choice.
+fn tell(proxies: &Proxies, notes: &[String], base_url: &Url) {
+    for note in notes {
+        tracing::warn!("{note}");
+    }
+    match proxies.to(base_url) {
+        Some(proxy) => tracing::info!(proxy = proxy.host(), variable = proxy.variable(), "HeyGen is reached through a proxy"),
+        None if proxies.both() != [None, None] => tracing::info!("HeyGen is reached directly, past the proxy"),
+        None => {}
+    }
 }
 
 /// Works until `stopping` is cancelled and what was under way has ended; fails when another replica has taken over.

@@ -31,7 +31,7 @@ pub struct Memory {
     pub failures: u32,
     /// The last trouble, while it lasts.
     pub trouble: Option<Class>,
-    /// The code that HeyGen gave with it, if it is one of the documented ones.
+    /// The code that HeyGen gave with it, if it is one of the documented ones, or what kept its answer away, in a word.
     pub trouble_code: Option<&'static str>,
     /// Since when HeyGen answers 404 for the group.
     pub missing_since: Option<Timestamp>,

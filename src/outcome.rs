@@ -4,6 +4,8 @@
 //! `settle` says what an outcome means for the status, `account` what it means for the account.
 //! An answer is never an `Err`: errors are for trouble with Kubernetes.
 
+mod fault;
+
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::time::Duration;
 
@@ -11,6 +13,8 @@ use strum::{IntoStaticStr, VariantArray};
 
 use crate::api::consent::DigitalTwinConsentStatus;
 use crate::link::Link;
+
+pub use fault::{Cause, Check, Fault, Kind as FaultKind};
 
 /// What came of one request to HeyGen.
 #[derive(Debug, Clone)]
@@ -115,6 +119,8 @@ pub struct Trouble {
     pub retry_after: Option<Duration>,
     /// HeyGen's `X-Request-Id`, if it sent one.
     pub request_id: Option<String>,
+    /// Why there was no answer, or not a whole one.
+    pub fault: Option<Box<Fault>>,
 }
 
 /// What a trouble asks for, and of whom.
@@ -156,7 +162,13 @@ impl Trouble {
     /// A trouble of `class` with nothing else known.
     #[must_use]
     pub const fn of(class: Class) -> Self {
-        Self { class, status: None, code: None, param: None, retry_after: None, request_id: None }
+        Self { class, status: None, code: None, param: None, retry_after: None, request_id: None, fault: None }
+    }
+
+    /// What an account says of it when it counts as trouble with reaching HeyGen.
+    #[must_use]
+    pub fn cause(&self) -> Option<Cause> {
+        self.fault.as_deref().cloned().map(Cause::Fault).or_else(|| self.status.map(Cause::Status))
     }
 }
 

@@ -374,7 +374,8 @@ fn wait_message(wait: Wait) -> Cow<'static, str> {
         Wait::Turn => {
             "HeyGen has not been asked yet: the account's rateLimit, or a pause that HeyGen asked for, does not allow it. The operator asks as soon as it may."
         }
-        Wait::HeyGen => "HeyGen has not given a usable answer yet. The operator tries again.",
+        Wait::HeyGen(Some(why)) => return format!("HeyGen has not given a usable answer yet ({why}). The operator tries again.").into(),
+        Wait::HeyGen(None) => "HeyGen has not given a usable answer yet. The operator tries again.",
         Wait::Group => {
             "HeyGen does not know this avatar group, at least not yet. The operator polls again before it says that the group is missing."
         }

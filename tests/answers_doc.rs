@@ -104,13 +104,13 @@ fn concerns(trouble: &Trouble) -> String {
     let now = Duration::from_secs(100);
     let gate = Gate::new(6000, 100, Duration::ZERO);
     let answered = Outcome::Trouble(trouble.clone());
-    let told = |gate: &Gate| gate.closure().map(|closure| reading(closure.class).0.word());
+    let told = |gate: &Gate| gate.closure().map(|closure| reading(closure.class, None).0.word());
     gate.learn(&answered, now);
     if let Some(reason) = told(&gate) {
         return format!("the account: `{reason}`");
     }
     if calls_for_a_probe(trouble.class) {
-        return format!("the consent; the account, if the probe is refused as well: `{}`", reading(trouble.class).0.word());
+        return format!("the consent; the account, if the probe is refused as well: `{}`", reading(trouble.class, None).0.word());
     }
     for _ in 0..4 {
         gate.learn(&answered, now);

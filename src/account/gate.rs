@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::outcome::{Class, Outcome, Trouble};
+use crate::outcome::{Cause, Class, Outcome, Trouble};
 use crate::sweep::turns::TURN_STAYS_GOOD;
 
 use super::limiter::Limiter;
@@ -46,6 +46,8 @@ struct State {
     /// Until when all others leave the next token to a probe that found none.
     probe: Option<Duration>,
     failures: u32,
+    /// Why HeyGen could not be reached by the last request that did not reach it.
+    cause: Option<Cause>,
 }
 
 /// Why and until when the gate is closed; times are monotonic, since the process began.
@@ -74,7 +76,8 @@ impl Gate {
     /// An open gate with an empty bucket.
     #[must_use]
     pub fn new(per_minute: u32, burst: u32, now: Duration) -> Self {
-        let state = State { limiter: Limiter::new(per_minute, burst, now), closed: None, scout: None, probe: None, failures: 0 };
+        let state =
+            State { limiter: Limiter::new(per_minute, burst, now), closed: None, scout: None, probe: None, failures: 0, cause: None };
         Self { state: Mutex::new(state), changes: watch::Sender::new(()) }
     }
 
@@ -212,6 +215,12 @@ impl Gate {
         self.state().closed
     }
 
+    /// Why HeyGen could not be reached by the last request that did not reach it.
+    #[must_use]
+    pub fn cause(&self) -> Option<Cause> {
+        self.state().cause.clone()
+    }
+
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
@@ -219,6 +228,9 @@ impl Gate {
 
 impl State {
     fn learn_trouble(&mut self, trouble: &Trouble, now: Duration) {
+        if let Class::Unreachable | Class::Unavailable = trouble.class {
+            self.cause = trouble.cause();
+        }
         let pause = match trouble.class {
             Class::CredentialsRejected | Class::BillingRequired => {
                 self.closed = Some(Closure { class: trouble.class, until: None });
@@ -263,6 +275,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outcome::{Fault, FaultKind};
 
     fn trouble(class: Class, retry_after: Option<u64>) -> Outcome {
         Outcome::Trouble(Trouble { retry_after: retry_after.map(Duration::from_secs), ..Trouble::of(class) })
@@ -393,6 +406,23 @@ mod tests {
         assert_eq!(gate.learn(&Outcome::Probed, LATER), Some(None));
         assert!(changes.has_changed().unwrap());
         assert_eq!(gate.admit(LATER), Admission::Now);
+    }
+
+    #[test]
+    fn the_cause_is_that_of_the_last_request_that_did_not_reach_heygen() {
+        let gate = open_gate();
+        let unanswered = |kind| {
+            let fault = Fault { kind, host: "heygen.test".to_owned(), proxy: None, at_proxy: false };
+            Outcome::Trouble(Trouble { fault: Some(Box::new(fault)), ..Trouble::of(Class::Unreachable) })
+        };
+        let told = || gate.cause().map(|cause| cause.to_string()).unwrap_or_default();
+        gate.learn(&unanswered(FaultKind::Unresolved), LATER);
+        assert!(told().contains("DNS"), "{}", told());
+        gate.learn(&unanswered(FaultKind::Refused), LATER);
+        gate.learn(&trouble(Class::NotFound, None), LATER);
+        assert!(told().contains("refuses"), "{}", told());
+        gate.learn(&Outcome::Trouble(Trouble { status: Some(503), ..Trouble::of(Class::Unavailable) }), LATER);
+        assert!(told().contains("503"), "{}", told());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use url::Url;
 
 use super::gate::Closure;
 use super::secret::{Doubt, Reading};
-use super::settings::Settings;
+use super::settings::{AccountKey, Settings};
 use super::shown::Shown;
 use super::voice::Voice;
 use super::{Account, Accounts, State, Usable, fingerprint};
@@ -22,7 +22,7 @@ use crate::cluster::Cluster;
 use crate::decide::Proof;
 use crate::heygen::{AuthScheme, Credentials, HeyGen};
 use crate::leader::Leadership;
-use crate::outcome::{Class, Outcome};
+use crate::outcome::{Cause, Class, Outcome};
 use crate::pace;
 use crate::reports::Report;
 
@@ -83,10 +83,12 @@ pub struct Course {
     probes_refused: u32,
     probe_at: Option<Duration>,
     reading: Reading,
+    /// Why HeyGen cannot be reached, as it was logged.
+    logged: Option<String>,
 }
 
 /// What is known from asking HeyGen whether it accepts the key.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 enum Probe {
     /// Nothing yet.
     #[default]
@@ -94,7 +96,7 @@ enum Probe {
     /// It does.
     Accepted,
     /// It does not, or could not be asked.
-    Failed(Class),
+    Failed(Class, Option<Cause>),
 }
 
 impl Course {
@@ -106,6 +108,17 @@ impl Course {
     /// The key that was used last.
     pub(super) fn last_key(&self) -> Option<&SecretString> {
         self.last.as_ref().map(|usable| &usable.credentials.key)
+    }
+
+    /// Logs why HeyGen cannot be reached, once for each cause, and the end of it.
+    fn log(&mut self, account: &AccountKey, ready: &Ready) {
+        let cause = (ready.reason == reasons::UNREACHABLE).then(|| ready.message.clone());
+        match &cause {
+            Some(cause) if self.logged != Some(cause.clone()) => tracing::info!(%account, "{cause}"),
+            None if self.logged.is_some() && ready.is_true() => tracing::info!(%account, "HeyGen answers again"),
+            _ => {}
+        }
+        self.logged = cause;
     }
 
     /// Lets the next reconcile read the key and probe it at once.
@@ -227,7 +240,7 @@ impl Accounts {
             // A key that may not even ask who it is may do nothing; any other 403 belongs to one object.
             usable.gate.shut(Class::CredentialsRejected);
         }
-        course.probe = Probe::Failed(trouble.class);
+        course.probe = Probe::Failed(trouble.class, trouble.cause());
         course.probes_refused = course.probes_refused.saturating_add(1);
         let pause = FIRST_PROBE.saturating_mul(1 << (course.probes_refused - 1).min(10)).min(LONGEST_PROBE);
         course.probe_at = Some(now + pause.max(trouble.retry_after.unwrap_or_default()));
@@ -237,24 +250,25 @@ impl Accounts {
     fn proceed(&self, settings: &Settings, usable: &Arc<Usable>, in_doubt: Option<Doubt>, again: Duration) -> Reconciled {
         let now = clock::monotonic();
         let (doubt, again) = in_doubt.map_or((None, again), |doubt| (doubt.ready, again.min(doubt.again)));
-        let probe = self.registry().accounts.get(&settings.key).map_or(Probe::Due, |account| account.course.probe);
+        let probe = self.registry().accounts.get(&settings.key).map_or(Probe::Due, |account| account.course.probe.clone());
         let closure = usable.gate.closure();
-        if let Some((closure, (reason, message))) =
-            closure.filter(|closure| is_worth_telling(closure, now)).map(|closure| (closure, reading(closure.class)))
+        if let Some((closure, (reason, message))) = closure
+            .filter(|closure| is_worth_telling(closure, now))
+            .map(|closure| (closure, reading(closure.class, usable.gate.cause().as_ref())))
         {
             let state = match closure.until {
                 None => State::Unusable(format!("{}: {message}", settings.key)),
                 Some(_) => State::Usable(usable.clone()),
             };
             let wake = closure.until.map_or(again, |until| again.min(until.saturating_sub(now) + Duration::from_millis(100)));
-            return self.conclude(settings, state, Ready { reason, message: message.to_owned() }, wake);
+            return self.conclude(settings, state, Ready { reason, message }, wake);
         }
         let ready = match probe {
             _ if doubt.is_some() => doubt,
             Probe::Accepted => Some(Ready { reason: reasons::CREDENTIALS_ACCEPTED, message: "HeyGen accepts the API key.".to_owned() }),
-            Probe::Failed(class) => {
-                let (reason, message) = reading(class);
-                Some(Ready { reason, message: message.to_owned() })
+            Probe::Failed(class, cause) => {
+                let (reason, message) = reading(class, cause.as_ref());
+                Some(Ready { reason, message })
             }
             Probe::Due => None,
         };
@@ -270,6 +284,9 @@ impl Accounts {
         // Deleted meanwhile: nobody has to hear of it, and there is no status to write.
         let Some(account) = registry.accounts.get_mut(&settings.key) else { return Reconciled { changed: false, again, status: None } };
         account.course.rate = (settings.per_minute, settings.burst);
+        if let Some(ready) = &ready {
+            account.course.log(&settings.key, ready);
+        }
         let told = settings.status.last_read_time.as_ref().map(|time| time.0);
         account.proof = Proof { stale_after: settings.terms.cadence.stale_after, last_read: told };
         let wall = clock::wall();
@@ -311,8 +328,8 @@ fn is_worth_telling(closure: &Closure, now: Duration) -> bool {
 
 /// How a trouble reads in the account's condition: the reason of `Ready`, and its message.
 #[must_use]
-pub fn reading(class: Class) -> (Reason, &'static str) {
-    match class {
+pub fn reading(class: Class, cause: Option<&Cause>) -> (Reason, String) {
+    let (reason, message) = match class {
         Class::CredentialsRejected | Class::Forbidden | Class::AccessDenied => (
             reasons::CREDENTIALS_REJECTED,
             "HeyGen refuses the API key. Put a valid one into the Secret that spec.apiKeySecretRef of the account names.",
@@ -331,8 +348,12 @@ pub fn reading(class: Class) -> (Reason, &'static str) {
         | Class::NotFound
         | Class::Invalid
         | Class::Unfetchable
-        | Class::AlreadyBound => (reasons::UNREACHABLE, "HeyGen does not answer as it should; trying again with growing pauses."),
-    }
+        | Class::AlreadyBound => match cause {
+            Some(cause) => return (reasons::UNREACHABLE, format!("{cause}. The operator tries again with growing pauses.")),
+            None => (reasons::UNREACHABLE, "HeyGen does not answer as it should. The operator tries again with growing pauses."),
+        },
+    };
+    (reason, message.to_owned())
 }
 
 fn new_status(settings: &Settings, ready: &Ready, last_read: Option<Timestamp>, now: Timestamp) -> Option<AccountStatus> {

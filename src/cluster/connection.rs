@@ -5,6 +5,8 @@ use std::str::FromStr;
 use kube::config::{InferConfigError, Kubeconfig};
 use thiserror::Error;
 
+use crate::proxies::Proxy;
+
 /// The cluster could not be found, or not by a way that we know.
 #[derive(Debug, Error)]
 pub enum ConnectionError {
@@ -12,7 +14,7 @@ pub enum ConnectionError {
     #[error("cannot find a cluster: set KUBECONFIG, or run inside one")]
     NotFound(#[from] InferConfigError),
     /// The kubeconfig names a proxy of another kind. The URL is not repeated: a password may stand in it.
-    #[error("the kubeconfig's proxy-url is neither an http:// nor an https:// URL")]
+    #[error("the kubeconfig's proxy-url is neither an http:// nor an https:// URL of a proxy, with what is special in a password escaped")]
     Proxy,
     /// No client can be made of it: the certificates are unusable, or the login fails.
     // As text: the source of an error is often told with it, and would tell what the login command printed.
@@ -34,8 +36,11 @@ pub async fn find() -> Result<kube::Config, ConnectionError> {
     if let Some(proxy) = &config.proxy_url {
         let clusters = Kubeconfig::read().map(|kubeconfig| kubeconfig.clusters).unwrap_or_default();
         let mut named = clusters.into_iter().filter_map(|cluster| cluster.cluster?.proxy_url);
-        if !named.any(|named| is_written(proxy, &named)) {
-            config.proxy_url = None;
+        match named.find(|named| is_written(proxy, named)) {
+            // What stands behind an unescaped `#` was dropped, and with it the host.
+            Some(named) if !Proxy::is_one(&named) => return Err(ConnectionError::Proxy),
+            Some(_) => {}
+            None => config.proxy_url = None,
         }
     }
     match config.proxy_url.as_ref().map(|proxy| proxy.scheme_str()) {

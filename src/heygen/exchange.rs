@@ -2,18 +2,17 @@
 //!
 //! The answer is read under the request's deadline and a cap; whatever breaks on the way is an outcome like any other.
 
-use std::error::Error;
-use std::io;
 use std::time::Duration;
 
 use reqwest::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
 
+use super::fault::Way;
 use super::retry_after::{parse_date, parse_retry_after};
 use super::{Operation, classify, wire};
 use crate::clock;
-use crate::outcome::{Class, Outcome, Started, Trouble};
+use crate::outcome::{Class, Fault, Outcome, Started, Trouble};
 
 /// The largest body that is read, in bytes: a page of 50 looks takes some 100 KiB.
 pub const BODY_CAP: usize = 1 << 20;
@@ -28,19 +27,24 @@ pub(super) struct Attempted {
     pub(super) outcome: Outcome,
     /// HeyGen's `X-Request-Id`, if there was an answer and it had one.
     pub(super) request_id: Option<String>,
-    /// The kind of a network fault.
+    /// What kept the answer away.
     pub(super) fault: Option<&'static str>,
 }
 
 /// Sends and understands.
-pub(super) async fn attempt(operation: Operation, request: RequestBuilder, read: impl FnOnce(&Value) -> Option<Outcome>) -> Attempted {
+pub(super) async fn attempt(
+    operation: Operation,
+    request: RequestBuilder,
+    way: &Way<'_>,
+    read: impl FnOnce(&Value) -> Option<Outcome>,
+) -> Attempted {
     let mut response = match request.send().await {
         Ok(response) => response,
-        Err(error) => {
-            let outcome = Outcome::Trouble(Trouble::of(Class::Unreachable));
-            return Attempted { outcome, request_id: None, fault: Some(fault_of(&error)) };
-        }
+        Err(error) => return unanswered(way.fault(&error)),
     };
+    if let Some(fault) = way.answered_by_the_proxy(response.status().as_u16()) {
+        return unanswered(fault);
+    }
     let status = response.status().as_u16();
     let request_id = request_id(response.headers());
     let retry_after = retry_after(response.headers());
@@ -49,7 +53,13 @@ pub(super) async fn attempt(operation: Operation, request: RequestBuilder, read:
     let (outcome, fault) = match body {
         Body::Whole(body) => (understand(operation, status, &body, read), None),
         Body::TooLarge => (Outcome::Trouble(without_body(status, Class::Unreadable)), Some("body too large")),
-        Body::Lost(fault) => (Outcome::Trouble(without_body(status, Class::Unreachable)), Some(fault)),
+        Body::Lost(error) => {
+            let fault = way.fault(&error);
+            let trouble = without_body(status, Class::Unreachable);
+            let word = fault.kind.word();
+            let fault = (trouble.class == Class::Unreachable).then(|| Box::new(fault));
+            (Outcome::Trouble(Trouble { fault, ..trouble }), Some(word))
+        }
     };
     let outcome = match outcome {
         Outcome::Trouble(trouble) => Outcome::Trouble(Trouble { retry_after, request_id: request_id.clone(), ..trouble }),
@@ -63,8 +73,15 @@ pub(super) async fn attempt(operation: Operation, request: RequestBuilder, read:
 enum Body {
     Whole(Vec<u8>),
     TooLarge,
-    /// The connection broke or the deadline passed; why, for the log.
-    Lost(&'static str),
+    /// The connection broke or the deadline passed.
+    Lost(reqwest::Error),
+}
+
+/// Of a request that nobody has answered.
+fn unanswered(fault: Fault) -> Attempted {
+    let word = fault.kind.word();
+    let trouble = Trouble { fault: Some(Box::new(fault)), ..Trouble::of(Class::Unreachable) };
+    Attempted { outcome: Outcome::Trouble(trouble), request_id: None, fault: Some(word) }
 }
 
 /// What a whole answer means.
@@ -92,7 +109,7 @@ async fn read_body(response: &mut Response) -> Body {
             Ok(Some(chunk)) if body.len() + chunk.len() > BODY_CAP => return Body::TooLarge,
             Ok(Some(chunk)) => body.extend_from_slice(&chunk),
             Ok(None) => return Body::Whole(body),
-            Err(error) => return Body::Lost(fault_of(&error)),
+            Err(error) => return Body::Lost(error),
         }
     }
 }
@@ -107,32 +124,4 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     // A date is meant by the clock of whoever names it.
     let theirs = headers.get(DATE).and_then(|date| parse_date(date.to_str().ok()?));
     parse_retry_after(headers.get(RETRY_AFTER)?.to_str().ok()?, theirs.unwrap_or_else(clock::now))
-}
-
-/// The kind of a network fault. The error itself stays here: it may hold the URL.
-fn fault_of(error: &reqwest::Error) -> &'static str {
-    if error.is_timeout() {
-        "deadline passed"
-    } else if error.is_dns() {
-        "name not resolved"
-    } else if is_about_the_certificate(error) {
-        "certificate not trusted"
-    } else if error.is_connect() {
-        "cannot connect"
-    } else {
-        "connection lost"
-    }
-}
-
-/// Whether the server could not show who it is. The cause is wrapped into `io::Error`s, which a chain of sources skips.
-fn is_about_the_certificate(error: &reqwest::Error) -> bool {
-    let mut cause: Option<&(dyn Error + 'static)> = error.source();
-    while let Some(error) = cause {
-        if matches!(error.downcast_ref(), Some(rustls::Error::InvalidCertificate(_))) {
-            return true;
-        }
-        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        cause = wrapped.map(|wrapped| wrapped as &(dyn Error + 'static)).or_else(|| error.source());
-    }
-    false
 }

@@ -278,7 +278,8 @@ impl Draft<'_> {
     fn back_off(&mut self, trouble: &Trouble, least: Duration) {
         self.memory.failures = self.memory.failures.saturating_add(1);
         self.memory.trouble = Some(trouble.class);
-        self.memory.trouble_code = trouble.code;
+        // Hosts are the account's to tell: whoever reads the object need not know the way to HeyGen.
+        self.memory.trouble_code = trouble.code.or(trouble.fault.as_ref().map(|fault| fault.kind.word()));
         self.memory.forget_seen();
         let pause = pace::backoff(self.memory.failures, self.uid()).max(least).max(trouble.retry_after.unwrap_or_default());
         self.memory.retry_at = Some(pace::add(self.now, pause));

@@ -1,7 +1,7 @@
 //! Requests that are refused, unanswered, renewed, or whose link goes into a Secret.
 
 use serde_json::{Value, json};
-use twinconsent::outcome::{Class, Trouble};
+use twinconsent::outcome::{self, Class, FaultKind, Trouble};
 use twinconsent::settle::Notice;
 
 use crate::driver::{HOUR, MINUTE, Progress, World};
@@ -99,6 +99,22 @@ fn a_request_that_fails_while_looks_succeed_backs_off() {
         assert!((8..=30).contains(&posts), "{class:?}: {posts} requests in an hour");
         assert_eq!((world.ready(), world.writes), (("False", "Initiating"), 1));
     }
+}
+
+#[test]
+fn a_consent_that_waits_for_heygen_says_what_keeps_it_away_and_not_where_that_is() {
+    let mut world = world(json!({}));
+    for kind in [FaultKind::Unresolved, FaultKind::ProxyAuthentication] {
+        let unanswered =
+            outcome::Fault { kind, host: "secret.heygen.test".to_owned(), proxy: Some("secret.corp:1".to_owned()), at_proxy: true };
+        world.heygen.fault = Some(Fault::Trouble(Trouble { fault: Some(Box::new(unanswered)), ..Trouble::of(Class::Unreachable) }));
+        world.live(HOUR);
+        let message = &world.status().conditions[0].message;
+        assert_eq!(*message, format!("HeyGen has not given a usable answer yet ({}). The operator tries again.", kind.word()));
+    }
+    world.heygen.fault = Some(Fault::Trouble(Trouble::of(Class::Unreachable)));
+    world.live(HOUR);
+    assert_eq!(world.status().conditions[0].message, "HeyGen has not given a usable answer yet. The operator tries again.");
 }
 
 #[test]

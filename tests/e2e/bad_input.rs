@@ -52,6 +52,32 @@ fn a_bad_environment_variable_is_told_like_a_bad_flag() {
     assert!(said.contains("--concurrency"), "{said}");
 }
 
+/// Each of these was passed over without a word, and HeyGen asked directly.
+#[test]
+fn a_proxy_that_cannot_be_used_ends_the_start_with_one_line_that_names_its_variable() {
+    for variable in ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
+        for value in [
+            "ftp://user:hg_secret@proxy.corp:3128",
+            "socks4://user:hg_secret@proxy.corp:1080",
+            "http://user:hg_secret#1@proxy.corp:3128",
+            "http://user:1#hg_secret@proxy.corp:3128",
+            "http://user:hg_secret/1@proxy.corp:3128",
+            "http://user:hg_secret@proxy.corp:port",
+            "http://user:hg_secret@",
+            " ",
+        ] {
+            // One that works does not make up for it.
+            for (other, proxy) in [("HTTPS_PROXY", "http://127.0.0.1:1"), ("OTHER", "")] {
+                let output = command(&["--listen=127.0.0.1:0"]).env(other, proxy).env(variable, value).output().unwrap();
+                let said = String::from_utf8(output.stderr).unwrap();
+                assert_eq!((output.status.code(), said.lines().count()), (Some(2), 1), "{variable}={value}: {said}");
+                assert!(said.starts_with(&format!("error: {variable}: ")), "{variable}={value}: {said}");
+                assert!(!said.contains("hg_secret") && !said.contains("proxy.corp"), "{variable}={value}: {said}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_port_that_is_taken_is_told_in_one_line() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -90,12 +116,19 @@ fn a_kubeconfig_that_is_not_one_is_told_in_one_line() {
 #[test]
 fn a_proxy_of_the_kubeconfig_that_is_none_of_ours_is_told_without_its_password() {
     let file = tempfile::NamedTempFile::new().unwrap();
-    let kubeconfig = r#"{"clusters":[{"name":"c","cluster":{"server":"https://k","proxy-url":"socks5://u:hg_secret@p"}}],"users":[{"name":"u","user":{}}],"contexts":[{"name":"x","context":{"cluster":"c","user":"u"}}],"current-context":"x"}"#;
-    std::fs::write(file.path(), kubeconfig).unwrap();
-    let output = command(&["--listen=127.0.0.1:0"]).env("KUBECONFIG", file.path()).output().unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!((output.status.code(), said.lines().count()), (Some(1), 1), "{said}");
-    assert!(said.contains("proxy-url") && !said.contains("hg_secret"), "{said}");
+    for proxy in ["socks5://u:hg_secret@p", "http://u:1#hg_secret@p:3128", "https://u:1/hg_secret@p"] {
+        let kubeconfig = json!({
+            "clusters": [{ "name": "c", "cluster": { "server": "https://k", "proxy-url": proxy } }],
+            "users": [{ "name": "u", "user": {} }],
+            "contexts": [{ "name": "x", "context": { "cluster": "c", "user": "u" } }],
+            "current-context": "x",
+        });
+        std::fs::write(file.path(), kubeconfig.to_string()).unwrap();
+        let output = command(&["--listen=127.0.0.1:0"]).env("KUBECONFIG", file.path()).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), said.lines().count()), (Some(1), 1), "{proxy}: {said}");
+        assert!(said.contains("proxy-url") && !said.contains("hg_secret"), "{proxy}: {said}");
+    }
 }
 
 #[test]

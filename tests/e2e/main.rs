@@ -40,4 +40,5 @@ mod support;
 #[path = "../heygen_wire/tls.rs"]
 mod tls;
 mod undecodable;
+mod unreachable;
 mod writes;

@@ -74,6 +74,7 @@ async fn an_error_keeps_its_code_param_headers_and_nothing_else() {
         param: Some("consent_text"),
         retry_after: Some(Duration::from_secs(7)),
         request_id: Some("req-9".to_owned()),
+        fault: None,
     };
     assert_eq!(trouble(client().initiate(&server.credentials, "g1", &nothing(), "k").await), expected);
 }

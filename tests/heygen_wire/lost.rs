@@ -6,10 +6,11 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use twinconsent::heygen::{BODY_CAP, Deadlines, ExtraRoots, HeyGen};
 use twinconsent::metrics::Metrics;
-use twinconsent::outcome::{Class, Outcome, Trouble};
+use twinconsent::outcome::{Class, FaultKind, Outcome, Trouble};
+use twinconsent::proxies::Proxies;
 
 use crate::server::{Answer, Server};
-use crate::{client, hasty_client, logged, nothing, trouble};
+use crate::{client, hasty_client, logged, nothing, trouble, unreachable};
 
 #[tokio::test]
 async fn a_body_over_the_cap_is_not_read_to_its_end() {
@@ -42,17 +43,24 @@ async fn a_status_that_concerns_the_account_counts_without_its_body() {
         let cut = format!("HTTP/1.1 {status} X\r\nRetry-After: 9\r\nContent-Length: 100\r\n\r\n{{\"data\":{{\"id\":\"g1\"}}}}");
         let server = Server::with(Answer::Bytes(cut.into_bytes())).await;
         let seen = trouble(client().group(&server.credentials, "g1").await);
-        let expected = Trouble { status: Some(status), retry_after: Some(Duration::from_secs(9)), ..Trouble::of(expected) };
+        let fault = seen.fault.as_ref().map(|fault| fault.kind);
+        assert_eq!(fault, (expected == Class::Unreachable).then_some(FaultKind::BrokenOff), "{status}");
+        let expected =
+            Trouble { fault: seen.fault.clone(), status: Some(status), retry_after: Some(Duration::from_secs(9)), ..Trouble::of(expected) };
         assert_eq!(seen, expected);
     }
 }
 
 #[tokio::test]
 async fn no_answer_is_unreachable_and_is_asked_for_once() {
-    for silence in ["", "HTTP/1.1 200 OK\r\nContent-Le", "this is not HTTP\r\n\r\n"] {
+    for (silence, kind) in [
+        ("", FaultKind::BrokenOff),
+        ("HTTP/1.1 200 OK\r\nContent-Le", FaultKind::BrokenOff),
+        ("this is not HTTP\r\n\r\n", FaultKind::NotHttp),
+    ] {
         let mut server = Server::with(Answer::Bytes(silence.as_bytes().to_vec())).await;
         let outcome = client().initiate(&server.credentials, "g1", &nothing(), "k").await;
-        assert_eq!(trouble(outcome), Trouble::of(Class::Unreachable), "{silence:?}");
+        assert_eq!(unreachable(outcome), kind, "{silence:?}");
         server.request();
     }
 }
@@ -63,14 +71,14 @@ async fn nobody_listening_is_unreachable() {
     let mut credentials = Server::saying(200, "", "").await.credentials;
     credentials.base_url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
     drop(listener);
-    assert_eq!(trouble(client().group(&credentials, "g1").await), Trouble::of(Class::Unreachable));
+    assert_eq!(unreachable(client().group(&credentials, "g1").await), FaultKind::Refused);
 }
 
 #[tokio::test]
 async fn https_to_a_server_without_tls_is_unreachable() {
-    let mut server = Server::saying(200, "", "{}").await;
+    let mut server = Server::blurting("HTTP/1.1 400 Bad Request\r\n\r\n").await;
     server.credentials.base_url.set_scheme("https").unwrap();
-    assert_eq!(trouble(hasty_client().probe(&server.credentials).await), Trouble::of(Class::Unreachable));
+    assert_eq!(unreachable(client().probe(&server.credentials).await), FaultKind::NotTls);
 }
 
 #[tokio::test]
@@ -87,7 +95,8 @@ async fn the_deadline_covers_head_and_body() {
             ]
         };
         for outcome in tokio::time::timeout(Duration::from_secs(20), all).await.unwrap() {
-            assert_eq!(trouble(outcome), Trouble { status, ..Trouble::of(Class::Unreachable) });
+            assert_eq!(trouble(outcome.clone()).status, status);
+            assert_eq!(unreachable(outcome), FaultKind::AnswerDeadline);
         }
     }
 }
@@ -100,9 +109,10 @@ async fn a_body_that_drips_beyond_the_deadline_is_lost_at_the_deadline() {
     let all = async { [client.group(&server.credentials, "g1").await, client.initiate(&server.credentials, "g1", &nothing(), "k").await] };
     // Each blank comes in time; all of them would take half an hour.
     for outcome in tokio::time::timeout(Duration::from_secs(20), all).await.unwrap() {
-        assert_eq!(trouble(outcome), Trouble { status: Some(200), ..Trouble::of(Class::Unreachable) });
+        assert_eq!(trouble(outcome.clone()).status, Some(200));
+        assert_eq!(unreachable(outcome), FaultKind::AnswerDeadline);
     }
-    assert!(logged().contains("deadline passed"), "{}", logged());
+    assert!(logged().contains("answer deadline passed"), "{}", logged());
 }
 
 #[tokio::test]
@@ -112,9 +122,9 @@ async fn a_server_that_never_finishes_to_connect_is_given_up_at_the_connect_dead
     let mut credentials = Server::saying(200, "", "").await.credentials;
     credentials.base_url = format!("https://{}", listener.local_addr().unwrap()).parse().unwrap();
     let deadlines = Deadlines { connect: Duration::from_millis(300), read: Duration::from_secs(600), initiate: Duration::from_secs(600) };
-    let client = HeyGen::with(Arc::new(Metrics::new()), deadlines, &ExtraRoots::default()).unwrap();
+    let client = HeyGen::with(Arc::new(Metrics::new()), deadlines, &ExtraRoots::default(), Proxies::default()).unwrap();
     let all = async { [client.probe(&credentials).await, client.initiate(&credentials, "g1", &nothing(), "k").await] };
     for outcome in tokio::time::timeout(Duration::from_secs(20), all).await.unwrap() {
-        assert_eq!(trouble(outcome), Trouble::of(Class::Unreachable));
+        assert_eq!(unreachable(outcome), FaultKind::ConnectDeadline);
     }
 }

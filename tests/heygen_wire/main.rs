@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
 
 mod answers;
+mod causes;
 mod certificates;
 mod list;
 mod lost;
@@ -17,7 +18,8 @@ use std::time::Duration;
 use secrecy::SecretString;
 use twinconsent::heygen::{AuthScheme, Credentials, Deadlines, ExtraRoots, HeyGen};
 use twinconsent::metrics::Metrics;
-use twinconsent::outcome::{Class, Group, LookType, Outcome, Trouble};
+use twinconsent::outcome::{Class, FaultKind, Group, LookType, Outcome, Trouble};
+use twinconsent::proxies::Proxies;
 use twinconsent::request::{Content, Video};
 
 use crate::server::{Answer, Server};
@@ -56,7 +58,13 @@ fn client() -> HeyGen {
 fn hasty_client() -> HeyGen {
     LazyLock::force(&LOG);
     let soon = Duration::from_millis(300);
-    HeyGen::with(Arc::new(Metrics::new()), Deadlines { connect: soon, read: soon, initiate: soon }, &ExtraRoots::default()).unwrap()
+    HeyGen::with(
+        Arc::new(Metrics::new()),
+        Deadlines { connect: soon, read: soon, initiate: soon },
+        &ExtraRoots::default(),
+        Proxies::default(),
+    )
+    .unwrap()
 }
 
 fn nothing() -> Content {
@@ -68,6 +76,14 @@ fn trouble(outcome: Outcome) -> Trouble {
         Outcome::Trouble(trouble) => trouble,
         other => panic!("{other:?} is no trouble"),
     }
+}
+
+/// No answer, and nothing known but why.
+fn unreachable(outcome: Outcome) -> FaultKind {
+    let trouble = trouble(outcome);
+    let kind = trouble.fault.as_ref().unwrap().kind;
+    assert_eq!(trouble, Trouble { status: trouble.status, fault: trouble.fault.clone(), ..Trouble::of(Class::Unreachable) });
+    kind
 }
 
 #[tokio::test]

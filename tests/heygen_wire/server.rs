@@ -14,6 +14,8 @@ use twinconsent::heygen::{AuthScheme, Credentials};
 pub enum Answer {
     /// Sends these bytes and closes.
     Bytes(Vec<u8>),
+    /// Sends these bytes without reading anything, and closes when the client does.
+    Blurt(&'static str),
     /// Sends these bytes and keeps the connection open without another word.
     Stall(Vec<u8>),
     /// Sends these bytes and then a blank after each pause, for ever.
@@ -68,6 +70,11 @@ impl Server {
         Self::with(Answer::Bytes(answer(status, headers, body))).await
     }
 
+    /// A server that says this to everybody who comes, whatever they say.
+    pub async fn blurting(bytes: &'static str) -> Self {
+        Self::with(Answer::Blurt(bytes)).await
+    }
+
     /// The only request that came.
     pub fn request(&mut self) -> String {
         let request = self.requests.try_recv().unwrap();
@@ -82,6 +89,11 @@ pub fn answer(status: u16, headers: &str, body: &str) -> Vec<u8> {
 }
 
 async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, answer: Answer, requests: mpsc::UnboundedSender<String>) {
+    if let Answer::Blurt(bytes) = answer {
+        let _ = stream.write_all(bytes.as_bytes()).await;
+        let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
+        return;
+    }
     let mut request = Vec::new();
     while !is_complete(&request) {
         let mut chunk = [0; 4096];
@@ -91,11 +103,12 @@ async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, answer: Answer, 
         }
     }
     let _ = requests.send(String::from_utf8(request).unwrap());
-    let (Answer::Bytes(bytes) | Answer::Stall(bytes) | Answer::Drip(bytes, _)) = &answer;
+    let (Answer::Bytes(bytes) | Answer::Stall(bytes) | Answer::Drip(bytes, _)) = &answer else { return };
     // The client may hang up on a body that it does not want.
     let _ = stream.write_all(bytes).await;
     match answer {
         Answer::Bytes(_) => drop(stream.shutdown().await),
+        Answer::Blurt(_) => {}
         Answer::Stall(_) => std::future::pending().await,
         Answer::Drip(_, pause) => {
             while stream.write_all(b" ").await.is_ok() && stream.flush().await.is_ok() {
