@@ -200,4 +200,48 @@ mod tests {
             assert_eq!(cause, said);
         }
     }
+
+    #[test]
+    fn every_cause_stands_in_the_documentation_as_it_is_said() {
+        let documentation = include_str!("../../docs/heygenaccount.md");
+        let checks = [
+            Check::Issuer,
+            Check::Signature,
+            Check::Expired,
+            Check::NotYetValid,
+            Check::Name,
+            Check::Revoked,
+            Check::Purpose,
+            Check::Other,
+        ];
+        let kinds = [
+            Kind::Unresolved,
+            Kind::Refused,
+            Kind::NoRoute,
+            Kind::Unconnected,
+            Kind::ConnectDeadline,
+            Kind::AnswerDeadline,
+            Kind::BrokenOff,
+            Kind::NotHttp,
+            Kind::NotTls,
+            Kind::Tls,
+            Kind::ProxyAuthentication,
+            Kind::ProxyRefuses,
+        ];
+        for kind in kinds {
+            let at_proxy = matches!(kind, Kind::ProxyAuthentication | Kind::ProxyRefuses);
+            let fault = Fault { kind, host: "…".to_owned(), proxy: at_proxy.then(|| "…".to_owned()), at_proxy };
+            assert!(documentation.contains(&format!("\n| {fault} |")), "{fault}");
+        }
+        for check in checks {
+            let said = fault(Kind::Certificate(check), None, false);
+            let (_, why) = said.split_once(" is not accepted").unwrap();
+            assert!(
+                documentation.contains(&format!("…{why}"))
+                    || documentation.contains(&format!("| the certificate of … is not accepted{why} |")),
+                "{why}"
+            );
+        }
+        assert!(documentation.contains(&format!("\n| {} |", Cause::Status(0).to_string().replace('0', "…"))));
+    }
 }
