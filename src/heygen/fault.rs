@@ -65,9 +65,8 @@ fn judge(error: &reqwest::Error, passes_on: bool) -> (FaultKind, bool) {
         let kind = match text.as_str() {
             "failed to create underlying connection" => FaultKind::Unconnected,
             "io error during SOCKS handshake" => FaultKind::BrokenOff,
-            "credentials not accepted"
-            | "server does not support user/pass authentication"
-            | "server implements authentication incorrectly" => FaultKind::ProxyAuthentication,
+            "credentials not accepted" | "server implements authentication incorrectly" => FaultKind::ProxyAuthentication,
+            text if text.starts_with("server does not support user/") => FaultKind::ProxyAuthentication,
             _ => FaultKind::ProxyRefuses,
         };
         return (kind, true);
