@@ -77,9 +77,14 @@ pub struct RunArgs {
     pub allow_insecure_base_url: bool,
 
     /// PEM file with root certificates to trust for HeyGen, and for an HTTPS proxy before it, in addition to the system's.
-    /// Read once, at the start. [default: none]
+    /// Read again every 10 seconds, so that it may change. [default: none]
     #[arg(long, value_name = "PATH", env = "TWINCONSENT_CA_BUNDLE")]
     pub ca_bundle: Option<PathBuf>,
+
+    /// Folder with files that are named as the variables of proxies, HTTPS_PROXY for example, and go before these, as a mounted Secret
+    /// is. Read again every 10 seconds, so that they may change. [default: none]
+    #[arg(long, value_name = "PATH", env = "TWINCONSENT_PROXY_FOLDER")]
+    pub proxy_folder: Option<PathBuf>,
 
     /// Namespace of the operator itself: Secrets of ClusterHeyGenAccounts are read here.
     /// [default: the namespace of the pod, else twinconsent-system]
@@ -139,8 +144,12 @@ pub struct Config {
     pub heygen_base_url: Url,
     /// Whether base URLs of accounts may be http.
     pub allow_insecure_base_url: bool,
-    /// Root certificates to trust for HeyGen besides the system's.
+    /// Root certificates to trust for HeyGen besides the system's, as they are at the start.
     pub ca_bundle: ExtraRoots,
+    /// The file with these certificates.
+    pub ca_bundle_file: Option<PathBuf>,
+    /// The folder with files that name proxies.
+    pub proxy_folder: Option<PathBuf>,
     /// The operator's own namespace.
     pub operator_namespace: String,
     /// The namespaces to serve; empty means all.
@@ -208,6 +217,7 @@ impl Config {
             heygen_base_url,
             allow_insecure_base_url,
             ca_bundle,
+            proxy_folder,
             operator_namespace,
             watch_namespaces,
             cluster_accounts,
@@ -230,9 +240,9 @@ impl Config {
         Ok(Self {
             heygen_base_url: check::base_url(&heygen_base_url, allow_insecure_base_url).map_err(of("heygen-base-url"))?,
             allow_insecure_base_url,
-            ca_bundle: ca_bundle
-                .map_or_else(|| Ok(ExtraRoots::default()), |path| check::ca_bundle(&path, read(&path)))
-                .map_err(of("ca-bundle"))?,
+            ca_bundle: ca_bundle.as_deref().map_or_else(|| Ok(ExtraRoots::default()), |path| self::ca_bundle(path, read))?,
+            ca_bundle_file: ca_bundle,
+            proxy_folder,
             operator_namespace: operator_namespace
                 .or(in_cluster_namespace)
                 .map_or_else(|| Ok(DEFAULT_NAMESPACE.to_owned()), check::namespace)
@@ -256,6 +266,15 @@ pub fn in_cluster_namespace() -> Option<String> {
     let told = std::env::var("POD_NAMESPACE").ok().or_else(|| std::fs::read_to_string(Path::new(NAMESPACE_FILE)).ok())?;
     let told = told.trim();
     (!told.is_empty()).then(|| told.to_owned())
+}
+
+/// The certificates of a file; `read` reads it: see [`read_bundle`].
+///
+/// # Errors
+///
+/// When it cannot be read, holds no certificate or a broken one.
+pub fn ca_bundle(path: &Path, read: impl FnOnce(&Path) -> io::Result<Vec<u8>>) -> Result<ExtraRoots, ConfigError> {
+    check::ca_bundle(path, read(path)).map_err(of("ca-bundle"))
 }
 
 /// Reads a file of certificates, of at most [`CA_BUNDLE_CAP`] bytes.

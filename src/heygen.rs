@@ -34,7 +34,7 @@ mod retry_after;
 mod roots;
 mod wire;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -123,13 +123,30 @@ pub struct BuildError {
 /// The client. Clones share connections and are cheap.
 #[derive(Debug, Clone)]
 pub struct HeyGen {
+    ways: Arc<RwLock<Arc<Ways>>>,
+    deadlines: Deadlines,
+    metrics: Arc<Metrics>,
+}
+
+/// The ways to HeyGen; others take their place when certificates or proxies change.
+#[derive(Debug)]
+struct Ways {
     /// For what is reached directly.
     direct: Client,
     /// For what a proxy leads to; the same where there is none.
     proxied: Client,
-    proxies: Arc<Proxies>,
-    deadlines: Deadlines,
-    metrics: Arc<Metrics>,
+    proxies: Proxies,
+}
+
+impl Ways {
+    fn new(deadlines: Deadlines, roots: &ExtraRoots, proxies: Proxies) -> Result<Self, BuildError> {
+        let client = |proxies: &Proxies| {
+            client_builder(deadlines, roots, proxies).and_then(ClientBuilder::build).map_err(|error| build_error(&error))
+        };
+        let direct = client(&Proxies::default())?;
+        let proxied = if proxies.both() == [None, None] { direct.clone() } else { client(&proxies)? };
+        Ok(Self { direct, proxied, proxies })
+    }
 }
 
 impl HeyGen {
@@ -150,12 +167,19 @@ impl HeyGen {
     pub fn with(metrics: Arc<Metrics>, deadlines: Deadlines, roots: &ExtraRoots, proxies: Proxies) -> Result<Self, BuildError> {
         // `main` has done so already; an `Err` says just that.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = |proxies: &Proxies| {
-            client_builder(deadlines, roots, proxies).and_then(ClientBuilder::build).map_err(|error| build_error(&error))
-        };
-        let direct = client(&Proxies::default())?;
-        let proxied = if proxies.both() == [None, None] { direct.clone() } else { client(&proxies)? };
-        Ok(Self { direct, proxied, proxies: Arc::new(proxies), deadlines, metrics })
+        Ok(Self { ways: Arc::new(RwLock::new(Arc::new(Ways::new(deadlines, roots, proxies)?))), deadlines, metrics })
+    }
+
+    /// Trusts these root certificates from now on, and no others besides the system's, and goes by these proxies; what is under way
+    /// ends as it began.
+    ///
+    /// # Errors
+    ///
+    /// As [`with`](Self::with); nothing has changed then.
+    pub fn renew(&self, roots: &ExtraRoots, proxies: Proxies) -> Result<(), BuildError> {
+        let ways = Arc::new(Ways::new(self.deadlines, roots, proxies)?);
+        *self.ways.write().unwrap_or_else(PoisonError::into_inner) = ways;
+        Ok(())
     }
 
     /// Reads one avatar group: `GET /v3/avatars/{group_id}` (HeyGen API notes, section 5).
@@ -230,8 +254,13 @@ impl HeyGen {
         self.exchange(Operation::Probe, credentials, request, |json| json.is_object().then_some(Outcome::Probed)).await
     }
 
-    fn client_for(&self, url: &Url) -> &Client {
-        if self.proxies.to(url).is_some() { &self.proxied } else { &self.direct }
+    fn ways(&self) -> Arc<Ways> {
+        self.ways.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn client_for(&self, url: &Url) -> Client {
+        let ways = self.ways();
+        if ways.proxies.to(url).is_some() { ways.proxied.clone() } else { ways.direct.clone() }
     }
 
     /// One request and its answer, counted and logged.
@@ -250,7 +279,8 @@ impl HeyGen {
         let request = request.header(name, value).timeout(deadline);
 
         let began = Instant::now();
-        let way = Way::to(&credentials.base_url, &self.proxies);
+        let ways = self.ways();
+        let way = Way::to(&credentials.base_url, &ways.proxies);
         let attempted = exchange::attempt(operation, request, &way, read).await;
         let elapsed = began.elapsed();
 

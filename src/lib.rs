@@ -62,7 +62,7 @@
 //!    HeyGen, keys, Kubernetes, who owns what, who is next.
 //! 7. [`controller`], [`context`]: how it is wired.
 //! 8. [`preflight`], [`leader`]: what must be in order before it works, and which replica does.
-//! 9. [`config`], [`proxies`], [`telemetry`], [`complaints`], [`metrics`], [`server`], [`shutdown`], [`clock`]: the process.
+//! 9. [`config`], [`proxies`], [`renewal`], [`telemetry`], [`complaints`], [`metrics`], [`server`], [`shutdown`], [`clock`]: the process.
 
 pub mod account;
 pub mod api;
@@ -85,6 +85,7 @@ pub mod preflight;
 pub mod proxies;
 pub mod queue;
 pub mod reconcile;
+pub mod renewal;
 pub mod reports;
 pub mod request;
 pub mod roster;

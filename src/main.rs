@@ -13,7 +13,7 @@ use twinconsent::metrics::Metrics;
 use twinconsent::proxies::Proxies;
 use twinconsent::server::{self, Readiness};
 use twinconsent::shutdown::Shutdown;
-use twinconsent::{api, controller, preflight, telemetry};
+use twinconsent::{api, controller, preflight, renewal, telemetry};
 use url::Url;
 
 /// How many threads work, at most. More would each take an arena of memory and gain nothing: the API server and HeyGen set the pace.
@@ -33,7 +33,7 @@ fn main() -> std::process::ExitCode {
 /// What the arguments and the variables of proxies say; or the one that makes no sense.
 fn configured(arguments: RunArgs) -> Result<(Config, (Proxies, Vec<String>)), String> {
     let config = Config::from_args(arguments, in_cluster_namespace(), read_bundle).map_err(|error| error.to_string())?;
-    let proxies = Proxies::from_variables(|name| std::env::var_os(name)).map_err(|error| error.to_string())?;
+    let proxies = renewal::Files::of(&config).proxies()?;
     Ok((config, proxies))
 }
 
@@ -70,8 +70,10 @@ async fn run(config: &Config, (proxies, notes): (Proxies, Vec<String>)) -> anyho
     let connection = connection::find().await?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "started");
     tell(&proxies, &notes, &config.heygen_base_url);
-    let heygen =
-        HeyGen::with(metrics.clone(), Deadlines::default(), &config.ca_bundle, proxies).context("cannot set up the HeyGen client")?;
+    let heygen = HeyGen::with(metrics.clone(), Deadlines::default(), &config.ca_bundle, proxies.clone())
+        .context("cannot set up the HeyGen client")?;
+    let now = (config.ca_bundle.clone(), proxies);
+    tokio::spawn(renewal::follow(renewal::Files::of(config), now, heygen.clone(), shutdown.stopping().clone()));
     tokio::select! {
         worked = work(connection, config, heygen, metrics, checks, shutdown.stopping()) => worked?,
         // Also for a controller that never reached its API server, which would not end by itself.

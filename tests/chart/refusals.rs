@@ -67,6 +67,8 @@ const REFUSED: &[(&[&str], &[&str])] = &[
     ),
     (&["commonLabels.app\\.kubernetes\\.io/name=mine"], &["commonLabels", "app.kubernetes.io/name"]),
     (&["podLabels.app\\.kubernetes\\.io/component=mine"], &["podLabels", "app.kubernetes.io/component"]),
+    (&["networkPolicy.enabled=true", "proxy.existingSecret.name=proxy"], &["networkPolicy.heygen.ports:", "proxy.existingSecret"]),
+    (&["proxy.https=http://proxy:3128", "proxy.existingSecret.name=proxy"], &["proxy.existingSecret:", "proxy.https"]),
     (&["podLabels.twinconsent\\.io/release=mine"], &["podLabels:", "twinconsent.io/release selects the pods"]),
     (
         &["networkPolicy.enabled=true", "extraEnv[0].name=HTTPS_PROXY", "extraEnv[0].valueFrom.secretKeyRef.name=proxy"],

@@ -3,6 +3,7 @@
 //! The variables belong to a process, so each test gives them to an operator of its own.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use heygen_simulator::GroupDefinition;
@@ -13,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, co
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-use crate::support::{Operator, World, plane};
+use crate::support::{Operator, World, eventually, plane};
 use crate::tls::Authority;
 
 /// Whom the proxy lets through, and how that travels.
@@ -114,6 +115,58 @@ async fn a_bundle_comes_besides_the_certificates_of_the_system() {
     let variables = [("HTTPS_PROXY", url.as_str()), ("SSL_CERT_FILE", system.as_str())];
     let operator = other.operator(&world, "https://heygen.test", &variables, &[]);
     world.until_account("CredentialsAccepted").await;
+    world.end([operator]).await;
+}
+
+/// As the kubelet replaces the content of a Secret or a ConfigMap in a pod: all at once.
+fn replace(file: &Path, content: &str) {
+    let new = file.with_extension("new");
+    std::fs::write(&new, content).unwrap();
+    std::fs::rename(new, file).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bundle_that_changes_is_trusted_without_a_restart_and_a_broken_one_changes_nothing() {
+    let (company, other) = (Company::found("heygen.test").await, Company::found("other.test").await);
+    let world = World::start("renewed").await;
+    let proxy = Proxy::start(Some(company.heygen(&world).await), None).await;
+    let url = format!("http://{}", proxy.address);
+    let operator = other.operator(&world, "https://heygen.test", &[("HTTPS_PROXY", &url)], &[]);
+    world.until_account("Unreachable").await;
+    let bundle = PathBuf::from(other.bundle());
+    replace(&bundle, &company.authority.pem());
+    world.until_account("CredentialsAccepted").await;
+
+    replace(&bundle, "no certificate");
+    eventually("the operator tells of the broken bundle", || async {
+        let log = operator.log();
+        if log.contains("make no sense") && log.contains("holds no certificate") { Ok(()) } else { Err(log) }
+    })
+    .await;
+    world.simulator.create_group(GroupDefinition::twin("ada")).unwrap();
+    world.consent("ada", json!({ "groupID": "ada" })).await;
+    world.until("ada", "AwaitingApproval").await;
+    world.end([operator]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_that_a_file_names_may_change_without_a_restart() {
+    let company = Company::found("heygen.test").await;
+    let world = World::start("moved").await;
+    let proxy = Proxy::start(Some(company.heygen(&world).await), None).await;
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("HTTPS_PROXY");
+    // Nobody listens there; the variable is the file's to override.
+    replace(&file, "http://127.0.0.1:1\n");
+    let argument = format!("--proxy-folder={}", folder.path().display());
+    let url = format!("http://{}", proxy.address);
+    let operator = company.operator(&world, "https://heygen.test", &[("HTTPS_PROXY", &url)], &[&argument]);
+    world.until_account("Unreachable").await;
+    assert!(proxy.heads().is_empty(), "the variable went before the file");
+    replace(&file, &format!("http://{USER}@{}\n", proxy.address));
+    world.until_account("CredentialsAccepted").await;
+    assert!(proxy.heads().iter().all(|head| head.contains(&format!("Basic {USER_IN_BASE64}"))), "{:?}", proxy.heads());
+    assert!(!operator.log().contains("proxy-hunter2"), "the proxy's password was logged");
     world.end([operator]).await;
 }
 
