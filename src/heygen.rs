@@ -23,7 +23,7 @@
 //!
 //! Certificates are checked against the root certificates of the system (`SSL_CERT_FILE` and `SSL_CERT_DIR` override where they are
 //! read) and those of `--ca-bundle`, for HeyGen as for an HTTPS proxy. Which proxy leads to which base URL is handed in
-//! ([`Proxies`](crate::proxies::Proxies)); the library reads no variable itself.
+//! ([`Proxies`]); the library reads no variable itself.
 
 mod address;
 mod answers;

@@ -1,16 +1,16 @@
 //! Pure: how much there is to build, how much of it is done, and how long the rest takes.
 //!
 //! What is counted is what the compilers themselves count: packages of Go, as `go list -deps` names those that are not in Go's cache
-//! yet, and crates, as cargo's own progress does. What a package or a crate costs on average was measured, and how fast this machine is
-//! shows while it works.
+//! yet, and crates, as cargo's own progress does. What a package or a crate costs on average is known roughly, and how fast this machine
+//! is shows while it works.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// What a package of Go costs on average, in seconds of one core: measured with the packages of etcd, kube-apiserver and kubectl.
+/// What a package of Go costs on average, in seconds of one core, roughly: those of kube-apiserver cost more than those of etcd.
 const PACKAGE_SECONDS: f64 = 0.45;
 
-/// What a crate costs on average, likewise: measured with those of `make demo`.
+/// What a crate costs on average, likewise: those of `make demo`.
 const CRATE_SECONDS: f64 = 0.8;
 
 /// For how many seconds of one core this machine is believed to be as fast as the one that was measured: then its own pace counts more.
