@@ -165,8 +165,9 @@ play_person() {
 title "TwinConsent: from kubectl apply to Approved"
 command -v cargo >/dev/null || fail "There is no cargo: install Rust from https://rustup.rs, then run this again."
 
-# First what builds the rest, out of the same packages as the rest, so that cargo needs no crate twice.
+# First what builds the rest and can say how long that takes, out of the same packages as the rest, so that cargo needs no crate twice.
 packages=(-p twinconsent -p controlplane -p heygen-simulator)
+note "building: first what builds the rest, a minute or two at first"
 cargo build --locked "${packages[@]}" --bin controlplane || fail "cargo build failed: see above."
 export RUST_BACKTRACE=0     # a message says what to do; a backtrace hides it
 bin=${CARGO_TARGET_DIR:-target}/debug

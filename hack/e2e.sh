@@ -10,7 +10,8 @@ cd "$(dirname "$0")/.."
 command -v cargo >/dev/null || { echo "There is no cargo: install Rust from https://rustup.rs, then run this again." >&2; exit 1; }
 
 logs=$(mktemp -d "${TMPDIR:-/tmp}/twinconsent-e2e.XXXXXX")
-trap 'rm -rf "$logs"' EXIT
+oldest=''                    # what runs beside the node, in a process group of its own, so that it ends as a whole
+trap '[ -z "$oldest" ] || kill -- "-$oldest" 2>/dev/null || true; rm -rf "$logs"' EXIT
 failed=0
 # The story is told while it happens.
 tests() { cargo test --locked --no-fail-fast "$@" 2>&1 | tee -a "$logs/node" || failed=1; }
@@ -38,7 +39,7 @@ else
     # Without the large objects: `make test` lists them both ways, also by pages, as the oldest does, and they take a gigabyte or more.
     echo "== The node (after $SECONDS s); the lifecycles on the oldest Kubernetes beside it, shown after it"
     TWINCONSENT_TEST_KUBERNETES=oldest RUST_TEST_THREADS=${RUST_TEST_THREADS:-4} \
-        cargo test --locked --no-fail-fast --package twinconsent --test crds --test e2e -- --skip large_objects:: >"$logs/oldest" 2>&1 &
+        setsid cargo test --locked --no-fail-fast --package twinconsent --test crds --test e2e -- --skip large_objects:: >"$logs/oldest" 2>&1 &
     oldest=$!
     tests --package controlplane --features node-tests --test node
 
@@ -46,6 +47,7 @@ else
     tests --package twinconsent --test install -- --test-threads=1 --nocapture
 
     wait "$oldest" || failed=1
+    oldest=''
     echo "== The lifecycles on the oldest Kubernetes (until $SECONDS s)"
     cat "$logs/oldest"
 fi

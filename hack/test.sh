@@ -19,7 +19,7 @@ target=${CARGO_TARGET_DIR:-target}
 logs=$target/twinconsent-test
 mkdir -p "$logs"
 
-echo "== Building: first what builds the rest"
+echo "== Building: first what builds the rest, a minute or two at first; then it can be said how long all takes"
 cargo build --locked --workspace --bin controlplane
 controlplane=$target/debug/controlplane
 
@@ -28,7 +28,7 @@ echo "   Once all is built, the tests take $("$controlplane" usual "$logs")."
 "$controlplane" tools etcd etcdutl kube-apiserver kube-controller-manager kubectl \
     setup-envtest helm helm3 helm-unittest helm-docs kubeconform kube-score promtool flux-source-controller flux-kustomize-controller \
     -- test --workspace --locked --no-run >/dev/null
-cargo test --workspace --locked --no-run >"$logs/executables" 2>&1
+cargo test --workspace --locked --no-run >"$logs/executables" 2>&1 || { cat "$logs/executables" >&2; exit 1; }
 
 # A test of whole lifecycles mostly waits, so more of them run at once than there are cores; RUST_TEST_THREADS overrides.
 export RUST_TEST_THREADS=${RUST_TEST_THREADS:-4}

@@ -93,7 +93,7 @@ impl Report {
             "SKIP" => self.skipped += 1,
             "FAIL" => {
                 self.failed += 1;
-                let pattern: Vec<String> = name.split('/').map(|part| format!("^{part}$")).collect();
+                let pattern: Vec<String> = name.split('/').map(|part| format!("^{}$", escaped(part))).collect();
                 let again = format!("(cd {folder} && CGO_ENABLED=0 GOWORK=off go test -run '{}' ./...)", pattern.join("/"));
                 self.failures.push(Failure { name: format!("{folder}: {name}"), again });
             }
@@ -162,6 +162,17 @@ pub(super) fn is_worth_reading(output: &str) -> bool {
 /// How many tests `--list --format terse` names.
 pub(super) fn listed(output: &str) -> u32 {
     u32::try_from(output.lines().filter(|line| line.ends_with(": test")).count()).unwrap_or(u32::MAX)
+}
+
+/// A name of a test as a regular expression of Go that means nothing else.
+fn escaped(name: &str) -> String {
+    name.chars().fold(String::new(), |mut escaped, character| {
+        if character.is_ascii_punctuation() && character != '_' {
+            escaped.push('\\');
+        }
+        escaped.push(character);
+        escaped
+    })
 }
 
 /// The executables that `cargo test --no-run` names, but for those of suites that do not run.

@@ -77,11 +77,11 @@ fn an_example_of_the_documentation_is_run_again_by_its_place() {
 #[test]
 fn tests_of_go_count_with_their_rows_and_are_run_again_by_row() {
     let report = Report::of(
-        "== Go: tests/gitops/kstatus\n=== RUN   TestRows\n=== RUN   TestRows/approved\n--- FAIL: TestRows (0.01s)\n    --- PASS: TestRows/pending \
-         (0.00s)\n    --- FAIL: TestRows/approved (0.00s)\n--- SKIP: TestOther (0.00s)\nFAIL\n",
+        "== Go: tests/gitops/kstatus\n=== RUN   TestRows\n=== RUN   TestRows/approved.yaml\n--- FAIL: TestRows (0.01s)\n    --- PASS: TestRows/pending \
+         (0.00s)\n    --- FAIL: TestRows/approved.yaml (0.00s)\n--- SKIP: TestOther (0.00s)\nFAIL\n",
     );
     assert_eq!((report.passed, report.failed, report.skipped, report.done), (1, 2, 1, 0));
-    let again = "(cd tests/gitops/kstatus && CGO_ENABLED=0 GOWORK=off go test -run '^TestRows$/^approved$' ./...)";
+    let again = "(cd tests/gitops/kstatus && CGO_ENABLED=0 GOWORK=off go test -run '^TestRows$/^approved\\.yaml$' ./...)";
     assert_eq!(report.failures[1].again, again);
 }
 
