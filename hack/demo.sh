@@ -111,7 +111,7 @@ refuse_to_overwrite() {
     crds=$("$kubectl" get customresourcedefinitions -o name | grep 'twinconsent\.io$' || true)
     [ -n "$crds" ] || return 0
     if [ -z "$("$kubectl" get customresourcedefinitions -l "$label" -o name)" ]; then
-        fail "TwinConsent is installed in this cluster already: the demo would get into its way. Choose another cluster, or unset KUBECONFIG."
+        fail "TwinConsent is installed in this cluster already: the demo would get in its way. Choose another cluster, or unset KUBECONFIG."
     fi
     remove_all
 }

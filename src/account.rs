@@ -267,8 +267,8 @@ impl Accounts {
 impl Account {
     /// By this wall clock; a time that lies ahead of it counts as now, for one of the two clocks is wrong.
     fn proof(&self, wall: Wall) -> Proof {
-        let told = self.proof.last_read.map(|told| told.min(wall.now()));
-        Proof { last_read: told.max(self.read_at.map(|read_at| wall.of(read_at))), ..self.proof }
+        let told = self.proof.last_poll.map(|told| told.min(wall.now()));
+        Proof { last_poll: told.max(self.read_at.map(|read_at| wall.of(read_at))), ..self.proof }
     }
 }
 

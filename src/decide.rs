@@ -64,12 +64,12 @@ pub struct Proof {
     /// The account's `polling.staleAfter`.
     pub stale_after: Duration,
     /// When HeyGen was last read with the account, as far as its status tells.
-    pub last_read: Option<Timestamp>,
+    pub last_poll: Option<Timestamp>,
 }
 
 impl Default for Proof {
     fn default() -> Self {
-        Self { stale_after: Terms::default().cadence.stale_after, last_read: None }
+        Self { stale_after: Terms::default().cadence.stale_after, last_poll: None }
     }
 }
 

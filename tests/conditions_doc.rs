@@ -99,6 +99,30 @@ fn the_page_of_conditions_is_generated() {
     assert!(written == page(), "docs/conditions.md differs from the code: run `make generate`");
 }
 
+/// What the operator has written for a consent that waits, as `make generate-objects` has recorded it.
+const RECORDED: &str =
+    include_str!("../examples/gitops/argo-cd/resource_customizations/twinconsent.io/DigitalTwinConsent/testdata/awaiting-approval.yaml");
+
+#[test]
+fn the_example_of_a_status_shows_the_conditions_that_the_operator_writes() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let mut examples = Vec::new();
+    for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        let page = std::fs::read_to_string(path).unwrap();
+        let blocks = page.split("```yaml\n").skip(1).map(|rest| rest.split("\n```").next().unwrap());
+        examples.extend(blocks.filter(|block| block.contains("\n  conditions:\n")).map(conditions));
+    }
+    assert_eq!(examples, [conditions(RECORDED)]);
+}
+
+/// The type, status, reason and message of each condition of an object.
+fn conditions(yaml: &str) -> Vec<[String; 4]> {
+    let object: serde_json::Value = serde_saphyr::from_str(yaml).unwrap();
+    let conditions = object["status"]["conditions"].as_array().unwrap();
+    let cell = |condition: &serde_json::Value, name: &str| condition[name].as_str().unwrap().to_owned();
+    conditions.iter().map(|condition| ["type", "status", "reason", "message"].map(|name| cell(condition, name))).collect()
+}
+
 #[test]
 fn every_cell_stays_one_cell() {
     assert!(page().lines().filter(|line| line.starts_with('|')).all(|line| line.matches('|').count() == 9));

@@ -88,6 +88,43 @@ fn a_look_is_heygens_and_a_get_is_a_poll() {
     assert!(wrong.is_empty(), "say poll, read, check or see; a look of HeyGen's is in LOOKS_OF_HEYGEN:\n{}", wrong.join("\n"));
 }
 
+/// A poll by another word: who was read, and when.
+const POLLS_MISCALLED: &[&str] = &[
+    "heygen was read",
+    "heygen is read",
+    "heygen was not read",
+    "heygen is not read",
+    "heygen not read",
+    "heygen was last read",
+    "heygen can be read",
+    "heygen cannot be read",
+    "read at heygen",
+    "the last read",
+    "last read:",
+    "the next read",
+    "lastreadtime",
+    "last_read_time",
+];
+
+#[test]
+fn a_poll_is_not_called_a_read() {
+    let wrong = miscalled(&read());
+    assert!(wrong.is_empty(), "HeyGen is polled, and what is read stands in a file:\n{}", wrong.join("\n"));
+    let one = |text: &str| miscalled(&[("here".to_owned(), text.to_owned())]).len();
+    assert_eq!([one("HeyGen was\n  not read yet"), one("a Secret was not read"), one("HeyGen was polled")], [1, 0, 0]);
+}
+
+fn miscalled(texts: &[(String, String)]) -> Vec<String> {
+    let mut found = Vec::new();
+    for (place, text) in texts {
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ").to_ascii_lowercase();
+        for phrase in POLLS_MISCALLED {
+            found.extend(text.match_indices(phrase).map(|(at, _)| format!("{place}: …{}…", around(&text, at, phrase.len()))));
+        }
+    }
+    found
+}
+
 /// What our own sources and design call things; who reads a message has not read those.
 const OF_THE_HOUSE: &[&str] =
     &["told", "seat", "seats", "book", "pass", "passes", "turn", "turns", "desk", "roster", "sweep", "somebody", "whoever"];

@@ -49,7 +49,7 @@ pub async fn measure(consents: usize) -> anyhow::Result<()> {
     let (until_link, until_created) = (Spread::of(until_link), Spread::of(until_created));
     println!("  create to .status.url                        {until_link}");
     println!("    of which kubectl's own create              {until_created}");
-    println!("  raw: read the group at HeyGen                {}", raw.read);
+    println!("  raw: poll the group at HeyGen                {}", raw.read);
     println!("  raw: start the consent at HeyGen             {}", raw.start);
     println!("  raw: one status write                        {}", raw.write);
     let work = raw.read.median + raw.start.median + raw.write.median;

@@ -287,10 +287,10 @@ impl Accounts {
         if let Some(ready) = &ready {
             account.course.log(&settings.key, ready);
         }
-        let told = settings.status.last_read_time.as_ref().map(|time| time.0);
-        account.proof = Proof { stale_after: settings.terms.cadence.stale_after, last_read: told };
+        let told = settings.status.last_poll_time.as_ref().map(|time| time.0);
+        account.proof = Proof { stale_after: settings.terms.cadence.stale_after, last_poll: told };
         let wall = clock::wall();
-        let last_read = account.proof(wall).last_read;
+        let last_poll = account.proof(wall).last_poll;
         let allowed = Some(settings.allowed.clone());
         let changed = account.state.differs(&state) || account.allowed != allowed;
         (account.state, account.allowed) = (state, allowed);
@@ -301,7 +301,7 @@ impl Accounts {
         account.shown = Some(found.or_else(told).unwrap_or(Shown::Resolving));
         account.desk.ring();
         registry.names.claim(&settings.key);
-        let status = ready.and_then(|ready| new_status(settings, &ready, last_read, wall.now()));
+        let status = ready.and_then(|ready| new_status(settings, &ready, last_poll, wall.now()));
         Reconciled { changed, again, status }
     }
 }
@@ -356,7 +356,7 @@ pub fn reading(class: Class, cause: Option<&Cause>) -> (Reason, String) {
     (reason, message.to_owned())
 }
 
-fn new_status(settings: &Settings, ready: &Ready, last_read: Option<Timestamp>, now: Timestamp) -> Option<AccountStatus> {
+fn new_status(settings: &Settings, ready: &Ready, last_poll: Option<Timestamp>, now: Timestamp) -> Option<AccountStatus> {
     let status = if ready.is_true() { "True" } else { "False" };
     let old = settings.status.conditions.iter().find(|condition| condition.type_ == types::READY);
     let since = old.filter(|old| old.status == status).map(|old| old.last_transition_time.clone());
@@ -369,11 +369,11 @@ fn new_status(settings: &Settings, ready: &Ready, last_read: Option<Timestamp>, 
         last_transition_time: since.unwrap_or_else(|| Time(Timestamp::from_second(now.as_second()).unwrap_or(now))),
         observed_generation: settings.generation,
     };
-    let told = settings.status.last_read_time.clone();
+    let told = settings.status.last_poll_time.clone();
     // What all consents of the account are verified by costs one write an hour, and what is told never goes back.
-    let newer = last_read.filter(|read| told.as_ref().is_none_or(|told| pace::since(told.0, *read) >= LAST_READ_IS_TOLD_EVERY));
-    let last_read_time = newer.map(|read| Time(Timestamp::from_second(read.as_second()).unwrap_or(read))).or(told);
-    let new = AccountStatus { observed_generation: settings.generation, last_read_time, conditions: vec![condition] };
+    let newer = last_poll.filter(|read| told.as_ref().is_none_or(|told| pace::since(told.0, *read) >= LAST_READ_IS_TOLD_EVERY));
+    let last_poll_time = newer.map(|read| Time(Timestamp::from_second(read.as_second()).unwrap_or(read))).or(told);
+    let new = AccountStatus { observed_generation: settings.generation, last_poll_time, conditions: vec![condition] };
     (new != settings.status).then_some(new)
 }
 

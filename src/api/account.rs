@@ -286,7 +286,7 @@ pub struct AccountStatus {
 
     /// When HeyGen last gave a readable answer with this account's key; written at most hourly.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_read_time: Option<Time>,
+    pub last_poll_time: Option<Time>,
 
     /// The conditions: Ready.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

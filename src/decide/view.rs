@@ -72,7 +72,7 @@ impl<'a> View<'a> {
         let Facts { account, proof, polled_at, .. } = self.facts;
         // What may not be polled is not verified by what others were answered.
         let is_polled = !self.consent.spec.suspend.unwrap_or(false) && !matches!(account, AccountFact::NotAllowed(_));
-        let verified_at = polled_at.or(proof.last_read.filter(|_| is_polled)).or_else(|| told::ready_since(&self.status))?;
+        let verified_at = polled_at.or(proof.last_poll.filter(|_| is_polled)).or_else(|| told::ready_since(&self.status))?;
         let spread = WIDEST_STALE_SPREAD.min(proof.stale_after / 10).mul_f64(pace::share(self.uid(), 1));
         Some(pace::add(verified_at, proof.stale_after + spread))
     }

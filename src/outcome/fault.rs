@@ -100,7 +100,7 @@ impl Check {
     const fn failed(self) -> &'static str {
         match self {
             Self::Issuer => "its issuer is not known here",
-            Self::Signature => "its signature is not by the issuer that is known here under that name",
+            Self::Signature => "it is not signed by the trusted authority of that name",
             Self::Expired => "it has expired",
             Self::NotYetValid => "it is not valid yet",
             Self::Name => "it is for another host name",
@@ -138,7 +138,7 @@ impl Display for Fault {
             Kind::NotHttp => write!(f, "{who} does not answer in HTTP{way}"),
             Kind::NotTls => write!(f, "{who} does not speak TLS{way}"),
             Kind::Tls => write!(f, "TLS with {peer} fails"),
-            Kind::Certificate(check) => write!(f, "the certificate of {who} is not accepted, for {}{way}", check.failed()),
+            Kind::Certificate(check) => write!(f, "the certificate of {who} is not accepted, because {}{way}", check.failed()),
             Kind::ProxyAuthentication => write!(f, "{peer} asks for a user and a password, or refuses those that it was given"),
             Kind::ProxyRefuses => write!(f, "{peer} does not connect to {host}"),
         }
@@ -189,7 +189,7 @@ mod tests {
             ),
             (
                 fault(Kind::Certificate(Check::Issuer), proxy, false),
-                "HeyGen cannot be reached: the certificate of api.heygen.com is not accepted, for its issuer is not known here (through the proxy proxy.corp:3128)",
+                "HeyGen cannot be reached: the certificate of api.heygen.com is not accepted, because its issuer is not known here (through the proxy proxy.corp:3128)",
             ),
             (
                 fault(Kind::ProxyRefuses, proxy, true),

@@ -140,10 +140,10 @@ fn has_details(situation: Situation) -> bool {
 
 fn plain_message(consent: &DigitalTwinConsent, status: &DigitalTwinConsentStatus, situation: Situation) -> &'static str {
     if situation == Situation::AlreadyBegun && status.url.is_some() {
-        return "HeyGen says that consent to this avatar group was begun before, and gives no new link. The one of before stays in status.url. If it no longer works, let the person finish in HeyGen's own interface, or delete the group there and make a new one.";
+        return "HeyGen says that consent to this avatar group was begun before, and gives no new link. The earlier link stays in status.url. If it no longer works, let the person finish in HeyGen's own interface, or delete the group there and make a new one.";
     }
     if situation == Situation::AlreadyBegun && consent.spec.link_secret_ref.is_some() && status.link_expiration_time.is_some() {
-        return "HeyGen says that consent to this avatar group was begun before, and gives no new link. The one of before stays in the Secret that it was written into. If it no longer works, let the person finish in HeyGen's own interface, or delete the group there and make a new one.";
+        return "HeyGen says that consent to this avatar group was begun before, and gives no new link. The earlier link stays in the Secret that it was written into. If it no longer works, let the person finish in HeyGen's own interface, or delete the group there and make a new one.";
     }
     if situation == Situation::Awaiting && consent.spec.consent_video.is_some() {
         return "The consent video was handed in. HeyGen reviews it.";

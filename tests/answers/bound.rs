@@ -12,9 +12,9 @@ use crate::support::scene::{AWAITING, BEGUN, INITIATING, link, message};
 const ANSWERS: [(u16, &str); 6] =
     [(200, "ok"), (400, "invalid_parameter"), (403, "forbidden"), (409, "conflict"), (429, "rate_limited"), (500, "internal_error")];
 
-const TOLD: &str = "HeyGen says that consent to this avatar group was begun before, and gives no link. No call gives the one of before, and a higher spec.requestEpoch may be refused as well. Let the person finish in HeyGen's own interface, or delete the group there and make a new one.";
+const TOLD: &str = "HeyGen says that consent to this avatar group was begun before, and gives no link. HeyGen has no way to give the earlier link again, and a higher spec.requestEpoch may be refused as well. Let the person finish in HeyGen's own interface, or delete the group there and make a new one.";
 
-const TOLD_WITH_LINK: &str = "HeyGen says that consent to this avatar group was begun before, and gives no new link. The one of before stays in status.url. If it no longer works, let the person finish in HeyGen's own interface, or delete the group there and make a new one.";
+const TOLD_WITH_LINK: &str = "HeyGen says that consent to this avatar group was begun before, and gives no new link. The earlier link stays in status.url. If it no longer works, let the person finish in HeyGen's own interface, or delete the group there and make a new one.";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_security_code_already_binded_is_asked_for_once_and_the_approval_is_seen() {

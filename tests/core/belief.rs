@@ -276,7 +276,7 @@ fn proof_that_stops_is_told_whatever_stops_it() {
         ("restarted", |world| {
             world.heygen.fault = unavailable();
             // The account's status tells of its last readable answer.
-            world.proof.last_read = Some(world.now);
+            world.proof.last_poll = Some(world.now);
             world.crash(0);
         }),
     ];
@@ -313,7 +313,7 @@ fn a_thousand_consents_do_not_become_unverified_at_once() {
 #[test]
 fn an_account_says_how_long_a_consent_counts_as_verified() {
     let mut world = told(Some("approved"), json!({}));
-    world.proof = Proof { stale_after: secs(6 * HOUR), last_read: None };
+    world.proof = Proof { stale_after: secs(6 * HOUR), last_poll: None };
     world.heygen.fault = unavailable();
     world.live(7 * HOUR);
     assert_eq!(world.ready(), ("Unknown", "Unverified"));

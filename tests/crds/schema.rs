@@ -166,7 +166,7 @@ pub fn breaches_of_convention(kind: &'static str) -> Vec<String> {
                 breach("there are no unsigned integers");
             }
             if part == "spec" && !schema["default"].is_null() {
-                breach("a default in the schema makes GitOps tools see a difference: it belongs into the code");
+                breach("a default in the schema makes GitOps tools see a difference: it belongs in the code");
             }
             if !field.ends_with("[*]") && schema["description"].as_str().is_none_or(str::is_empty) {
                 breach("it has no description");

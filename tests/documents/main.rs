@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test tells its figures, and a log when it fails")]
 
+mod batches;
 mod blocks;
 mod chapters;
 #[path = "../flux/definitions.rs"]

@@ -73,7 +73,7 @@ fn normalised(world: &World, mut object: Value) -> Value {
     }
     if let Some(status) = object["status"].as_object_mut() {
         // Which minute an account's status tells of first is not the operator's to choose.
-        status.remove("lastReadTime");
+        status.remove("lastPollTime");
         if let Some(written_for) = status.get_mut("objectUID") {
             *written_for = json!(if Some(&*written_for) == uid.as_ref() { UID } else { "0c9e57a8-4b1d-4f0c-9a53-1d2f6f8d7a99" });
         }

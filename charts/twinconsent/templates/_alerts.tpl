@@ -42,7 +42,7 @@
     severity: critical
   annotations:
     summary: {{ printf "Nobody can say whether %s consent(s) of %s still stand." $value $name | quote }}
-    description: HeyGen was not read for longer than polling.staleAfter, or what it said is not what the consentPolicy counts as consent any more. See the account.
+    description: HeyGen was not polled for longer than polling.staleAfter, or what it said is not what the consentPolicy counts as consent any more. See the account.
 - alert: TwinConsentUnrecognizedStatus
   expr: sum by ({{ $account }}) (twinconsent_consents{ {{- $job -}} ,reason="UnrecognizedConsentStatus"}) > 0
   for: 15m

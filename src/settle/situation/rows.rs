@@ -46,7 +46,7 @@ impl Situation {
                 Ready::Unknown,
                 Progress::Reconciling,
                 Some(false),
-                "status of another object (a restored backup), HeyGen not read since",
+                "status of another object (a restored backup), HeyGen not polled since",
                 &[Actor::Nobody],
                 message!(
                     "This status was written for another object, as after a restore from a backup. It permits nothing until the operator has polled HeyGen."
@@ -186,7 +186,7 @@ impl Situation {
                 "consent was begun before, and HeyGen gives no link",
                 &[Actor::PlatformTeam],
                 message!(
-                    "HeyGen says that consent to this avatar group was begun before, and gives no link. No call gives the one of before, and a higher spec.requestEpoch may be refused as well.",
+                    "HeyGen says that consent to this avatar group was begun before, and gives no link. HeyGen has no way to give the earlier link again, and a higher spec.requestEpoch may be refused as well.",
                     "Let the person finish in HeyGen's own interface, or delete the group there and make a new one."
                 ),
             ),
