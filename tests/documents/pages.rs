@@ -50,7 +50,10 @@ pub fn groups() -> BTreeSet<String> {
     texts.extend(examples.iter().map(|path| std::fs::read_to_string(path).unwrap()));
     let named = texts.iter().flat_map(|text| text.split("groupID: ").skip(1));
     let ids = named.map(|rest| rest.trim_start_matches(['"', '\'']).split(|letter: char| !is_of_an_id(letter)).next().unwrap());
-    ids.filter(|id| !id.is_empty()).map(str::to_owned).collect()
+    // A list of persons has the id after the name.
+    let listed = texts.iter().flat_map(|text| text.split("<<CSV\n").skip(1)).flat_map(|rest| rest.split("\nCSV\n").next().unwrap().lines());
+    let listed = listed.map(|line| line.split(',').nth(1).unwrap());
+    ids.chain(listed).filter(|id| !id.is_empty()).map(str::to_owned).collect()
 }
 
 fn is_of_an_id(letter: char) -> bool {
