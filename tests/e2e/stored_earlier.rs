@@ -47,7 +47,7 @@ async fn an_account_that_waives_for_every_namespace_is_refused_and_one_from_befo
     assert_eq!((scene.executed("ada"), scene.executed("bob")), (0, 1));
     let accounts: Api<ClusterHeyGenAccount> = Api::all(scene.client.clone());
     let ready = accounts.get(&scene.namespace).await.unwrap().status.unwrap().conditions.remove(0);
-    assert!(ready.status == "True" && ready.message.contains("is ignored until spec.allowedNamespaces says for whom"), "{ready:?}");
+    assert!(ready.status == "True" && ready.message.contains("are ignored until spec.allowedNamespaces names the namespaces"), "{ready:?}");
     scene.end().await;
 }
 
