@@ -41,6 +41,12 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/twinconsent-demo.XXXXXX")
 plane_pid='' simulator_pid='' operator_pid='' watch_pid=''
 created=''                   # "yes" while there may be something to remove from an existing cluster
 
+# Executes a program in the place of the shell, which has to be one of its own: `… &`, or parentheses.
+# The operator and the simulator talk on this machine, whatever proxy leads elsewhere; kubectl may need one to reach its cluster.
+without_proxies() {
+    exec env -u HTTPS_PROXY -u https_proxy -u HTTP_PROXY -u http_proxy -u ALL_PROXY -u all_proxy -u NO_PROXY -u no_proxy "$@"
+}
+
 # Ends a process of ours and waits for it.
 stop() {
     [ -n "$1" ] || return 0
@@ -156,7 +162,7 @@ await_person() {
 }
 
 play_person() {
-    "$bin/heygen-simulator" person "$1" --consents >"$work/person.log" 2>&1 ||
+    (without_proxies "$bin/heygen-simulator" person "$1" --consents) >"$work/person.log" 2>&1 ||
         { [ "$(reason)" = Approved ] || fail_with_log "The person could not consent." "$work/person.log"; }
 }
 
@@ -208,7 +214,7 @@ fi
 
 export NO_COLOR=1            # for the logs
 
-"$bin/heygen-simulator" serve --listen 127.0.0.1:0 --review-time 1s --group "$group=Ada Lovelace" --group grace --group hedy \
+without_proxies "$bin/heygen-simulator" serve --listen 127.0.0.1:0 --review-time 1s --group "$group=Ada Lovelace" --group grace --group hedy \
     2>"$work/simulator.log" &
 simulator_pid=$!
 await 20 "$simulator_pid" "The simulator" 'base_url=' "$work/simulator.log"
@@ -235,7 +241,7 @@ spec:
 YAML
 done_ "applied crds/, a Secret with the API key and the ClusterHeyGenAccount default"
 
-"$bin/twinconsent-operator" run --heygen-base-url "$heygen" --allow-insecure-base-url --listen 127.0.0.1:0 \
+without_proxies "$bin/twinconsent-operator" run --heygen-base-url "$heygen" --allow-insecure-base-url --listen 127.0.0.1:0 \
     --operator-namespace "$namespace" --watch-namespaces "$namespace" --shutdown-grace 5s 2>"$work/operator.log" &
 operator_pid=$!
 await 60 "$operator_pid" "The operator" 'every watch is synced' "$work/operator.log"

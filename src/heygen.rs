@@ -147,6 +147,10 @@ impl Ways {
         let proxied = if proxies.both() == [None, None] { direct.clone() } else { client(&proxies)? };
         Ok(Self { direct, proxied, proxies })
     }
+
+    fn client_for(&self, url: &Url) -> &Client {
+        if self.proxies.to(url).is_some() { &self.proxied } else { &self.direct }
+    }
 }
 
 impl HeyGen {
@@ -190,8 +194,9 @@ impl HeyGen {
             Ok(url) => url,
             Err(trouble) => return Outcome::Trouble(trouble),
         };
-        let request = self.client_for(&url).get(url);
-        self.exchange(Operation::Group, credentials, request, |json| wire::group(json, group_id).map(Outcome::Looked)).await
+        let ways = self.ways();
+        let request = ways.client_for(&url).get(url);
+        self.exchange(Operation::Group, credentials, &ways, request, |json| wire::group(json, group_id).map(Outcome::Looked)).await
     }
 
     /// Reads one page of a group's avatar looks: `GET /v3/avatars/looks` (HeyGen API notes, sections 2 and 6). `page` is the cursor that
@@ -207,8 +212,9 @@ impl HeyGen {
             .append_pair("group_id", group_id)
             .append_pair("limit", PER_PAGE)
             .extend_pairs(page.map(|token| ("token", token)));
-        let request = self.client_for(&url).get(url);
-        self.exchange(Operation::Looks, credentials, request, |json| wire::looks(json, group_id).map(Outcome::LooksRead)).await
+        let ways = self.ways();
+        let request = ways.client_for(&url).get(url);
+        self.exchange(Operation::Looks, credentials, &ways, request, |json| wire::looks(json, group_id).map(Outcome::LooksRead)).await
     }
 
     /// Reads one page of the account's own groups: `GET /v3/avatars?ownership=private` (HeyGen API notes, section 6). `token` is the
@@ -224,8 +230,9 @@ impl HeyGen {
             .append_pair("ownership", "private")
             .append_pair("limit", PER_PAGE)
             .extend_pairs(token.map(|token| ("token", token)));
-        let request = self.client_for(&url).get(url);
-        self.exchange(Operation::List, credentials, request, |json| wire::groups(json).map(Outcome::Listed)).await
+        let ways = self.ways();
+        let request = ways.client_for(&url).get(url);
+        self.exchange(Operation::List, credentials, &ways, request, |json| wire::groups(json).map(Outcome::Listed)).await
     }
 
     /// Starts a consent: `POST /v3/avatars/{group_id}/consent` (HeyGen API notes, section 3). `idempotency_key` matches
@@ -238,8 +245,9 @@ impl HeyGen {
             Ok(url) => url,
             Err(trouble) => return Outcome::Trouble(trouble),
         };
-        let request = self.client_for(&url).post(url).header(IDEMPOTENCY_KEY, idempotency_key).json(content);
-        self.exchange(Operation::Initiate, credentials, request, |json| started(json, group_id, content)).await
+        let ways = self.ways();
+        let request = ways.client_for(&url).post(url).header(IDEMPOTENCY_KEY, idempotency_key).json(content);
+        self.exchange(Operation::Initiate, credentials, &ways, request, |json| started(json, group_id, content)).await
     }
 
     /// Asks whether the credentials are accepted: `GET /v3/users/me` (HeyGen API notes, section 1).
@@ -250,17 +258,14 @@ impl HeyGen {
             Ok(url) => url,
             Err(trouble) => return Outcome::Trouble(trouble),
         };
-        let request = self.client_for(&url).get(url);
-        self.exchange(Operation::Probe, credentials, request, |json| json.is_object().then_some(Outcome::Probed)).await
+        let ways = self.ways();
+        let request = ways.client_for(&url).get(url);
+        self.exchange(Operation::Probe, credentials, &ways, request, |json| json.is_object().then_some(Outcome::Probed)).await
     }
 
+    /// The ways as they are now. A request takes them once, so that what is told of it is the way that it went.
     fn ways(&self) -> Arc<Ways> {
         self.ways.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn client_for(&self, url: &Url) -> Client {
-        let ways = self.ways();
-        if ways.proxies.to(url).is_some() { ways.proxied.clone() } else { ways.direct.clone() }
     }
 
     /// One request and its answer, counted and logged.
@@ -268,6 +273,7 @@ impl HeyGen {
         &self,
         operation: Operation,
         credentials: &Credentials,
+        ways: &Ways,
         request: RequestBuilder,
         read: impl FnOnce(&Value) -> Option<Outcome>,
     ) -> Outcome {
@@ -279,7 +285,6 @@ impl HeyGen {
         let request = request.header(name, value).timeout(deadline);
 
         let began = Instant::now();
-        let ways = self.ways();
         let way = Way::to(&credentials.base_url, &ways.proxies);
         let attempted = exchange::attempt(operation, request, &way, read).await;
         let elapsed = began.elapsed();

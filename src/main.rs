@@ -14,7 +14,6 @@ use twinconsent::proxies::Proxies;
 use twinconsent::server::{self, Readiness};
 use twinconsent::shutdown::Shutdown;
 use twinconsent::{api, controller, preflight, renewal, telemetry};
-use url::Url;
 
 /// How many threads work, at most. More would each take an arena of memory and gain nothing: the API server and HeyGen set the pace.
 const MOST_THREADS: usize = 4;
@@ -69,11 +68,12 @@ async fn run(config: &Config, (proxies, notes): (Proxies, Vec<String>)) -> anyho
 
     let connection = connection::find().await?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "started");
-    tell(&proxies, &notes, &config.heygen_base_url);
+    renewal::tell(&proxies, &notes, &config.heygen_base_url);
     let heygen = HeyGen::with(metrics.clone(), Deadlines::default(), &config.ca_bundle, proxies.clone())
         .context("cannot set up the HeyGen client")?;
-    let now = (config.ca_bundle.clone(), proxies);
-    tokio::spawn(renewal::follow(renewal::Files::of(config), now, heygen.clone(), shutdown.stopping().clone()));
+    let now = renewal::Content { roots: config.ca_bundle.clone(), proxies, notes };
+    let base_url = config.heygen_base_url.clone();
+    tokio::spawn(renewal::follow(renewal::Files::of(config), now, heygen.clone(), base_url, shutdown.stopping().clone()));
     tokio::select! {
         worked = work(connection, config, heygen, metrics, checks, shutdown.stopping()) => worked?,
         // Also for a controller that never reached its API server, which would not end by itself.
@@ -82,18 +82,6 @@ async fn run(config: &Config, (proxies, notes): (Proxies, Vec<String>)) -> anyho
     server.await.context("the server for health and metrics did not end")?;
     tracing::info!("stopped");
     Ok(())
-}
-
-/// Tells which way HeyGen is reached, where there is a choice.
-fn tell(proxies: &Proxies, notes: &[String], base_url: &Url) {
-    for note in notes {
-        tracing::warn!("{note}");
-    }
-    match proxies.to(base_url) {
-        Some(proxy) => tracing::info!(proxy = proxy.host(), variable = proxy.variable(), "HeyGen is reached through a proxy"),
-        None if proxies.both() != [None, None] => tracing::info!("HeyGen is reached directly, past the proxy"),
-        None => {}
-    }
 }
 
 /// Works until `stopping` is cancelled and what was under way has ended; fails when another replica has taken over.

@@ -24,10 +24,15 @@ pub use proxy::Proxy;
 pub const VARIABLES: [&str; 8] =
     ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"];
 
+/// Those of them that name a proxy.
+pub const NAMING: [&str; 6] = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
+
+/// Those that list what is reached past it, the one that counts first.
+pub const EXCEPTIONS: [&str; 2] = ["NO_PROXY", "no_proxy"];
+
 const HTTPS: [&str; 2] = ["HTTPS_PROXY", "https_proxy"];
 const HTTP: [&str; 2] = ["HTTP_PROXY", "http_proxy"];
 const ALL: [&str; 2] = ["ALL_PROXY", "all_proxy"];
-const EXCEPTIONS: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
 /// Which way each URL is reached.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,6 +48,14 @@ pub struct Proxies {
 pub struct ProxyError {
     variable: &'static str,
     problem: &'static str,
+}
+
+impl ProxyError {
+    /// The variable.
+    #[must_use]
+    pub const fn variable(&self) -> &'static str {
+        self.variable
+    }
 }
 
 impl Proxies {
@@ -79,7 +92,7 @@ impl Proxies {
         for (number, entry) in (1..).zip(exceptions::entries(&list)) {
             match Exception::parse(entry) {
                 Some(exception) => exceptions.push(exception),
-                None => notes.push(exceptions::not_understood(name, number, entry)),
+                None => notes.push(exceptions::not_understood(name, &list, number, entry)),
             }
         }
         Ok((Self { https, http, exceptions }, notes))

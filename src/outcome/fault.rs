@@ -132,7 +132,7 @@ impl Display for Fault {
             Kind::Refused => write!(f, "{who} refuses the connection{way}"),
             Kind::NoRoute => write!(f, "there is no route to {peer}"),
             Kind::Unconnected => write!(f, "there is no connection to {peer}"),
-            Kind::ConnectDeadline => write!(f, "connecting to {peer} takes too long"),
+            Kind::ConnectDeadline => write!(f, "connecting to {peer} takes too long, DNS and TLS included"),
             Kind::AnswerDeadline => write!(f, "{who} has accepted the connection and does not answer in time{way}"),
             Kind::BrokenOff => write!(f, "the connection to {peer} breaks off"),
             Kind::NotHttp => write!(f, "{who} does not answer in HTTP{way}"),
@@ -185,7 +185,7 @@ mod tests {
             (fault(Kind::Refused, proxy, true), "HeyGen cannot be reached: the proxy proxy.corp:3128 refuses the connection"),
             (
                 fault(Kind::ConnectDeadline, proxy, false),
-                "HeyGen cannot be reached: connecting to api.heygen.com through the proxy proxy.corp:3128 takes too long",
+                "HeyGen cannot be reached: connecting to api.heygen.com through the proxy proxy.corp:3128 takes too long, DNS and TLS included",
             ),
             (
                 fault(Kind::Certificate(Check::Issuer), proxy, false),

@@ -32,10 +32,10 @@ pub(super) fn entries(list: &str) -> impl Iterator<Item = &str> {
     list.split(|c: char| c == ',' || c.is_whitespace()).filter(|entry| !entry.is_empty())
 }
 
-/// What a user is told of an entry that means nothing here.
-pub(super) fn not_understood(variable: &str, number: usize, entry: &str) -> String {
-    // Somebody may have written a whole URL, with a password in it.
-    let entry = if entry.contains('@') { format!("entry {number}") } else { format!("{entry:?}") };
+/// What a user is told of an entry of this list that means nothing here.
+pub(super) fn not_understood(variable: &str, list: &str, number: usize, entry: &str) -> String {
+    // Somebody may have written a whole URL, with a password in it, of which a comma or a blank makes several entries.
+    let entry = if list.contains('@') { format!("entry {number}") } else { format!("{entry:?}") };
     format!(
         "{variable}: {entry} is not understood and ignored; write a name (with all names below it), *.name (only those below), an address, a range such as 10.0.0.0/8, each but a range with a port if need be, or *"
     )

@@ -209,6 +209,11 @@ fn a_spelling_that_is_not_understood_excepts_nobody_and_is_told_by_name() {
 fn a_password_in_a_list_of_exceptions_is_not_repeated() {
     let (_, notes) = from(&[("ALL_PROXY", "http://proxy:3128"), ("NO_PROXY", "a,http://u:hunter2@b")]).unwrap();
     assert!(notes[0].starts_with("NO_PROXY: entry 2 is not understood") && !notes[0].contains("hunter2"), "{notes:?}");
+    // Commas and blanks in a password make entries of its parts.
+    let (_, notes) = from(&[("ALL_PROXY", "http://proxy:3128"), ("NO_PROXY", "a,http://u:hunter2,hunter2* hunter2/x@b")]).unwrap();
+    let told: Vec<&str> = notes.iter().filter_map(|note| note.split_once(" is not understood")).map(|(told, _)| told).collect();
+    assert_eq!(told, ["NO_PROXY: entry 2", "NO_PROXY: entry 3", "NO_PROXY: entry 4"]);
+    assert!(notes.iter().all(|note| !note.contains("hunter2")), "{notes:?}");
 }
 
 #[test]

@@ -69,6 +69,12 @@ const REFUSED: &[(&[&str], &[&str])] = &[
     (&["podLabels.app\\.kubernetes\\.io/component=mine"], &["podLabels", "app.kubernetes.io/component"]),
     (&["networkPolicy.enabled=true", "proxy.existingSecret.name=proxy"], &["networkPolicy.heygen.ports:", "proxy.existingSecret"]),
     (&["proxy.https=http://proxy:3128", "proxy.existingSecret.name=proxy"], &["proxy.existingSecret:", "proxy.https"]),
+    (&["proxy.existingSecret.name=proxy", "extraEnv[0].name=all_proxy"], &["extraEnv:", "all_proxy", "proxy.existingSecret"]),
+    (&["proxy.existingSecret.name=proxy", "extraEnv[0].name=HTTPS_PROXY"], &["extraEnv:", "HTTPS_PROXY", "proxy.existingSecret"]),
+    (&["proxy.https=http://user:hunter2#3@proxy:3128"], &["proxy.https:", "# %23"]),
+    (&["proxy.https=http://user:3/hunter2@proxy:3128/"], &["proxy.https:", "/ is %2F"]),
+    (&["proxy.http=user:hunter2?3@proxy:3128"], &["proxy.http:", "? %3F"]),
+    (&["proxy.http=http://proxy:3128/path"], &["proxy.http:", "a path"]),
     (&["podLabels.twinconsent\\.io/release=mine"], &["podLabels:", "twinconsent.io/release selects the pods"]),
     (
         &["networkPolicy.enabled=true", "extraEnv[0].name=HTTPS_PROXY", "extraEnv[0].valueFrom.secretKeyRef.name=proxy"],
@@ -111,6 +117,9 @@ fn complaint(set: &[&str], named: &[&str]) -> Option<String> {
     let said = template_where(&[], &arguments);
     if said.succeeded {
         return Some(format!("{set:?} is accepted"));
+    }
+    if said.stderr.contains("hunter2") {
+        return Some("a password is repeated".to_owned());
     }
     let missing: Vec<&&str> = named.iter().filter(|word| !said.stderr.contains(**word)).collect();
     (!missing.is_empty()).then(|| format!("{set:?}: {missing:?} is not in\n{}", said.stderr))

@@ -133,7 +133,9 @@ fn repeated_names(tries: &[(String, Sample)]) -> Vec<String> {
 
 async fn client(cluster: &Cluster) -> Client {
     let kubeconfig = Kubeconfig::read_from(cluster.plane().kubeconfig()).expect("a kubeconfig");
-    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.expect("a configuration");
+    let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.expect("a configuration");
+    // That of this machine leads elsewhere.
+    config.proxy_url = None;
     Client::try_from(config).expect("a client")
 }
 

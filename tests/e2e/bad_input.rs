@@ -4,6 +4,8 @@ use std::process::{Command, Stdio};
 
 use serde_json::json;
 
+use crate::support::operator::without_proxies;
+
 #[test]
 fn every_bad_argument_is_one_line_that_names_its_flag() {
     let cases = [
@@ -16,6 +18,11 @@ fn every_bad_argument_is_one_line_that_names_its_flag() {
         ("--ca-bundle", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")),
         ("--ca-bundle", env!("CARGO_MANIFEST_DIR")),
         ("--ca-bundle", ""),
+        ("--proxy-folder", "/nowhere/proxies"),
+        ("--proxy-folder", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")),
+        // A folder, and nothing in it is called as a variable.
+        ("--proxy-folder", concat!(env!("CARGO_MANIFEST_DIR"), "/src")),
+        ("--proxy-folder", ""),
         ("--operator-namespace", "Upper"),
         ("--watch-namespaces", "a,,b"),
         ("--watch-namespaces", " "),
@@ -38,7 +45,7 @@ fn every_bad_argument_is_one_line_that_names_its_flag() {
         assert_eq!(output.status.code(), Some(2), "{flag}={value}: {said}");
         assert_eq!(said.lines().count(), 1, "{flag}={value}: {said}");
         assert!(said.starts_with("error: ") && said.contains(flag), "{flag}={value}: {said}");
-        assert!(flag != "--ca-bundle" || said.contains(value), "the file is not named: {said}");
+        assert!(!["--ca-bundle", "--proxy-folder"].contains(&flag) || said.contains(value), "the file is not named: {said}");
         assert!(!said.contains("hg_secret"), "a password is not repeated");
         assert!(output.stdout.is_empty());
     }
@@ -74,6 +81,27 @@ fn a_proxy_that_cannot_be_used_ends_the_start_with_one_line_that_names_its_varia
                 assert!(said.starts_with(&format!("error: {variable}: ")), "{variable}={value}: {said}");
                 assert!(!said.contains("hg_secret") && !said.contains("proxy.corp"), "{variable}={value}: {said}");
             }
+        }
+    }
+}
+
+#[test]
+fn a_folder_that_names_no_proxy_ends_the_start_also_beside_a_variable_that_names_one() {
+    for (file, content, told) in [
+        ("https-proxy", "http://user:hg_secret@proxy.corp:3128", "HTTPS_PROXY, HTTP_PROXY or ALL_PROXY"),
+        ("HTTPS_PROXY", "", "HTTPS_PROXY, HTTP_PROXY or ALL_PROXY"),
+        ("HTTPS_PROXY", "\n", "HTTPS_PROXY: is blank"),
+        ("ALL_PROXY", "socks4://user:hg_secret@proxy.corp", "ALL_PROXY: must begin with"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(file), content).unwrap();
+        let argument = format!("--proxy-folder={}", folder.path().display());
+        for (variable, proxy) in [("HTTPS_PROXY", "http://127.0.0.1:1"), ("OTHER", "")] {
+            let output = command(&["--listen=127.0.0.1:0", &argument]).env(variable, proxy).output().unwrap();
+            let said = String::from_utf8(output.stderr).unwrap();
+            assert_eq!((output.status.code(), said.lines().count()), (Some(2), 1), "{file}={content:?}: {said}");
+            assert!(said.starts_with("error: --proxy-folder: ") && said.contains(told), "{file}={content:?}: {said}");
+            assert!(!said.contains("hg_secret") && !said.contains("proxy.corp"), "{said}");
         }
     }
 }
@@ -162,6 +190,7 @@ fn run(arguments: &[&str]) -> std::process::Output {
 
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_twinconsent-operator"));
+    without_proxies(&mut command);
     command.arg("run").args(arguments).stdin(Stdio::null());
     command
 }

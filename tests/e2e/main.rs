@@ -16,6 +16,8 @@ mod counts;
 mod fixtures;
 mod large_objects;
 mod link_secrets;
+#[path = "../support/nobody.rs"]
+mod nobody;
 mod noise;
 mod owners;
 mod proxies;

@@ -166,7 +166,23 @@ async fn a_proxy_that_a_file_names_may_change_without_a_restart() {
     replace(&file, &format!("http://{USER}@{}\n", proxy.address));
     world.until_account("CredentialsAccepted").await;
     assert!(proxy.heads().iter().all(|head| head.contains(&format!("Basic {USER_IN_BASE64}"))), "{:?}", proxy.heads());
-    assert!(!operator.log().contains("proxy-hunter2"), "the proxy's password was logged");
+    let told = |way: &str, address: &str| operator.log().lines().any(|line| line.contains(way) && line.contains(address));
+    assert!(told("HeyGen is reached through a proxy", &proxy.address.to_string()), "the new way is not told: {}", operator.log());
+
+    // Its key is gone from the Secret, and another one is there.
+    std::fs::write(folder.path().join("url"), "").unwrap();
+    std::fs::remove_file(&file).unwrap();
+    eventually("the operator tells of a folder that names no proxy", || async {
+        let log = operator.log();
+        if log.contains("make no sense") && log.contains("names a proxy; it is called HTTPS_PROXY") { Ok(()) } else { Err(log) }
+    })
+    .await;
+    // Only the proxy knows where HeyGen is.
+    world.simulator.create_group(GroupDefinition::twin("ada")).unwrap();
+    world.consent("ada", json!({ "groupID": "ada" })).await;
+    world.until("ada", "AwaitingApproval").await;
+    let log = operator.log();
+    assert!(!log.contains("proxy-hunter2") && !log.contains("past the proxy"), "{log}");
     world.end([operator]).await;
 }
 

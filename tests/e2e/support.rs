@@ -253,7 +253,9 @@ impl World {
 pub async fn client(plane: &controlplane::ControlPlane) -> Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let kubeconfig = kube::config::Kubeconfig::read_from(plane.kubeconfig()).unwrap();
-    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &kube::config::KubeConfigOptions::default()).await.unwrap();
+    let mut config = kube::Config::from_custom_kubeconfig(kubeconfig, &kube::config::KubeConfigOptions::default()).await.unwrap();
+    // That of this machine leads elsewhere.
+    config.proxy_url = None;
     Client::try_from(config).unwrap()
 }
 

@@ -2,22 +2,18 @@
 
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::{Value, json};
-use tokio::net::TcpSocket;
 use twinconsent::api::account::ClusterHeyGenAccount;
 
+use crate::nobody;
 use crate::support::{OPERATOR_NAMESPACE, Operator, World, eventually};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_names_the_cause_and_the_log_once_for_each_and_the_end_of_it() {
     let world = World::without_account("cause").await;
-    // Taken and not listened at, so that nobody else gets the port meanwhile.
-    let taken = TcpSocket::new_v4().unwrap();
-    taken.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let nobody = taken.local_addr().unwrap().port();
-    world.cluster_account(json!({ "baseURL": format!("http://127.0.0.1:{nobody}/some/path") })).await;
+    let (_taken, nobody) = nobody::at_an_address();
+    world.cluster_account(json!({ "baseURL": format!("http://{nobody}/some/path") })).await;
     let operator = Operator::start(&world, &["--log-filter=info"]);
-    let refused =
-        format!("HeyGen cannot be reached: 127.0.0.1:{nobody} refuses the connection. The operator tries again with growing pauses.");
+    let refused = format!("HeyGen cannot be reached: {nobody} refuses the connection. The operator tries again with growing pauses.");
     until_told(&world, "Unreachable", &refused).await;
 
     // Each other key is probed at once, and meets the same.
@@ -32,17 +28,18 @@ async fn an_account_names_the_cause_and_the_log_once_for_each_and_the_end_of_it(
     }
     until_told(&world, "Unreachable", &refused).await;
 
-    patch(&world, json!({ "baseURL": "http://heygen.invalid/some/path" })).await;
+    let name = nobody::by_name("heygen");
+    patch(&world, json!({ "baseURL": format!("http://{name}/some/path") })).await;
     let unknown =
-        "HeyGen cannot be reached: the name heygen.invalid cannot be resolved (DNS). The operator tries again with growing pauses.";
-    until_told(&world, "Unreachable", unknown).await;
+        format!("HeyGen cannot be reached: the name {name} cannot be resolved (DNS). The operator tries again with growing pauses.");
+    until_told(&world, "Unreachable", &unknown).await;
 
     world.secret(OPERATOR_NAMESPACE, &world.namespace, &world.key).await;
     patch(&world, json!({ "baseURL": world.base_url })).await;
     until_told(&world, "CredentialsAccepted", "HeyGen accepts the API key.").await;
     let log = operator.log();
     let said = |text: &str| log.lines().filter(|line| line.contains("INFO") && line.contains(text)).count();
-    assert_eq!((said(&refused), said(unknown), said("HeyGen answers again"), said("HeyGen cannot be reached")), (1, 1, 1, 2), "{log}");
+    assert_eq!((said(&refused), said(&unknown), said("HeyGen answers again"), said("HeyGen cannot be reached")), (1, 1, 1, 2), "{log}");
     assert!(!log.contains("some/path"), "{log}");
     world.end([operator]).await;
 }

@@ -11,6 +11,7 @@ use twinconsent::metrics::Metrics;
 use twinconsent::outcome::{Check, Class, FaultKind, Outcome};
 use twinconsent::proxies::Proxies;
 
+use crate::nobody;
 use crate::server::{Answer, Server, answer};
 use crate::tls::Authority;
 use crate::{logged, trouble};
@@ -36,33 +37,32 @@ async fn told(base_url: &str, proxy: Option<&str>, roots: &ExtraRoots, connect: 
     (fault.kind, fault.at_proxy, said)
 }
 
-/// Longer than any name server takes to give up.
+/// Longer than anything takes that is not about a deadline.
 const PATIENT: Duration = Duration::from_secs(120);
-
-async fn nobody() -> String {
-    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string()
-}
 
 #[tokio::test]
 async fn a_name_that_nobody_knows_is_dns_of_heygen_or_of_the_proxy() {
     let none = ExtraRoots::default();
-    let (kind, _, said) = told("https://heygen.invalid:8443/some/path", None, &none, PATIENT).await;
+    let (heygen, proxy) = (nobody::by_name("heygen"), nobody::by_name("proxy"));
+    // Without TLS, which takes no such name.
+    let (kind, _, said) = told(&format!("http://{heygen}:8443/some/path"), None, &none, PATIENT).await;
     assert_eq!(kind, FaultKind::Unresolved);
-    assert!(said.ends_with("the name heygen.invalid cannot be resolved (DNS)"), "{said}");
+    assert!(said.ends_with(&format!("the name {heygen} cannot be resolved (DNS)")), "{said}");
     for base_url in ["https://heygen.test", "http://heygen.test"] {
-        let (kind, at_proxy, said) = told(base_url, Some("http://u:proxy-hunter2@proxy.invalid:3128"), &none, PATIENT).await;
+        let (kind, at_proxy, said) = told(base_url, Some(&format!("http://u:{PASSWORD}@{proxy}:3128")), &none, PATIENT).await;
         assert_eq!((kind, at_proxy), (FaultKind::Unresolved, true));
-        assert!(said.ends_with("the name of the proxy proxy.invalid cannot be resolved (DNS)"), "{said}");
+        assert!(said.ends_with(&format!("the name of the proxy {proxy} cannot be resolved (DNS)")), "{said}");
     }
     // This proxy is asked for an address, not for the name.
-    let (kind, at_proxy, _) = told("https://heygen.invalid", Some(&format!("socks5://{}", nobody().await)), &none, PATIENT).await;
+    let (_taken, nobody) = nobody::at_an_address();
+    let (kind, at_proxy, _) = told(&format!("http://{heygen}"), Some(&format!("socks5://{nobody}")), &none, PATIENT).await;
     assert_eq!((kind, at_proxy), (FaultKind::Unresolved, false));
 }
 
 #[tokio::test]
 async fn a_port_where_nobody_listens_is_heygens_or_the_proxys() {
     let none = ExtraRoots::default();
-    let address = nobody().await;
+    let (_taken, address) = nobody::at_an_address();
     let (kind, _, said) = told(&format!("https://{address}"), None, &none, PATIENT).await;
     assert_eq!((kind, said.as_str()), (FaultKind::Refused, format!("HeyGen cannot be reached: {address} refuses the connection").as_str()));
     for (scheme, expected) in [("http", FaultKind::Refused), ("https", FaultKind::Refused), ("socks5h", FaultKind::Unconnected)] {

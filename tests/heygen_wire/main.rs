@@ -9,6 +9,8 @@ mod causes;
 mod certificates;
 mod list;
 mod lost;
+#[path = "../support/nobody.rs"]
+mod nobody;
 mod server;
 mod tls;
 

@@ -7,6 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use tempfile::TempPath;
+use twinconsent::proxies::VARIABLES;
 
 use super::{World, eventually};
 
@@ -58,7 +59,9 @@ impl Operator {
 
     fn spawn(kubeconfig: &str, arguments: &[&str], environment: &[(&str, &str)], log: PathBuf) -> Self {
         let address = free_address();
-        let child = Command::new(env!("CARGO_BIN_EXE_twinconsent-operator"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_twinconsent-operator"));
+        without_proxies(&mut command);
+        let child = command
             .args(["run", "--listen", &address])
             .args(arguments)
             .env("KUBECONFIG", kubeconfig)
@@ -173,6 +176,13 @@ impl Drop for Operator {
             let tail: Vec<&str> = log.lines().rev().take(40).collect();
             eprintln!("the operator's last lines:\n{}", tail.into_iter().rev().collect::<Vec<_>>().join("\n"));
         }
+    }
+}
+
+/// A program that knows no proxy, whatever this machine has.
+pub fn without_proxies(command: &mut Command) {
+    for variable in VARIABLES {
+        command.env_remove(variable);
     }
 }
 
