@@ -39,6 +39,7 @@ pub(crate) use board::is_interrupted;
 use build::Go;
 use locations::Locations;
 use published::Ways;
+use work::Unit;
 pub(crate) use work::spoken;
 
 use crate::progress::say;
@@ -242,7 +243,8 @@ impl Tools {
         if missing.is_empty() && beside.is_none() {
             return Ok(Tools { paths });
         }
-        let board = Board::new();
+        let builders = [(!missing.is_empty()).then_some(Unit::Package), beside.map(|_| Unit::Crate)];
+        let board = Board::of(&builders.into_iter().flatten().collect::<Vec<_>>());
         thread::scope(|scope| {
             let teller = scope.spawn(|| board.tell());
             let cargo = beside.map(|beside| scope.spawn(|| cargo::run(beside, &board).inspect_err(|_| board.cancel())));

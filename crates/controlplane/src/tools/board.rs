@@ -48,9 +48,12 @@ struct State {
 }
 
 impl Board {
-    pub(super) fn new() -> Board {
+    /// One for builders of these: what is to be built is told when each of them has counted.
+    pub(super) fn of(builders: &[Unit]) -> Board {
+        let mut state = State::default();
+        builders.iter().for_each(|&unit| state.work.await_parts(unit));
         Board {
-            state: Mutex::default(),
+            state: Mutex::new(state),
             began: Instant::now(),
             machine: this_machine(),
             cancelled: AtomicBool::new(false),
@@ -62,8 +65,11 @@ impl Board {
         self.machine
     }
 
-    pub(super) fn add(&self, unit: Unit, usual: u32) -> usize {
-        self.state().work.add(unit, usual)
+    /// The parts of a builder, each with the number of units that it usually has; their numbers are for [`Board::change`].
+    pub(super) fn add(&self, unit: Unit, usual: impl IntoIterator<Item = u32>) -> Vec<usize> {
+        let work = &mut self.state().work;
+        work.told(unit);
+        usual.into_iter().map(|usual| work.add(unit, usual)).collect()
     }
 
     pub(super) fn change(&self, change: impl FnOnce(&mut Work)) {

@@ -67,7 +67,7 @@ impl Go<'_> {
     /// # Errors
     /// When Go fails, or the cache cannot be written; [`ToolsError::Cancelled`].
     pub(super) fn build_all(&self, programs: &[Program], board: &Board) -> Result<BTreeMap<Program, PathBuf>, ToolsError> {
-        let parts: Vec<usize> = programs.iter().map(|&program| board.add(Unit::Package, pinned::usual_packages(program))).collect();
+        let parts = board.add(Unit::Package, programs.iter().map(|&program| pinned::usual_packages(program)));
         let counted = Mutex::new(BTreeSet::new());
         let count =
             |position: usize| self.count(programs[position], &counted, |all| board.change(|work| work.count(parts[position], all)), board);

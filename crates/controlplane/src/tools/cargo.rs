@@ -19,7 +19,7 @@ const COUNTING: [(&str, &str); 3] =
 /// # Errors
 /// [`ToolsError::Cargo`] with what the compiler said when it fails; [`ToolsError::Cancelled`].
 pub(super) fn run(beside: &Beside<'_>, board: &Board) -> Result<(), ToolsError> {
-    let part = board.add(Unit::Crate, 0);
+    let part = board.add(Unit::Crate, [0])[0];
     let scratch = tempfile::tempdir().map_err(ToolsError::io("make a folder in", &env::temp_dir()))?;
     let here = env::current_dir().map_err(ToolsError::io("find", Path::new(".")))?;
     let mut cargo = Supervised::start_group("cargo", Path::new("cargo"), beside.cargo, scratch.path(), |command| {

@@ -58,6 +58,8 @@ struct Part {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Work {
     parts: Vec<Part>,
+    /// What builders build who have not told their parts yet.
+    awaited: Vec<Unit>,
     /// How much was done after how long, in seconds of one core.
     seen: VecDeque<(Duration, f64)>,
 }
@@ -78,6 +80,16 @@ impl Machine {
 }
 
 impl Work {
+    /// Another builder, who tells later what parts there are.
+    pub(super) fn await_parts(&mut self, unit: Unit) {
+        self.awaited.push(unit);
+    }
+
+    /// All its parts are told, and may be none.
+    pub(super) fn told(&mut self, unit: Unit) {
+        self.awaited.retain(|other| *other != unit);
+    }
+
     /// Another part, of usually so many units; its number is for the other calls.
     pub(super) fn add(&mut self, unit: Unit, usual: u32) -> usize {
         self.parts.push(Part { unit, done: 0, all: usual, counted: false, before: 0 });
@@ -115,9 +127,9 @@ impl Work {
         (part.done, part.counted) = (part.all, true);
     }
 
-    /// Whether all of it was counted.
+    /// Whether all of it was told and counted.
     pub(super) fn is_counted(&self) -> bool {
-        self.parts.iter().all(|part| part.counted)
+        self.awaited.is_empty() && self.parts.iter().all(|part| part.counted)
     }
 
     /// Whether anything is left to do.
@@ -242,6 +254,22 @@ mod tests {
         assert_eq!(work.percent(), 99);
         work.end(go);
         assert_eq!((work.percent(), work.is_left()), (100, false));
+    }
+
+    #[test]
+    fn what_one_builder_has_counted_is_not_all_until_the_other_has_told_its_parts() {
+        let mut work = Work::default();
+        work.await_parts(Unit::Package);
+        work.await_parts(Unit::Crate);
+        let go = work.add(Unit::Package, 0);
+        work.told(Unit::Package);
+        work.count(go, 4);
+        assert!(!work.is_counted(), "cargo has not begun");
+        let rust = work.add(Unit::Crate, 0);
+        work.told(Unit::Crate);
+        assert!(!work.is_counted());
+        work.count_with_fresh(rust, 0, 40);
+        assert!(work.is_counted());
     }
 
     #[test]
