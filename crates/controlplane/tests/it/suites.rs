@@ -39,7 +39,7 @@ fn usual(root: &Path) -> String {
 #[test]
 fn what_fails_in_any_lane_is_told_with_the_command_that_runs_it_again() {
     let root = folder();
-    assert!(usual(root.path()).contains("about 15 min, as on 2 cores"), "{}", usual(root.path()));
+    assert!(usual(root.path()).contains("about 20 min, as on 2 cores"), "{}", usual(root.path()));
     let output = suite(root.path(), &[PASSED, FAILED]).output().unwrap();
     let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
     assert_eq!(output.status.code(), Some(1), "{stdout}{stderr}");
