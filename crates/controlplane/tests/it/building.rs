@@ -11,6 +11,15 @@ use tempfile::TempDir;
 
 use crate::{eventually, processes};
 
+/// `controlplane tools`, which ends with the test, also with one that fails; what it has started ends with it.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill().and_then(|()| self.0.wait());
+    }
+}
+
 /// A machine with an empty cache of programs and an empty cache of Go.
 struct Machine {
     root: TempDir,
@@ -35,13 +44,13 @@ impl Machine {
     }
 
     /// `controlplane tools`, with a file of its own for what it says.
-    fn start(&self, arguments: &[&str]) -> Child {
+    fn start(&self, arguments: &[&str]) -> Running {
         let mut command = Command::new(env!("CARGO_BIN_EXE_controlplane"));
         command.arg("tools").args(arguments).env_remove("KUBEBUILDER_ASSETS").env("ENVTEST_INSTALLED_ONLY", "1");
         command.env("TWINCONSENT_TOOLS_CACHE", self.path("cache")).env("GOCACHE", self.path("go"));
         command.env("PATH", format!("{}:{}", self.path("bin").display(), std::env::var("PATH").unwrap()));
         let file = |name| fs::File::create(self.path(name)).unwrap();
-        command.stdin(Stdio::null()).stdout(file("stdout")).stderr(file("stderr")).spawn().unwrap()
+        command.stdin(Stdio::null()).stdout(file("stdout")).stderr(file("stderr")).spawn().map(Running).unwrap()
     }
 
     fn said(&self) -> String {
@@ -94,14 +103,14 @@ impl Machine {
     }
 }
 
-fn signal(child: &Child, name: &str) {
-    let killed = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status().unwrap();
+fn signal(child: &Running, name: &str) {
+    let killed = Command::new("kill").args([&format!("-{name}"), &child.0.id().to_string()]).status().unwrap();
     assert!(killed.success());
 }
 
 /// Waits for it without an end of its own: it moves, or the test's other waits would have failed.
-fn ended(child: &mut Child) -> ExitStatus {
-    child.wait().unwrap()
+fn ended(child: &mut Running) -> ExitStatus {
+    child.0.wait().unwrap()
 }
 
 fn nothing_runs(dir: &Path) {
