@@ -1,7 +1,10 @@
+use std::collections::BTreeMap;
+
 use kube::ResourceExt as _;
 
 use super::*;
 use crate::memory::Unwritten;
+use crate::settle::situation::Situation;
 
 fn consent(name: &str, uid: u8, created: &str, group: &str) -> DigitalTwinConsent {
     serde_json::from_value(serde_json::json!({
