@@ -179,14 +179,16 @@ impl Work {
         Duration::from_secs_f64(self.seconds(|part| part.all - part.done) / recent)
     }
 
-    /// What is said at the start.
+    /// What is said at the start: all that was to be built then, as a builder may be at work before the other has counted.
     pub(super) fn announcement(&self, machine: Machine) -> String {
         let parts: Vec<String> = [Unit::Package, Unit::Crate]
             .into_iter()
             .filter_map(|unit| {
-                let (done, all, counted) = self.units(unit);
+                let (_, _, counted) = self.units(unit);
+                let parts = self.parts.iter().filter(|part| part.unit == unit);
+                let missing: u32 = parts.map(|part| part.all - part.before).sum();
                 let about = if counted { "" } else { "about " };
-                (all > done).then(|| format!("{about}{} {}", thousands(all - done), unit.name()))
+                (missing > 0).then(|| format!("{about}{} {}", thousands(missing), unit.name()))
             })
             .collect();
         let busy = if machine.load >= 1.0 { ", as busy as they are" } else { "" };
@@ -350,10 +352,14 @@ mod tests {
         let said = work.announcement(IDLE);
         assert!(said.starts_with("to build: about 2,600 Go packages and 300 crates; about "), "{said}");
         assert!(said.ends_with(" min on 2 cores. Interrupted, it goes on where it stopped"), "{said}");
-        work.count(go, 0);
         work.done(rust, 319);
+        assert!(work.announcement(IDLE).contains(" and 300 crates; "), "that is what was to be built at the start");
+        work.count(go, 0);
+        work.end(rust);
+        let rust = work.add(Unit::Crate, 0);
+        work.count_with_fresh(rust, 4, 5);
         let said = work.announcement(Machine { load: 1.5, ..IDLE });
-        assert!(said.starts_with("to build: 1 crates; seconds on 2 cores, as busy as they are"), "{said}");
+        assert!(said.starts_with("to build: 301 crates; seconds on 2 cores, as busy as they are"), "{said}");
     }
 
     #[test]

