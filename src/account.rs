@@ -24,6 +24,7 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use crate::api::account::{AccountStatus, AllowedNamespaces};
+use crate::api::account_key::AccountKey;
 use crate::clock::{self, Wall};
 use crate::decide::{AccountFact, Proof};
 use crate::heygen::{AuthScheme, Credentials};
@@ -32,7 +33,7 @@ use crate::sweep::Desk;
 use crate::terms::Terms;
 use gate::Gate;
 pub use secret::key_from;
-use settings::{AccountKey, Settings};
+use settings::Settings;
 use shown::{Names, Shown};
 use voice::Voice;
 

@@ -5,9 +5,11 @@
 //! `status` that holds HeyGen's text has a bound or a pattern: one word too long would make the whole patch fail and lose a link.
 
 pub mod account;
+pub mod account_key;
 pub mod conditions;
 pub mod consent;
 pub mod duration;
+pub mod uid;
 
 use std::borrow::Cow;
 

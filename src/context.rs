@@ -12,9 +12,11 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::account::Accounts;
-use crate::account::settings::{self, AccountKey};
+use crate::account::settings;
 use crate::api::account::{AllowedNamespaces, ClusterHeyGenAccount, HeyGenAccount};
+use crate::api::account_key::AccountKey;
 use crate::api::consent::{AccountKind, DigitalTwinConsent};
+use crate::api::uid::{self, Uid};
 use crate::clock;
 use crate::cluster::events::Events;
 use crate::cluster::{self, Cluster};
@@ -23,7 +25,7 @@ use crate::heygen::HeyGen;
 use crate::leader::Leadership;
 use crate::metrics::{Metrics, Population};
 use crate::queue::{Cause, Queue};
-use crate::roster::{self, Roster, Uid};
+use crate::roster::Roster;
 use crate::undecodable::Undecodables;
 use crate::watch::history::History;
 
@@ -129,7 +131,7 @@ impl Context {
     /// # Errors
     /// When the namespace's labels are needed and cannot be read.
     pub async fn serves(&self, key: &AccountKey, consent: &DigitalTwinConsent) -> Result<Option<bool>, cluster::Error> {
-        let (Some(allowed), Some(uid)) = (self.accounts.allowed(key), roster::uid(consent)) else { return Ok(None) };
+        let (Some(allowed), Some(uid)) = (self.accounts.allowed(key), uid::uid(consent)) else { return Ok(None) };
         let served = self.serves_namespace(allowed.as_deref(), consent.namespace().unwrap_or_default()).await?;
         self.wake_consents(self.roster.note_served(uid, served));
         let mut seen = BTreeSet::new();

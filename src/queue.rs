@@ -13,7 +13,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::roster::Uid;
+use crate::api::uid::Uid;
 
 /// How many of one side come in a row while others wait behind them.
 const IN_A_ROW: u32 = 4;

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::account::settings::AccountKey;
 use crate::account::{Usable, settings};
+use crate::api::account_key::AccountKey;
 use crate::api::consent::DigitalTwinConsent;
+use crate::api::uid;
 use crate::clock::{self, Wall};
 use crate::cluster::{self, OnConflict, Recorded};
 use crate::context::Context;
@@ -19,7 +20,6 @@ use crate::memory::{self, Answer, LONGEST_UNWRITTEN, Memory, Unwritten};
 use crate::outcome::{Class, Outcome, Trouble};
 use crate::pace;
 use crate::reports;
-use crate::roster;
 use crate::settle::{News, Notice, SecretNews, Settled, settle};
 use crate::sweep::book::{Ending, Lane};
 use crate::sweep::in_flight::InFlight;
@@ -74,7 +74,7 @@ pub async fn reconcile(consent: DigitalTwinConsent, context: &Context) -> Result
                 in_flight.map(|in_flight| in_flight.end(Ending::NotSent));
                 return Ok(());
             }
-            Step::Call(Call::Initiate(_)) if !roster::uid(&consent).is_some_and(|uid| context.roster.begin_to_ask(uid)) => {
+            Step::Call(Call::Initiate(_)) if !uid::uid(&consent).is_some_and(|uid| context.roster.begin_to_ask(uid)) => {
                 in_flight.map(|in_flight| in_flight.end(Ending::NotSent));
             }
             Step::Call(call) => {
@@ -111,7 +111,7 @@ async fn observe(consent: &DigitalTwinConsent, context: &Context) -> Result<Opti
     let desk = context.accounts.desk(&key);
     let mut memory = standing.memory;
     // Looks of the sweep that showed nothing new were told to nobody.
-    let swept = desk.as_ref().zip(roster::uid(consent)).and_then(|(desk, uid)| desk.looked_at(uid, wall));
+    let swept = desk.as_ref().zip(uid::uid(consent)).and_then(|(desk, uid)| desk.looked_at(uid, wall));
     let polled_at = memory.looked_at.max(swept);
     if memory.looked_at.is_some() {
         memory.looked_at = polled_at;
@@ -131,7 +131,7 @@ fn admitted(
     desk: Option<&Arc<Desk>>,
     wall: Wall,
 ) -> (Step, Option<InFlight>) {
-    let (Step::Call(call), Some(usable), Some(desk), Some(uid)) = (&step, usable, desk, roster::uid(consent)) else { return (step, None) };
+    let (Step::Call(call), Some(usable), Some(desk), Some(uid)) = (&step, usable, desk, uid::uid(consent)) else { return (step, None) };
     if !call.asks_heygen() {
         return (step, None);
     }
@@ -155,7 +155,7 @@ fn admitted(
 
 /// Rests: a wake-up at the time, a seat for the look.
 fn rest(consent: &DigitalTwinConsent, rest: Rest, desk: Option<&Desk>, wall: Wall, context: &Context) {
-    let Some(uid) = roster::uid(consent) else { return };
+    let Some(uid) = uid::uid(consent) else { return };
     context.roster.set_alarm(uid, rest.until.map(|at| wall.steady(at)));
     match (rest.look, desk) {
         (Some(look), Some(desk)) => {
@@ -286,14 +286,14 @@ pub fn after_error(consent: &DigitalTwinConsent, error: &cluster::Error, context
 }
 
 /// Lets an object be decided anew whose decision has panicked: nothing else would wake it.
-pub fn after_flaw(consent: roster::Uid, context: &Context) {
+pub fn after_flaw(consent: uid::Uid, context: &Context) {
     tracing::error!("a bug has stopped the work on an object; trying again later");
     context.roster.set_alarm(consent, Some(pace::add(clock::steady(), pace::LONGEST_BACKOFF)));
 }
 
 /// Lets an object be decided anew at this time of the steady clock.
 fn again_at(consent: &DigitalTwinConsent, at: Timestamp, context: &Context) {
-    if let Some(uid) = roster::uid(consent) {
+    if let Some(uid) = uid::uid(consent) {
         context.roster.set_alarm(uid, Some(at));
     }
 }

@@ -21,8 +21,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
-use crate::account::settings::AccountKey;
+use crate::api::account_key::AccountKey;
 use crate::api::consent::DigitalTwinConsent;
+use crate::api::uid::{Uid, uid};
 use crate::clock::Wall;
 use crate::decide::Ownership;
 use crate::fold::Folded;
@@ -32,7 +33,6 @@ use crate::sweep::Handed;
 use alarms::{Alarms, NEVER};
 use claims::{Claim, Claimant, Claims};
 use identity::{claim, is_initiated, version};
-pub use identity::{uid, uid_of};
 use tenants::{Tenant, Tenants, Told};
 
 /// Every consent this process watches.
@@ -53,9 +53,6 @@ struct State {
     /// Those whose status could not be written.
     unwritten: HashSet<Uid>,
 }
-
-/// A uid, in 16 bytes instead of 36.
-pub type Uid = u128;
 
 /// There are as many as there are objects, so they are kept small: times are in milliseconds since 1970, of the steady clock.
 #[derive(Debug)]

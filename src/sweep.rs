@@ -34,10 +34,10 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::account::gate::{Admission, Gate};
+use crate::api::uid::Uid;
 use crate::clock::{self, Wall};
 use crate::decide::NextLook;
 use crate::outcome::Outcome;
-use crate::roster::Uid;
 use book::{Book, Lane};
 use in_flight::InFlight;
 pub use seats::FORCED_AGAIN;

@@ -10,11 +10,12 @@ use url::Url;
 
 use super::gate::Closure;
 use super::secret::{Doubt, Reading};
-use super::settings::{AccountKey, Settings};
+use super::settings::Settings;
 use super::shown::Shown;
 use super::voice::Voice;
 use super::{Account, Accounts, State, Usable, fingerprint};
 use crate::api::account::{AccountStatus, Auth};
+use crate::api::account_key::AccountKey;
 use crate::api::conditions::account::{self as reasons, Reason};
 use crate::api::conditions::types;
 use crate::clock;

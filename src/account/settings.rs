@@ -1,7 +1,6 @@
 //! PURE. The two kinds of account, read as one.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
@@ -9,46 +8,9 @@ use kube::ResourceExt as _;
 use kube::core::{Selector, SelectorExt as _};
 
 use crate::api::account::{AccountStatus, AllowedNamespaces, Auth, ClusterHeyGenAccount, HeyGenAccount, RateLimit, SecretKeyRef};
+use crate::api::account_key::AccountKey;
 use crate::api::consent::{AccountKind, DigitalTwinConsent};
 use crate::terms::Terms;
-
-/// The name of the cluster account that serves consents without `accountRef`.
-pub const DEFAULT_ACCOUNT: &str = "default";
-
-/// Which account: its kind, its namespace if it has one, its name.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct AccountKey {
-    /// The kind.
-    pub kind: AccountKind,
-    /// The namespace; `None` for the cluster kind.
-    pub namespace: Option<String>,
-    /// The name.
-    pub name: String,
-}
-
-impl fmt::Display for AccountKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.kind, &self.namespace) {
-            (AccountKind::HeyGenAccount, Some(namespace)) => write!(f, "HeyGenAccount \"{namespace}/{}\"", self.name),
-            (AccountKind::Unrecognized, _) => write!(f, "account \"{}\" of an unknown kind", self.name),
-            _ => write!(f, "ClusterHeyGenAccount \"{}\"", self.name),
-        }
-    }
-}
-
-impl AccountKey {
-    /// The account that a consent names.
-    #[must_use]
-    pub fn of(consent: &DigitalTwinConsent) -> Self {
-        match &consent.spec.account_ref {
-            None => Self { kind: AccountKind::ClusterHeyGenAccount, namespace: None, name: DEFAULT_ACCOUNT.to_owned() },
-            Some(account) => {
-                let namespace = (account.kind == AccountKind::HeyGenAccount).then(|| consent.namespace().unwrap_or_default());
-                Self { kind: account.kind, namespace, name: account.name.clone() }
-            }
-        }
-    }
-}
 
 /// What an account's spec says, with the defaults filled in.
 #[derive(Debug, Clone)]

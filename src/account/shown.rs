@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::settings::AccountKey;
+use crate::api::account_key::AccountKey;
 use crate::api::conditions::account::{self as reasons, Reason};
 use crate::api::consent::AccountKind;
 

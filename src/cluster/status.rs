@@ -12,8 +12,9 @@ use serde_json::{Value, json};
 
 use super::patch::{self, Basis, Precondition};
 use super::{Cluster, Error, params, within};
-use crate::account::settings::{AccountKey, Settings};
+use crate::account::settings::Settings;
 use crate::api::account::{AccountStatus, ClusterHeyGenAccount, HeyGenAccount};
+use crate::api::account_key::AccountKey;
 use crate::api::consent::{AccountKind, DigitalTwinConsent};
 use crate::metrics::{Kind, WriteResult};
 use crate::request;

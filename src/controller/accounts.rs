@@ -16,7 +16,8 @@ use tokio::sync::mpsc;
 
 use super::{RECONCILE, WATCH};
 use crate::account::reconcile::{self as account, Deps};
-use crate::account::settings::{AccountKey, AccountObject};
+use crate::account::settings::AccountObject;
+use crate::api::account_key::AccountKey;
 use crate::api::consent::AccountKind;
 use crate::clock;
 use crate::cluster;

@@ -13,6 +13,7 @@ use tracing::Instrument as _;
 
 use super::{RECONCILE, WATCH, named};
 use crate::api::consent::DigitalTwinConsent;
+use crate::api::uid::{self, Uid};
 use crate::clock;
 use crate::cluster;
 use crate::context::Context;
@@ -20,7 +21,7 @@ use crate::metrics::{Kind, ReconcileResult};
 use crate::pace;
 use crate::queue::Cause;
 use crate::reconcile;
-use crate::roster::{self, Sighting, Uid};
+use crate::roster::Sighting;
 use crate::slim::Slim;
 use crate::undecodable::{Screen, Shown};
 use crate::watch::{self, Told};
@@ -68,7 +69,7 @@ pub(super) async fn watch(client: Client, watch: Watch, context: Arc<Context>) {
                 match screen.take_in(event) {
                     Shown::Event(event) => note(event, &mut shown, &context),
                     Shown::Undecodable(object) | Shown::Gone(object) => {
-                        if let Some(uid) = roster::uid_of(&object.metadata) {
+                        if let Some(uid) = uid::uid_of(&object.metadata) {
                             context.forget(uid);
                         }
                     }
@@ -101,7 +102,7 @@ fn note(event: Event<DigitalTwinConsent>, shown: &mut Sighting, context: &Arc<Co
             context.wake_consents(context.roster.of_watch(shown.watch));
         }
         Event::Delete(consent) => {
-            if let Some(uid) = roster::uid(&consent) {
+            if let Some(uid) = uid::uid(&consent) {
                 context.forget(uid);
             }
         }

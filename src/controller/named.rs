@@ -16,8 +16,8 @@ use kube::runtime::watcher::Event;
 use tokio::sync::mpsc;
 
 use super::accounts::{self, announce};
-use crate::account::settings::AccountKey;
 use crate::api::account::ClusterHeyGenAccount;
+use crate::api::account_key::AccountKey;
 use crate::api::consent::AccountKind;
 use crate::clock;
 use crate::context::Context;

@@ -13,8 +13,8 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 
 use super::labels::Kind;
-use crate::account::settings::AccountKey;
 use crate::account::shown::Shown;
+use crate::api::account_key::AccountKey;
 use crate::api::consent::AccountKind;
 use crate::settle::situation::Situation;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::Uid;
+use crate::api::uid::Uid;
 
 /// No alarm.
 pub(super) const NEVER: i64 = i64::MAX;

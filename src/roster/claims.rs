@@ -6,7 +6,7 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
-use super::Uid;
+use crate::api::uid::Uid;
 
 /// A hash of account and group.
 pub(super) type Claim = u128;

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{Entry, Roster, Uid, uid};
-use crate::account::settings::AccountKey;
+use super::{Entry, Roster};
+use crate::api::account_key::AccountKey;
 use crate::api::consent::{AccountKind, DigitalTwinConsent};
+use crate::api::uid::{Uid, uid};
 use crate::settle::situation::Situation;
 
 impl Roster {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::account::settings::AccountKey;
+use crate::api::account_key::AccountKey;
 use crate::api::consent::DigitalTwinConsent;
 use crate::settle::situation::Situation;
 use crate::settle::told;

@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use super::Desk;
 use super::book::{Begun, Ending};
 use crate::account::gate::Gate;
+use crate::api::uid::Uid;
 use crate::clock;
 use crate::outcome::Outcome;
-use crate::roster::Uid;
 
 /// A call that was begun. Whoever makes it says how it has ended; if that never comes about, because the task was cancelled or has
 /// panicked, dropping it says so.

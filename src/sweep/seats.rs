@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::api::uid::Uid;
 use crate::decide::{LookKind, NextLook};
 use crate::outcome::{Group, Print};
 use crate::pace;
-use crate::roster::Uid;
 use crate::terms::Cadence;
 
 /// When an object that was handed a look, or whose read is under way, is looked at again if nobody has seated it anew.

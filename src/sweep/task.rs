@@ -10,7 +10,7 @@ use super::in_flight::InFlight;
 use super::{Desk, Handed};
 use crate::account::Usable;
 use crate::account::gate::Admission;
-use crate::account::settings::AccountKey;
+use crate::api::account_key::AccountKey;
 use crate::clock;
 use crate::context::Context;
 use crate::metrics::Metrics;

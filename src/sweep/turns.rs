@@ -6,8 +6,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::seats::Millis;
+use crate::api::uid::Uid;
 use crate::pace;
-use crate::roster::Uid;
 
 /// How long a turn to ask stays good.
 pub const TURN_STAYS_GOOD: Duration = Duration::from_secs(10);

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::Desk;
 use crate::account::Usable;
-use crate::account::settings::AccountKey;
+use crate::api::account_key::AccountKey;
 use crate::clock;
 use crate::context::Context;
 

@@ -3,10 +3,11 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
+use twinconsent::api::uid::uid;
 use twinconsent::clock::Wall;
 use twinconsent::decide::{Call, Ownership};
 use twinconsent::memory::Memory;
-use twinconsent::roster::{Roster, Sighting, uid};
+use twinconsent::roster::{Roster, Sighting};
 use twinconsent::settle::News;
 
 use crate::world::{Entry, Object, Replica, World, at};

@@ -5,9 +5,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::Book;
+use crate::api::uid::Uid;
 use crate::outcome::{Class, GroupsPage, ListedGroup, Outcome};
 use crate::pace;
-use crate::roster::Uid;
 use crate::sweep::pass::{Pass, Progress};
 use crate::sweep::seats::{Queue, Shown};
 
