@@ -32,7 +32,6 @@ use crate::outcome::{Class, Outcome};
 use crate::sweep::Desk;
 use crate::terms::Terms;
 use gate::Gate;
-pub use secret::key_from;
 use settings::Settings;
 use shown::{Names, Shown};
 use voice::Voice;

@@ -24,12 +24,11 @@ use kube::{Api, Client, Resource, ResourceExt as _};
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 
-use crate::account::key_from;
 use crate::api::account::ClusterHeyGenAccount;
 use crate::api::consent::DigitalTwinConsent;
 use crate::api::{FIELD_MANAGER, is_name};
 use crate::complaints::Complaints;
-use crate::leader::Leadership;
+use crate::leadership::Leadership;
 use crate::metrics::Metrics;
 use crate::settle::Refusal;
 use crate::slim::Slim;
@@ -200,6 +199,13 @@ pub(crate) fn in_short(error: &kube::Error) -> String {
         kube::Error::Api(status) => format!("{} ({}): {}", status.reason, status.code, status.message),
         other => other.to_string(),
     }
+}
+
+/// Takes a key out of a Secret's data: text without surrounding blanks, which a `echo` into a Secret easily adds.
+fn key_from(bytes: &[u8]) -> Option<SecretString> {
+    let text = std::str::from_utf8(bytes).ok()?.trim();
+    let sendable = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+    sendable.then(|| SecretString::from(text.to_owned()))
 }
 
 fn params() -> PatchParams {

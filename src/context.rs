@@ -22,7 +22,7 @@ use crate::cluster::events::Events;
 use crate::cluster::{self, Cluster};
 use crate::complaints::Complaints;
 use crate::heygen::HeyGen;
-use crate::leader::Leadership;
+use crate::leadership::Leadership;
 use crate::metrics::{Metrics, Population};
 use crate::queue::{Cause, Queue};
 use crate::roster::Roster;
@@ -74,7 +74,7 @@ pub struct Context {
     /// What trouble was told already.
     pub complaints: Arc<Complaints>,
     /// The objects that cannot be decoded.
-    pub undecodables: Undecodables,
+    pub undecodables: Arc<Undecodables>,
     /// The history of the consents' versions.
     pub consent_history: History,
 }

@@ -24,7 +24,7 @@ use crate::complaints::Complaints;
 use crate::config::Config;
 use crate::context::{Context, NamespaceLabels, WAKE_QUEUE, Wakers};
 use crate::heygen::HeyGen;
-use crate::leader::Leadership;
+use crate::leadership::Leadership;
 use crate::metrics::Metrics;
 use crate::preflight::{self, Refused};
 use crate::queue::Queue;
@@ -93,6 +93,7 @@ pub async fn run(
     let (cluster_account_waker, cluster_account_queue) = mpsc::channel(WAKE_QUEUE);
     let complaints = Arc::<Complaints>::default();
     let context = Arc::new(Context {
+        undecodables: Arc::new(Undecodables::new(metrics.clone(), events.clone())),
         heygen,
         cluster: Cluster::new(client.clone(), metrics.clone(), leadership.clone(), complaints.clone()),
         events,
@@ -111,7 +112,6 @@ pub async fn run(
         watched: config.watch_namespaces.clone(),
         labels: NamespaceLabels::default(),
         complaints,
-        undecodables: Undecodables::default(),
         consent_history: History::default(),
     });
 

@@ -61,7 +61,7 @@
 //! 6. [`heygen`], [`account`], [`cluster`], [`watch`], [`slim`], [`undecodable`], [`roster`], [`fold`], [`queue`]: what the shell uses:
 //!    HeyGen, keys, Kubernetes, who owns what, who is next.
 //! 7. [`controller`], [`context`]: how it is wired.
-//! 8. [`preflight`], [`leader`]: what must be in order before it works, and which replica does.
+//! 8. [`preflight`], [`leader`], [`leadership`]: what must be in order before it works, and which replica does.
 //! 9. [`config`], [`proxies`], [`renewal`], [`telemetry`], [`complaints`], [`metrics`], [`server`], [`shutdown`], [`clock`]: the process.
 
 pub mod account;
@@ -76,6 +76,7 @@ pub mod decide;
 pub mod fold;
 pub mod heygen;
 pub mod leader;
+pub mod leadership;
 pub mod link;
 pub mod memory;
 pub mod metrics;

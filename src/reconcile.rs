@@ -16,14 +16,14 @@ use crate::clock::{self, Wall};
 use crate::cluster::{self, OnConflict, Recorded};
 use crate::context::Context;
 use crate::decide::{self, AccountFact, Call, Facts, Finding, Rest, Step, Then};
-use crate::memory::{self, Answer, LONGEST_UNWRITTEN, Memory, Unwritten};
+use crate::memory::{self, Answer, Handed, LONGEST_UNWRITTEN, Memory, Unwritten};
 use crate::outcome::{Class, Outcome, Trouble};
 use crate::pace;
 use crate::reports;
 use crate::settle::{News, Notice, SecretNews, Settled, settle};
 use crate::sweep::book::{Ending, Lane};
 use crate::sweep::in_flight::InFlight;
-use crate::sweep::{Desk, Handed, Passage};
+use crate::sweep::{Desk, Passage};
 
 /// How many steps one reconcile may take: more than any object needs, so that a flaw cannot spin.
 const MOST_STEPS: u32 = 64;

@@ -37,7 +37,6 @@ use crate::account::gate::{Admission, Gate};
 use crate::api::uid::Uid;
 use crate::clock::{self, Wall};
 use crate::decide::NextLook;
-use crate::outcome::Outcome;
 use book::{Book, Lane};
 use in_flight::InFlight;
 pub use seats::FORCED_AGAIN;
@@ -46,17 +45,8 @@ pub use seats::FORCED_AGAIN;
 #[derive(Debug, Default)]
 pub struct Desk {
     book: Mutex<Book>,
-    bell: Notify,
-    closed: CancellationToken,
-}
-
-/// What the sweep has seen for one object.
-#[derive(Debug)]
-pub struct Handed {
-    /// When the read began, by the steady clock while it is kept.
-    pub at: Timestamp,
-    /// What came of it.
-    pub outcome: Outcome,
+    pub(crate) bell: Notify,
+    pub(crate) closed: CancellationToken,
 }
 
 /// The answer to somebody who wants to call HeyGen.
@@ -126,7 +116,7 @@ impl Desk {
         self.closed.cancel();
     }
 
-    fn book(&self) -> MutexGuard<'_, Book> {
+    pub(crate) fn book(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

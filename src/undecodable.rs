@@ -6,14 +6,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use kube::core::ObjectMeta;
 use kube::runtime::watcher::Event;
 
-use crate::context::Context;
-use crate::metrics;
+use crate::cluster::events::Events;
+use crate::metrics::{self, Metrics};
 use crate::reports;
 use crate::slim::{self, Slim};
 
 /// The objects that cannot be decoded as they stand now.
-#[derive(Debug, Default)]
-pub struct Undecodables(Mutex<HashSet<Name>>);
+#[derive(Debug)]
+pub struct Undecodables {
+    names: Mutex<HashSet<Name>>,
+    metrics: Arc<Metrics>,
+    events: Events,
+}
 
 /// Kind, namespace if it has one, name.
 type Name = (metrics::Kind, Option<String>, String);
@@ -30,12 +34,18 @@ pub enum Shown<K> {
 
 /// Takes in what one watch shows.
 pub struct Screen {
-    context: Arc<Context>,
+    undecodables: Arc<Undecodables>,
     namespace: Option<String>,
     listed: HashSet<Name>,
 }
 
 impl Undecodables {
+    /// None yet; those to come are counted and named there.
+    #[must_use]
+    pub fn new(metrics: Arc<Metrics>, events: Events) -> Self {
+        Self { names: Mutex::default(), metrics, events }
+    }
+
     /// Whether an object is one of them.
     #[must_use]
     pub fn contains(&self, kind: metrics::Kind, namespace: Option<&str>, name: &str) -> bool {
@@ -49,16 +59,63 @@ impl Undecodables {
         names.iter().filter(|(of, ..)| *of == kind).map(|(_, namespace, name)| (namespace.clone(), name.clone())).collect()
     }
 
+    /// The object, if it can be decoded; one that cannot is counted, and named when that is new.
+    ///
+    /// # Errors
+    /// With an object that cannot.
+    pub fn decoded<K: slim::Kind>(&self, object: Slim<K>) -> Result<K, Box<slim::Undecodable>> {
+        let undecodable = match object {
+            Slim::Read(object) => {
+                self.no_longer::<K>(object.meta());
+                return Ok(object);
+            }
+            Slim::Undecodable(undecodable) => undecodable,
+        };
+        let is_new = self.names().insert(name_of::<K>(&undecodable.metadata));
+        if is_new {
+            self.count(K::COUNTED);
+            let slim::Undecodable { metadata, field } = undecodable.as_ref();
+            let (namespace, object) = (metadata.namespace.as_deref().unwrap_or_default(), metadata.name.as_deref().unwrap_or_default());
+            tracing::warn!(kind = %K::kind(&()), namespace, object, field, "an object cannot be decoded and is ignored");
+            let about = Slim::<K>::Undecodable(undecodable.clone());
+            self.events.report(&about, reports::UNDECODABLE);
+        }
+        Err(undecodable)
+    }
+
+    /// Notes that an object can be decoded, or is gone.
+    pub fn no_longer<K: slim::Kind>(&self, metadata: &ObjectMeta) {
+        let mut names = self.names();
+        // Nearly always there is none.
+        if !names.is_empty() && names.remove(&name_of::<K>(metadata)) {
+            drop(names);
+            self.count(K::COUNTED);
+        }
+    }
+
+    /// Forgets those of the `concerned` that a complete list did not show.
+    fn forget(&self, concerned: impl Fn(&Name) -> bool, listed: &HashSet<Name>) {
+        self.names().retain(|name| !concerned(name) || listed.contains(name));
+        for &kind in metrics::Kind::ALL {
+            self.count(kind);
+        }
+    }
+
+    fn count(&self, kind: metrics::Kind) {
+        let count = self.names().iter().filter(|(of, ..)| *of == kind).count();
+        self.metrics.undecodable_objects(kind, count);
+    }
+
     fn names(&self) -> MutexGuard<'_, HashSet<Name>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Screen {
     /// For a watch of this namespace, or of all.
     #[must_use]
-    pub fn new(namespace: Option<String>, context: Arc<Context>) -> Self {
-        Self { context, namespace, listed: HashSet::new() }
+    pub fn new(namespace: Option<String>, undecodables: Arc<Undecodables>) -> Self {
+        Self { undecodables, namespace, listed: HashSet::new() }
     }
 
     /// Takes in an event.
@@ -69,7 +126,7 @@ impl Screen {
                 Shown::Event(Event::Init)
             }
             Event::InitDone => {
-                self.context.forget_undecodables(
+                self.undecodables.forget(
                     |(kind, namespace, _): &Name| {
                         *kind == K::COUNTED && self.namespace.as_ref().is_none_or(|own| Some(own) == namespace.as_ref())
                     },
@@ -85,7 +142,7 @@ impl Screen {
             }
             Event::Apply(object) => self.object(object, Event::Apply),
             Event::Delete(object) => {
-                self.context.no_longer_undecodable::<K>(object.metadata());
+                self.undecodables.no_longer::<K>(object.metadata());
                 match object {
                     Slim::Read(object) => Shown::Event(Event::Delete(object)),
                     Slim::Undecodable(object) => Shown::Gone(object),
@@ -95,56 +152,7 @@ impl Screen {
     }
 
     fn object<K: slim::Kind>(&self, object: Slim<K>, event: impl FnOnce(K) -> Event<K>) -> Shown<K> {
-        self.context.decoded(object).map_or_else(Shown::Undecodable, |object| Shown::Event(event(object)))
-    }
-}
-
-impl Context {
-    /// The object, if it can be decoded; one that cannot is counted, and named when that is new.
-    ///
-    /// # Errors
-    /// With an object that cannot.
-    pub fn decoded<K: slim::Kind>(&self, object: Slim<K>) -> Result<K, Box<slim::Undecodable>> {
-        let undecodable = match object {
-            Slim::Read(object) => {
-                self.no_longer_undecodable::<K>(object.meta());
-                return Ok(object);
-            }
-            Slim::Undecodable(undecodable) => undecodable,
-        };
-        let is_new = self.undecodables.names().insert(name_of::<K>(&undecodable.metadata));
-        if is_new {
-            self.count_undecodables(K::COUNTED);
-            let slim::Undecodable { metadata, field } = undecodable.as_ref();
-            let (namespace, object) = (metadata.namespace.as_deref().unwrap_or_default(), metadata.name.as_deref().unwrap_or_default());
-            tracing::warn!(kind = %K::kind(&()), namespace, object, field, "an object cannot be decoded and is ignored");
-            let about = Slim::<K>::Undecodable(undecodable.clone());
-            self.events.report(&about, reports::UNDECODABLE);
-        }
-        Err(undecodable)
-    }
-
-    /// Notes that an object can be decoded, or is gone.
-    pub fn no_longer_undecodable<K: slim::Kind>(&self, metadata: &ObjectMeta) {
-        let mut names = self.undecodables.names();
-        // Nearly always there is none.
-        if !names.is_empty() && names.remove(&name_of::<K>(metadata)) {
-            drop(names);
-            self.count_undecodables(K::COUNTED);
-        }
-    }
-
-    /// Forgets those of the `concerned` that a complete list did not show.
-    fn forget_undecodables(&self, concerned: impl Fn(&Name) -> bool, listed: &HashSet<Name>) {
-        self.undecodables.names().retain(|name| !concerned(name) || listed.contains(name));
-        for &kind in metrics::Kind::ALL {
-            self.count_undecodables(kind);
-        }
-    }
-
-    fn count_undecodables(&self, kind: metrics::Kind) {
-        let count = self.undecodables.names().iter().filter(|(of, ..)| *of == kind).count();
-        self.metrics.undecodable_objects(kind, count);
+        self.undecodables.decoded(object).map_or_else(Shown::Undecodable, |object| Shown::Event(event(object)))
     }
 }
 

@@ -8,9 +8,11 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::outcome::{Cause, Class, Outcome, Trouble};
-use crate::sweep::turns::TURN_STAYS_GOOD;
 
 use super::limiter::Limiter;
+
+/// How long a turn to ask stays good.
+pub const TURN_STAYS_GOOD: Duration = Duration::from_secs(10);
 
 /// How long the gate stays closed after a 429 that names no time; doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_secs(5);

@@ -22,7 +22,7 @@ use crate::clock;
 use crate::cluster::Cluster;
 use crate::decide::Proof;
 use crate::heygen::{AuthScheme, Credentials, HeyGen};
-use crate::leader::Leadership;
+use crate::leadership::Leadership;
 use crate::outcome::{Cause, Class, Outcome};
 use crate::pace;
 use crate::reports::Report;

@@ -104,14 +104,6 @@ fn for_consents(settings: &Settings) -> String {
     format!("{} has no API key that the operator can read. See the Ready condition of the account.", settings.key)
 }
 
-/// Takes a key out of a Secret's data: text without surrounding blanks, which a `echo` into a Secret easily adds.
-#[must_use]
-pub fn key_from(bytes: &[u8]) -> Option<SecretString> {
-    let text = std::str::from_utf8(bytes).ok()?.trim();
-    let sendable = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
-    sendable.then(|| SecretString::from(text.to_owned()))
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;

@@ -71,7 +71,7 @@ pub(super) fn shown<K: Kind>(
     context: Arc<Context>,
 ) -> impl Stream<Item = watcher::Result<Event<K>>> {
     let of = format!("{}s in {}", K::kind(&()), namespace.as_deref().unwrap_or("every namespace"));
-    let mut screen = Screen::new(namespace, context.clone());
+    let mut screen = Screen::new(namespace, context.undecodables.clone());
     watch::watch(api, None, history).default_backoff().filter_map(move |told| {
         match &told {
             Ok(_) => context.complaints.settle(WATCH, &of),
@@ -103,7 +103,7 @@ pub(super) fn shown<K: Kind>(
 
 /// The account, if it can be decoded; one that cannot serves nobody until it can.
 pub(super) fn decoded<K: Kind>(account: Slim<K>, context: &Arc<Context>) -> Option<K> {
-    let decoded = context.decoded(account);
+    let decoded = context.undecodables.decoded(account);
     decoded.map_err(|object| refuse::<K>(object.metadata, context)).ok()
 }
 

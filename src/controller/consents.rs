@@ -44,7 +44,7 @@ pub(super) struct Watch {
 /// Notes what the watch shows until the process is to end.
 pub(super) async fn watch(client: Client, watch: Watch, context: Arc<Context>) {
     let Watch { number, namespace, labels, listed } = watch;
-    let mut screen = Screen::new(namespace.clone(), context.clone());
+    let mut screen = Screen::new(namespace.clone(), context.undecodables.clone());
     let of = format!("DigitalTwinConsents in {}", namespace.as_deref().unwrap_or("every namespace"));
     let api: Api<Slim<DigitalTwinConsent>> =
         namespace.map_or_else(|| Api::all(client.clone()), |name| Api::namespaced(client.clone(), &name));

@@ -147,7 +147,7 @@ async fn forget(name: &str, seen: &mut Seen, told: &mpsc::Sender<Event<ClusterHe
 fn decoded(name: &str, read: Option<Slim<ClusterHeyGenAccount>>, context: &Arc<Context>) -> Option<Option<ClusterHeyGenAccount>> {
     let Some(read) = read else {
         let gone = ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() };
-        context.no_longer_undecodable::<ClusterHeyGenAccount>(&gone);
+        context.undecodables.no_longer::<ClusterHeyGenAccount>(&gone);
         return Some(None);
     };
     accounts::decoded(read, context).map(Some)

@@ -9,12 +9,13 @@ use kube::api::{ObjectMeta, PostParams};
 use tokio_util::sync::CancellationToken;
 
 use super::candidate::{Bid, Candidate, holder};
-use super::{Leadership, RENEW_DEADLINE, RETRY_PERIOD};
+use super::{RENEW_DEADLINE, RETRY_PERIOD};
 use crate::api::FIELD_MANAGER;
 use crate::clock;
 use crate::cluster;
 use crate::cluster::connection::{self, ConnectionError};
 use crate::complaints::Complaints;
+use crate::leadership::Leadership;
 use crate::metrics::Metrics;
 
 /// How long one call to the API server may take: two of them fit into [`RENEW_DEADLINE`].

@@ -24,7 +24,7 @@ pub struct InFlight {
 
 impl InFlight {
     /// `goes_first`: it is the one that the others wait for after a pause.
-    pub(super) fn new(desk: &Arc<Desk>, gate: &Arc<Gate>, goes_first: bool, begun: Begun) -> Self {
+    pub(crate) fn new(desk: &Arc<Desk>, gate: &Arc<Gate>, goes_first: bool, begun: Begun) -> Self {
         Self { desk: desk.clone(), gate: gate.clone(), goes_first, at: begun.at(), begun: Some(begun) }
     }
 

@@ -5,18 +5,19 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::book::{Ending, Next, Poll, Work};
-use super::in_flight::InFlight;
-use super::{Desk, Handed};
 use crate::account::Usable;
 use crate::account::gate::Admission;
 use crate::api::account_key::AccountKey;
 use crate::clock;
 use crate::context::Context;
+use crate::memory::Handed;
 use crate::metrics::Metrics;
 use crate::outcome::Outcome;
 use crate::pace;
 use crate::queue::Cause;
+use crate::sweep::Desk;
+use crate::sweep::book::{Ending, Next, Poll, Work};
+use crate::sweep::in_flight::InFlight;
 
 /// How many reads of one group may be under way at once. The limit is on how many wait for an answer, not on how many are sent a minute.
 const READS_AT_ONCE: usize = 16;

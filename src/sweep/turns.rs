@@ -1,16 +1,13 @@
 //! PURE. The turns to ask for consent: first come, first served, as long as the look before the request is fresh.
 
 use std::collections::{HashMap, VecDeque};
-use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::seats::Millis;
+use crate::account::gate::TURN_STAYS_GOOD;
 use crate::api::uid::Uid;
 use crate::pace;
-
-/// How long a turn to ask stays good.
-pub const TURN_STAYS_GOOD: Duration = Duration::from_secs(10);
 
 /// How many turns are given and not used yet, at most: were there more, those who have them could not all be decided while they are good.
 const GIVEN_AT_ONCE: usize = 64;

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::Desk;
 use crate::account::Usable;
 use crate::api::account_key::AccountKey;
 use crate::clock;
 use crate::context::Context;
+use crate::sweep::Desk;
 
 /// How often it looks.
 const EVERY: Duration = Duration::from_secs(15);
