@@ -2,6 +2,16 @@
 //!
 //! A step is cut in two, so that replicas can interleave and crash between the effect and its record.
 
+// The paths are for the test of `docs/answers.md`, which has this file in another folder.
+#[path = "driver/checks.rs"]
+mod checks;
+#[path = "driver/effects.rs"]
+pub mod effects;
+#[path = "driver/happenings.rs"]
+mod happenings;
+#[path = "driver/life.rs"]
+mod life;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,14 +21,15 @@ use twinconsent::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus};
 use twinconsent::clock::steps::Steps;
 use twinconsent::decide::{self, AccountFact, Call, Facts, Finding, Ownership, Proof, Rest, Step, Then, decide};
 use twinconsent::memory::{LONGEST_UNWRITTEN, Memory, Unwritten};
-use twinconsent::outcome::{Group, Outcome};
+use twinconsent::outcome::Group;
 use twinconsent::pace;
 use twinconsent::request::Request;
-use twinconsent::settle::situation;
-use twinconsent::settle::{News, Notice, Refusal, SecretNews, settle};
-use twinconsent::terms::{Meaning, Terms};
+use twinconsent::settle::{News, Notice, settle};
+use twinconsent::terms::Terms;
 
 use crate::model::Model;
+use effects::Called;
+pub use life::describe;
 
 /// One process that runs the operator.
 #[derive(Debug, Default)]
@@ -28,15 +39,17 @@ pub struct Replica {
     pub copy: Option<DigitalTwinConsent>,
     pub started: Timestamp,
     pub in_hand: Option<InHand>,
+    /// How it rests, by the wall clock.
+    pub rest: Rest,
     /// When its turn comes, once it has queued up.
     pub turn: Option<Timestamp>,
     /// The version of its own last write.
     pub written: u64,
     /// The key of the request that HeyGen has accepted from it last.
     pub accepted: Option<String>,
-    /// What it last saw at HeyGen, and when.
-    pub last_look: Option<(Timestamp, Group)>,
-    /// Since when every look of its own that told a word takes an approval back.
+    /// The last poll: when, and what it showed.
+    pub last_poll: Option<(Timestamp, Group)>,
+    /// Since when every poll of its own that told a word takes an approval back.
     pub withdrawing_since: Option<Timestamp>,
 }
 
@@ -48,6 +61,17 @@ pub struct InHand {
     news: News,
     then: Then,
     at: Timestamp,
+    ahead: SignedDuration,
+}
+
+/// What a replica has decided to do.
+#[derive(Debug)]
+pub struct Decided {
+    pub base: DigitalTwinConsent,
+    pub facts: Facts,
+    pub step: Step,
+    /// By the wall clock.
+    pub at: Timestamp,
     ahead: SignedDuration,
 }
 
@@ -81,6 +105,8 @@ pub struct World {
     pub refused: Vec<Timestamp>,
     pub notices: Vec<Notice>,
     pub trace: Vec<String>,
+    /// What was asked of HeyGen and of the link Secret, and what came of it.
+    pub called: Vec<Called>,
     begun: Timestamp,
 }
 
@@ -130,6 +156,7 @@ impl World {
             refused: Vec::new(),
             notices: Vec::new(),
             trace: Vec::new(),
+            called: Vec::new(),
             begun: at(0),
         }
     }
@@ -149,82 +176,6 @@ impl World {
 
     pub fn key(&self) -> String {
         Request::of(&self.object).idempotency_key
-    }
-
-    /// Somebody edits the spec: a new generation.
-    pub fn edit(&mut self, change: Value) {
-        let mut spec = json!(self.object.spec);
-        for (field, value) in change.as_object().unwrap() {
-            spec[field] = value.clone();
-        }
-        self.object.spec = serde_json::from_value(spec).unwrap();
-        *self.object.metadata.generation.as_mut().unwrap() += 1;
-        self.bump();
-        self.note(format!("-- edit {change}"));
-    }
-
-    pub fn annotate(&mut self, value: &str) {
-        self.object.metadata.annotations.get_or_insert_default().insert(twinconsent::api::REQUESTED_AT.into(), value.into());
-        self.bump();
-    }
-
-    /// Deleted and created again: the same spec, nothing else.
-    pub fn recreate(&mut self, serial: u32) {
-        self.object.status = Some(DigitalTwinConsentStatus { observed_generation: Some(-1), ..DigitalTwinConsentStatus::default() });
-        self.object.metadata.uid = Some(format!("0a0a0a0a-0000-4000-8000-{serial:012}"));
-        self.object.metadata.generation = Some(1);
-        self.object.metadata.creation_timestamp = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(self.now));
-        self.object.metadata.annotations = None;
-        self.secret.link = None;
-        self.bump();
-        for replica in &mut self.replicas {
-            (replica.memory, replica.accepted) = (Memory::default(), None);
-        }
-        self.note("-- re-created".into());
-    }
-
-    /// Somebody sets the operator's wall clock: so many seconds ahead of what it showed at first.
-    pub fn set_clock(&mut self, ahead: i64) {
-        let ahead = SignedDuration::from_secs(ahead);
-        self.clock.note(pace::shifted(self.now, ahead), self.now);
-        self.note(format!("-- the clock is {} s ahead", ahead.as_secs()));
-    }
-
-    /// The cluster is gone; the object is made anew elsewhere and gets the status that was saved, as a backup tool does it.
-    pub fn restore_status_elsewhere(&mut self, serial: u32) {
-        let status = self.object.status.clone();
-        self.recreate(serial);
-        self.object.status = status;
-        self.bump();
-        self.note("   with its old status".into());
-    }
-
-    /// The cluster is restored from a backup: the very object as it was, in a history in which versions go on from higher numbers.
-    pub fn roll_back(&mut self, before: DigitalTwinConsent) {
-        let version = Self::version(&self.object) + 1000;
-        self.object = before;
-        self.object.metadata.resource_version = Some(version.to_string());
-        // What was recorded is lost with the history in which it was.
-        self.replicas.iter_mut().for_each(|replica| replica.accepted = None);
-        self.note("-- set back".into());
-    }
-
-    /// Somebody who may write the status writes that consent was given.
-    pub fn forge(&mut self, reason: &str) {
-        for condition in &mut self.object.status.as_mut().unwrap().conditions {
-            if matches!(condition.type_.as_str(), "Ready" | "Approved") {
-                (condition.status, condition.reason) = ("True".into(), reason.into());
-            }
-        }
-        self.object.status.as_mut().unwrap().conditions.retain(|condition| !matches!(condition.type_.as_str(), "Stalled" | "Reconciling"));
-        self.object.status.as_mut().unwrap().approval_time = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(self.now));
-        self.bump();
-        self.note("-- forged".into());
-    }
-
-    pub fn crash(&mut self, replica: usize) {
-        self.replicas[replica] = Replica { started: self.now, ..Replica::default() };
-        self.note("-- crash".into());
     }
 
     fn version(object: &DigitalTwinConsent) -> u64 {
@@ -263,108 +214,55 @@ impl World {
         replica.copy = Some(self.object.clone());
     }
 
-    /// Observes, decides, and lets the effect happen.
-    pub fn begin(&mut self, index: usize) -> Progress {
+    /// What a replica would do now; `None` while its copy is older than its own last write.
+    pub fn decided(&mut self, index: usize) -> Option<Decided> {
         if self.replicas[index].copy.is_none() {
             self.deliver(index);
         }
         let replica = &self.replicas[index];
         let base = replica.copy.clone().unwrap();
         if Self::version(&base) < replica.written {
-            return Progress::Rest(None);
+            return None;
         }
         let facts = self.facts(replica);
-        let (now, ahead) = (self.clock.wall().of(self.now), self.clock.wall().ahead());
-        let mut step = decide(&base, &facts, now);
-        if let Step::Call(call @ Call::Look) = &step {
-            let turn = replica.turn.unwrap_or_else(|| pace::add(self.now, self.queue));
+        let (at, ahead) = (self.clock.wall().of(self.now), self.clock.wall().ahead());
+        let step = decide(&base, &facts, at);
+        Some(Decided { base, facts, step, at, ahead })
+    }
+
+    /// Decides, and lets the effect happen.
+    pub fn begin(&mut self, index: usize) -> Progress {
+        let Some(mut decided) = self.decided(index) else { return Progress::Rest(None) };
+        if let Step::Call(call @ Call::Look) = &decided.step {
+            let turn = self.replicas[index].turn.unwrap_or_else(|| pace::add(self.now, self.queue));
             self.replicas[index].turn = Some(turn).filter(|turn| *turn > self.now);
             if turn > self.now {
-                step = decide::delayed(&base, &facts, call, pace::since(self.now, turn), now);
-                if let Step::Rest(Rest { look: Some(look), .. }) | Step::Tell(_, Then::Rest(Rest { look: Some(look), .. })) = &mut step {
-                    look.at = pace::shifted(turn, ahead);
+                let wait = pace::since(self.now, turn);
+                decided.step = decide::delayed(&decided.base, &decided.facts, call, wait, decided.at);
+                if let Step::Rest(Rest { look: Some(look), .. }) | Step::Tell(_, Then::Rest(Rest { look: Some(look), .. })) =
+                    &mut decided.step
+                {
+                    look.at = pace::shifted(turn, decided.ahead);
                 }
             }
         }
+        self.take(index, decided)
+    }
+
+    /// Takes a step: rests, or lets the effect happen.
+    pub fn take(&mut self, index: usize, Decided { base, facts, step, at, ahead }: Decided) -> Progress {
         let (news, then) = match step {
-            Step::Rest(rest) => return Progress::Rest(rest.earliest().map(|at| pace::shifted(at, -ahead))),
+            Step::Rest(rest) => return self.rest(index, rest, ahead),
             Step::Tell(finding, then) => (News::Found(finding), then),
             Step::Call(call) => (self.act(index, &base, call), Then::Decide),
         };
-        self.replicas[index].in_hand = Some(InHand { base, facts, news, then, at: now, ahead });
+        self.replicas[index].in_hand = Some(InHand { base, facts, news, then, at, ahead });
         Progress::Going
     }
 
-    fn act(&mut self, index: usize, base: &DigitalTwinConsent, call: Call) -> News {
-        let news = match &call {
-            Call::Look => {
-                let outcome = self.heygen.look();
-                if let Outcome::Looked(group) = &outcome {
-                    let meaning = self.terms.policy.read(group.consent_status.as_deref());
-                    let replica = &mut self.replicas[index];
-                    replica.last_look = Some((self.now, group.clone()));
-                    if situation::takes_back(meaning) {
-                        replica.withdrawing_since.get_or_insert(self.now);
-                    } else if matches!(meaning, Meaning::Granted | Meaning::Waived) {
-                        replica.withdrawing_since = None;
-                    }
-                }
-                News::Answered(call.clone(), outcome)
-            }
-            Call::ReadLooks(_) => News::Answered(call.clone(), self.heygen.read_looks()),
-            Call::Initiate(request) => {
-                self.check_promise_one(index);
-                assert_eq!(*request, Request::of(base));
-                self.check_answer_in_hand(index, &request.idempotency_key);
-                let outcome = self.heygen.post(&request.idempotency_key, self.now);
-                if matches!(outcome, Outcome::Initiated(_)) {
-                    self.replicas[index].accepted = Some(request.idempotency_key.clone());
-                }
-                News::Answered(call.clone(), outcome)
-            }
-            Call::CheckLinkSecret | Call::WriteLinkSecret if self.secret.unreachable => News::Secret(SecretNews::Unreachable),
-            Call::CheckLinkSecret if self.secret.unwritable => News::Secret(SecretNews::Refused(Refusal::Forbidden)),
-            Call::FindLink if self.secret.unreachable || self.secret.unwritable || self.secret.foreign => News::Secret(SecretNews::Kept),
-            Call::FindLink => News::Secret(if self.secret.link.is_some() { SecretNews::Kept } else { SecretNews::Gone }),
-            Call::CheckLinkSecret => News::Secret(if self.secret.foreign { SecretNews::Conflict } else { SecretNews::Free }),
-            Call::WriteLinkSecret if self.secret.unwritable => News::Secret(SecretNews::Refused(Refusal::Forbidden)),
-            Call::WriteLinkSecret if self.secret.foreign => {
-                self.replicas[index].accepted = None;
-                News::Secret(SecretNews::Conflict)
-            }
-            Call::WriteLinkSecret => {
-                let answer = self.replicas[index].memory.answer.as_ref().unwrap();
-                let link = answer.link().map(|link| link.expose().to_owned());
-                let changed = self.secret.link != link;
-                self.secret.link = link;
-                News::Secret(SecretNews::Written { changed })
-            }
-        };
-        let line = match (&call, &news) {
-            (_, News::Answered(_, Outcome::Looked(group))) => format!("look → {}", group.consent_status.as_deref().unwrap_or("null")),
-            (_, News::Answered(_, Outcome::LooksRead(page))) => format!("read looks → {:?}", page.types),
-            (_, News::Answered(_, Outcome::Initiated(_))) => "request → accepted".to_owned(),
-            (Call::Initiate(_), News::Answered(_, Outcome::Trouble(trouble))) => format!("request → {:?}", trouble.class),
-            (_, News::Answered(_, Outcome::Trouble(trouble))) => format!("look → {:?}", trouble.class),
-            (_, news) => format!("{call:?} → {news:?}"),
-        };
-        self.note(line);
-        news
-    }
-
-    /// Promise 1: no POST without a look right before it, and none when that look says granted.
-    fn check_promise_one(&self, index: usize) {
-        let (seen_at, group) = self.replicas[index].last_look.as_ref().expect("a look comes before every request");
-        let meaning = self.terms.policy.read(group.consent_status.as_deref());
-        assert!(pace::since(*seen_at, self.now) < secs(60), "the look before the request is {:?} old", pace::since(*seen_at, self.now));
-        assert!(!matches!(meaning, Meaning::Granted | Meaning::Waived), "asked although {meaning:?}");
-    }
-
-    /// A process that was given an answer asks again only for a link that has died: however the record of the first one fails.
-    fn check_answer_in_hand(&self, index: usize, key: &str) {
-        let is_recorded = self.status().initiation.as_ref().is_some_and(|initiation| initiation.idempotency_key == key);
-        let has_answer = self.replicas[index].accepted.as_deref() == Some(key);
-        assert!(is_recorded || !has_answer, "asked again with an answer in hand:\n{}", self.trace.join("\n"));
+    fn rest(&mut self, index: usize, rest: Rest, ahead: SignedDuration) -> Progress {
+        self.replicas[index].rest = rest;
+        Progress::Rest(rest.earliest().map(|at| pace::shifted(at, -ahead)))
     }
 
     /// Settles and writes what the last step brought.
@@ -420,82 +318,7 @@ impl World {
         }
         match then {
             Then::Decide => Progress::Going,
-            Then::Rest(rest) => Progress::Rest(rest.earliest().map(|at| pace::shifted(at, -ahead))),
+            Then::Rest(rest) => self.rest(index, rest, ahead),
         }
     }
-
-    /// What holds of every status that is ever written.
-    fn check_status(&self, status: &DigitalTwinConsentStatus) {
-        let has = |type_: &str| status.conditions.iter().any(|condition| condition.type_ == type_);
-        assert!(!(has("Stalled") && has("Reconciling")), "{status:?}");
-        assert!(status.history.len() <= 10);
-        if !status.conditions.is_empty() {
-            assert!(has("Ready") && has("Initiated") && has("Approved"));
-        }
-        let approved = status.conditions.iter().any(|condition| condition.type_ == "Approved" && condition.status == "True");
-        assert_eq!(approved, status.approval_time.is_some(), "approvalTime tells of an approval, and of nothing else");
-        for old in &self.status().conditions {
-            if let Some(new) = status.conditions.iter().find(|new| new.type_ == old.type_ && new.status == old.status) {
-                assert_eq!(new.last_transition_time, old.last_transition_time, "{} has not changed", old.type_);
-            }
-        }
-        let generations: Vec<_> = status.conditions.iter().map(|condition| condition.observed_generation).collect();
-        assert!(generations.iter().all(|generation| *generation == status.observed_generation), "{status:?}");
-        for condition in &status.conditions {
-            assert!(!condition.message.contains("heygen.example"), "a link in a message");
-        }
-    }
-
-    /// Goes on until nothing is due, and returns the next time; panics when it spins.
-    pub fn settle_down(&mut self) -> Option<Timestamp> {
-        for _ in 0..64 {
-            self.deliver(0);
-            let mut progress = self.begin(0);
-            if progress == Progress::Going {
-                progress = self.finish(0);
-            }
-            if let Progress::Rest(until) = progress {
-                assert!(until.is_none_or(|until| until > self.now), "a rest until the past");
-                return until;
-            }
-        }
-        panic!("a hot loop:\n{}", self.trace.join("\n"));
-    }
-
-    /// Goes on until HeyGen has accepted the request.
-    pub fn settle_down_until_answered(&mut self) {
-        while self.heygen.posts.is_empty() {
-            self.deliver(0);
-            self.begin(0);
-            self.finish(0);
-        }
-    }
-
-    /// Lives for a while, waking when the core asks for it.
-    pub fn live(&mut self, for_seconds: u64) {
-        let end = pace::add(self.now, secs(for_seconds));
-        let mut wakes = 0;
-        loop {
-            match self.settle_down() {
-                Some(next) if next <= end => self.now = next,
-                _ => break,
-            }
-            wakes += 1;
-            assert!(wakes < 20 + for_seconds, "woken more than once a second:\n{}", self.trace.join("\n"));
-        }
-        self.now = end;
-        self.settle_down();
-    }
-}
-
-/// A status in one line, without what is the same in all.
-pub fn describe(status: &DigitalTwinConsentStatus) -> String {
-    let flags = status.conditions.iter().map(|condition| match (condition.type_.as_str(), condition.status.as_str()) {
-        ("Ready", ready) => format!("Ready={ready}/{}", condition.reason),
-        ("Initiated" | "Approved", "False") => format!("{}=False", condition.type_),
-        (type_, _) => type_.to_owned(),
-    });
-    let mut words: Vec<String> = flags.collect();
-    words.extend(status.url.as_ref().map(|_| "url".to_owned()));
-    words.join(" ")
 }

@@ -3,6 +3,7 @@
 use serde_json::json;
 use twinconsent::settle::{News, Refusal, SecretNews, settle};
 
+use crate::driver::effects::FIND_LINK;
 use crate::driver::{HOUR, MINUTE, World};
 use crate::model::Model;
 
@@ -15,7 +16,7 @@ fn message(world: &World) -> &str {
 }
 
 fn looked_for(world: &World) -> usize {
-    world.trace.iter().filter(|line| line.contains("FindLink")).count()
+    world.called.iter().filter(|called| called.what == FIND_LINK).count()
 }
 
 #[test]

@@ -1,9 +1,16 @@
-//! Whole lives as text: what was asked when, what came of it, what was written. Reviewed like code.
+//! Whole lives as text: what was asked when, what came of it, what was written, and how many of each. Reviewed like code.
+//!
+//! They are what must stay the same whenever the code is moved: uids and clock are fixed, so every difference is one of behaviour.
+
+mod disturbed;
+mod judged;
 
 use serde_json::json;
 use twinconsent::decide::AccountFact;
 use twinconsent::outcome::{Class, LookType, Trouble};
+use twinconsent::settle::Notice;
 
+use crate::driver::effects::{LOOKS, POLL, POST};
 use crate::driver::{HOUR, MINUTE, World, secs};
 use crate::model::{Fault, Model};
 
@@ -11,13 +18,13 @@ fn pending(spec: serde_json::Value) -> World {
     World::new(spec, Model::saying(Some("pending")))
 }
 
-/// The trace, with looks that found the same again and wrote nothing folded into a count.
+/// The trace, with polls that found the same again and wrote nothing folded into a count, and the counts of all that was done.
 fn life(world: &World) -> String {
     let mut lines: Vec<String> = Vec::new();
     let mut folded = 0;
     let of = |line: &str| line.split_once("  ").map(|(_, what)| what.to_owned()).unwrap_or_default();
     for (index, line) in world.trace.iter().enumerate() {
-        let again = index > 0 && index + 1 < world.trace.len() && of(line).starts_with("look") && of(line) == of(&world.trace[index - 1]);
+        let again = index > 0 && index + 1 < world.trace.len() && of(line).starts_with("poll") && of(line) == of(&world.trace[index - 1]);
         if again && of(&world.trace[index + 1]) == of(line) {
             folded += 1;
             continue;
@@ -28,6 +35,16 @@ fn life(world: &World) -> String {
         }
         lines.push(line.clone());
     }
+    let called = |what: &str| world.called.iter().filter(|called| called.what == what).count();
+    let events = world.notices.iter().filter(|notice| matches!(notice, Notice::Event(_))).count();
+    lines.push(format!(
+        "in all: {} polls, {} pages of looks, {} POSTs, {} of them executed; {} status writes, {events} events",
+        called(POLL),
+        called(LOOKS),
+        called(POST),
+        world.heygen.executed(),
+        world.writes
+    ));
     lines.join("\n")
 }
 
@@ -97,7 +114,7 @@ fn an_account_that_comes_late_and_a_long_queue() {
 }
 
 #[test]
-fn a_link_secret_that_belongs_to_somebody_else_at_first() {
+fn a_link_secret_that_belongs_to_another_at_first() {
     let mut world = pending(json!({"linkSecretRef": {"name": "link"}}));
     world.secret.foreign = true;
     world.live(3 * MINUTE);

@@ -40,8 +40,12 @@ pub struct Model {
     pub training: Option<String>,
     pub missing: bool,
     pub looks: Vec<LookType>,
-    /// Whether a consent request sets the word to `pending`.
+    /// How many looks a page holds; 0: all.
+    pub looks_of_a_page: usize,
+    /// Whether a consent request leaves the word as it is.
     pub keeps_word: bool,
+    /// Whether an accepted request yields no link, as one with a clip does.
+    pub gives_no_link: bool,
     pub fault: Option<Fault>,
     pub posts: Vec<Post>,
     pub calls: usize,
@@ -71,12 +75,19 @@ impl Model {
         if self.missing { Outcome::Trouble(Trouble::of(Class::NotFound)) } else { Outcome::Looked(self.group()) }
     }
 
-    pub fn read_looks(&mut self) -> Outcome {
+    pub fn read_looks(&mut self, cursor: Option<&str>) -> Outcome {
         self.calls += 1;
         if let Some(Fault::Looks(trouble)) = &self.fault {
             return Outcome::Trouble(trouble.clone());
         }
-        self.trouble(false).unwrap_or_else(|| Outcome::LooksRead(LooksPage { types: self.looks.clone(), next: None }))
+        self.trouble(false).unwrap_or_else(|| Outcome::LooksRead(self.looks_from(cursor.map_or(0, |cursor| cursor.parse().unwrap()))))
+    }
+
+    fn looks_from(&self, from: usize) -> LooksPage {
+        let most = if self.looks_of_a_page == 0 { self.looks.len() } else { self.looks_of_a_page };
+        let types: Vec<LookType> = self.looks.iter().skip(from).take(most).copied().collect();
+        let next = from + types.len();
+        LooksPage { types, next: (next < self.looks.len()).then(|| next.to_string()) }
     }
 
     pub fn post(&mut self, key: &str, now: Timestamp) -> Outcome {
@@ -97,7 +108,8 @@ impl Model {
             return trouble;
         }
         let Some(link) = self.link(key, now) else { return Outcome::Trouble(Trouble::of(Class::NotFound)) };
-        Outcome::Initiated(Started { link: Some(Link::new(link)), group: Some(self.group()), request_id: None })
+        let link = Some(Link::new(link)).filter(|_| !self.gives_no_link);
+        Outcome::Initiated(Started { link, group: Some(self.group()), request_id: None })
     }
 
     /// The link that is replayed for a key.

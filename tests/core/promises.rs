@@ -165,7 +165,7 @@ fn happen(world: &mut World, event: &Event, serial: u32) -> Result<(), TestCaseE
 fn finish(world: &mut World, replica: usize) -> Result<Progress, TestCaseError> {
     let approved = |world: &World| world.condition("Approved").is_some_and(|(status, _)| status == "True");
     let before = approved(world);
-    let seen = world.replicas[replica].last_look.as_ref().map(|(_, group)| group.consent_status.clone().unwrap_or_default().to_lowercase());
+    let seen = world.replicas[replica].last_poll.as_ref().map(|(_, group)| group.consent_status.clone().unwrap_or_default().to_lowercase());
     let progress = world.finish(replica);
     let seen = seen.unwrap_or_default();
     match (before, approved(world)) {
@@ -174,7 +174,7 @@ fn finish(world: &mut World, replica: usize) -> Result<Progress, TestCaseError> 
         }
         (true, false) => {
             let looks = &world.replicas[replica];
-            let apart = looks.withdrawing_since.zip(looks.last_look.as_ref()).map(|(first, (last, _))| pace::since(first, *last));
+            let apart = looks.withdrawing_since.zip(looks.last_poll.as_ref()).map(|(first, (last, _))| pace::since(first, *last));
             prop_assert!(["pending", "rejected", "expired"].contains(&seen.as_str()), "withdrawn by {seen:?}:\n{}", world.trace.join("\n"));
             prop_assert!(apart >= Some(secs(60)), "withdrawn by looks {apart:?} apart:\n{}", world.trace.join("\n"));
         }

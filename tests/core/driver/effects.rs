@@ -1,0 +1,118 @@
+//! The effects of a step: on the model of HeyGen, and on the link Secret.
+
+use jiff::Timestamp;
+use twinconsent::api::consent::DigitalTwinConsent;
+use twinconsent::decide::Call;
+use twinconsent::outcome::{LookType, Outcome};
+use twinconsent::request::Request;
+use twinconsent::settle::situation;
+use twinconsent::settle::{News, Refusal, SecretNews};
+use twinconsent::terms::Meaning;
+
+use super::World;
+
+/// One call: when, what was asked, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Called {
+    pub at: Timestamp,
+    pub what: &'static str,
+    pub answer: String,
+}
+
+/// A GET of the group.
+pub const POLL: &str = "poll";
+
+/// A GET of a page of the group's looks.
+pub const LOOKS: &str = "looks";
+
+/// The request for consent.
+pub const POST: &str = "POST";
+
+/// A read of the link Secret, to see whether the link still stands there.
+pub const FIND_LINK: &str = "find link";
+
+impl World {
+    pub(super) fn act(&mut self, index: usize, base: &DigitalTwinConsent, call: Call) -> News {
+        let news = match &call {
+            Call::Look => {
+                let outcome = self.heygen.look();
+                if let Outcome::Looked(group) = &outcome {
+                    let meaning = self.terms.policy.read(group.consent_status.as_deref());
+                    let replica = &mut self.replicas[index];
+                    replica.last_poll = Some((self.now, group.clone()));
+                    if situation::takes_back(meaning) {
+                        replica.withdrawing_since.get_or_insert(self.now);
+                    } else if matches!(meaning, Meaning::Granted | Meaning::Waived) {
+                        replica.withdrawing_since = None;
+                    }
+                }
+                News::Answered(call.clone(), outcome)
+            }
+            Call::ReadLooks(page) => News::Answered(call.clone(), self.heygen.read_looks(page.as_deref())),
+            Call::Initiate(request) => {
+                self.check_promise_one(index);
+                assert_eq!(*request, Request::of(base));
+                self.check_answer_in_hand(index, &request.idempotency_key);
+                let outcome = self.heygen.post(&request.idempotency_key, self.now);
+                if matches!(outcome, Outcome::Initiated(_)) {
+                    self.replicas[index].accepted = Some(request.idempotency_key.clone());
+                }
+                News::Answered(call.clone(), outcome)
+            }
+            Call::CheckLinkSecret | Call::WriteLinkSecret if self.secret.unreachable => News::Secret(SecretNews::Unreachable),
+            Call::CheckLinkSecret if self.secret.unwritable => News::Secret(SecretNews::Refused(Refusal::Forbidden)),
+            Call::FindLink if self.secret.unreachable || self.secret.unwritable || self.secret.foreign => News::Secret(SecretNews::Kept),
+            Call::FindLink => News::Secret(if self.secret.link.is_some() { SecretNews::Kept } else { SecretNews::Gone }),
+            Call::CheckLinkSecret => News::Secret(if self.secret.foreign { SecretNews::Conflict } else { SecretNews::Free }),
+            Call::WriteLinkSecret if self.secret.unwritable => News::Secret(SecretNews::Refused(Refusal::Forbidden)),
+            Call::WriteLinkSecret if self.secret.foreign => {
+                self.replicas[index].accepted = None;
+                News::Secret(SecretNews::Conflict)
+            }
+            Call::WriteLinkSecret => {
+                let answer = self.replicas[index].memory.answer.as_ref().unwrap();
+                let link = answer.link().map(|link| link.expose().to_owned());
+                let changed = self.secret.link != link;
+                self.secret.link = link;
+                News::Secret(SecretNews::Written { changed })
+            }
+        };
+        let (what, answer) = told(&call, &news);
+        self.note(format!("{what} → {answer}"));
+        self.called.push(Called { at: self.now, what, answer });
+        news
+    }
+}
+
+/// A call and its answer in words that are not those of the code, so that a record of them outlives its names.
+fn told(call: &Call, news: &News) -> (&'static str, String) {
+    let what = match call {
+        Call::Look => POLL,
+        Call::ReadLooks(_) => LOOKS,
+        Call::Initiate(_) => POST,
+        Call::CheckLinkSecret => "check Secret",
+        Call::WriteLinkSecret => "write Secret",
+        Call::FindLink => FIND_LINK,
+    };
+    let answer = match news {
+        News::Answered(_, Outcome::Looked(group)) => group.consent_status.clone().unwrap_or_else(|| "null".to_owned()),
+        News::Answered(_, Outcome::LooksRead(page)) => {
+            let types: Vec<&str> = page.types.iter().copied().map(word).collect();
+            format!("{}{}", types.join(" "), if page.next.is_some() { " …" } else { "" })
+        }
+        News::Answered(_, Outcome::Initiated(started)) => if started.link.is_some() { "link" } else { "no link" }.to_owned(),
+        News::Answered(_, Outcome::Trouble(trouble)) => format!("{:?}", trouble.class),
+        News::Secret(SecretNews::Written { changed }) => if *changed { "changed" } else { "as it was" }.to_owned(),
+        News::Secret(secret) => format!("{secret:?}"),
+        other => format!("{other:?}"),
+    };
+    (what, answer)
+}
+
+fn word(of: LookType) -> &'static str {
+    match of {
+        LookType::DigitalTwin => "twin",
+        LookType::PhotoAvatar => "photo",
+        LookType::Other => "other",
+    }
+}
