@@ -15,9 +15,9 @@ use kube::core::ObjectMeta;
 use lz4_flex::block::{compress_prepend_size_with_dict, decompress_size_prepended_with_dict};
 use serde::{Deserialize, Serialize};
 
+use crate::api::conditions::Situation;
 use crate::api::consent::{DigitalTwinConsent, DigitalTwinConsentSpec, DigitalTwinConsentStatus};
 use crate::settle::example;
-use crate::settle::situation::Situation;
 
 /// A folded consent: JSON, compressed against what most of them share.
 #[derive(Debug, Clone)]
@@ -67,11 +67,13 @@ fn text_of(consent: &DigitalTwinConsent) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use strum::VariantArray as _;
+
     use super::*;
 
     #[test]
     fn what_is_unfolded_is_what_was_folded() {
-        for situation in Situation::ALL {
+        for &situation in Situation::VARIANTS {
             let mut consent = example::of(situation);
             consent.metadata.name = Some("ada".to_owned());
             consent.spec.consent_text = Some("Ich stimme zu — \u{1f44d}".to_owned());

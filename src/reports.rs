@@ -3,8 +3,9 @@
 //! An event says what the condition says, in fixed text: never a link, a key or upstream prose.
 //! Nothing outside of this module can make a [`Report`], so that no reason is forgotten in the list.
 
-use crate::api::conditions::account::{self, Reason};
-use crate::settle::situation::Situation;
+use strum::VariantArray as _;
+
+use crate::api::conditions::{AccountReason, Situation, reasons};
 
 /// What an event says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,24 +49,23 @@ impl Report {
     #[must_use]
     pub fn of_situation(situation: Situation) -> Option<Self> {
         let row = situation.row();
-        row.warning.map(|warning| Self { warning, reason: row.reason, note: row.message })
+        row.warning.map(|warning| Self { warning, reason: situation.reason(), note: row.message })
     }
 
     /// What is told when the condition of an account gets this reason.
     #[must_use]
-    pub fn of_account(reason: Reason) -> Self {
+    pub fn of_account(reason: AccountReason) -> Self {
         let (warning, note) = match reason {
-            account::CREDENTIALS_ACCEPTED => (false, "HeyGen accepts the API key."),
-            account::CREDENTIALS_REJECTED => (true, "HeyGen refuses the API key."),
-            account::SECRET_NOT_FOUND => (true, "The Secret with the API key, or the key in it, does not exist."),
-            account::SECRET_FORBIDDEN => (true, "The operator has no right to get the Secret with the API key."),
-            account::SECRET_UNREADABLE => (true, "The Secret with the API key cannot be read at the moment."),
-            account::INSECURE_BASE_URL => (true, "The base URL is not an https URL."),
-            account::THROTTLED => (true, "HeyGen asks for fewer calls with this account. The operator waits as long as HeyGen says."),
-            account::UNREACHABLE => (true, "HeyGen does not answer as it should."),
-            account::BILLING_REQUIRED => (true, "HeyGen wants a payment or another plan for this account."),
-            account::SUSPENDED => (false, "No call is made with this account while spec.suspend is true."),
-            other => (true, other.word()),
+            AccountReason::CredentialsAccepted => (false, "HeyGen accepts the API key."),
+            AccountReason::CredentialsRejected => (true, "HeyGen refuses the API key."),
+            AccountReason::SecretNotFound => (true, "The Secret with the API key, or the key in it, does not exist."),
+            AccountReason::SecretForbidden => (true, "The operator has no right to get the Secret with the API key."),
+            AccountReason::SecretUnreadable => (true, "The Secret with the API key cannot be read at the moment."),
+            AccountReason::InsecureBaseUrl => (true, "The base URL is not an https URL."),
+            AccountReason::Throttled => (true, "HeyGen asks for fewer calls with this account. The operator waits as long as HeyGen says."),
+            AccountReason::Unreachable => (true, "HeyGen does not answer as it should."),
+            AccountReason::BillingRequired => (true, "HeyGen wants a payment or another plan for this account."),
+            AccountReason::Suspended => (false, "No call is made with this account while spec.suspend is true."),
         };
         Self { warning, reason: reason.word(), note }
     }
@@ -73,15 +73,15 @@ impl Report {
     /// Everything that can be told.
     #[must_use]
     pub fn all() -> Vec<(About, Self)> {
-        let situations = Situation::ALL.into_iter().filter_map(Self::of_situation).map(|report| (About::Consent, report));
-        let accounts = account::ALL.iter().map(|reason| (About::Account, Self::of_account(*reason)));
+        let situations = Situation::VARIANTS.iter().copied().filter_map(Self::of_situation).map(|report| (About::Consent, report));
+        let accounts = AccountReason::VARIANTS.iter().map(|reason| (About::Account, Self::of_account(*reason)));
         situations.chain(OTHERS.iter().copied()).chain(accounts).collect()
     }
 }
 
 /// Declares reports, and the list of all of them.
 macro_rules! reports {
-    ($($(#[$doc:meta])* $name:ident = $about:ident, $warning:literal, $reason:literal, $note:literal;)*) => {
+    ($($(#[$doc:meta])* $name:ident = $about:ident, $warning:literal, $reason:expr, $note:literal;)*) => {
         $($(#[$doc])* pub const $name: Report = Report { warning: $warning, reason: $reason, note: $note };)*
 
         const OTHERS: &[(About, Report)] = &[$((About::$about, $name)),*];
@@ -90,20 +90,20 @@ macro_rules! reports {
 
 reports! {
     /// The first link, or that HeyGen has taken the clip.
-    CONSENT_REQUESTED = Consent, false, "ConsentRequested", "HeyGen was asked for the person's consent.";
+    CONSENT_REQUESTED = Consent, false, reasons::CONSENT_REQUESTED, "HeyGen was asked for the person's consent.";
     /// Another link for the same request.
-    LINK_RENEWED = Consent, false, "LinkRenewed", "The link no longer worked. HeyGen gave a new one: send it to the person.";
+    LINK_RENEWED = Consent, false, reasons::LINK_RENEWED, "The link no longer worked. HeyGen gave a new one: send it to the person.";
     /// The link of before stands in its Secret again.
-    LINK_RESTORED = Consent, false, "LinkRestored",
+    LINK_RESTORED = Consent, false, reasons::LINK_RESTORED,
         "The Secret named by spec.linkSecretRef, or the link in it, was missing. HeyGen gave the same link again, and it is in the Secret.";
     /// A request has gone unanswered for long.
-    REQUEST_UNANSWERED = Consent, true, "RequestUnanswered",
+    REQUEST_UNANSWERED = Consent, true, reasons::REQUEST_UNANSWERED,
         "HeyGen has not given a definite answer to the consent request for ten minutes. The operator repeats the request with the same idempotency key. If you raise spec.requestEpoch, it asks anew, and the person may get a second link.";
     /// A status could not be written several times in a row.
-    STATUS_NOT_WRITTEN = Consent, true, "StatusNotWritten",
+    STATUS_NOT_WRITTEN = Consent, true, reasons::STATUS_NOT_WRITTEN,
         "Kubernetes refuses the status of this object, or has no room for it. The operator tries again with growing pauses, and keeps HeyGen's answer until it is restarted. The operator's log says why.";
     /// An object cannot be decoded.
-    UNDECODABLE = Any, true, "Undecodable", "The operator cannot decode this object and ignores it. Correct the object; the operator's log names the field.";
+    UNDECODABLE = Any, true, reasons::UNDECODABLE, "The operator cannot decode this object and ignores it. Correct the object; the operator's log names the field.";
 }
 
 #[cfg(test)]
@@ -114,8 +114,8 @@ mod tests {
 
     #[test]
     fn what_is_told_of_an_account_is_a_sentence_of_its_own() {
-        let notes: BTreeSet<_> = account::ALL.iter().map(|reason| Report::of_account(*reason).note).collect();
-        assert_eq!(notes.len(), account::ALL.len());
+        let notes: BTreeSet<_> = AccountReason::VARIANTS.iter().map(|reason| Report::of_account(*reason).note).collect();
+        assert_eq!(notes.len(), AccountReason::VARIANTS.len());
         assert!(notes.iter().all(|note| note.ends_with('.')), "{notes:?}");
     }
 

@@ -19,14 +19,13 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use crate::api::conditions::types;
+use crate::api::conditions::{Situation, types};
 use crate::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus, GroupStatus, HistoryEntry};
 use crate::decide::{self, AccountFact, Call, Facts, Finding, Wait, verdict};
 use crate::memory::Memory;
 use crate::outcome::{Group, Outcome};
 use crate::reports::Report;
 use crate::terms::{Meaning, Terms};
-use situation::Situation;
 
 /// How many changes of HeyGen's word are kept.
 const HISTORY: usize = 10;
@@ -310,7 +309,7 @@ impl<'a> Draft<'a> {
         let approved = self.status.conditions.iter_mut().find(|condition| condition.type_ == types::APPROVED && condition.status == "True");
         if let Some(approved) = approved {
             approved.status = "Unknown".to_owned();
-            approved.reason = because.row().reason.to_owned();
+            approved.reason = because.reason().to_owned();
             approved.message = "Not known: HeyGen has not confirmed this consent for this object. The next poll decides.".to_owned();
             approved.last_transition_time = whole(self.now);
         }

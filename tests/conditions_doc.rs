@@ -2,15 +2,20 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+#[path = "conditions/columns.rs"]
+mod columns;
+
 use std::fmt::Write as _;
 use std::path::Path;
 
-use twinconsent::settle::situation::{Actor, Progress, Ready, Situation};
+use strum::VariantArray as _;
+use twinconsent::api::conditions::Situation;
+use twinconsent::settle::situation::{Actor, Progress, Ready};
 
 const HEAD: &str = "\
 # Conditions of a DigitalTwinConsent
 
-<!-- Generated from src/settle/situation.rs by `make generate`. Do not edit. -->
+<!-- Generated from src/api/conditions.rs and src/settle/situation/rows.rs by `make generate`. Do not edit. -->
 
 The first row that matches gives the reason of `Ready`.
 `Ready`, `Initiated` and `Approved` are always there once the object was seen.
@@ -49,7 +54,7 @@ fn page() -> String {
         &[Actor::PlatformTeam],
         "The operator has not seen the object. Check that it runs, and that it serves this namespace and these labels.",
     );
-    for situation in Situation::ALL {
+    for &situation in Situation::VARIANTS {
         let text = situation.row();
         let ready = match text.ready {
             Ready::True => "True",
@@ -57,8 +62,8 @@ fn page() -> String {
             Ready::Unknown => "Unknown",
             Ready::WhenInitiated => "False / True",
         };
-        let reason = format!("`{}`", text.reason);
-        let cells = [text.title, ready, &reason, situation.besides(), situation.kstatus(), situation.argo_cd()];
+        let reason = format!("`{}`", situation.reason());
+        let cells = [text.title, ready, &reason, columns::besides(situation), columns::kstatus(situation), columns::argo_cd(situation)];
         row(cells, text.actors, text.message);
         if situation == Situation::Suspended {
             row(
@@ -135,13 +140,13 @@ fn no_row_is_without_an_actor_and_what_to_do() {
     let page = page();
     let rows: Vec<Vec<&str>> =
         page.lines().filter(|line| line.starts_with("| ")).skip(1).map(|line| line.split('|').map(str::trim).collect()).collect();
-    assert_eq!(rows.len(), Situation::ALL.len() + 3);
+    assert_eq!(rows.len(), Situation::VARIANTS.len() + 3);
     for row in rows {
         let (who, what) = (row[7], row[8]);
         assert!(who.split(", then ").all(|actor| known.iter().any(|known| known == actor)), "{}: {who:?} is nobody in particular", row[1]);
         assert!(what.ends_with('.'), "{}: {what:?}", row[1]);
     }
-    for situation in Situation::ALL {
+    for &situation in Situation::VARIANTS {
         let row = situation.row();
         let nobody = row.actors.contains(&Actor::Nobody);
         assert!(!row.actors.is_empty() && (!nobody || row.actors.len() == 1), "{situation:?}: {:?}", row.actors);

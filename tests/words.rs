@@ -5,9 +5,12 @@
 #[path = "words/sources.rs"]
 mod sources;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use clap::CommandFactory as _;
+use strum::VariantArray as _;
+use twinconsent::api::conditions::{AccountReason, Situation, reasons, types};
 use twinconsent::config::Cli;
 use twinconsent::metrics::Metrics;
 
@@ -133,6 +136,26 @@ const OF_THE_HOUSE: &[&str] =
 fn what_the_program_says_needs_no_word_of_the_house() {
     let wrong = complaints(&said(), OF_THE_HOUSE, &[]);
     assert!(wrong.is_empty(), "say it in the words of Kubernetes, with who does what:\n{}", wrong.join("\n"));
+}
+
+/// The one file with the words of conditions and events; the columns of `kubectl get` beside it name some of them in attributes.
+const WORDS_OF_THE_API: &str = "src/api/";
+
+#[test]
+fn condition_types_and_reasons_stand_in_one_file() {
+    let texts = sources::texts_of_the_program();
+    let is_word = |text: &str| text.len() > 2 && text.chars().all(char::is_alphanumeric) && text.starts_with(char::is_uppercase);
+    let in_quotes = |(path, text): &(String, String)| (path.clone(), text.trim_matches('"').to_owned());
+    let (of_the_api, elsewhere): (Vec<_>, Vec<_>) = texts.iter().map(in_quotes).partition(|(path, _)| path.starts_with(WORDS_OF_THE_API));
+    let mut words: BTreeSet<String> =
+        of_the_api.into_iter().filter(|(path, text)| path.ends_with("/conditions.rs") && is_word(text)).map(|(_, text)| text).collect();
+    words.extend(Situation::VARIANTS.iter().map(|situation| situation.reason().to_owned()));
+    words.extend(AccountReason::VARIANTS.iter().map(|reason| reason.word().to_owned()));
+    for known in [types::READY, reasons::LINK_RENEWED, "ConsentRevoked", "SecretNotFound"] {
+        assert!(words.contains(known), "{known} was not found");
+    }
+    let wrong: Vec<_> = elsewhere.iter().filter(|(_, text)| words.contains(text)).collect();
+    assert!(wrong.is_empty(), "these stand in src/api/conditions.rs, and are taken from there: {wrong:?}");
 }
 
 /// Each place where a word stands outside of the phrases that are allowed.

@@ -16,7 +16,7 @@ use super::voice::Voice;
 use super::{Account, Accounts, State, Usable, fingerprint};
 use crate::api::account::{AccountStatus, Auth};
 use crate::api::account_key::AccountKey;
-use crate::api::conditions::account::{self as reasons, Reason};
+use crate::api::conditions::AccountReason;
 use crate::api::conditions::types;
 use crate::clock;
 use crate::cluster::Cluster;
@@ -113,7 +113,7 @@ impl Course {
 
     /// Logs why HeyGen cannot be reached, once for each cause, and the end of it.
     fn log(&mut self, account: &AccountKey, ready: &Ready) {
-        let cause = (ready.reason == reasons::UNREACHABLE).then(|| ready.message.clone());
+        let cause = (ready.reason == AccountReason::Unreachable).then(|| ready.message.clone());
         match &cause {
             Some(cause) if self.logged != Some(cause.clone()) => tracing::info!(%account, "{cause}"),
             None if self.logged.is_some() && ready.is_true() => tracing::info!(%account, "HeyGen answers again"),
@@ -169,13 +169,13 @@ pub(super) struct Obstacle {
 
 /// What the account's `Ready` condition is to say.
 pub(super) struct Ready {
-    pub(super) reason: Reason,
+    pub(super) reason: AccountReason,
     pub(super) message: String,
 }
 
 impl Ready {
     fn is_true(&self) -> bool {
-        self.reason == reasons::CREDENTIALS_ACCEPTED
+        self.reason == AccountReason::CredentialsAccepted
     }
 }
 
@@ -186,7 +186,7 @@ async fn resolve(settings: &Settings, deps: &Deps<'_>) -> Result<(Usable, Option
         |reason, message: String, again| Obstacle { for_consents: format!("{key}: {message}"), ready: Ready { reason, message }, again };
     if settings.suspend {
         return Err(obstacle(
-            reasons::SUSPENDED,
+            AccountReason::Suspended,
             "No call is made with this account while spec.suspend is true.".to_owned(),
             LONGEST_PROBE,
         ));
@@ -197,9 +197,9 @@ async fn resolve(settings: &Settings, deps: &Deps<'_>) -> Result<(Usable, Option
             Ok(url) if url.scheme() == "https" || deps.allow_insecure => url,
             Ok(_) => {
                 let message = "spec.baseURL is http, which would send the API key unencrypted. Use https, or run the operator with --allow-insecure-base-url.";
-                return Err(obstacle(reasons::INSECURE_BASE_URL, message.to_owned(), LONGEST_PROBE));
+                return Err(obstacle(AccountReason::InsecureBaseUrl, message.to_owned(), LONGEST_PROBE));
             }
-            Err(_) => return Err(obstacle(reasons::INSECURE_BASE_URL, "spec.baseURL is not a URL.".to_owned(), LONGEST_PROBE)),
+            Err(_) => return Err(obstacle(AccountReason::InsecureBaseUrl, "spec.baseURL is not a URL.".to_owned(), LONGEST_PROBE)),
         },
     };
     let read = deps.cluster.secret_key(&settings.secret_namespace, &settings.secret.name, &settings.secret.key).await;
@@ -266,7 +266,9 @@ impl Accounts {
         }
         let ready = match probe {
             _ if doubt.is_some() => doubt,
-            Probe::Accepted => Some(Ready { reason: reasons::CREDENTIALS_ACCEPTED, message: "HeyGen accepts the API key.".to_owned() }),
+            Probe::Accepted => {
+                Some(Ready { reason: AccountReason::CredentialsAccepted, message: "HeyGen accepts the API key.".to_owned() })
+            }
             Probe::Failed(class, cause) => {
                 let (reason, message) = reading(class, cause.as_ref());
                 Some(Ready { reason, message })
@@ -329,19 +331,19 @@ fn is_worth_telling(closure: &Closure, now: Duration) -> bool {
 
 /// How a trouble reads in the account's condition: the reason of `Ready`, and its message.
 #[must_use]
-pub fn reading(class: Class, cause: Option<&Cause>) -> (Reason, String) {
+pub fn reading(class: Class, cause: Option<&Cause>) -> (AccountReason, String) {
     let (reason, message) = match class {
         Class::CredentialsRejected | Class::Forbidden | Class::AccessDenied => (
-            reasons::CREDENTIALS_REJECTED,
+            AccountReason::CredentialsRejected,
             "HeyGen refuses the API key. Put a valid one into the Secret that spec.apiKeySecretRef of the account names.",
         ),
         Class::BillingRequired => {
-            (reasons::BILLING_REQUIRED, "HeyGen wants a payment or another plan. See the billing of the account at HeyGen.")
+            (AccountReason::BillingRequired, "HeyGen wants a payment or another plan. See the billing of the account at HeyGen.")
         }
         Class::QuotaExceeded => {
-            (reasons::THROTTLED, "The account's quota at HeyGen is used up. The operator asks again from time to time.")
+            (AccountReason::Throttled, "The account's quota at HeyGen is used up. The operator asks again from time to time.")
         }
-        Class::Throttled => (reasons::THROTTLED, "HeyGen asks for fewer calls. The operator waits as long as HeyGen says."),
+        Class::Throttled => (AccountReason::Throttled, "HeyGen asks for fewer calls. The operator waits as long as HeyGen says."),
         Class::Unreachable
         | Class::Unavailable
         | Class::Busy
@@ -350,8 +352,8 @@ pub fn reading(class: Class, cause: Option<&Cause>) -> (Reason, String) {
         | Class::Invalid
         | Class::Unfetchable
         | Class::AlreadyBound => match cause {
-            Some(cause) => return (reasons::UNREACHABLE, format!("{cause}. The operator tries again with growing pauses.")),
-            None => (reasons::UNREACHABLE, "HeyGen does not answer as it should. The operator tries again with growing pauses."),
+            Some(cause) => return (AccountReason::Unreachable, format!("{cause}. The operator tries again with growing pauses.")),
+            None => (AccountReason::Unreachable, "HeyGen does not answer as it should. The operator tries again with growing pauses."),
         },
     };
     (reason, message.to_owned())
@@ -386,7 +388,7 @@ pub fn report(old: &AccountStatus, new: &AccountStatus) -> Option<Report> {
 }
 
 /// The reason that the account's condition names.
-fn told_of(status: &AccountStatus) -> Option<Reason> {
+fn told_of(status: &AccountStatus) -> Option<AccountReason> {
     let ready = status.conditions.iter().find(|condition| condition.type_ == types::READY)?;
-    Reason::of(&ready.reason)
+    ready.reason.parse().ok()
 }

@@ -12,7 +12,7 @@ use super::Accounts;
 use super::reconcile::{Obstacle, Ready};
 use super::settings::Settings;
 use crate::api::account::SecretKeyRef;
-use crate::api::conditions::account::{self as reasons, Reason};
+use crate::api::conditions::AccountReason;
 use crate::cluster::{self, SecretKey};
 
 /// How soon a Secret that is missing is looked for again, and one that could not be read at first.
@@ -30,7 +30,7 @@ pub(super) struct Reading {
     /// Where the key that is used was read.
     from: Option<(String, SecretKeyRef)>,
     failures: u32,
-    logged: Option<Reason>,
+    logged: Option<AccountReason>,
 }
 
 /// The key that is used may not be the one in the Secret.
@@ -76,9 +76,9 @@ impl Accounts {
         reading.failures = reading.failures.saturating_add(1);
         let again = LOOK_FOR_SECRET.saturating_mul(1 << (reading.failures - 1).min(8)).min(LONGEST_PAUSE);
         let (reason, what) = if failure.is_forbidden() {
-            (reasons::SECRET_FORBIDDEN, "cannot be read: the operator has no right to get it. Grant the right")
+            (AccountReason::SecretForbidden, "cannot be read: the operator has no right to get it. Grant the right")
         } else {
-            (reasons::SECRET_UNREADABLE, "cannot be read at the moment. The operator tries again; its log says why")
+            (AccountReason::SecretUnreadable, "cannot be read at the moment. The operator tries again; its log says why")
         };
         if reading.logged.replace(reason) != Some(reason) {
             tracing::warn!(account = %settings.key, error = %failure, "the Secret could not be read; trying again");
@@ -87,7 +87,7 @@ impl Accounts {
         match known {
             Some(key) => {
                 let message = format!("{message} Until then the operator uses the key that it read before.");
-                let is_told = reason == reasons::SECRET_FORBIDDEN || reading.failures >= TOLD_AT;
+                let is_told = reason == AccountReason::SecretForbidden || reading.failures >= TOLD_AT;
                 Ok((key, Some(Doubt { ready: is_told.then_some(Ready { reason, message }), again })))
             }
             None => Err(Obstacle { ready: Ready { reason, message }, for_consents: for_consents(settings), again }),
@@ -96,7 +96,7 @@ impl Accounts {
 }
 
 fn missing(settings: &Settings, message: String) -> Obstacle {
-    let ready = Ready { reason: reasons::SECRET_NOT_FOUND, message };
+    let ready = Ready { reason: AccountReason::SecretNotFound, message };
     Obstacle { ready, for_consents: for_consents(settings), again: LOOK_FOR_SECRET }
 }
 

@@ -2,8 +2,10 @@
 
 use std::collections::HashSet;
 
+use strum::VariantArray as _;
+
 use crate::api::account_key::AccountKey;
-use crate::api::conditions::account::{self as reasons, Reason};
+use crate::api::conditions::{AccountReason, reasons};
 use crate::api::consent::AccountKind;
 
 /// How many accounts of one kind the metrics name: the first that came. A namespace's admin who makes thousands of HeyGenAccounts fills
@@ -18,21 +20,21 @@ pub enum Shown {
     /// It cannot be decoded.
     Undecodable,
     /// What its `Ready` condition tells, or will tell in a moment.
-    Told(Reason),
+    Told(AccountReason),
 }
 
 impl Shown {
     /// All of them.
     pub fn all() -> impl Iterator<Item = Self> {
-        [Self::Resolving, Self::Undecodable].into_iter().chain(reasons::ALL.iter().copied().map(Self::Told))
+        [Self::Resolving, Self::Undecodable].into_iter().chain(AccountReason::VARIANTS.iter().copied().map(Self::Told))
     }
 
     /// The value of the label `reason`.
     #[must_use]
-    pub const fn reason(self) -> &'static str {
+    pub fn reason(self) -> &'static str {
         match self {
-            Self::Resolving => "Resolving",
-            Self::Undecodable => "Undecodable",
+            Self::Resolving => reasons::RESOLVING,
+            Self::Undecodable => reasons::UNDECODABLE,
             Self::Told(reason) => reason.word(),
         }
     }
@@ -40,7 +42,7 @@ impl Shown {
     /// Whether it can be used.
     #[must_use]
     pub fn is_ready(self) -> bool {
-        self == Self::Told(reasons::CREDENTIALS_ACCEPTED)
+        self == Self::Told(AccountReason::CredentialsAccepted)
     }
 }
 

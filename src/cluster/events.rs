@@ -92,12 +92,12 @@ mod tests {
     use kube::ResourceExt as _;
 
     use super::*;
-    use crate::api::conditions::account;
+    use crate::api::conditions::AccountReason;
 
     #[test]
     fn an_event_about_a_cluster_account_lies_in_the_default_namespace() {
         let regarding = ObjectReference { name: Some("default".into()), ..ObjectReference::default() };
-        let event = event(regarding, Report::of_account(account::CREDENTIALS_REJECTED), "operator-0".to_owned());
+        let event = event(regarding, Report::of_account(AccountReason::CredentialsRejected), "operator-0".to_owned());
         assert_eq!(event.namespace().as_deref(), Some("default"));
         assert_eq!(event.type_.as_deref(), Some("Warning"));
     }

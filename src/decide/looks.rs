@@ -5,10 +5,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{LOOK_STAYS_FRESH, LookKind, NextLook, View, verdict};
+use crate::api::conditions::Situation;
 use crate::api::duration;
 use crate::outcome::{Class, Print};
 use crate::pace::{self, Rhythm};
-use crate::settle::situation::Situation;
 use crate::settle::told;
 use crate::terms::Terms;
 

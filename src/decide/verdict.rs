@@ -3,11 +3,12 @@
 use jiff::Timestamp;
 
 use super::{Call, Finding, LookKind, NextLook, Rest, Step, Then, View, Wait, invalid_field};
+use crate::api::conditions::Situation;
 use crate::api::consent::LinkRenewal;
 use crate::memory::Looks;
 use crate::outcome::{Group, LookType};
 use crate::pace;
-use crate::settle::situation::{self, CONFIRM_UNRECOGNIZED, CONFIRM_WITHDRAWN, Situation};
+use crate::settle::situation::{self, CONFIRM_UNRECOGNIZED, CONFIRM_WITHDRAWN};
 use crate::settle::told;
 use crate::terms::{Meaning, Terms};
 

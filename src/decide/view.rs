@@ -6,11 +6,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{AccountFact, Facts, Finding, Rest, Step, Then, is_forced};
+use crate::api::conditions::Situation;
 use crate::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus};
 use crate::memory::Memory;
 use crate::pace;
 use crate::request::Request;
-use crate::settle::situation::Situation;
 use crate::settle::told;
 
 /// Over how long the consents of an account stop counting as verified, at most.

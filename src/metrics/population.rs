@@ -11,15 +11,13 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
+use strum::VariantArray as _;
 
 use super::labels::Kind;
 use crate::account::shown::Shown;
 use crate::api::account_key::AccountKey;
+use crate::api::conditions::{Situation, reasons};
 use crate::api::consent::AccountKind;
-use crate::settle::situation::Situation;
-
-/// How a consent reads of which nothing was told yet, or nothing that is known.
-pub const NOT_SEEN: &str = "NotSeenYet";
 
 /// How everything is named that has no name of its own.
 const OTHER: &str = "other";
@@ -39,7 +37,7 @@ impl Population {
         let of = |kind, namespace: Option<&str>| AccountKey { kind, namespace: namespace.map(str::to_owned), name: "account".to_owned() };
         let namespaced = of(AccountKind::HeyGenAccount, Some("namespace"));
         let names = [Some(namespaced), Some(of(AccountKind::ClusterHeyGenAccount, None)), None];
-        let told = || [None].into_iter().chain(Situation::ALL.into_iter().map(Some));
+        let told = || [None].into_iter().chain(Situation::VARIANTS.iter().copied().map(Some));
         Self {
             accounts: names.iter().flat_map(|name| Shown::all().map(|shown| (name.clone(), shown))).collect(),
             consents: names.iter().flat_map(|name| told().map(|told| ((name.clone(), told), 1))).collect(),
@@ -97,7 +95,7 @@ impl Collector for Census {
         let help = "DigitalTwinConsents by account and by the reason of their Ready condition";
         let mut family = encoder.encode_descriptor("consents", help, None, MetricType::Gauge)?;
         for ((account, told), count) in &consents {
-            let labels = Labels::new(account.as_ref(), told.map_or(NOT_SEEN, |situation| situation.row().reason));
+            let labels = Labels::new(account.as_ref(), told.map_or(reasons::NOT_SEEN_YET, Situation::reason));
             ConstGauge::new(i64::try_from(*count).unwrap_or(i64::MAX)).encode(family.encode_family(&labels)?)?;
         }
         Ok(())

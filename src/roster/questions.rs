@@ -6,9 +6,9 @@ use jiff::Timestamp;
 
 use super::{Entry, Roster};
 use crate::api::account_key::AccountKey;
+use crate::api::conditions::Situation;
 use crate::api::consent::{AccountKind, DigitalTwinConsent};
 use crate::api::uid::{Uid, uid};
-use crate::settle::situation::Situation;
 
 impl Roster {
     /// The copy that the watch has shown last.

@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use strum::VariantArray as _;
+
 use crate::api::account_key::AccountKey;
+use crate::api::conditions::Situation;
 use crate::api::consent::DigitalTwinConsent;
-use crate::settle::situation::Situation;
 use crate::settle::told;
 
 /// A namespace that uses an account.
@@ -30,7 +32,7 @@ pub(super) struct Tenants {
 struct Naming {
     objects: usize,
     /// How many of them tell what: kept with each change, so that a scrape counts nothing.
-    tally: [u32; 1 + Situation::ALL.len()],
+    tally: [u32; 1 + Situation::VARIANTS.len()],
 }
 
 /// What an object tells: a situation, or nothing yet. In one byte, for there are as many as there are objects.
@@ -41,8 +43,8 @@ impl Told {
     /// What a status tells.
     pub(super) fn by(consent: &DigitalTwinConsent) -> Self {
         let situation = consent.status.as_ref().and_then(told::remembered);
-        let place = situation.and_then(|situation| Situation::ALL.iter().position(|other| *other == situation));
-        Self(place.and_then(|place| u8::try_from(place + 1).ok()).unwrap_or_default())
+        // The variants are numbered as they stand.
+        Self(situation.map_or(0, |situation| situation as u8 + 1))
     }
 
     const fn place(self) -> usize {
@@ -121,7 +123,7 @@ impl Tenants {
 
     /// How many objects tell what, by account.
     pub(super) fn tally(&self) -> impl Iterator<Item = (&AccountKey, Option<Situation>, usize)> {
-        let told = || [None].into_iter().chain(Situation::ALL.iter().copied().map(Some));
+        let told = || [None].into_iter().chain(Situation::VARIANTS.iter().copied().map(Some));
         self.accounts.iter().flat_map(move |(account, naming)| {
             told().zip(naming.tally).filter(|(_, count)| *count > 0).map(move |(told, count)| (account, told, count as usize))
         })

@@ -1,10 +1,11 @@
 use std::collections::BTreeMap;
 
 use kube::ResourceExt as _;
+use strum::VariantArray as _;
 
 use super::*;
+use crate::api::conditions::Situation;
 use crate::memory::Unwritten;
-use crate::settle::situation::Situation;
 
 fn consent(name: &str, uid: u8, created: &str, group: &str) -> DigitalTwinConsent {
     serde_json::from_value(serde_json::json!({
@@ -295,7 +296,7 @@ fn consents_are_counted_by_account_and_by_what_they_tell_whatever_comes_changes_
         consent.spec.account_ref =
             Some(serde_json::from_value(serde_json::json!({"kind": "ClusterHeyGenAccount", "name": account.to_string()})).unwrap());
         if let Some(situation) = told {
-            let ready = serde_json::json!({"type": "Ready", "status": "True", "reason": situation.row().reason, "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"});
+            let ready = serde_json::json!({"type": "Ready", "status": "True", "reason": situation.reason(), "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"});
             consent.status = Some(serde_json::from_value(serde_json::json!({"observedGeneration": 1, "conditions": [ready]})).unwrap());
         }
         consent
@@ -303,7 +304,7 @@ fn consents_are_counted_by_account_and_by_what_they_tell_whatever_comes_changes_
     let mut there: HashMap<u8, (u8, Option<Situation>)> = HashMap::new();
     // Steps that have no common divisor with how many there are of each: every object meets every situation and goes now and then.
     for step in 0..4000_usize {
-        let (number, told) = ((step * 7 % 50) as u8, Situation::ALL.get(step * 5 % 23).copied());
+        let (number, told) = ((step * 7 % 50) as u8, Situation::VARIANTS.get(step * 5 % 23).copied());
         let account = number % 4;
         if step % 11 == 0 {
             let _ = roster.forget(uid(&telling(number, account, None)).unwrap());

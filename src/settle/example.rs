@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 
 use super::render::render;
-use super::situation::Situation;
+use crate::api::conditions::Situation;
 use crate::api::consent::{DigitalTwinConsent, DigitalTwinConsentSpec, DigitalTwinConsentStatus, GroupStatus, HistoryEntry, Initiation};
 use crate::request::Request;
 

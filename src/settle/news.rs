@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::situation::{CONFIRM_MISSING, CONFIRM_UNRECOGNIZED, CONFIRM_WITHDRAWN, Situation};
+use super::situation::{CONFIRM_MISSING, CONFIRM_UNRECOGNIZED, CONFIRM_WITHDRAWN};
 use super::told;
 use super::{Draft, Notice, SecretNews, refusal_message, wait_message, whole};
+use crate::api::conditions::Situation;
 use crate::api::consent::{AlreadyBegun, Initiation};
 use crate::decide::verdict::LINK_CHECK;
 use crate::decide::{Call, Wait, is_forced};

@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
-use super::situation::{Actor, Progress, Ready, Situation};
+use super::situation::{Actor, Progress, Ready};
 use super::told;
-use crate::api::conditions::types;
+use crate::api::conditions::{Situation, reasons, types};
 use crate::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus, ReadyWhen};
 use crate::request::Request;
 
@@ -36,25 +36,25 @@ pub(super) fn render(
     }
     let mut list = Builder { consent, old: &old, now, conditions: Vec::with_capacity(4) };
 
-    let kept_message = list.old_of(types::READY).filter(|ready| detail.is_none() && has_details(shown) && ready.reason == row.reason);
+    let kept_message = list.old_of(types::READY).filter(|ready| detail.is_none() && has_details(shown) && ready.reason == shown.reason());
     let message = detail.or(kept_message.map(|ready| ready.message.as_str())).unwrap_or_else(|| plain_message(consent, status, shown));
-    list.push(types::READY, ready(row.ready, spec.ready_when), row.reason, message);
+    list.push(types::READY, ready(row.ready, spec.ready_when), shown.reason(), message);
 
     if told::is_initiated(status, &Request::of(consent)) {
         list.push(
             types::INITIATED,
             "True",
-            "ConsentRequested",
+            reasons::CONSENT_REQUESTED,
             "This object has asked HeyGen for consent, with the current spec.requestEpoch.",
         );
     } else if told::is_already_begun(status, &Request::of(consent)) {
-        let row = Situation::AlreadyBegun.row();
-        list.push(types::INITIATED, "False", row.reason, "HeyGen was asked for this consent, and says that it was begun before.");
+        let reason = Situation::AlreadyBegun.reason();
+        list.push(types::INITIATED, "False", reason, "HeyGen was asked for this consent, and says that it was begun before.");
     } else {
         list.push(
             types::INITIATED,
             "False",
-            "NotInitiated",
+            reasons::NOT_INITIATED,
             "This object has not asked HeyGen for consent, or not with the current spec.requestEpoch.",
         );
     }
@@ -62,20 +62,20 @@ pub(super) fn render(
     match row.progress {
         Progress::Steady => {}
         Progress::Reconciling if suspended => {}
-        Progress::Reconciling => list.push(types::RECONCILING, "True", row.reason, "The operator goes on by itself."),
+        Progress::Reconciling => list.push(types::RECONCILING, "True", shown.reason(), "The operator goes on by itself."),
         Progress::Stalled => {
             let who = row.actors.first().copied().unwrap_or(Actor::Nobody).name();
-            list.push(types::STALLED, "True", row.reason, &format!("Waits for {who} to act; the message of Ready says what to do."));
+            list.push(types::STALLED, "True", shown.reason(), &format!("Waits for {who} to act; the message of Ready says what to do."));
         }
     }
     if overdue {
-        list.push(types::OVERDUE, "True", "ApprovalOverdue", "The person has not answered within spec.approvalDeadline.");
+        list.push(types::OVERDUE, "True", Situation::Overdue.reason(), "The person has not answered within spec.approvalDeadline.");
     }
     if expired {
-        list.push(types::LINK_EXPIRED, "True", "LinkExpired", "The link presumably no longer works.");
+        list.push(types::LINK_EXPIRED, "True", Situation::LinkExpired.reason(), "The link presumably no longer works.");
     }
     if suspended {
-        list.push(types::SUSPENDED, "True", "Suspended", "No new call to HeyGen is made while spec.suspend is true.");
+        list.push(types::SUSPENDED, "True", Situation::Suspended.reason(), "No new call to HeyGen is made while spec.suspend is true.");
     }
     status.conditions = list.conditions;
     status.observed_generation = consent.metadata.generation;
@@ -89,34 +89,34 @@ pub(super) fn render(
 /// `Approved` changes only where HeyGen's word decides; everywhere else it stays as it was.
 fn approved(list: &mut Builder<'_>, situation: Situation) {
     match situation {
-        Situation::Approved => list.push(types::APPROVED, "True", "Approved", "HeyGen reports the person's consent."),
-        Situation::Waived => list.push(types::APPROVED, "True", "ConsentWaived", "The account's consentPolicy waives consent."),
+        Situation::Approved => list.push(types::APPROVED, "True", situation.reason(), "HeyGen reports the person's consent."),
+        Situation::Waived => list.push(types::APPROVED, "True", situation.reason(), "The account's consentPolicy waives consent."),
         Situation::Refused => list.push(
             types::APPROVED,
             "False",
-            "ConsentRefused",
+            situation.reason(),
             "HeyGen reports that the person refused, or that the recording was rejected.",
         ),
-        Situation::Revoked => list.push(types::APPROVED, "False", "ConsentRevoked", "HeyGen no longer reports the consent."),
+        Situation::Revoked => list.push(types::APPROVED, "False", situation.reason(), "HeyGen no longer reports the consent."),
         // Whether an approval holds whose word the policy does not know any more, nobody knows.
         Situation::Unrecognized if list.old_of(types::APPROVED).is_some_and(|old| old.status == "Unknown") => {
             list.push(
                 types::APPROVED,
                 "Unknown",
-                situation.row().reason,
+                situation.reason(),
                 "HeyGen reports a consent status that the account's consentPolicy does not know.",
             );
         }
         // A new request leaves the refusal of the one before behind.
         situation if situation.is_waiting() && list.old_of(types::APPROVED).is_none_or(|old| old.status != "True") => {
-            list.push(types::APPROVED, "False", "NotApproved", "HeyGen has not reported consent.");
+            list.push(types::APPROVED, "False", reasons::NOT_APPROVED, "HeyGen has not reported consent.");
         }
         _ => match list.old_of(types::APPROVED) {
             Some(old) => {
                 let (status, reason, message) = (old.status.clone(), old.reason.clone(), old.message.clone());
                 list.push(types::APPROVED, &status, &reason, &message);
             }
-            None => list.push(types::APPROVED, "False", "NotApproved", "HeyGen has not reported consent."),
+            None => list.push(types::APPROVED, "False", reasons::NOT_APPROVED, "HeyGen has not reported consent."),
         },
     }
 }

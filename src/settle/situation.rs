@@ -4,8 +4,7 @@ mod rows;
 
 use std::time::Duration;
 
-use strum::VariantArray;
-
+use crate::api::conditions::Situation;
 use crate::terms::Meaning;
 
 /// How long HeyGen must answer 404 before a group counts as missing.
@@ -16,57 +15,6 @@ pub const CONFIRM_WITHDRAWN: Duration = Duration::from_secs(60);
 
 /// How long HeyGen must say an unknown word after an approval before that is told.
 pub const CONFIRM_UNRECOGNIZED: Duration = Duration::from_secs(60);
-
-/// Where an object stands, in order of precedence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, VariantArray)]
-pub enum Situation {
-    /// Suspended before any look.
-    Suspended,
-    /// Another object owns the group on this account.
-    Duplicate,
-    /// The status was written for another object, and HeyGen was not read since.
-    Restored,
-    /// The approval was withdrawn.
-    Revoked,
-    /// The person refused.
-    Refused,
-    /// HeyGen does not know the group.
-    GroupMissing,
-    /// The training of the group failed.
-    TrainingFailed,
-    /// HeyGen says a word that the policy does not know.
-    Unrecognized,
-    /// What was told of consent is not verified: HeyGen was not read for too long, or never said it under the policy as it is.
-    Unverified,
-    /// The person consented.
-    Approved,
-    /// No consent is needed by contract.
-    Waived,
-    /// No person is depicted.
-    NotRequired,
-    /// The account cannot be used.
-    AccountNotReady,
-    /// The account does not serve the namespace.
-    AccountNotAllowed,
-    /// The request is wrong.
-    InvalidRequest,
-    /// The account may not ask this.
-    NotEntitled,
-    /// HeyGen says that consent was begun before, and gives no link.
-    AlreadyBegun,
-    /// The link Secret belongs to somebody else.
-    LinkSecretConflict,
-    /// The link Secret cannot be written.
-    LinkSecretNotWritable,
-    /// The request cannot start at once.
-    Initiating,
-    /// Waiting for the person, whose link has died.
-    LinkExpired,
-    /// Waiting for the person longer than the deadline.
-    Overdue,
-    /// Waiting for the person.
-    Awaiting,
-}
 
 /// What `Ready` is in a situation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,8 +72,6 @@ impl Actor {
 /// One row of the conditions table.
 #[derive(Debug, Clone, Copy)]
 pub struct Row {
-    /// The reason of `Ready`; API.
-    pub reason: &'static str,
     /// What `Ready` is.
     pub ready: Ready,
     /// `Reconciling`, `Stalled` or neither.
@@ -143,87 +89,6 @@ pub struct Row {
 }
 
 impl Situation {
-    /// All situations, in order of precedence.
-    pub const ALL: [Self; 23] = [
-        Self::Suspended,
-        Self::Duplicate,
-        Self::Restored,
-        Self::Revoked,
-        Self::Refused,
-        Self::GroupMissing,
-        Self::TrainingFailed,
-        Self::Unrecognized,
-        Self::Unverified,
-        Self::Approved,
-        Self::Waived,
-        Self::NotRequired,
-        Self::AccountNotReady,
-        Self::AccountNotAllowed,
-        Self::InvalidRequest,
-        Self::NotEntitled,
-        Self::AlreadyBegun,
-        Self::LinkSecretConflict,
-        Self::LinkSecretNotWritable,
-        Self::Initiating,
-        Self::LinkExpired,
-        Self::Overdue,
-        Self::Awaiting,
-    ];
-
-    /// The conditions that stand beside `Ready` and speak of this situation.
-    #[must_use]
-    pub const fn besides(self) -> &'static str {
-        match self {
-            Self::Suspended => "`Suspended`",
-            Self::Restored => "`Approved=Unknown` where it was True; `Reconciling`",
-            Self::Unverified => "`Approved` stays as it was; Unknown where the policy no longer counts it",
-            Self::Revoked | Self::Refused => "`Approved=False`, `Stalled`",
-            Self::GroupMissing | Self::TrainingFailed => "`Stalled`; `Approved` stays as it was",
-            Self::Approved => "`Approved`; `Initiated` if this object has asked",
-            Self::Waived => "`Approved`",
-            Self::NotRequired => "–",
-            Self::AccountNotReady | Self::AccountNotAllowed | Self::Initiating => "`Reconciling`",
-            Self::Duplicate | Self::InvalidRequest | Self::NotEntitled | Self::LinkSecretConflict | Self::LinkSecretNotWritable => {
-                "`Stalled`"
-            }
-            Self::Unrecognized => "`Initiated` if this object has asked; `Approved` stays True if it was",
-            Self::AlreadyBegun => "`Stalled`; `Initiated` if this object has a link of the same request",
-            Self::LinkExpired => "`Initiated`, `LinkExpired`",
-            Self::Overdue => "`Initiated`, `Overdue`",
-            Self::Awaiting => "`Initiated`",
-        }
-    }
-
-    /// What kstatus (`kubectl wait`-like tools, Flux, Helm) makes of it; two words where `readyWhen: Initiated` makes the second.
-    #[must_use]
-    pub const fn kstatus(self) -> &'static str {
-        match (self.row().progress, self.row().ready) {
-            (Progress::Stalled, _) => "Failed",
-            (Progress::Reconciling, _) | (_, Ready::False | Ready::Unknown) => "InProgress",
-            (_, Ready::True) => "Current",
-            (_, Ready::WhenInitiated) => "InProgress / Current",
-        }
-    }
-
-    /// What Argo CD's health check makes of it; two words where `readyWhen: Initiated` makes the second.
-    #[must_use]
-    pub const fn argo_cd(self) -> &'static str {
-        match (self.row().progress, self.row().ready) {
-            (Progress::Stalled, _) => "Degraded",
-            (Progress::Reconciling, _) => "Progressing",
-            (_, Ready::True) => "Healthy",
-            (_, Ready::WhenInitiated) => "Suspended / Healthy",
-            // Nothing goes on and nothing is broken: a person is to act.
-            (_, Ready::False | Ready::Unknown) => "Suspended",
-        }
-    }
-
-    /// The situation that a reason of `Ready` stands for.
-    #[must_use]
-    pub fn from_reason(reason: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|situation| situation.row().reason == reason)
-    }
-
     /// Whether nothing that HeyGen said has been told yet.
     #[must_use]
     pub fn is_before_any_look(self) -> bool {

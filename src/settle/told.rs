@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
-use super::situation::{Situation, takes_back};
-use crate::api::conditions::types;
+use super::situation::takes_back;
+use crate::api::conditions::{Situation, types};
 use crate::api::consent::{DigitalTwinConsent, DigitalTwinConsentSpec, DigitalTwinConsentStatus, HistoryEntry};
 use crate::api::duration;
 use crate::pace;
@@ -54,7 +54,7 @@ pub fn by_now(status: &DigitalTwinConsentStatus, now: Timestamp) -> Cow<'_, Digi
 #[must_use]
 pub fn remembered(status: &DigitalTwinConsentStatus) -> Option<Situation> {
     let ready = status.conditions.iter().find(|condition| condition.type_ == types::READY)?;
-    Situation::from_reason(&ready.reason)
+    ready.reason.parse().ok()
 }
 
 /// Whether a condition is True.
@@ -145,7 +145,7 @@ pub fn ready_since(status: &DigitalTwinConsentStatus) -> Option<Timestamp> {
 /// Which kind of approval the status tells of.
 #[must_use]
 pub fn approval(status: &DigitalTwinConsentStatus) -> Situation {
-    let waived = |condition: &Condition| condition.type_ == types::APPROVED && condition.reason == Situation::Waived.row().reason;
+    let waived = |condition: &Condition| condition.type_ == types::APPROVED && condition.reason == Situation::Waived.reason();
     if status.conditions.iter().any(waived) { Situation::Waived } else { Situation::Approved }
 }
 
@@ -154,7 +154,7 @@ pub fn approval(status: &DigitalTwinConsentStatus) -> Situation {
 /// `Approved` remembers it, not `Ready`, whose reason gives way to the account's trouble and comes back without it.
 #[must_use]
 pub fn is_revoked(status: &DigitalTwinConsentStatus) -> bool {
-    status.conditions.iter().any(|condition| condition.type_ == types::APPROVED && condition.reason == Situation::Revoked.row().reason)
+    status.conditions.iter().any(|condition| condition.type_ == types::APPROVED && condition.reason == Situation::Revoked.reason())
 }
 
 /// Whether `request` was made: the key names content and epoch.

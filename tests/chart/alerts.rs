@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 
 use controlplane::Program;
 use serde_json::{Value, json};
+use strum::VariantArray as _;
 use tempfile::TempDir;
 use twinconsent::account::shown::Shown;
+use twinconsent::api::conditions::Situation;
 use twinconsent::metrics::Metrics;
-use twinconsent::settle::situation::{Progress, Situation};
+use twinconsent::settle::situation::Progress;
 
 use crate::cluster::write;
 use crate::helm::{self, Said, argument, object, objects, parsed, root, shielded};
@@ -119,10 +121,10 @@ fn each_reason_that_needs_somebody_stands_in_one_alert() {
         let needs_nobody = shown.is_ready() || shown == Shown::Resolving || shown.reason() == "Suspended";
         assert_eq!(alerts_on("twinconsent_account_ready", shown.reason()).len(), usize::from(!needs_nobody), "{}", shown.reason());
     }
-    for situation in Situation::ALL.into_iter().filter(|situation| situation.row().progress == Progress::Stalled) {
+    for situation in Situation::VARIANTS.iter().copied().filter(|situation| situation.row().progress == Progress::Stalled) {
         // A refusal is an answer, and no trouble.
         let expected = usize::from(situation != Situation::Refused);
-        let reason = situation.row().reason;
+        let reason = situation.reason();
         assert_eq!(alerts_on("twinconsent_consents", reason).len(), expected, "{reason}");
     }
 }

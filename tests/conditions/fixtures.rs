@@ -7,8 +7,11 @@
 
 #![allow(dead_code, reason = "several test binaries include this, and none uses all of it")]
 
-use twinconsent::api::conditions::account::{self as reasons, Reason};
-use twinconsent::settle::situation::{Progress, Ready, Situation};
+mod columns;
+
+use strum::VariantArray as _;
+use twinconsent::api::conditions::{AccountReason, Situation};
+use twinconsent::settle::situation::{Progress, Ready};
 
 /// Where the objects lie, with one folder for each kind.
 pub const FOLDER: &str = "examples/gitops/argo-cd/resource_customizations/twinconsent.io";
@@ -47,13 +50,13 @@ pub fn all() -> Vec<Fixture> {
         invited: Some("InProgress"),
         argo_cd: "Progressing",
     }];
-    for situation in Situation::ALL {
+    for &situation in Situation::VARIANTS {
         all.extend(consents_in(situation));
     }
     for (reason, argo_cd) in ACCOUNTS {
-        let kstatus = if reason == reasons::CREDENTIALS_ACCEPTED { "Current" } else { "InProgress" };
+        let kstatus = if reason == AccountReason::CredentialsAccepted { "Current" } else { "InProgress" };
         // Only the cluster's kind has a base URL.
-        let kind = if reason == reasons::INSECURE_BASE_URL { CLUSTER_ACCOUNT } else { ACCOUNT };
+        let kind = if reason == AccountReason::InsecureBaseUrl { CLUSTER_ACCOUNT } else { ACCOUNT };
         all.push(Fixture { kind, name: kebab(reason.word()), reason: Some(reason.word()), kstatus, invited: None, argo_cd });
     }
     all
@@ -64,21 +67,21 @@ const ACCOUNT: &str = "HeyGenAccount";
 const CLUSTER_ACCOUNT: &str = "ClusterHeyGenAccount";
 
 /// What Argo CD says of an account: what passes by itself is progress, what needs somebody is degraded.
-const ACCOUNTS: [(Reason, &str); 8] = [
-    (reasons::CREDENTIALS_ACCEPTED, "Healthy"),
-    (reasons::CREDENTIALS_REJECTED, "Degraded"),
-    (reasons::SECRET_NOT_FOUND, "Degraded"),
-    (reasons::INSECURE_BASE_URL, "Degraded"),
-    (reasons::THROTTLED, "Progressing"),
-    (reasons::UNREACHABLE, "Progressing"),
-    (reasons::BILLING_REQUIRED, "Degraded"),
-    (reasons::SUSPENDED, "Suspended"),
+const ACCOUNTS: [(AccountReason, &str); 8] = [
+    (AccountReason::CredentialsAccepted, "Healthy"),
+    (AccountReason::CredentialsRejected, "Degraded"),
+    (AccountReason::SecretNotFound, "Degraded"),
+    (AccountReason::InsecureBaseUrl, "Degraded"),
+    (AccountReason::Throttled, "Progressing"),
+    (AccountReason::Unreachable, "Progressing"),
+    (AccountReason::BillingRequired, "Degraded"),
+    (AccountReason::Suspended, "Suspended"),
 ];
 
 /// The row itself, what `readyWhen: Initiated` makes of it, and the rows that say "unchanged", which change these.
 fn consents_in(situation: Situation) -> Vec<Fixture> {
     let row = situation.row();
-    let (kstatus, argo_cd) = (words(situation.kstatus()), words(situation.argo_cd()));
+    let (kstatus, argo_cd) = (words(columns::kstatus(situation)), words(columns::argo_cd(situation)));
     // The objects of these rows have asked; the others have not, or are decided otherwise.
     let was_asked = matches!(
         situation,
@@ -92,8 +95,8 @@ fn consents_in(situation: Situation) -> Vec<Fixture> {
     };
     let usual = Fixture {
         kind: CONSENT,
-        name: kebab(row.reason),
-        reason: Some(row.reason),
+        name: kebab(situation.reason()),
+        reason: Some(situation.reason()),
         kstatus: kstatus[0],
         invited: Some(invited(was_asked)),
         argo_cd: argo_cd[0],

@@ -3,13 +3,15 @@
 
 use jiff::Timestamp;
 use serde_json::json;
+use strum::VariantArray as _;
 use twinconsent::api::account::ConsentPolicy;
+use twinconsent::api::conditions::Situation;
 use twinconsent::decide::{AccountFact, Ownership};
 use twinconsent::outcome::{Class, Trouble};
-use twinconsent::settle::situation::Situation;
 use twinconsent::settle::told::{agrees, remembered};
 use twinconsent::terms::{Meaning, Terms};
 
+use crate::columns;
 use crate::driver::{HOUR, MINUTE, World, secs};
 use crate::kstatus::{kstatus, object_in};
 use crate::model::Fault;
@@ -29,7 +31,7 @@ fn is_down(world: &mut World) {
 /// What kstatus says is what the table says of the reason that is told.
 fn is_consistent(world: &World, what: &str) {
     let Some(told) = remembered(world.status()) else { panic!("{what}: nothing is told:\n{}", world.trace.join("\n")) };
-    assert_eq!(kstatus(&world.object), told.kstatus().split(" / ").next().unwrap(), "{what}: {told:?}\n{}", world.trace.join("\n"));
+    assert_eq!(kstatus(&world.object), columns::kstatus(told).split(" / ").next().unwrap(), "{what}: {told:?}\n{}", world.trace.join("\n"));
     let approved = world.condition("Approved").unwrap().0;
     assert!(approved == "True" || !matches!(told, Situation::Approved | Situation::Waived), "{what}: {told:?}, Approved={approved}");
 }
@@ -70,7 +72,7 @@ fn a_changed_policy_judges_every_row_anew_and_asks_nobody_who_was_asked() {
         ("tightened until the word is a refusal", policy(json!({ "refused": ["approved", "rejected", "skipped"] }))),
         ("loosened", policy(json!({ "granted": ["approved", "weird", "skipped"], "waived": ["rejected"], "refused": [] }))),
     ];
-    for situation in Situation::ALL {
+    for &situation in Situation::VARIANTS {
         for (name, terms) in &policies {
             let what = format!("{situation:?}, {name}");
             let mut world = object_in(situation, &json!({}));
@@ -99,7 +101,7 @@ fn a_changed_policy_judges_every_row_anew_and_asks_nobody_who_was_asked() {
 
 #[test]
 fn a_status_of_another_object_permits_nothing_in_any_row_until_heygen_is_read_and_asks_nobody() {
-    for situation in Situation::ALL {
+    for &situation in Situation::VARIANTS {
         for is_absent in [false, true] {
             let what = format!("{situation:?}, uid absent: {is_absent}");
             let (mut world, mut twin) = (object_in(situation, &json!({})), object_in(situation, &json!({})));
@@ -134,7 +136,7 @@ fn a_status_of_another_object_permits_nothing_in_any_row_until_heygen_is_read_an
 
 #[test]
 fn an_approval_that_is_forged_in_any_row_is_gone_with_the_next_polls_and_asks_nobody() {
-    for situation in Situation::ALL {
+    for &situation in Situation::VARIANTS {
         for is_wordless in [false, true] {
             let what = format!("{situation:?}, over no word: {is_wordless}");
             let (mut world, mut twin) = (object_in(situation, &json!({})), object_in(situation, &json!({})));
@@ -186,7 +188,7 @@ fn an_approval_that_is_forged_in_any_row_is_gone_with_the_next_polls_and_asks_no
 
 #[test]
 fn an_unknown_word_permits_nothing_in_any_row_and_takes_no_approval_back() {
-    for situation in Situation::ALL {
+    for &situation in Situation::VARIANTS {
         let mut world = object_in(situation, &json!({}));
         if needs_trouble(situation) {
             world.heygen.fault = None;
@@ -211,7 +213,7 @@ fn an_unknown_word_permits_nothing_in_any_row_and_takes_no_approval_back() {
 
 #[test]
 fn a_row_that_is_not_verified_for_three_days_permits_nothing_and_heals_with_the_next_poll() {
-    for situation in Situation::ALL.into_iter().filter(|situation| is_polled(*situation) && !needs_trouble(*situation)) {
+    for situation in Situation::VARIANTS.iter().copied().filter(|situation| is_polled(*situation) && !needs_trouble(*situation)) {
         let (mut world, mut twin) = (object_in(situation, &json!({})), object_in(situation, &json!({})));
         let fault = world.heygen.fault.clone();
         is_down(&mut world);
@@ -247,7 +249,7 @@ fn a_row_that_is_not_polled_says_the_same_for_three_days_and_heals_when_it_is() 
 
 #[test]
 fn a_row_that_is_not_polled_any_more_permits_nothing_after_three_days_and_heals_when_it_is_again_and_asks_nobody() {
-    for situation in Situation::ALL.into_iter().filter(|situation| is_polled(*situation) && !needs_trouble(*situation)) {
+    for situation in Situation::VARIANTS.iter().copied().filter(|situation| is_polled(*situation) && !needs_trouble(*situation)) {
         let mut twin = object_in(situation, &json!({}));
         twin.live(74 * HOUR + TWO_POLLS);
         for obstacle in OBSTACLES {
@@ -278,7 +280,7 @@ fn a_row_that_is_not_polled_any_more_permits_nothing_after_three_days_and_heals_
 /// The whole cluster is set back to any row, from where it has come to since, with the operator running on or starting anew.
 #[test]
 fn a_backup_of_any_row_that_comes_back_leads_to_what_heygen_says_and_asks_nobody_twice() {
-    for situation in Situation::ALL {
+    for &situation in Situation::VARIANTS {
         for word in ["approved", "rejected", "pending"] {
             for is_restarted in [false, true] {
                 let what = format!("{situation:?}, then {word}, restarted: {is_restarted}");

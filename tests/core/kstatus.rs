@@ -1,12 +1,14 @@
 //! What tools that know only conditions make of every situation: kstatus' rules, and a gallery with one object per situation.
 
 use serde_json::{Value, json};
+use strum::VariantArray as _;
+use twinconsent::api::conditions::Situation;
 use twinconsent::api::consent::DigitalTwinConsent;
 use twinconsent::decide::{AccountFact, Ownership};
 use twinconsent::outcome::{Class, LookType, Trouble};
-use twinconsent::settle::situation::Situation;
 use twinconsent::settle::told::remembered;
 
+use crate::columns;
 use crate::driver::{HOUR, World};
 use crate::model::{Fault, Model};
 
@@ -83,8 +85,8 @@ pub fn object_in(situation: Situation, extra: &Value) -> World {
 
 #[test]
 fn kstatus_says_of_every_situation_what_the_table_says() {
-    for situation in Situation::ALL {
-        let words: Vec<_> = situation.kstatus().split(" / ").collect();
+    for &situation in Situation::VARIANTS {
+        let words: Vec<_> = columns::kstatus(situation).split(" / ").collect();
         for (when, expected) in [("Approved", words[0]), ("Initiated", words[words.len() - 1])] {
             let world = object_in(situation, &json!({"readyWhen": when}));
             assert_eq!(remembered(world.status()), Some(situation), "{}", world.trace.join("\n"));
@@ -95,16 +97,16 @@ fn kstatus_says_of_every_situation_what_the_table_says() {
 
 #[test]
 fn the_conditions_beside_ready_are_those_of_the_table() {
-    for situation in Situation::ALL {
+    for &situation in Situation::VARIANTS {
         let world = object_in(situation, &json!({}));
         for type_ in ["Stalled", "Reconciling", "Overdue", "LinkExpired", "Suspended"] {
             let told = world.condition(type_).is_some_and(|(status, _)| status == "True");
-            assert_eq!(told, situation.besides().contains(&format!("`{type_}`")), "{situation:?}: {type_}");
+            assert_eq!(told, columns::besides(situation).contains(&format!("`{type_}`")), "{situation:?}: {type_}");
             assert!(told || world.condition(type_).is_none(), "{type_} stands there only while it is True");
         }
         let approved = matches!(situation, Situation::Approved | Situation::Waived | Situation::Unverified);
         assert_eq!(world.condition("Approved").unwrap().0 == "True", approved, "{situation:?}");
-        assert!(situation.besides().contains("`Approved`") || !approved);
+        assert!(columns::besides(situation).contains("`Approved`") || !approved);
     }
 }
 

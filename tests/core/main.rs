@@ -7,6 +7,8 @@ mod begun;
 mod belief;
 mod changed;
 mod clock;
+#[path = "../conditions/columns.rs"]
+mod columns;
 mod conditions;
 mod decoding;
 mod driver;

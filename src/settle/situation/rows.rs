@@ -1,6 +1,7 @@
 //! The rows themselves: what an object says in each situation, what has to be done, and who does it.
 
-use super::{Actor, Progress, Ready, Row, Situation};
+use super::{Actor, Progress, Ready, Row};
+use crate::api::conditions::Situation;
 
 /// A message and the action that it ends with.
 macro_rules! message {
@@ -12,16 +13,15 @@ macro_rules! message {
     };
 }
 
-/// Reason, `Ready`, progress, warning, title, actors, message and action.
-type Cells = (&'static str, Ready, Progress, Option<bool>, &'static str, &'static [Actor], (&'static str, &'static str));
+/// `Ready`, progress, warning, title, actors, message and action.
+type Cells = (Ready, Progress, Option<bool>, &'static str, &'static [Actor], (&'static str, &'static str));
 
 impl Situation {
     /// How the situation reads.
     #[must_use]
     pub const fn row(self) -> Row {
-        let (reason, ready, progress, warning, title, actors, (message, action)): Cells = match self {
+        let (ready, progress, warning, title, actors, (message, action)): Cells = match self {
             Self::Suspended => (
-                "Suspended",
                 Ready::Unknown,
                 Progress::Steady,
                 None,
@@ -30,7 +30,6 @@ impl Situation {
                 message!("Suspended before HeyGen was asked.", "To go on, set spec.suspend to false."),
             ),
             Self::Duplicate => (
-                "DuplicateAvatarGroup",
                 Ready::False,
                 Progress::Stalled,
                 Some(true),
@@ -42,7 +41,6 @@ impl Situation {
                 ),
             ),
             Self::Restored => (
-                "Restored",
                 Ready::Unknown,
                 Progress::Reconciling,
                 Some(false),
@@ -53,7 +51,6 @@ impl Situation {
                 ),
             ),
             Self::Revoked => (
-                "ConsentRevoked",
                 Ready::False,
                 Progress::Stalled,
                 Some(true),
@@ -65,7 +62,6 @@ impl Situation {
                 ),
             ),
             Self::Refused => (
-                "ConsentRefused",
                 Ready::False,
                 Progress::Stalled,
                 Some(true),
@@ -74,7 +70,6 @@ impl Situation {
                 message!("The person refused, or HeyGen rejected the recording.", "To ask the person again, raise spec.requestEpoch."),
             ),
             Self::GroupMissing => (
-                "AvatarGroupNotFound",
                 Ready::False,
                 Progress::Stalled,
                 Some(true),
@@ -86,7 +81,6 @@ impl Situation {
                 ),
             ),
             Self::TrainingFailed => (
-                "AvatarFailed",
                 Ready::False,
                 Progress::Stalled,
                 Some(true),
@@ -98,7 +92,6 @@ impl Situation {
                 ),
             ),
             Self::Unverified => (
-                "Unverified",
                 Ready::Unknown,
                 Progress::Steady,
                 Some(true),
@@ -109,17 +102,10 @@ impl Situation {
                     "See the Ready condition of the account. The next answer of HeyGen decides."
                 ),
             ),
-            Self::Approved => (
-                "Approved",
-                Ready::True,
-                Progress::Steady,
-                Some(false),
-                "approved / accepted",
-                &[Actor::Nobody],
-                message!("The person has consented."),
-            ),
+            Self::Approved => {
+                (Ready::True, Progress::Steady, Some(false), "approved / accepted", &[Actor::Nobody], message!("The person has consented."))
+            }
             Self::Waived => (
-                "ConsentWaived",
                 Ready::True,
                 Progress::Steady,
                 Some(false),
@@ -128,7 +114,6 @@ impl Situation {
                 message!("The account's consentPolicy says that no consent is needed."),
             ),
             Self::NotRequired => (
-                "ConsentNotRequired",
                 Ready::True,
                 Progress::Steady,
                 Some(false),
@@ -137,7 +122,6 @@ impl Situation {
                 message!("Every look of the group is one of a photo or prompt avatar, which needs no consent."),
             ),
             Self::AccountNotReady => (
-                "AccountNotReady",
                 Ready::False,
                 Progress::Reconciling,
                 Some(true),
@@ -146,7 +130,6 @@ impl Situation {
                 message!("The account cannot be used.", "See the Ready condition of the account."),
             ),
             Self::AccountNotAllowed => (
-                "AccountNotAllowed",
                 Ready::False,
                 Progress::Reconciling,
                 Some(true),
@@ -158,7 +141,6 @@ impl Situation {
                 ),
             ),
             Self::InvalidRequest => (
-                "InvalidRequest",
                 Ready::False,
                 Progress::Stalled,
                 Some(true),
@@ -167,7 +149,6 @@ impl Situation {
                 message!("HeyGen refuses the request as it stands.", "Correct the spec and raise spec.requestEpoch in the same change."),
             ),
             Self::NotEntitled => (
-                "NotEntitled",
                 Ready::False,
                 Progress::Stalled,
                 Some(true),
@@ -179,7 +160,6 @@ impl Situation {
                 ),
             ),
             Self::AlreadyBegun => (
-                "ConsentAlreadyBegun",
                 Ready::False,
                 Progress::Stalled,
                 Some(true),
@@ -191,7 +171,6 @@ impl Situation {
                 ),
             ),
             Self::LinkSecretConflict => (
-                "LinkSecretConflict",
                 Ready::False,
                 Progress::Stalled,
                 Some(true),
@@ -203,7 +182,6 @@ impl Situation {
                 ),
             ),
             Self::LinkSecretNotWritable => (
-                "LinkSecretNotWritable",
                 Ready::False,
                 Progress::Stalled,
                 Some(true),
@@ -215,7 +193,6 @@ impl Situation {
                 ),
             ),
             Self::Initiating => (
-                "Initiating",
                 Ready::False,
                 Progress::Reconciling,
                 None,
@@ -224,7 +201,6 @@ impl Situation {
                 message!("HeyGen has not been asked yet. The operator asks as soon as it may."),
             ),
             Self::Unrecognized => (
-                "UnrecognizedConsentStatus",
                 Ready::Unknown,
                 Progress::Steady,
                 Some(true),
@@ -236,7 +212,6 @@ impl Situation {
                 ),
             ),
             Self::LinkExpired => (
-                "LinkExpired",
                 Ready::WhenInitiated,
                 Progress::Steady,
                 Some(true),
@@ -248,7 +223,6 @@ impl Situation {
                 ),
             ),
             Self::Overdue => (
-                "ApprovalOverdue",
                 Ready::WhenInitiated,
                 Progress::Steady,
                 Some(true),
@@ -257,7 +231,6 @@ impl Situation {
                 message!("The person has not answered within spec.approvalDeadline. The operator goes on polling.", "Remind the person."),
             ),
             Self::Awaiting => (
-                "AwaitingApproval",
                 Ready::WhenInitiated,
                 Progress::Steady,
                 None,
@@ -266,6 +239,6 @@ impl Situation {
                 message!("Waiting for the person.", "Send them the link."),
             ),
         };
-        Row { reason, ready, progress, title, message, action, actors, warning }
+        Row { ready, progress, title, message, action, actors, warning }
     }
 }
