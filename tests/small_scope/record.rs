@@ -7,9 +7,9 @@ use twinconsent::memory::{LONGEST_UNWRITTEN, Memory, Unwritten};
 use twinconsent::outcome::Outcome;
 use twinconsent::settle::{News, settle};
 
-use crate::events::Planted;
 use crate::heygen::{self, Word};
 use crate::owners::rank;
+use crate::planted::Planted;
 use crate::shell::{InHand, reads, rests};
 use crate::world::{Object, World, at, condition, request, second, version};
 
@@ -48,6 +48,9 @@ fn record(world: &mut World, index: usize, place: usize) {
             if world.refuses_writes {
                 world.counted.refused += 1;
                 let unwritten = Unwritten::after(facts.memory.unwritten.as_deref(), base, LONGEST_UNWRITTEN, at(now));
+                if world.planted == Some(Planted::NoPause) {
+                    return again_at(world, index, place, now + 1);
+                }
                 let not_before = second(unwritten.not_before);
                 let memory = Memory { unwritten: Some(Box::new(unwritten)), ..facts.memory.clone() };
                 world.replicas[index].entries[place].as_mut().unwrap().memory = Arc::new(memory);
@@ -58,6 +61,9 @@ fn record(world: &mut World, index: usize, place: usize) {
             }
             if world.planted == Some(Planted::LinkLeftOut) {
                 settled.status.url = None;
+            }
+            if world.planted == Some(Planted::RefusalLeftOut) {
+                settled.status.already_begun = None;
             }
             let status = settled.status.clone();
             world.change(place, |object| object.status = Some(status));
@@ -86,14 +92,13 @@ fn record(world: &mut World, index: usize, place: usize) {
 
 /// What of the news is taken in.
 fn taken_in(world: &World, news: &News) -> News {
-    match news {
-        News::Answered(Call::Look, Outcome::Looked(group))
-            if group.consent_status.as_deref() == Some("approved") && world.planted == Some(Planted::DeafToConsent) =>
-        {
-            News::Answered(Call::Look, heygen::looked(Some("pending")))
-        }
-        other => other.clone(),
-    }
+    let News::Answered(Call::Look, Outcome::Looked(group)) = news else { return news.clone() };
+    let misread = match (world.planted, group.consent_status.as_deref()) {
+        (Some(Planted::DeafToConsent), Some("approved")) => Some("pending"),
+        (Some(Planted::AbsentIsRefusal), None) => Some("rejected"),
+        _ => return news.clone(),
+    };
+    News::Answered(Call::Look, heygen::looked(misread))
 }
 
 fn word_of(text: Option<&str>) -> Word {

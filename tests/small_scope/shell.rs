@@ -11,9 +11,9 @@ use twinconsent::settle::situation;
 use twinconsent::settle::{News, Refusal, SecretNews};
 use twinconsent::terms::Meaning;
 
-use crate::events::Planted;
 use crate::heygen::{self, WINDOW, Word};
 use crate::owners::rank;
+use crate::planted::Planted;
 use crate::record::short;
 use crate::world::{self, Entry, LOOSE, Look, Object, Seat, World, at, request, second, version};
 
@@ -101,7 +101,8 @@ pub fn facts(world: &World, replica: usize, place: usize) -> Facts {
         AccountFact::NotAllowed("The account does not serve this namespace.".into())
     };
     let replica = &world.replicas[replica];
-    let ownership = if replica.owner == Some(place) { Ownership::Owner } else { Ownership::Other };
+    let owns = replica.owner == Some(place) || world.planted == Some(Planted::EveryoneOwns);
+    let ownership = if owns { Ownership::Owner } else { Ownership::Other };
     let entry = replica.entries[place].as_ref().unwrap();
     let mut memory = (*entry.memory).clone();
     let polled_at = memory.looked_at.max(entry.seat.as_ref().and_then(|seat| seat.looked_at));
@@ -235,7 +236,7 @@ pub fn reads(world: &mut World, index: usize, place: usize, read_at: i64, word: 
     if let Err(gap) = all.binary_search(&read) {
         all.insert(gap, read);
     }
-    if world.planted == Some(Planted::LooksWritten) {
+    if world.planted == Some(Planted::PollsWritten) {
         world.counted.writes += 1;
         world.change(place, |_| {});
     }
@@ -261,6 +262,7 @@ fn act(world: &mut World, index: usize, place: usize, base: &Object, call: Call,
                 return News::Answered(call, heygen::lost());
             }
             world.counted.posts += 1;
+            checks_owner(world, place);
             let is_refused = |object: &Object| {
                 let begun = object.status.as_ref().and_then(|status| status.already_begun.as_ref());
                 begun.is_some_and(|begun| begun.idempotency_key == asked.idempotency_key)
@@ -269,9 +271,12 @@ fn act(world: &mut World, index: usize, place: usize, base: &Object, call: Call,
             if world.replicas.len() == 1 && world.kube[place].as_ref().is_some_and(is_refused) {
                 world.breaks("promise 6: a request that was refused for good is sent again".into());
             }
-            let of_object = world.planted == Some(Planted::KeyOfObject);
-            let object = base.metadata.uid.as_deref().filter(|_| of_object).unwrap_or_default();
-            let (executed, outcome) = world.heygen.post(&format!("{}{object}", asked.idempotency_key), place, world.now);
+            let of_whom = match world.planted {
+                Some(Planted::KeyOfObject) => base.metadata.uid.clone().unwrap_or_default(),
+                Some(Planted::KeyOfReplica) => index.to_string(),
+                _ => String::new(),
+            };
+            let (executed, outcome) = world.heygen.post(&format!("{}{of_whom}", asked.idempotency_key), place, world.now);
             if executed {
                 let (now, epoch) = (world.now, asked.epoch);
                 let known = &mut world.known[place];
@@ -304,7 +309,9 @@ fn act(world: &mut World, index: usize, place: usize, base: &Object, call: Call,
                 secret if secret.foreign => SecretNews::Conflict,
                 secret => {
                     let changed = secret.link != link;
-                    secret.link = link;
+                    if world.planted != Some(Planted::SecretLeftOut) {
+                        secret.link = link;
+                    }
                     SecretNews::Written { changed }
                 }
             })
@@ -322,5 +329,17 @@ fn checks_request(world: &mut World, index: usize, place: usize, epoch: i64) {
     }
     if matches!(meaning, Meaning::Granted | Meaning::Waived) {
         world.breaks(format!("promise 1: asked although the look right before said {word:?}"));
+    }
+}
+
+/// No request for a group that another object owns, as far as the one replica there is can know.
+fn checks_owner(world: &mut World, place: usize) {
+    let has_asked = |object: &Object| object.status.as_ref().is_some_and(|status| status.initiation.is_some());
+    let owns = |(other, object): (usize, &Object)| {
+        other != place && world.served[other] && object.metadata.deletion_timestamp.is_none() && has_asked(object)
+    };
+    let objects = world.kube.iter().enumerate().filter_map(|(other, object)| Some((other, object.as_ref()?)));
+    if world.replicas.len() == 1 && objects.map(owns).any(|owns| owns) {
+        world.breaks("ownership: asked although another object owns the group".into());
     }
 }

@@ -12,8 +12,9 @@ use twinconsent::memory::Memory;
 use twinconsent::request::Request;
 use twinconsent::terms::{Meaning, Terms};
 
-use crate::events::{KINDS, Planted, Scope};
+use crate::events::{KINDS, Scope};
 use crate::heygen::{HeyGen, Word};
+use crate::planted::Planted;
 use crate::shell::InHand;
 
 /// How much later than an effect its record may come, in seconds: every call has a deadline.
