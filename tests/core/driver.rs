@@ -21,7 +21,7 @@ use twinconsent::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus};
 use twinconsent::clock::steps::Steps;
 use twinconsent::decide::{self, AccountFact, Call, Facts, Finding, Ownership, Proof, Rest, Step, Then, decide};
 use twinconsent::memory::{LONGEST_UNWRITTEN, Memory, Unwritten};
-use twinconsent::outcome::Group;
+use twinconsent::outcome::{Group, Outcome};
 use twinconsent::pace;
 use twinconsent::request::Request;
 use twinconsent::settle::{News, Notice, settle};
@@ -41,6 +41,8 @@ pub struct Replica {
     pub in_hand: Option<InHand>,
     /// How it rests, by the wall clock.
     pub rest: Rest,
+    /// When the schedule has polled the group last without anything new.
+    pub polled_at: Option<Timestamp>,
     /// When its turn comes, once it has queued up.
     pub turn: Option<Timestamp>,
     /// The version of its own last write.
@@ -186,7 +188,7 @@ impl World {
         self.object.metadata.resource_version = Some((Self::version(&self.object) + 1).to_string());
     }
 
-    fn note(&mut self, line: String) {
+    pub fn note(&mut self, line: String) {
         let passed = pace::since(self.begun, self.now).as_secs();
         let stamp = format!("{}+{:02}:{:02}:{:02}", passed / 86400, passed / 3600 % 24, passed / 60 % 60, passed % 60);
         self.trace.push(format!("{stamp}  {line}"));
@@ -195,8 +197,9 @@ impl World {
     fn facts(&self, replica: &Replica) -> Facts {
         let account = self.account.clone().unwrap_or_else(|| AccountFact::Usable(Arc::new(self.terms.clone())));
         let wall = self.clock.wall();
-        let memory = replica.memory.clone().shifted(wall.ahead());
-        let (started, polled_at) = (wall.of(replica.started), memory.looked_at);
+        let mut memory = replica.memory.clone().shifted(wall.ahead());
+        let (started, polled_at) = (wall.of(replica.started), memory.looked_at.max(replica.polled_at));
+        memory.looked_at = memory.looked_at.and(polled_at);
         Facts { account, ownership: self.ownership, memory, started, doubt: wall.doubt(), polled_at, proof: self.proof }
     }
 
@@ -258,6 +261,21 @@ impl World {
         };
         self.replicas[index].in_hand = Some(InHand { base, facts, news, then, at, ahead });
         Progress::Going
+    }
+
+    /// Takes up what a poll of the schedule has shown, in place of the step that was decided.
+    pub fn take_up(&mut self, index: usize, Decided { base, facts, ahead, .. }: Decided, at: Timestamp, outcome: Outcome) {
+        self.note_poll(index, at, &outcome);
+        let news = News::Answered(Call::Look, outcome);
+        self.replicas[index].in_hand = Some(InHand { base, facts, news, then: Then::Decide, at, ahead });
+    }
+
+    /// What HeyGen has answered to the call that is not recorded yet.
+    pub fn answer_in_hand(&self, index: usize) -> Option<&Outcome> {
+        match &self.replicas[index].in_hand.as_ref()?.news {
+            News::Answered(_, outcome) => Some(outcome),
+            News::Found(_) | News::Secret(_) => None,
+        }
     }
 
     fn rest(&mut self, index: usize, rest: Rest, ahead: SignedDuration) -> Progress {

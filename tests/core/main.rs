@@ -12,6 +12,7 @@ mod columns;
 mod conditions;
 mod decoding;
 mod driver;
+mod fleet;
 mod flows;
 mod kstatus;
 #[path = "../e2e/support/leaves.rs"]

@@ -36,16 +36,7 @@ impl World {
         let news = match &call {
             Call::Look => {
                 let outcome = self.heygen.look();
-                if let Outcome::Looked(group) = &outcome {
-                    let meaning = self.terms.policy.read(group.consent_status.as_deref());
-                    let replica = &mut self.replicas[index];
-                    replica.last_poll = Some((self.now, group.clone()));
-                    if situation::takes_back(meaning) {
-                        replica.withdrawing_since.get_or_insert(self.now);
-                    } else if matches!(meaning, Meaning::Granted | Meaning::Waived) {
-                        replica.withdrawing_since = None;
-                    }
-                }
+                self.note_poll(index, self.now, &outcome);
                 News::Answered(call.clone(), outcome)
             }
             Call::ReadLooks(page) => News::Answered(call.clone(), self.heygen.read_looks(page.as_deref())),
@@ -78,9 +69,27 @@ impl World {
             }
         };
         let (what, answer) = told(&call, &news);
+        self.calls(what, answer);
+        news
+    }
+
+    /// Notes a call.
+    pub fn calls(&mut self, what: &'static str, answer: String) {
         self.note(format!("{what} → {answer}"));
         self.called.push(Called { at: self.now, what, answer });
-        news
+    }
+
+    /// Notes for the checks what a replica has seen.
+    pub(super) fn note_poll(&mut self, index: usize, at: Timestamp, outcome: &Outcome) {
+        let Outcome::Looked(group) = outcome else { return };
+        let meaning = self.terms.policy.read(group.consent_status.as_deref());
+        let replica = &mut self.replicas[index];
+        replica.last_poll = Some((at, group.clone()));
+        if situation::takes_back(meaning) {
+            replica.withdrawing_since.get_or_insert(at);
+        } else if matches!(meaning, Meaning::Granted | Meaning::Waived) {
+            replica.withdrawing_since = None;
+        }
     }
 }
 
@@ -95,18 +104,27 @@ fn told(call: &Call, news: &News) -> (&'static str, String) {
         Call::FindLink => FIND_LINK,
     };
     let answer = match news {
-        News::Answered(_, Outcome::Looked(group)) => group.consent_status.clone().unwrap_or_else(|| "null".to_owned()),
-        News::Answered(_, Outcome::LooksRead(page)) => {
-            let types: Vec<&str> = page.types.iter().copied().map(word).collect();
-            format!("{}{}", types.join(" "), if page.next.is_some() { " …" } else { "" })
-        }
-        News::Answered(_, Outcome::Initiated(started)) => if started.link.is_some() { "link" } else { "no link" }.to_owned(),
-        News::Answered(_, Outcome::Trouble(trouble)) => format!("{:?}", trouble.class),
+        News::Answered(_, outcome) => answered(outcome),
         News::Secret(SecretNews::Written { changed }) => if *changed { "changed" } else { "as it was" }.to_owned(),
         News::Secret(secret) => format!("{secret:?}"),
         other => format!("{other:?}"),
     };
     (what, answer)
+}
+
+/// HeyGen's answer in words.
+pub fn answered(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Looked(group) => group.consent_status.clone().unwrap_or_else(|| "null".to_owned()),
+        Outcome::LooksRead(page) => {
+            let types: Vec<&str> = page.types.iter().copied().map(word).collect();
+            format!("{}{}", types.join(" "), if page.next.is_some() { " …" } else { "" })
+        }
+        Outcome::Initiated(started) => if started.link.is_some() { "link" } else { "no link" }.to_owned(),
+        Outcome::Trouble(trouble) => format!("{:?}", trouble.class),
+        Outcome::Listed(page) => format!("{} groups", page.groups.len()),
+        Outcome::Probed => "accepted".to_owned(),
+    }
 }
 
 fn word(of: LookType) -> &'static str {
