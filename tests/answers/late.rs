@@ -1,10 +1,10 @@
-//! Answers that come after the operator has given up, and what HeyGen would tell by itself.
+//! Answers that come after the operator has given up, and what HeyGen would deliver of its own accord.
 
 use std::time::Duration;
 
 use futures::future::join;
-use heygen_simulator::{FaultAction, FaultRule, PathKind, WebhookEvent};
-use serde_json::{Value, json};
+use heygen_simulator::{FaultAction, FaultRule, PathKind};
+use serde_json::json;
 use twinconsent::heygen::{INITIATE_DEADLINE, READ_DEADLINE};
 
 use crate::stage::{INTERVAL, Stage};
@@ -45,36 +45,27 @@ async fn an_answer_that_comes_too_late_is_fetched_once_more_and_nobody_is_asked_
     owned.end().await;
 }
 
-/// No event tells of a consent, so the operator asks for none: what HeyGen's looks say decides, whatever is delivered to whom.
+/// No event of HeyGen's tells of a consent, so the operator asks for none, and takes none: the polls decide.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_delivery_that_tells_of_a_success_finds_nobody_who_listens_and_changes_nothing() {
-    let stage = Stage::start("told").await;
+async fn a_delivery_that_tells_of_a_success_is_not_taken_and_changes_nothing() {
+    let stage = Stage::start("delivered").await;
     let began = stage.elapsed();
     stage.ask("ada", json!({})).await;
     let awaiting = stage.until_told("ada", AWAITING).await.metadata.resource_version;
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
     for path in ["", "/livez", "/readyz", "/metrics", "/webhooks"] {
-        let refused = register(&stage, &stage.operator().url(path)).await;
-        assert_eq!(refused["error"]["param"], "url", "the operator answers the probe of {path:?}");
-    }
-    for (copies, late_seconds) in [(1, 0), (3, 0), (1, 3600)] {
-        let event = WebhookEvent { copies, late_seconds, ..WebhookEvent::success("ada") };
-        assert_eq!(stage.simulator.deliver(&event).await, Ok(Vec::new()), "somebody listens");
+        let event = json!({ "event_type": "instant_avatar.success", "event_data": { "avatar_group_id": "ada" } });
+        let delivery = client.post(stage.operator().url(path)).header("Heygen-Event-Id", "1").body(event.to_string());
+        let answered = delivery.send().await.unwrap().status();
+        assert!(answered.is_client_error(), "the operator takes a delivery at {path:?}: {answered}");
     }
     stage.until_looked("ada", 3).await;
     assert_eq!(stage.version("ada").await, awaiting, "written although nothing had changed");
     let (reads, most) = (stage.reads("ada"), 2 + most_at(INTERVAL, stage.elapsed() - began));
-    assert!(reads <= most, "{reads} looks, {most} are allowed");
+    assert!(reads <= most, "{reads} polls, {most} are allowed");
     stage.has_its_only_link("ada").await;
     stage.simulator.approve("ada").unwrap();
     stage.until_told("ada", APPROVED).await;
     assert_eq!(stage.posts("ada").len(), 1);
     stage.end().await;
-}
-
-/// Asks HeyGen to tell this address of everything.
-async fn register(stage: &Stage, url: &str) -> Value {
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let endpoints = format!("{}/v3/webhooks/endpoints", stage.base_url);
-    let request = client.post(endpoints).header("X-Api-Key", &stage.key).body(json!({ "url": url }).to_string());
-    serde_json::from_str(&request.send().await.unwrap().text().await.unwrap()).unwrap()
 }

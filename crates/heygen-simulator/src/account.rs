@@ -1,7 +1,5 @@
 //! Accounts: the tenants of the simulated HeyGen, told apart by their API keys.
 
-use serde::{Deserialize, Serialize};
-
 /// The name of the account that exists unless [`crate::Settings::accounts`] says otherwise.
 pub const MAIN_ACCOUNT: &str = "main";
 
@@ -9,17 +7,14 @@ pub const MAIN_ACCOUNT: &str = "main";
 pub const DEMO_API_KEY: &str = "heygen-simulator-demo-key";
 
 /// An account to create.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone)]
 pub struct AccountDefinition {
-    /// The name by which the record and the control API speak of the account; HeyGen never sees it.
+    /// The name of the account in the record and for [`crate::Control`]; HeyGen never sees it.
     pub name: String,
     /// The credential, accepted as `X-Api-Key` and as a bearer token (HeyGen API notes, section 1).
-    #[serde(skip_serializing)]
     pub api_key: String,
     /// Whether a pre-recorded clip (`consent_video`, level 2) is allowed; without it HeyGen answers 403 (HeyGen API
     /// notes, section 3).
-    #[serde(default)]
     pub enterprise: bool,
 }
 
@@ -38,8 +33,7 @@ impl std::fmt::Debug for AccountDefinition {
 }
 
 /// A change to an account; absent fields stay as they are.
-#[derive(Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Clone, Default)]
 pub struct AccountPatch {
     /// Replaces the key at once: the old one gets 401 from then on.
     pub api_key: Option<String>,
@@ -62,21 +56,6 @@ impl std::fmt::Debug for AccountPatch {
     }
 }
 
-/// An account as the control API shows it: without the key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct AccountView {
-    /// Its name.
-    pub name: String,
-    /// Whether level 2 is allowed.
-    pub enterprise: bool,
-    /// Whether its key is answered 401 for now.
-    pub key_refused: bool,
-    /// Whether its key is answered 401 for now when it comes as a bearer token.
-    pub bearer_refused: bool,
-    /// How many groups it owns.
-    pub groups: usize,
-}
-
 /// An account in the running simulator.
 #[derive(Debug)]
 pub(crate) struct Account {
@@ -86,6 +65,6 @@ pub(crate) struct Account {
     pub(crate) bearer_refused: bool,
     /// The account's groups by order of creation; the order of the list answers.
     pub(crate) groups: std::collections::BTreeMap<u64, String>,
-    /// How often the list of groups was begun to be read.
-    pub(crate) passes: u64,
+    /// How often a scan of the list of groups has begun.
+    pub(crate) list_scans: u64,
 }

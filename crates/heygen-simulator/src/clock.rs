@@ -12,8 +12,6 @@ pub(crate) type SimulatedMillis = u64;
 pub struct ClockView {
     /// Simulated time in milliseconds since the Unix epoch.
     pub simulated_ms: u64,
-    /// How far the simulated time is ahead of the real one, in milliseconds.
-    pub offset_ms: u64,
     /// Real (monotonic) milliseconds since the simulator started; the scale of [`crate::RecordedRequest::real_ms`].
     pub real_ms: u64,
 }
@@ -49,7 +47,7 @@ impl Clock {
     }
 
     pub(crate) fn view(&self) -> ClockView {
-        ClockView { simulated_ms: self.now(), offset_ms: millis(self.offset), real_ms: self.real_ms() }
+        ClockView { simulated_ms: self.now(), real_ms: self.real_ms() }
     }
 }
 

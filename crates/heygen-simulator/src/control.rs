@@ -1,4 +1,4 @@
-//! The switches, as plain functions; each is also an HTTP call under `/_sim/`.
+//! The switches, as plain functions.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,14 +6,13 @@ use std::time::Duration;
 use hyper::StatusCode;
 use hyper::header::{HeaderName, HeaderValue};
 
-use crate::account::{AccountDefinition, AccountPatch, AccountView};
+use crate::account::{AccountDefinition, AccountPatch};
 use crate::clock::ClockView;
 use crate::fault::{FaultAction, FaultRule, FaultView};
 use crate::group::{BulkGroups, GroupDefinition, GroupPatch, GroupView};
 use crate::record::{GroupSummary, RecordedRequest, Summary};
 use crate::settings::{Behaviour, BehaviourPatch};
 use crate::simulator::Shared;
-use crate::webhook::{self, WebhookEndpoint, WebhookEvent};
 
 /// Why a switch could not be set.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -62,7 +61,7 @@ impl Control {
         Self { shared }
     }
 
-    /// Creates a group. HTTP: `POST /_sim/groups` with `{"groups": […]}`.
+    /// Creates a group.
     ///
     /// # Errors
     ///
@@ -71,7 +70,7 @@ impl Control {
         self.shared.state().create_group(definition)
     }
 
-    /// Creates many alike digital twins and returns their number. HTTP: `POST /_sim/groups` with
+    /// Creates many alike digital twins and returns their number.
     /// `{"account": …, "prefix": …, "count": …}`.
     ///
     /// # Errors
@@ -81,7 +80,7 @@ impl Control {
         self.shared.state().create_bulk(bulk)
     }
 
-    /// Changes a group. HTTP: `PATCH /_sim/groups/{id}`.
+    /// Changes a group.
     ///
     /// # Errors
     ///
@@ -90,7 +89,7 @@ impl Control {
         self.shared.state().patch_group(id, patch)
     }
 
-    /// Sets the consent status to any word, or to none. HTTP: a `PATCH /_sim/groups/{id}` with one field.
+    /// Sets the consent status to any word, or to none.
     ///
     /// # Errors
     ///
@@ -100,8 +99,7 @@ impl Control {
         self.patch_group(id, patch)
     }
 
-    /// Deletes a group with its links and idempotency keys: HeyGen answers 404 from now on. HTTP:
-    /// `DELETE /_sim/groups/{id}`.
+    /// Deletes a group with its links and idempotency keys: HeyGen answers 404 from now on.
     ///
     /// # Errors
     ///
@@ -110,7 +108,7 @@ impl Control {
         self.shared.state().delete_group(id)
     }
 
-    /// Grants at once, in the word of [`Behaviour::approved_word`]. HTTP: `POST /_sim/groups/{id}/approve`.
+    /// Grants at once, in the word of [`Behaviour::approved_word`].
     ///
     /// # Errors
     ///
@@ -120,7 +118,7 @@ impl Control {
         self.set_consent_status(id, Some(&word))
     }
 
-    /// Refuses at once, in the word of [`Behaviour::rejected_word`]. HTTP: `POST /_sim/groups/{id}/reject`.
+    /// Refuses at once, in the word of [`Behaviour::rejected_word`].
     ///
     /// # Errors
     ///
@@ -130,7 +128,7 @@ impl Control {
         self.set_consent_status(id, Some(&word))
     }
 
-    /// A group with its links, oldest first. HTTP: `GET /_sim/groups/{id}`.
+    /// A group with its links, oldest first.
     ///
     /// # Errors
     ///
@@ -139,7 +137,7 @@ impl Control {
         self.shared.state().view_group(id)
     }
 
-    /// Adds a rule behind the others and returns its id. HTTP: `POST /_sim/faults`.
+    /// Adds a rule behind the others and returns its id.
     ///
     /// # Errors
     ///
@@ -149,12 +147,12 @@ impl Control {
         Ok(self.shared.state().faults.add(rule))
     }
 
-    /// The rules, oldest first, used-up ones included. HTTP: `GET /_sim/faults`.
+    /// The rules, oldest first, used-up ones included.
     pub fn faults(&self) -> Vec<FaultView> {
         self.shared.state().faults.list()
     }
 
-    /// Removes one rule; a request that it delays waits no more. HTTP: `DELETE /_sim/faults/{id}`.
+    /// Removes one rule; a request that it delays waits no more.
     ///
     /// # Errors
     ///
@@ -167,13 +165,13 @@ impl Control {
         Ok(())
     }
 
-    /// Removes all rules, as [`Self::remove_fault`] does. HTTP: `DELETE /_sim/faults`.
+    /// Removes all rules, as [`Self::remove_fault`] does.
     pub fn clear_faults(&self) {
         self.shared.state().faults.clear();
         self.shared.faults_removed.notify_waiters();
     }
 
-    /// Moves the simulated time ahead. HTTP: `POST /_sim/clock` with `{"advance_seconds": …}`.
+    /// Moves the simulated time ahead.
     pub fn advance(&self, by: Duration) -> ClockView {
         let mut state = self.shared.state();
         state.clock.advance(by);
@@ -185,12 +183,12 @@ impl Control {
         self.shared.state().clock.view()
     }
 
-    /// How the simulator behaves. HTTP: `GET /_sim/settings`.
+    /// How the simulator behaves.
     pub fn behaviour(&self) -> Behaviour {
         self.shared.state().behaviour.clone()
     }
 
-    /// Changes how the simulator behaves, from the next request on. HTTP: `PATCH /_sim/settings`.
+    /// Changes how the simulator behaves, from the next request on.
     ///
     /// # Errors
     ///
@@ -204,7 +202,7 @@ impl Control {
         Ok(state.behaviour.clone())
     }
 
-    /// Adds an account. HTTP: `POST /_sim/accounts`.
+    /// Adds an account.
     ///
     /// # Errors
     ///
@@ -213,7 +211,7 @@ impl Control {
         self.shared.state().create_account(definition)
     }
 
-    /// Changes an account: its key, whether the key is refused, its entitlement. HTTP: `PATCH /_sim/accounts/{name}`.
+    /// Changes an account: its key, whether the key is refused, its entitlement.
     ///
     /// # Errors
     ///
@@ -252,57 +250,24 @@ impl Control {
         self.patch_account(account, patch)
     }
 
-    /// The accounts, without their keys. HTTP: `GET /_sim/accounts`.
-    pub fn accounts(&self) -> Vec<AccountView> {
-        self.shared.state().accounts()
-    }
-
-    /// Tells the webhook endpoints of the group's account of an event, as often as it says, and returns the statuses they answered,
-    /// 0 for none. HTTP: `POST /_sim/webhooks/deliver`.
-    ///
-    /// HeyGen repeats what is not acknowledged (HeyGen API notes, section 9); the simulator delivers only when it is told to.
-    ///
-    /// # Errors
-    ///
-    /// When the group is unknown.
-    pub async fn deliver(&self, event: &WebhookEvent) -> Result<Vec<u16>, ControlError> {
-        let deliveries = self.shared.state().deliveries(event)?;
-        let mut answered = Vec::new();
-        for delivery in &deliveries {
-            answered.push(webhook::deliver(delivery).await);
-        }
-        Ok(answered)
-    }
-
-    /// The webhook endpoints of all accounts, without their secrets. HTTP: `GET /_sim/webhooks`.
-    pub fn webhooks(&self) -> Vec<WebhookEndpoint> {
-        self.shared.state().webhook_endpoints()
-    }
-
-    /// Totals since the start or the last reset. HTTP: `GET /_sim/summary`.
+    /// Totals since the start or the last reset.
     pub fn summary(&self) -> Summary {
         self.shared.state().record.totals()
     }
 
-    /// What happened to one group; zeros for a group that nobody named. HTTP: `GET /_sim/summary/{id}`.
+    /// What happened to one group; zeros for a group that no request named. HTTP: `GET /_sim/summary/{id}`.
     pub fn group_summary(&self, id: &str) -> GroupSummary {
         self.shared.state().group_summary(id)
     }
 
-    /// What happened to every group that exists or was named, by id. HTTP: `GET /_sim/summary?groups=true`.
+    /// What happened to every group that exists or was named, by id.
     pub fn group_summaries(&self) -> Vec<GroupSummary> {
         self.shared.state().group_summaries()
     }
 
-    /// The recorded requests from this sequence number on. HTTP: `GET /_sim/requests?since=…`.
+    /// The recorded requests from this sequence number on.
     pub fn requests_since(&self, sequence: u64) -> Vec<RecordedRequest> {
         self.shared.state().record.since(sequence)
-    }
-
-    /// The recorded requests that arrived at or after `from` and before `to`, real time since the simulator started. HTTP:
-    /// `GET /_sim/requests?from_ms=…&to_ms=…`.
-    pub fn requests_between(&self, from: Duration, to: Duration) -> Vec<RecordedRequest> {
-        self.shared.state().record.between(from, to)
     }
 
     /// The largest number of recorded requests of one account within any stretch of real time of this length, to the
@@ -311,7 +276,7 @@ impl Control {
         self.shared.state().record.most_within(window, account)
     }
 
-    /// Forgets the requests and the counters; state, links and sequence numbers stay. HTTP: `POST /_sim/reset-record`.
+    /// Forgets the requests and the counters; state, links and sequence numbers stay.
     pub fn reset_record(&self) {
         self.shared.state().record.reset();
     }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::target::PathKind;
@@ -20,19 +19,15 @@ pub use reshape::Reshape;
 ///
 /// Every rule that matches a request applies, oldest first: delays add up and deformations are done one after the other.
 /// Of the actions that end a request (respond, drop, huge body) the oldest rule's wins, and the others are not used up.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FaultRule {
     /// Which requests; default all of the API.
-    #[serde(default, rename = "match")]
     pub matcher: FaultMatcher,
     /// What happens to them.
     pub action: FaultAction,
     /// How many requests it still applies to; none means without end.
-    #[serde(default)]
     pub remaining: Option<u64>,
     /// How many matching requests it lets pass first.
-    #[serde(default)]
     pub skip: u64,
 }
 
@@ -86,8 +81,7 @@ impl FaultRule {
 }
 
 /// Which requests a rule is for; absent fields match all.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FaultMatcher {
     /// The HTTP method, in upper case.
     pub method: Option<String>,
@@ -100,8 +94,7 @@ pub struct FaultMatcher {
 }
 
 /// What a rule does.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FaultAction {
     /// Answers this instead of what the request deserves.
     Respond(Respond),
@@ -138,19 +131,15 @@ pub enum FaultAction {
 }
 
 /// An answer made up.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Respond {
     /// The HTTP status, 200 to 599.
     pub status: u16,
     /// Headers; without `content-type` the body is called JSON.
-    #[serde(default)]
     pub headers: BTreeMap<String, String>,
     /// The body, sent as it stands.
-    #[serde(default)]
     pub body: String,
     /// Whether the server acts first: a gateway that gave up on a server which did its work.
-    #[serde(default)]
     pub acts: bool,
 }
 
@@ -274,14 +263,13 @@ impl FaultAction {
     }
 }
 
-/// A rule as the control API shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// A rule as [`crate::Control::faults`] shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FaultView {
     /// The id it was given when it was added.
     pub id: u64,
     /// How many requests it applied to so far.
     pub applied: u64,
     /// The rule, its counts as they stand now.
-    #[serde(flatten)]
     pub rule: FaultRule,
 }

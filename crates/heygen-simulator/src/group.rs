@@ -1,51 +1,39 @@
-//! Avatar groups: what a scenario sets on them, and how they look on the wire.
+//! Avatar groups: what a scenario sets on them, and what they are on the wire.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::Serialize;
 
 use crate::clock::SimulatedMillis;
 use crate::link::LinkView;
 
 /// An avatar group to create.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupDefinition {
     /// HeyGen's id of the group: opaque.
     pub id: String,
     /// The owning account; default is the first one.
-    #[serde(default)]
     pub account: Option<String>,
     /// Display name; default is the id.
-    #[serde(default)]
     pub name: Option<String>,
     /// Unix seconds; default is now, in simulated time.
-    #[serde(default)]
     pub created_at: Option<u64>,
     /// The avatars in the group; default is one completed digital twin.
-    #[serde(default)]
     pub looks: Option<Vec<Look>>,
-    /// Any word, or none. Default `pending`; in JSON `null` means none (HeyGen API notes, section 4).
-    #[serde(default = "pending")]
+    /// Any word, or none. Default `pending` (HeyGen API notes, section 4).
     pub consent_status: Option<String>,
     /// The training state, any word or none. Default `completed`, which proves neither consent nor that the training succeeded
     /// (HeyGen API notes, section 4).
-    #[serde(default = "completed")]
     pub status: Option<String>,
     /// Given when the training failed.
-    #[serde(default)]
     pub error: Option<GroupError>,
     /// How fields without a value are answered.
-    #[serde(default)]
     pub optional_fields: OptionalFields,
     /// A group of HeyGen's public library: every account reads it, none may ask consent for it.
-    #[serde(default)]
     pub public: bool,
     /// Whether an executed POST leaves `consent_status` alone instead of making it `pending`.
-    #[serde(default)]
     pub keeps_consent_status: bool,
     /// Whether consent was begun elsewhere, as in HeyGen's own interface: every POST is refused with the text "security code already
     /// binded", from the first one on (HeyGen API notes, section 3), as [`crate::Behaviour::already_bound`] says, or else with 400
     /// `invalid_parameter`.
-    #[serde(default)]
     pub begun_elsewhere: bool,
 }
 
@@ -75,7 +63,7 @@ impl GroupDefinition {
         Self { looks, consent_status: None, ..Self::twin(id) }
     }
 
-    /// One prompt avatar. It looks as a photo avatar does, because the schema of a look has no type of its own for it (HeyGen API
+    /// One prompt avatar. It is like a photo avatar, because the schema of a look has no type of its own for it (HeyGen API
     /// notes, section 2, and the schemas beside them); for another word of HeyGen's give [`Look::of_type`].
     pub fn prompt(id: impl Into<String>) -> Self {
         Self::photo(id)
@@ -93,9 +81,8 @@ pub struct BulkGroups {
     pub count: usize,
 }
 
-/// A change to a group; absent fields stay as they are, an explicit `null` (in Rust `Some(None)`) removes the value.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+/// A change to a group; absent fields stay as they are, `Some(None)` removes the value.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GroupPatch {
     /// See [`GroupDefinition::name`].
     pub name: Option<String>,
@@ -104,13 +91,10 @@ pub struct GroupPatch {
     /// See [`GroupDefinition::looks`].
     pub looks: Option<Vec<Look>>,
     /// See [`GroupDefinition::consent_status`]. Ends a review that is under way.
-    #[serde(deserialize_with = "present")]
     pub consent_status: Option<Option<String>>,
     /// See [`GroupDefinition::status`].
-    #[serde(deserialize_with = "present")]
     pub status: Option<Option<String>>,
     /// See [`GroupDefinition::error`].
-    #[serde(deserialize_with = "present")]
     pub error: Option<Option<GroupError>>,
     /// See [`GroupDefinition::optional_fields`].
     pub optional_fields: Option<OptionalFields>,
@@ -121,15 +105,13 @@ pub struct GroupPatch {
 }
 
 /// An avatar of a group.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Look {
     /// The look's id, which is not the group's.
     pub id: String,
     /// `studio_avatar`, `digital_twin`, `photo_avatar` (by the schema), or any other word.
     pub avatar_type: String,
     /// The look's training state: this, and not the group's, tells whether the training succeeded (HeyGen API notes, section 4).
-    #[serde(default)]
     pub status: Option<String>,
 }
 
@@ -151,8 +133,7 @@ impl Look {
 }
 
 /// Why a training failed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct GroupError {
     /// Such as `training_failed`.
     pub code: String,
@@ -161,8 +142,7 @@ pub struct GroupError {
 }
 
 /// How optional fields without a value are answered; both occur (HeyGen API notes, section 4).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum OptionalFields {
     /// Left out, as in the examples of HeyGen's documentation.
     #[default]
@@ -171,8 +151,8 @@ pub enum OptionalFields {
     Null,
 }
 
-/// A group as the control API shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// A group as [`crate::Control::group`] shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupView {
     /// HeyGen's id.
     pub id: String,
@@ -314,15 +294,6 @@ impl Group {
             self.error = error;
         }
     }
-}
-
-/// Reads a field that is there, `null` included, as `Some`: so "absent" and "null" stay apart.
-pub(crate) fn present<'de, T, D>(from: D) -> Result<Option<T>, D::Error>
-where
-    T: Deserialize<'de>,
-    D: Deserializer<'de>,
-{
-    T::deserialize(from).map(Some)
 }
 
 fn pending() -> Option<String> {

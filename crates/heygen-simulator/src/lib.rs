@@ -8,7 +8,7 @@
 //! # How a request passes through
 //!
 //! ```text
-//! accept loop ─► arrive (one lock: who, which faults, which idempotency key)
+//! accept loop ─► arrive (one lock: which account, which faults, which idempotency key)
 //!                  ─► wait (latency, delays)
 //!                  ─► act (one lock: the state changes, the answer is made)
 //!                  ─► deform, delay, answer or cut the connection
@@ -51,7 +51,7 @@
 //! # }
 //! ```
 //!
-//! The same switches are on the HTTP control API under `/_sim/`; see [`Control`] for the pairs.
+//! A simulator in a cluster answers `GET /_sim/clock` and `GET /_sim/summary/{group}`: the time, and what happened to a group.
 
 mod account;
 mod clock;
@@ -67,9 +67,8 @@ mod settings;
 mod simulator;
 mod state;
 mod target;
-mod webhook;
 
-pub use account::{AccountDefinition, AccountPatch, AccountView, DEMO_API_KEY, MAIN_ACCOUNT};
+pub use account::{AccountDefinition, AccountPatch, DEMO_API_KEY, MAIN_ACCOUNT};
 pub use clock::ClockView;
 pub use control::{Control, ControlError};
 pub use fault::{FaultAction, FaultMatcher, FaultRule, FaultView, ListTrouble, Reshape, Respond};
@@ -79,4 +78,3 @@ pub use record::{Effect, GroupSummary, RecordedRequest, Summary};
 pub use settings::{AlreadyBound, Behaviour, BehaviourPatch, Settings};
 pub use simulator::Simulator;
 pub use target::PathKind;
-pub use webhook::{WebhookEndpoint, WebhookEvent};

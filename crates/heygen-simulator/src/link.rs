@@ -1,14 +1,11 @@
 //! Links: the bearer addresses that a level-1 POST hands out.
 
-use serde::Serialize;
-
 use crate::clock::SimulatedMillis;
 
 /// How far the person got with a link.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinkProgress {
-    /// Nobody recorded anything yet.
+    /// Nothing is recorded yet.
     Open,
     /// The clip is recorded, the decision is open.
     Recorded,
@@ -18,10 +15,10 @@ pub enum LinkProgress {
     Declined,
 }
 
-/// A link as the control API shows it.
+/// A link as [`crate::Control::group`] shows it.
 ///
 /// Its address is a secret in real life (HeyGen API notes, section 3); here tests need it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkView {
     /// The address handed out.
     pub url: String,

@@ -21,8 +21,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve the API, the hosted page, and the control API under /_sim/.
-    // Of a flag that comes twice the last one counts, and every group: whoever patches a manifest appends to its arguments.
+    /// Serve the API and the hosted page, and what has happened under /_sim/.
+    // Of a flag that comes twice the last one counts, and every group: a patch of a manifest can only append to its arguments.
     #[command(args_override_self = true)]
     Serve(Serve),
     /// Play the person who was sent a link: open it, record, decide, and print where the page leads.
@@ -62,18 +62,6 @@ struct Serve {
     /// How long the review takes after the person's consent.
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_time)]
     review_time: Duration,
-
-    /// How long every API call takes.
-    #[arg(long, value_name = "TIME", default_value = "0ms", value_parser = parse_time)]
-    latency: Duration,
-
-    /// How long a link lives.
-    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = parse_time)]
-    link_lifetime: Duration,
-
-    /// Whether the account may send pre-recorded clips (level 2).
-    #[arg(long)]
-    enterprise: bool,
 
     /// What is logged, in the syntax of tracing's EnvFilter.
     #[arg(long, value_name = "FILTER", default_value = "info", env = "HEYGEN_SIMULATOR_LOG")]
@@ -117,19 +105,13 @@ async fn main() -> ExitCode {
 async fn serve(arguments: Serve) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&arguments.log_filter).context("--log-filter")?;
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    let mut account = AccountDefinition::new(MAIN_ACCOUNT, arguments.api_key);
-    account.enterprise = arguments.enterprise;
+    let account = AccountDefinition::new(MAIN_ACCOUNT, arguments.api_key);
     let settings = Settings {
         listen: arguments.listen,
         public_url: arguments.public_url,
         accounts: vec![account],
         groups: [arguments.groups, arguments.photo_groups].concat(),
-        behaviour: Behaviour {
-            latency: arguments.latency,
-            review_time: arguments.review_time,
-            link_lifetime: arguments.link_lifetime,
-            ..Behaviour::default()
-        },
+        behaviour: Behaviour { review_time: arguments.review_time, ..Behaviour::default() },
         ..Settings::default()
     };
     // Before the listener, so that a signal right after "serving" is not missed.
@@ -235,9 +217,6 @@ mod tests {
             ("--group", "a", "b"),
             ("--photo-group", "a", "b"),
             ("--review-time", "1s", "2s"),
-            ("--latency", "1s", "2s"),
-            ("--link-lifetime", "1s", "2s"),
-            ("--enterprise", "", ""),
             ("--log-filter", "a", "b"),
         ];
         let command = Arguments::command();
@@ -248,7 +227,7 @@ mod tests {
             values.map(|(name, ..)| name).iter().collect::<Vec<_>>()
         );
         for (name, first, last) in values {
-            let flag = |value: &str| if value.is_empty() { name.to_owned() } else { format!("{name}={value}") };
+            let flag = |value: &str| format!("{name}={value}");
             let of = |flags: &[&str]| serve(flags).map(|serve| format!("{serve:?}"));
             let (twice, once) = (of(&[&flag(first), &flag(last)])?, of(&[&flag(last)])?);
             assert_eq!(twice == once, !name.ends_with("group"), "{name}: {twice}");

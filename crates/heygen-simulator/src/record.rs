@@ -9,8 +9,7 @@ use crate::clock::millis;
 use crate::target::PathKind;
 
 /// What a request did to the state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Effect {
     /// A read, a page view, or a request that was answered before it got to the state.
     None,
@@ -25,7 +24,7 @@ pub enum Effect {
 }
 
 /// One request, as received and answered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordedRequest {
     /// Counts from 0, without gaps, in the order of arrival; a reset does not restart it.
     pub sequence: u64,
@@ -56,7 +55,7 @@ pub struct RecordedRequest {
 }
 
 /// Totals since the start or the last reset; they never lose a request, however full the record is.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Summary {
     /// All requests to the API and to the hosted page.
     pub requests: u64,
@@ -255,16 +254,6 @@ impl Record {
     pub(crate) fn since(&self, sequence: u64) -> Vec<RecordedRequest> {
         let from = self.entries.partition_point(|entry| entry.sequence < sequence);
         self.entries.range(from..).cloned().collect()
-    }
-
-    /// Arrivals at or after `from` and before `to`, real time since the start.
-    pub(crate) fn between(&self, from: Duration, to: Duration) -> Vec<RecordedRequest> {
-        let at = |limit: Duration| {
-            let limit = millis(limit);
-            self.entries.partition_point(|entry| entry.real_ms < limit)
-        };
-        let (from, to) = (at(from), at(to));
-        self.entries.range(from..to.max(from)).cloned().collect()
     }
 
     /// The largest number of API requests of one account within any stretch of real time of this length.

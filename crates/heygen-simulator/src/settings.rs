@@ -3,8 +3,6 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use crate::account::{AccountDefinition, DEMO_API_KEY, MAIN_ACCOUNT};
 use crate::group::GroupDefinition;
 
@@ -41,22 +39,16 @@ impl Default for Settings {
     }
 }
 
-/// How the simulator behaves; `GET /_sim/settings` shows it, `PATCH /_sim/settings` changes it.
-///
-/// Durations travel in JSON as numbers with the unit in the name; fractions are allowed.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// How the simulator behaves; [`crate::Control::change_behaviour`] changes it.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Behaviour {
     /// Real time that every API request takes before it acts. Default zero.
-    #[serde(rename = "latency_ms", with = "duration_json::millis")]
     pub latency: Duration,
     /// Simulated time from the person's decision (or an uploaded clip) to the end of the review. Default zero.
-    #[serde(rename = "review_seconds", with = "duration_json::seconds")]
     pub review_time: Duration,
     /// Simulated time after which a link is dead. Default 24 h, observed (HeyGen API notes, section 3).
-    #[serde(rename = "link_lifetime_seconds", with = "duration_json::seconds")]
     pub link_lifetime: Duration,
     /// Simulated time for which an idempotency key replays. Default 24 h, documented (HeyGen API notes, section 3).
-    #[serde(rename = "idempotency_window_seconds", with = "duration_json::seconds")]
     pub idempotency_window: Duration,
     /// Every POST executes, whatever its key. Default false.
     pub ignore_idempotency_keys: bool,
@@ -90,8 +82,7 @@ impl Default for Behaviour {
 }
 
 /// How "security code already binded" shows; neither is known (HeyGen API notes, section 3).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlreadyBound {
     /// The HTTP status.
     pub status: u16,
@@ -100,20 +91,15 @@ pub struct AlreadyBound {
 }
 
 /// A change to [`Behaviour`]; absent fields stay as they are.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct BehaviourPatch {
     /// See [`Behaviour::latency`].
-    #[serde(rename = "latency_ms", with = "duration_json::optional_millis")]
     pub latency: Option<Duration>,
     /// See [`Behaviour::review_time`].
-    #[serde(rename = "review_seconds", with = "duration_json::optional_seconds")]
     pub review_time: Option<Duration>,
     /// See [`Behaviour::link_lifetime`].
-    #[serde(rename = "link_lifetime_seconds", with = "duration_json::optional_seconds")]
     pub link_lifetime: Option<Duration>,
     /// See [`Behaviour::idempotency_window`].
-    #[serde(rename = "idempotency_window_seconds", with = "duration_json::optional_seconds")]
     pub idempotency_window: Option<Duration>,
     /// See [`Behaviour::ignore_idempotency_keys`].
     pub ignore_idempotency_keys: Option<bool>,
@@ -123,8 +109,7 @@ pub struct BehaviourPatch {
     pub approved_word: Option<String>,
     /// See [`Behaviour::rejected_word`].
     pub rejected_word: Option<String>,
-    /// See [`Behaviour::already_bound`]; `Some(None)`, in JSON `null`, switches it off.
-    #[serde(deserialize_with = "crate::group::present")]
+    /// See [`Behaviour::already_bound`]; `Some(None)` switches it off.
     pub already_bound: Option<Option<AlreadyBound>>,
 }
 
@@ -156,52 +141,5 @@ impl Behaviour {
         replace(&mut self.approved_word, approved_word);
         replace(&mut self.rejected_word, rejected_word);
         replace(&mut self.already_bound, already_bound);
-    }
-}
-
-/// Durations as JSON numbers, the unit being part of the field's name.
-pub(crate) mod duration_json {
-    use std::time::Duration;
-
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    fn parse<'de, D: Deserializer<'de>>(number: f64, per_second: f64) -> Result<Duration, D::Error> {
-        Duration::try_from_secs_f64(number / per_second).map_err(D::Error::custom)
-    }
-
-    pub(crate) mod seconds {
-        use super::*;
-
-        pub(crate) fn serialize<S: Serializer>(value: &Duration, to: S) -> Result<S::Ok, S::Error> {
-            to.serialize_f64(value.as_secs_f64())
-        }
-
-        pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-            parse::<D>(f64::deserialize(from)?, 1.0)
-        }
-    }
-
-    pub(crate) mod millis {
-        use super::*;
-
-        pub(crate) fn serialize<S: Serializer>(value: &Duration, to: S) -> Result<S::Ok, S::Error> {
-            to.serialize_f64(value.as_secs_f64() * 1000.0)
-        }
-    }
-
-    pub(crate) mod optional_seconds {
-        use super::*;
-
-        pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
-            Option::<f64>::deserialize(from)?.map(|number| parse::<D>(number, 1.0)).transpose()
-        }
-    }
-
-    pub(crate) mod optional_millis {
-        use super::*;
-
-        pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
-            Option::<f64>::deserialize(from)?.map(|number| parse::<D>(number, 1000.0)).transpose()
-        }
     }
 }

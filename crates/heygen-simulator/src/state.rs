@@ -10,7 +10,6 @@ use crate::group::{Group, GroupDefinition};
 use crate::link::Link;
 use crate::record::Record;
 use crate::settings::{Behaviour, Settings};
-use crate::webhook::Endpoint;
 
 pub(crate) mod cursor;
 mod hosted;
@@ -21,7 +20,6 @@ mod list;
 mod manage;
 mod read;
 mod request;
-mod webhooks;
 mod wire;
 
 pub(crate) use idempotency::Idempotency;
@@ -43,8 +41,6 @@ pub(crate) struct State {
     last_sequence: u64,
     links: HashMap<String, Link>,
     idempotency: Idempotency,
-    /// Who is told of events, by order of registration.
-    webhooks: Vec<Endpoint>,
     /// What links begin with, without a slash at the end.
     base_url: String,
 }
@@ -66,7 +62,6 @@ impl State {
             last_sequence: 0,
             links: HashMap::new(),
             idempotency: Idempotency::default(),
-            webhooks: Vec::new(),
             base_url,
         };
         for account in settings.accounts {

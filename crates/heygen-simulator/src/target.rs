@@ -1,9 +1,9 @@
 //! What a request is aimed at, read from its path once.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// The kinds of path that faults match and the record counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PathKind {
     /// `/v3/avatars/{group_id}/consent`.
@@ -16,8 +16,6 @@ pub enum PathKind {
     Looks,
     /// `/v3/users/me`.
     Me,
-    /// `/v3/webhooks/endpoints` and what is below it.
-    Webhooks,
     /// The hosted page and its forms, `/consent/…`.
     Page,
     /// A path that the simulator does not know.
@@ -32,7 +30,6 @@ pub(crate) enum Target {
     List,
     Looks,
     Me,
-    Webhooks { endpoint: Option<String>, rotate: bool },
     Page { token: String, step: PageStep },
     Unknown,
 }
@@ -56,9 +53,6 @@ impl Target {
             ["v3", "avatars", "looks"] => Self::Looks,
             ["v3", "avatars", group_id] => Self::Group { group_id: percent_decode(group_id) },
             ["v3", "avatars", group_id, "consent"] => Self::Consent { group_id: percent_decode(group_id) },
-            ["v3", "webhooks", "endpoints"] => Self::Webhooks { endpoint: None, rotate: false },
-            ["v3", "webhooks", "endpoints", id] => Self::Webhooks { endpoint: Some(percent_decode(id)), rotate: false },
-            ["v3", "webhooks", "endpoints", id, "rotate-secret"] => Self::Webhooks { endpoint: Some(percent_decode(id)), rotate: true },
             ["consent", token] => Self::page(token, PageStep::Open),
             ["consent", token, "record"] => Self::page(token, PageStep::Record),
             ["consent", token, "decision"] => Self::page(token, PageStep::Decision),
@@ -78,7 +72,6 @@ impl Target {
             Self::List => PathKind::List,
             Self::Looks => PathKind::Looks,
             Self::Me => PathKind::Me,
-            Self::Webhooks { .. } => PathKind::Webhooks,
             Self::Page { .. } => PathKind::Page,
             Self::Unknown => PathKind::Unknown,
         }
@@ -87,7 +80,7 @@ impl Target {
     pub(crate) fn group_id(&self) -> Option<&str> {
         match self {
             Self::Consent { group_id } | Self::Group { group_id } => Some(group_id),
-            Self::List | Self::Looks | Self::Me | Self::Webhooks { .. } | Self::Page { .. } | Self::Unknown => None,
+            Self::List | Self::Looks | Self::Me | Self::Page { .. } | Self::Unknown => None,
         }
     }
 }

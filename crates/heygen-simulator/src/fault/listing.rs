@@ -1,13 +1,10 @@
 //! Trouble with pages: what a reader of a long list meets when the list changes under it, or the server misplaces its cursor.
 
-use serde::{Deserialize, Serialize};
-
 /// Trouble of `GET /v3/avatars`; the order, the cursor and the consistency of HeyGen's list are unknown (HeyGen API notes,
 /// section 6). On other paths it does nothing.
 ///
 /// Trouble that points back (`has_more` without a token, pages in a circle) is among [`super::Reshape`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ListTrouble {
     /// A page that was asked for by a token gives that token out again as the next one.
     RepeatedToken,
@@ -19,8 +16,8 @@ pub enum ListTrouble {
     ItemTwice,
     /// The group changes its place while the list is read.
     ///
-    /// In one pass it is shown nowhere (it stood on a later page until that was reached, and on an earlier one then), in the
-    /// next one twice, at the end of the first and of the last page. A pass begins with a page that is asked for without a
+    /// In one scan it is shown nowhere (it stood on a later page until that was reached, and on an earlier one then), in the
+    /// next one twice, at the end of the first and of the last page. A scan begins with a page that is asked for without a
     /// token; the first one shows the group nowhere. Full pages keep a place for it and are one group shorter.
     ItemMoves {
         /// The group.
@@ -31,6 +28,6 @@ pub enum ListTrouble {
         /// The group.
         group: String,
     },
-    /// The newest group comes first. A token goes on from its place, also when the order is turned between two pages.
+    /// The newest group comes first. A token goes on from its place, also when the order changes between two pages.
     NewestFirst,
 }

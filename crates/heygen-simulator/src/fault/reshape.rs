@@ -1,14 +1,12 @@
 //! Deformed answers: right status, JSON, and not what the documentation promises.
 
 use axum::body::Bytes;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::state::cursor;
 
 /// A deformation of a successful JSON answer; on answers without the thing to deform it does nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reshape {
     /// `data` holds the group under `avatar_group`, as some clients expect of the GET (HeyGen API notes, section 5).
     NestedGroup,

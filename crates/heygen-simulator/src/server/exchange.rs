@@ -16,7 +16,6 @@ use crate::record::Ending;
 use crate::simulator::Shared;
 use crate::state::{Answer, Credential, Received};
 use crate::target::{Target, redact};
-use crate::webhook;
 
 /// Largest body taken; a consent request with its longest text needs a few kilobytes.
 const MAX_BODY: usize = 1024 * 1024;
@@ -49,11 +48,10 @@ async fn receive(request: Request<Incoming>) -> Result<Received, Cut> {
         user_agent: text(&head.headers, USER_AGENT.as_str()),
         method: head.method,
         body,
-        probed: false,
     })
 }
 
-async fn happen(mut received: Received, shared: Arc<Shared>) -> Result<Response<Body>, Cut> {
+async fn happen(received: Received, shared: Arc<Shared>) -> Result<Response<Body>, Cut> {
     let started = Instant::now();
     let begun = shared.state().arrive(&received);
     let (sequence, mut plan, admission) = (begun.sequence, begun.plan, begun.admission);
@@ -61,9 +59,6 @@ async fn happen(mut received: Received, shared: Arc<Shared>) -> Result<Response<
     hold(&shared, &plan.delays_before).await;
 
     let acts = plan.acts();
-    if acts && let Some(url) = webhook::to_probe(&received) {
-        received.probed = webhook::probe(&url).await;
-    }
     let ending = plan.ending.take();
     let made_up = match &ending {
         Some(FaultEnding::Answer { answer, .. }) => Some(answer.clone()),

@@ -36,7 +36,7 @@ impl State {
             Err(refusal) => return refusal,
         };
         if listing.is_first() {
-            self.accounts[account].passes += 1;
+            self.accounts[account].list_scans += 1;
         }
         let (items, next_token) = self.page(account, &listing, trouble);
         let ids: Vec<String> = items.iter().map(|(_, id, _)| (*id).to_owned()).collect();
@@ -77,7 +77,7 @@ impl State {
             let behind = Cursor { group: *group, look: 0 }.encode();
             listing.token.clone().filter(|_| has(&ListTrouble::RepeatedToken)).unwrap_or(behind)
         });
-        if self.accounts[account].passes.is_multiple_of(2) && (listing.is_first() || next_token.is_none()) {
+        if self.accounts[account].list_scans.is_multiple_of(2) && (listing.is_first() || next_token.is_none()) {
             items.extend(moving);
         }
         (items, next_token)

@@ -1,7 +1,7 @@
-//! What the control API changes and shows.
+//! What [`crate::Control`] changes and shows.
 
 use super::State;
-use crate::account::{Account, AccountDefinition, AccountPatch, AccountView};
+use crate::account::{Account, AccountDefinition, AccountPatch};
 use crate::clock::millis;
 use crate::control::ControlError;
 use crate::group::{BulkGroups, GroupDefinition, GroupPatch, GroupView};
@@ -20,7 +20,7 @@ impl State {
         self.check_key(&api_key)?;
         self.keys.insert(api_key, self.accounts.len());
         let groups = std::collections::BTreeMap::new();
-        self.accounts.push(Account { name, enterprise, key_refused: false, bearer_refused: false, groups, passes: 0 });
+        self.accounts.push(Account { name, enterprise, key_refused: false, bearer_refused: false, groups, list_scans: 0 });
         Ok(())
     }
 
@@ -49,19 +49,6 @@ impl State {
             return Err(ControlError::invalid("api_key", "belongs to another account"));
         }
         Ok(())
-    }
-
-    pub(crate) fn accounts(&self) -> Vec<AccountView> {
-        self.accounts
-            .iter()
-            .map(|account| AccountView {
-                name: account.name.clone(),
-                enterprise: account.enterprise,
-                key_refused: account.key_refused,
-                bearer_refused: account.bearer_refused,
-                groups: account.groups.len(),
-            })
-            .collect()
     }
 
     pub(crate) fn create_bulk(&mut self, bulk: &BulkGroups) -> Result<usize, ControlError> {

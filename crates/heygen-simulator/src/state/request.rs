@@ -26,8 +26,6 @@ pub(crate) struct Received {
     pub(crate) user_agent: Option<String>,
     /// None when it was longer than the simulator takes.
     pub(crate) body: Option<Bytes>,
-    /// Whether the address that is to be registered for webhooks answered the probe.
-    pub(crate) probed: bool,
 }
 
 /// A key, as it came.
@@ -184,7 +182,6 @@ impl State {
             (Target::List, &Method::GET) => self.list_groups(account, received, listing),
             (Target::Looks, &Method::GET) => self.list_looks(account, received),
             (Target::Me, &Method::GET) => self.read_me(account),
-            (Target::Webhooks { endpoint, rotate }, _) => self.webhooks(account, received, endpoint.as_deref(), *rotate),
             (Target::Unknown, _) => Answer::error(404, "not_found", "No such path", Param::Null),
             _ => Answer::error(405, "method_not_allowed", "The simulator does not offer this method here", Param::Null),
         }

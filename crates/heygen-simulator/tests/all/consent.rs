@@ -1,7 +1,6 @@
 //! `POST …/consent`: the answer, validation, level 2.
 
 use heygen_simulator::{AccountPatch, AlreadyBound, BehaviourPatch, GroupPatch, MAIN_ACCOUNT};
-use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::stage;
@@ -184,12 +183,10 @@ async fn an_approval_can_go_back_to_pending_to_a_refusal_or_to_no_word_and_retur
     }
     stage.control.approve("twin").unwrap();
     assert_eq!(stage.consent_status().await, "approved");
-    let over_http = stage.sim(Method::PATCH, "groups/twin", r#"{"consent_status": "pending"}"#).await;
-    assert_eq!((over_http.status, stage.consent_status().await), (200, json!("pending")));
     assert_eq!(stage.control.group_summary("twin").links, 1, "the link stays");
 }
 
-/// As when somebody has begun it in HeyGen's own interface: there, consent can still be given.
+/// As after a request in HeyGen's own interface: there, consent can still be given.
 #[tokio::test]
 async fn a_consent_that_was_begun_elsewhere_gives_no_link_from_the_first_request_on() {
     let stage = stage().await;

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use heygen_simulator::{BulkGroups, FaultAction, FaultRule, ListTrouble, PathKind, Settings};
-use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::{Stage, stage_with};
 
@@ -121,20 +120,6 @@ async fn the_order_can_be_turned_also_between_two_pages() {
     assert_eq!((back, last), (first[..49].iter().rev().cloned().collect(), None));
     stage.control.remove_fault(rule).unwrap();
     assert_eq!(page(&stage, None).await.0, first);
-}
-
-#[tokio::test]
-async fn trouble_is_switched_over_http_too() {
-    let stage = crowd(60).await;
-    let rule = |action: Value| json!({ "match": { "kind": "list" }, "action": { "list": action } }).to_string();
-    let switched = [json!("repeated_token"), json!("newest_first"), json!({ "item_missing": { "group": "g000007" } })];
-    for action in switched {
-        let added = stage.sim(Method::POST, "faults", &rule(action)).await;
-        assert_eq!(added.status, 201, "{}", added.text);
-    }
-    assert_eq!(page(&stage, None).await.0[0], "g000059");
-    let unknown = stage.sim(Method::POST, "faults", &rule(json!("upside_down"))).await;
-    assert_eq!(unknown.status, 400);
 }
 
 #[tokio::test]

@@ -2,7 +2,6 @@
 
 mod accounts;
 mod consent;
-mod control_api;
 mod faults;
 mod idempotency;
 mod list_trouble;
@@ -11,4 +10,3 @@ mod program;
 mod reads;
 mod recording;
 mod support;
-mod webhooks;

@@ -111,7 +111,7 @@ async fn wrong_arguments_exit_with_2() {
 async fn help_explains_every_option_and_shows_no_key_of_the_environment() {
     let output = program().args(["serve", "--help"]).env("HEYGEN_SIMULATOR_API_KEY", "from-env").output().await.unwrap();
     let help = String::from_utf8_lossy(&output.stdout).into_owned();
-    for option in ["--listen", "--api-key", "--group", "--review-time", "--latency", "--link-lifetime"] {
+    for option in ["--listen", "--api-key", "--group", "--review-time", "--photo-group"] {
         assert!(help.contains(option), "{option}");
     }
     assert!(!help.contains("from-env"));

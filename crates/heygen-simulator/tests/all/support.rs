@@ -89,9 +89,9 @@ impl Stage {
         reply.json()["data"]["url"].as_str().expect("a link").to_owned()
     }
 
-    /// A call of the control API.
-    pub async fn sim(&self, method: Method, path: &str, body: &str) -> Reply {
-        send(self.bare(method, &format!("/_sim/{path}")).body(body.to_owned())).await
+    /// A question about the simulator itself.
+    pub async fn sim(&self, path: &str) -> Reply {
+        send(self.bare(Method::GET, &format!("/_sim/{path}"))).await
     }
 
     pub async fn consent_status(&self) -> Value {
