@@ -81,8 +81,8 @@ fn page() -> String {
             http,
             remedy.letter().to_string(),
             concerns(trouble),
-            at_a_look.as_ref().map_or_else(none, look_at_a_new_one),
-            at_a_look.as_ref().map_or_else(none, look_after_the_request),
+            at_a_look.as_ref().map_or_else(none, poll_of_a_new_one),
+            at_a_look.as_ref().map_or_else(none, poll_after_the_request),
             at_a_request.as_ref().map_or_else(none, request),
         ];
         writeln!(page, "| {} |", cells.join(" | ")).unwrap();
@@ -104,9 +104,9 @@ fn concerns(trouble: &Trouble) -> String {
     let now = Duration::from_secs(100);
     let gate = Gate::new(6000, 100, Duration::ZERO);
     let answered = Outcome::Trouble(trouble.clone());
-    let told = |gate: &Gate| gate.closure().map(|closure| reading(closure.class, None).0.word());
+    let reported = |gate: &Gate| gate.closure().map(|closure| reading(closure.class, None).0.word());
     gate.learn(&answered, now);
-    if let Some(reason) = told(&gate) {
+    if let Some(reason) = reported(&gate) {
         return format!("the account: `{reason}`");
     }
     if calls_for_a_probe(trouble.class) {
@@ -115,7 +115,7 @@ fn concerns(trouble: &Trouble) -> String {
     for _ in 0..4 {
         gate.learn(&answered, now);
     }
-    told(&gate).map_or_else(|| "the consent".to_owned(), |reason| format!("the consent; after five in a row the account: `{reason}`"))
+    reported(&gate).map_or_else(|| "the consent".to_owned(), |reason| format!("the consent; after five in a row the account: `{reason}`"))
 }
 
 /// The account as its consents see it after the answer: a gate that only a probe opens makes it unusable.
@@ -135,24 +135,24 @@ fn live_with(world: &mut World, fault: Fault, trouble: &Trouble) {
     world.live(HALF_AN_HOUR);
 }
 
-fn look_at_a_new_one(trouble: &Trouble) -> String {
+fn poll_of_a_new_one(trouble: &Trouble) -> String {
     let mut world = World::new(json!({}), Model::saying(Some("pending")));
     live_with(&mut world, Fault::Trouble(trouble.clone()), trouble);
     assert_eq!(world.heygen.posts.len(), 0, "asked without a look");
-    told(&world, None)
+    reported(&world, None)
 }
 
-fn look_after_the_request(trouble: &Trouble) -> String {
+fn poll_after_the_request(trouble: &Trouble) -> String {
     let mut world = awaiting();
     live_with(&mut world, Fault::Trouble(trouble.clone()), trouble);
     assert_eq!(world.heygen.posts.len(), 1, "asked again after {trouble:?}");
-    told(&world, Some("AwaitingApproval"))
+    reported(&world, Some("AwaitingApproval"))
 }
 
 fn request(trouble: &Trouble) -> String {
     let mut world = World::new(json!({}), Model::saying(Some("pending")));
     live_with(&mut world, Fault::Request(trouble.clone()), trouble);
-    told(&world, None)
+    reported(&world, None)
 }
 
 /// A consent whose person has been asked.
@@ -165,20 +165,20 @@ fn awaiting() -> World {
 }
 
 /// The reasons that `Ready` was told after `before`, in order, and whether an event tells that an answer is overdue.
-fn told(world: &World, before: Option<&str>) -> String {
+fn reported(world: &World, before: Option<&str>) -> String {
     let mut reasons: Vec<&str> =
         world.trace.iter().filter_map(|line| line.split("write Ready=").nth(1)?.split([' ', '/']).nth(1)).collect();
     reasons.dedup();
-    let mut told = match reasons.as_slice() {
+    let mut reported = match reasons.as_slice() {
         [] => "unchanged".to_owned(),
         [reason] if Some(*reason) == before => "as before".to_owned(),
         reasons => reasons.iter().map(|reason| format!("`{reason}`")).collect::<Vec<_>>().join(", then "),
     };
     let overdue = |notice: &Notice| matches!(notice, Notice::Event(report) if report.reason() == "RequestUnanswered");
     if world.notices.iter().any(overdue) {
-        told.push_str("; after 10 minutes the event `RequestUnanswered`");
+        reported.push_str("; after 10 minutes the event `RequestUnanswered`");
     }
-    told
+    reported
 }
 
 /// What HeyGen may show of a group.
@@ -225,7 +225,7 @@ fn new(state: &State) -> String {
     show(&mut world, state);
     world.live(state.hours * HOUR);
     let asks = if world.heygen.executed() > 0 { "asks: " } else { "" };
-    asks.to_owned() + &told(&world, None)
+    asks.to_owned() + &reported(&world, None)
 }
 
 fn asked(state: &State) -> String {
@@ -233,7 +233,7 @@ fn asked(state: &State) -> String {
     show(&mut world, state);
     world.live(state.hours * HOUR);
     assert_eq!(world.heygen.executed(), 1, "asked again");
-    told(&world, Some("AwaitingApproval"))
+    reported(&world, Some("AwaitingApproval"))
 }
 
 fn approved(state: &State) -> String {
@@ -245,7 +245,7 @@ fn approved(state: &State) -> String {
     show(&mut world, state);
     world.live(state.hours * HOUR);
     assert_eq!(world.heygen.executed(), 1, "asked again");
-    told(&world, Some("Approved"))
+    reported(&world, Some("Approved"))
 }
 
 #[test]

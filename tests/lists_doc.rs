@@ -90,13 +90,13 @@ fn metrics() -> String {
     page += LABELS;
     for Family { name, labels, .. } in &families {
         for (label, values) in labels {
-            writeln!(page, "| `{name}` | `{label}` | {} |", told(label, values)).unwrap();
+            writeln!(page, "| `{name}` | `{label}` | {} |", shown(label, values)).unwrap();
         }
     }
     page + ACCOUNTS
 }
 
-fn told(label: &str, values: &BTreeSet<String>) -> String {
+fn shown(label: &str, values: &BTreeSet<String>) -> String {
     match label {
         "account" => "the account's name, or `other`".to_owned(),
         "account_namespace" => "the account's namespace, if it has one, or `other`".to_owned(),

@@ -14,7 +14,7 @@ use crate::settings::Settings;
 use crate::stage::{NAMESPACE, Operator};
 
 /// A pass through the list that is to keep the sweep busy takes so many seconds: longer than the interval that a consent has grown to.
-const BUSY_PASS: u64 = 40;
+const BUSY_SCAN: u64 = 40;
 
 /// The most single approvals while the sweep is busy.
 const BUSY_APPROVALS: usize = 5;
@@ -37,11 +37,11 @@ pub async fn single(bench: &mut Bench<'_>, operator: &Operator) -> anyhow::Resul
     bench.report.phase("single approvals")?;
     let (began, step) = (Instant::now(), bench.settings.round() / (2 * approvals) as f64);
     let (ready, writes) = (bench.board.ready(), bench.writes(operator).await?);
-    let (mut swept, mut annotated) = (Vec::new(), Vec::new());
+    let (mut polled, mut annotated) = (Vec::new(), Vec::new());
     for number in 0..2 * approvals {
         sleep_until(began + Duration::from_secs_f64(step * number as f64)).await;
         if number % 2 == 0 {
-            swept.push(approve(bench, number)?);
+            polled.push(approve(bench, number)?);
         } else {
             let approved = approve(bench, number)?;
             annotate(bench, approved.object).await?;
@@ -49,7 +49,7 @@ pub async fn single(bench: &mut Bench<'_>, operator: &Operator) -> anyhow::Resul
         }
     }
     board::until("approved and ready", ready + 2 * approvals, || bench.board.ready()).await?;
-    tell(bench, "by the sweep, ms", &swept);
+    tell(bench, "by the sweep, ms", &polled);
     tell(bench, "with requestedAt, ms", &annotated);
     let writes = bench.writes(operator).await? - writes;
     bench.report.tell("status writes an approval, half of them annotated", writes as f64 / (2 * approvals) as f64);
@@ -63,7 +63,7 @@ pub async fn busy(bench: &mut Bench<'_>, operator: &Operator) -> anyhow::Result<
         return Ok(());
     }
     bench.report.phase("single approvals while the sweep uses the whole budget")?;
-    let rate = (bench.settings.pages() as u64 * 60).div_ceil(BUSY_PASS).min(bench.settings.rate);
+    let rate = (bench.settings.pages() as u64 * 60).div_ceil(BUSY_SCAN).min(bench.settings.rate);
     let mut account = Settings { rate, ..bench.settings.clone() }.limit();
     account["polling"] = json!({ "interval": "1s", "minimum": "1s" });
     bench.pace(operator, account).await?;

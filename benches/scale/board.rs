@@ -116,7 +116,7 @@ fn number(name: &str) -> Option<usize> {
 /// Waits until `count` has reached `wanted`, and tells how far it is.
 pub async fn until(what: &str, wanted: usize, count: impl Fn() -> usize) -> anyhow::Result<()> {
     let began = Instant::now();
-    let (mut last, mut moved, mut told) = (count(), Instant::now(), Instant::now());
+    let (mut last, mut moved, mut reported) = (count(), Instant::now(), Instant::now());
     loop {
         let now = count();
         if now >= wanted {
@@ -126,9 +126,9 @@ pub async fn until(what: &str, wanted: usize, count: impl Fn() -> usize) -> anyh
             (last, moved) = (now, Instant::now());
         }
         ensure!(moved.elapsed() < PATIENCE, "given up: {what}: {now} of {wanted}");
-        if told.elapsed() >= TELL {
+        if reported.elapsed() >= TELL {
             println!("    … {what}: {now} of {wanted} after {:.0} s", began.elapsed().as_secs_f64());
-            told = Instant::now();
+            reported = Instant::now();
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }

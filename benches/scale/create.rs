@@ -54,8 +54,8 @@ pub async fn run(bench: &mut Bench<'_>, operator: Option<Operator>) -> anyhow::R
     let began = bench.board.now();
     let (operator, used) = if let Some(operator) = operator {
         let used = processor(bench, &operator)?;
-        let told = board::until("links", objects, || bench.board.linked());
-        tokio::try_join!(create(bench, 1..objects), told)?;
+        let reported = board::until("links", objects, || bench.board.linked());
+        tokio::try_join!(create(bench, 1..objects), reported)?;
         (operator, used)
     } else {
         let operator = bench.stage.operator().await?;

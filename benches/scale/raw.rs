@@ -130,12 +130,12 @@ async fn round(
             .map(report)
             .buffer_unordered(WRITERS),
     );
-    let (mut written, mut told) = (Vec::new(), Instant::now());
+    let (mut written, mut shown) = (Vec::new(), Instant::now());
     while let Some(object) = done.try_next().await? {
         written.push(object);
-        if told.elapsed() >= TELL {
+        if shown.elapsed() >= TELL {
             println!("    … {}: {} of {total} after {:.0} s", work.what, written.len(), began.elapsed().as_secs_f64());
-            told = Instant::now();
+            shown = Instant::now();
         }
     }
     Ok((total as f64 / began.elapsed().as_secs_f64(), written))

@@ -59,7 +59,7 @@ impl Settings {
         self.objects.div_ceil(PAGE)
     }
 
-    /// How long it takes until each has been looked at once, in seconds: the interval, or longer if the budget does not suffice.
+    /// How long it takes until each has been polled once, in seconds: the interval, or longer if the budget does not suffice.
     pub fn round(&self) -> f64 {
         INTERVAL.max(self.pages() as f64 * 60.0 / self.rate as f64)
     }

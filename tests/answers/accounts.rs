@@ -8,7 +8,7 @@ use heygen_simulator::{FaultAction, FaultRule, PathKind};
 use crate::stage::Stage;
 use crate::support::bystander::{bystander, watch_bystander};
 use crate::support::scene::{AWAITING, INITIATING, message, most_at, reading};
-use crate::table::{Row, TABLE, Told};
+use crate::table::{Row, TABLE, Verdict};
 
 const NOT_READY: &str = "Ready=False:AccountNotReady Initiated=False Approved=False Reconciling";
 
@@ -23,22 +23,22 @@ async fn an_answer_about_the_key_is_told_by_the_account_and_stops_its_requests()
     let owned = Stage::start("keys").await;
     let stage = &owned;
     bystander(stage).await;
-    let rows = || TABLE.iter().filter(|row| matches!(row.look, Told::Account(_)));
+    let rows = || TABLE.iter().filter(|row| matches!(row.poll, Verdict::Account(_)));
     assert_eq!(rows().count(), 11);
-    let at_a_look = rows().map(|row| key_refused(stage, row, "look", &[]));
-    // The look before the request is answered, the request itself and the probe are not.
+    let at_a_poll = rows().map(|row| key_refused(stage, row, "poll", &[]));
+    // The poll before the request is answered, the request itself and the probe are not.
     let at_a_request = rows().map(|row| key_refused(stage, row, "request", &[PathKind::Consent, PathKind::Me]));
-    tokio::join!(join_all(at_a_look), join_all(at_a_request));
+    tokio::join!(join_all(at_a_poll), join_all(at_a_request));
     owned.end().await;
 }
 
 async fn key_refused(stage: &Stage, row: &Row, at: &str, kinds: &[PathKind]) {
-    let Told::Account(reason) = row.look else { return };
+    let Verdict::Account(reason) = row.poll else { return };
     let account = format!("{at}-{}", row.name());
     let (new, asked) = (format!("new-{account}"), format!("asked-{account}"));
     stage.account_of_its_own(&account).await;
     stage.ask_on(&account, &asked).await;
-    stage.until_told(&asked, AWAITING).await;
+    stage.until_reading(&asked, AWAITING).await;
     let before = stage.version(&asked).await;
 
     let action = FaultAction::error(row.status, row.code, "prose that nobody should repeat");
@@ -47,13 +47,13 @@ async fn key_refused(stage: &Stage, row: &Row, at: &str, kinds: &[PathKind]) {
     let rules = if kinds.is_empty() { vec![rule] } else { kinds.iter().map(|kind| rule.clone().on(*kind)).collect() };
     let rules: Vec<u64> = rules.into_iter().map(|rule| stage.simulator.add_fault(rule).unwrap()).collect();
     stage.ask_on(&account, &new).await;
-    let (status, told) = stage.until_other_account(&account, reason).await;
+    let (status, shown) = stage.until_other_account(&account, reason).await;
     assert_eq!(status, "False", "{account}");
-    assert_eq!(told, account_message(row), "{account}");
+    assert_eq!(shown, account_message(row), "{account}");
     let closed = (stage.elapsed(), stage.next_request());
     // A limit is waited out, which is the consent's turn; a key that must be mended is named to whoever waits for the consent.
     let expected = if reason == "Throttled" { INITIATING } else { NOT_READY };
-    let consent = stage.until_told(&new, expected).await;
+    let consent = stage.until_reading(&new, expected).await;
     if reason != "Throttled" {
         assert!(message(&consent).contains(account_message(row)), "{account}: {}", message(&consent));
     }
@@ -68,18 +68,18 @@ async fn key_refused(stage: &Stage, row: &Row, at: &str, kinds: &[PathKind]) {
     rules.into_iter().for_each(|rule| stage.simulator.remove_fault(rule).unwrap());
     if row.code == "quota_exceeded" {
         // A used-up quota is waited for half an hour at the least.
-        stage.only_told(&new, &[INITIATING]);
+        stage.only_readings(&new, &[INITIATING]);
         return;
     }
     // What names no time is asked about after a minute.
     stage.until_other_account(&account, "CredentialsAccepted").await;
-    stage.until_told(&new, AWAITING).await;
+    stage.until_reading(&new, AWAITING).await;
     for name in [&new, &asked] {
-        stage.until_looked(name, 2).await;
+        stage.until_polled(name, 2).await;
         stage.has_its_only_link(name).await;
     }
     assert_eq!(stage.version(&asked).await, before, "{account}");
-    stage.only_told(&new, &[INITIATING, NOT_READY, AWAITING]);
+    stage.only_readings(&new, &[INITIATING, NOT_READY, AWAITING]);
 }
 
 fn account_message(row: &Row) -> &'static str {
@@ -95,11 +95,11 @@ fn account_message(row: &Row) -> &'static str {
 async fn a_limit_without_a_time_is_waited_out_with_growing_pauses() {
     let stage = Stage::start("limited").await;
     stage.ask("asked", serde_json::json!({})).await;
-    stage.until_told("asked", AWAITING).await;
+    stage.until_reading("asked", AWAITING).await;
     let (began, first) = (stage.elapsed(), stage.next_request());
     stage.simulator.add_fault(FaultRule::new(FaultAction::rate_limited(None))).unwrap();
     stage.ask("new", serde_json::json!({})).await;
-    stage.until_told("new", INITIATING).await;
+    stage.until_reading("new", INITIATING).await;
     crate::support::eventually("two rounds", || async {
         let limited = stage.simulator.summary().by_status.get(&429).copied().unwrap_or_default();
         if limited >= 3 { Ok(()) } else { Err(limited) }
@@ -111,8 +111,8 @@ async fn a_limit_without_a_time_is_waited_out_with_growing_pauses() {
     let most = 3 * most_at(Duration::from_secs(5), stage.elapsed() - began);
     assert!(all <= most, "{all} requests, {most} are allowed");
     for name in ["new", "asked"] {
-        stage.until_told(name, AWAITING).await;
-        stage.until_looked(name, 2).await;
+        stage.until_reading(name, AWAITING).await;
+        stage.until_polled(name, 2).await;
         stage.has_its_only_link(name).await;
     }
     stage.end().await;

@@ -24,21 +24,21 @@ async fn a_security_code_already_binded_is_asked_for_once_and_the_approval_is_se
         let name = &format!("bound-{status}");
         stage.fails_to_ask(name, FaultAction::already_bound(status, code));
         stage.ask(name, json!({})).await;
-        let told = stage.until_told(name, BEGUN).await;
-        assert_eq!(message(&told), TOLD, "{name}");
-        stage.until_looked(name, 3).await;
+        let reported = stage.until_reading(name, BEGUN).await;
+        assert_eq!(message(&reported), TOLD, "{name}");
+        stage.until_polled(name, 3).await;
         // Whether HeyGen would answer otherwise by now is not found out by asking again and again.
         stage.mend(&[name]);
-        stage.until_looked(name, 3).await;
+        stage.until_polled(name, 3).await;
         assert_eq!((stage.posts(name).len(), stage.executed(name)), (1, 0), "{name}");
-        assert_eq!(stage.version(name).await, told.metadata.resource_version, "{name}: written again");
+        assert_eq!(stage.version(name).await, reported.metadata.resource_version, "{name}: written again");
         // The person may finish in HeyGen's own interface.
         stage.simulator.approve(name).unwrap();
-        let approved = stage.until_told(name, "Ready=True:Approved Initiated=False Approved=True").await;
+        let approved = stage.until_reading(name, "Ready=True:Approved Initiated=False Approved=True").await;
         assert_eq!(link(&approved), None, "{name}");
-        stage.until_looked(name, 2).await;
+        stage.until_polled(name, 2).await;
         assert_eq!(stage.posts(name).len(), 1, "{name}: asked after the approval");
-        stage.only_told(name, &[INITIATING, BEGUN, "Ready=True:Approved Initiated=False Approved=True"]);
+        stage.only_readings(name, &[INITIATING, BEGUN, "Ready=True:Approved Initiated=False Approved=True"]);
     }))
     .await;
     owned.end().await;
@@ -51,22 +51,22 @@ async fn a_new_link_that_is_refused_as_already_binded_leaves_the_one_of_before()
     join_all(ANSWERS.map(|(status, code)| async move {
         let name = &format!("rebound-{status}");
         stage.ask(name, json!({})).await;
-        let first = link(&stage.until_told(name, AWAITING).await);
+        let first = link(&stage.until_reading(name, AWAITING).await);
         stage.fails_to_ask(name, FaultAction::already_bound(status, code));
         stage.change(name, json!({ "requestEpoch": 1 })).await;
-        let told = stage.until_told(name, BEGUN).await;
-        assert_eq!(message(&told), TOLD_WITH_LINK, "{name}");
-        stage.until_looked(name, 3).await;
+        let reported = stage.until_reading(name, BEGUN).await;
+        assert_eq!(message(&reported), TOLD_WITH_LINK, "{name}");
+        stage.until_polled(name, 3).await;
         assert_eq!((stage.posts(name).len(), stage.executed(name)), (2, 1), "{name}");
         assert!(first.is_some() && link(&stage.get(name).await) == first, "{name}: the link that the person has is shown no more");
         stage.mend(&[name]);
         // Only the user says that HeyGen is to be asked once more.
         stage.change(name, json!({ "requestEpoch": 2 })).await;
-        let second = link(&stage.until_told(name, AWAITING).await);
+        let second = link(&stage.until_reading(name, AWAITING).await);
         let summary = stage.simulator.group_summary(name);
         assert_eq!((summary.executed, summary.links, summary.keys.len()), (2, 2, 3), "{name}: executed, links, keys");
         assert!(second == Some(stage.simulator.group(name).unwrap().links[1].url.clone()), "{name}: not the new link");
-        stage.only_told(name, &[INITIATING, AWAITING, BEGUN]);
+        stage.only_readings(name, &[INITIATING, AWAITING, BEGUN]);
     }))
     .await;
     owned.end().await;
@@ -79,14 +79,14 @@ async fn a_new_link_is_given_by_a_higher_epoch_once_the_one_of_before_has_died()
     let bound = AlreadyBound { status: 409, code: "conflict".to_owned() };
     stage.simulator.change_behaviour(BehaviourPatch { already_bound: Some(Some(bound)), ..BehaviourPatch::default() }).unwrap();
     stage.ask("ada", json!({})).await;
-    let first = link(&stage.until_told("ada", AWAITING).await);
+    let first = link(&stage.until_reading("ada", AWAITING).await);
     stage.change("ada", json!({ "requestEpoch": 1 })).await;
-    assert_eq!(message(&stage.until_told("ada", BEGUN).await), TOLD_WITH_LINK);
+    assert_eq!(message(&stage.until_reading("ada", BEGUN).await), TOLD_WITH_LINK);
     stage.simulator.advance(Duration::from_hours(24));
-    stage.until_looked("ada", 3).await;
+    stage.until_polled("ada", 3).await;
     assert_eq!((stage.posts("ada").len(), stage.executed("ada")), (2, 1));
     stage.change("ada", json!({ "requestEpoch": 2 })).await;
-    let second = link(&stage.until_told("ada", AWAITING).await);
+    let second = link(&stage.until_reading("ada", AWAITING).await);
     assert!(second.is_some() && second != first);
     assert_eq!(stage.executed("ada"), 2);
     stage.end().await;

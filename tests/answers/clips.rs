@@ -24,8 +24,8 @@ async fn a_consent_video_waits_for_the_plan_then_for_the_review_and_yields_no_li
     stage.simulator.change_behaviour(BehaviourPatch { review_time: Some(REVIEW), ..BehaviourPatch::default() }).unwrap();
     join_all(clips().map(|(name, clip)| async move {
         stage.ask(name, json!({ "consentVideo": clip })).await;
-        let told = stage.until_told(name, NOT_ENTITLED).await;
-        assert_eq!(message(&told), not_entitled(Some("forbidden")), "{name}");
+        let shown = stage.until_reading(name, NOT_ENTITLED).await;
+        assert_eq!(message(&shown), not_entitled(Some("forbidden")), "{name}");
         // The first `forbidden` is asked about at the account, and repeated.
         stage.is_asked_for_slowly(name, 1).await;
         assert_eq!(stage.executed(name), 0, "{name}");
@@ -35,12 +35,12 @@ async fn a_consent_video_waits_for_the_plan_then_for_the_review_and_yields_no_li
 
     stage.simulator.patch_account(MAIN_ACCOUNT, AccountPatch { enterprise: Some(true), ..AccountPatch::default() }).unwrap();
     join_all(clips().map(|(name, _)| async move {
-        let awaiting = stage.until_told(name, AWAITING).await;
+        let awaiting = stage.until_reading(name, AWAITING).await;
         let (began, reads, posts) = (stage.elapsed(), stage.reads(name), stage.posts(name).len());
         assert_eq!(message(&awaiting), "The consent video was handed in. HeyGen reviews it.", "{name}");
         let status = awaiting.status.clone().unwrap();
         assert!(link(&awaiting).is_none() && status.link_expiration_time.is_none(), "{name}: a link of a clip");
-        stage.until_looked(name, 3).await;
+        stage.until_polled(name, 3).await;
         assert_eq!(stage.version(name).await, awaiting.metadata.resource_version, "{name}: {}", reading(&stage.get(name).await));
         let (reads, most) = (stage.reads(name) - reads, 2 + most_at(INTERVAL, stage.elapsed() - began));
         assert!(reads <= most, "{name}: {reads} looks, {most} are allowed");
@@ -51,7 +51,7 @@ async fn a_consent_video_waits_for_the_plan_then_for_the_review_and_yields_no_li
     .await;
     stage.simulator.advance(REVIEW);
     for (name, _) in clips() {
-        let approved = stage.until_told(name, APPROVED).await;
+        let approved = stage.until_reading(name, APPROVED).await;
         assert!(stage.executed(name) == 1 && link(&approved).is_none(), "{name}");
     }
     owned.end().await;

@@ -23,25 +23,25 @@ async fn an_answer_that_comes_too_late_is_fetched_once_more_and_nobody_is_asked_
         stage.simulator.add_fault(rule).unwrap();
     };
     late(PathKind::Consent, "request", INITIATE_DEADLINE);
-    late(PathKind::Group, "look", READ_DEADLINE);
-    stage.leave_out_of_lists("look");
+    late(PathKind::Group, "poll", READ_DEADLINE);
+    stage.leave_out_of_lists("poll");
     let began = stage.elapsed();
     let ask = async |name: &'static str, patience: Duration| {
         stage.ask(name, json!({})).await;
         eventually_within(LONG, AWAITING, || async {
-            let told = reading(&stage.get(name).await);
-            if told == AWAITING { Ok(()) } else { Err(format!("{name}: {told}")) }
+            let shown = reading(&stage.get(name).await);
+            if shown == AWAITING { Ok(()) } else { Err(format!("{name}: {shown}")) }
         })
         .await;
         let elapsed = stage.elapsed() - began;
         assert!(elapsed >= patience, "{name}: already after {elapsed:?}");
-        stage.until_looked(name, 2).await;
+        stage.until_polled(name, 2).await;
         stage.has_its_only_link(name).await;
-        stage.only_told(name, &[INITIATING, AWAITING]);
+        stage.only_readings(name, &[INITIATING, AWAITING]);
     };
-    join(ask("request", INITIATE_DEADLINE), ask("look", READ_DEADLINE)).await;
+    join(ask("request", INITIATE_DEADLINE), ask("poll", READ_DEADLINE)).await;
     let replayed = stage.simulator.group_summary("request").replayed;
-    assert_eq!((stage.posts("request").len(), replayed, stage.posts("look").len()), (2, 1, 1));
+    assert_eq!((stage.posts("request").len(), replayed, stage.posts("poll").len()), (2, 1, 1));
     owned.end().await;
 }
 
@@ -51,7 +51,7 @@ async fn a_delivery_that_tells_of_a_success_is_not_taken_and_changes_nothing() {
     let stage = Stage::start("delivered").await;
     let began = stage.elapsed();
     stage.ask("ada", json!({})).await;
-    let awaiting = stage.until_told("ada", AWAITING).await.metadata.resource_version;
+    let awaiting = stage.until_reading("ada", AWAITING).await.metadata.resource_version;
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     for path in ["", "/livez", "/readyz", "/metrics", "/webhooks"] {
         let event = json!({ "event_type": "instant_avatar.success", "event_data": { "avatar_group_id": "ada" } });
@@ -59,13 +59,13 @@ async fn a_delivery_that_tells_of_a_success_is_not_taken_and_changes_nothing() {
         let answered = delivery.send().await.unwrap().status();
         assert!(answered.is_client_error(), "the operator takes a delivery at {path:?}: {answered}");
     }
-    stage.until_looked("ada", 3).await;
+    stage.until_polled("ada", 3).await;
     assert_eq!(stage.version("ada").await, awaiting, "written although nothing had changed");
     let (reads, most) = (stage.reads("ada"), 2 + most_at(INTERVAL, stage.elapsed() - began));
     assert!(reads <= most, "{reads} polls, {most} are allowed");
     stage.has_its_only_link("ada").await;
     stage.simulator.approve("ada").unwrap();
-    stage.until_told("ada", APPROVED).await;
+    stage.until_reading("ada", APPROVED).await;
     assert_eq!(stage.posts("ada").len(), 1);
     stage.end().await;
 }

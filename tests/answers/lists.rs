@@ -52,7 +52,7 @@ async fn whatever_the_list_does_an_approval_is_seen_and_nothing_else_is_told() {
         }
         let mut asked = Vec::new();
         for name in &names {
-            asked.push((name, stage.until_told(name, AWAITING).await.metadata.resource_version, stage.reads(name)));
+            asked.push((name, stage.until_reading(name, AWAITING).await.metadata.resource_version, stage.reads(name)));
         }
         for (name, before, reads) in asked {
             stage.until_read(name, reads + 3).await;
@@ -63,13 +63,13 @@ async fn whatever_the_list_does_an_approval_is_seen_and_nothing_else_is_told() {
             stage.simulator.approve(name).unwrap();
         }
         for name in &names {
-            stage.until_told(name, APPROVED).await;
+            stage.until_reading(name, APPROVED).await;
             assert_eq!(stage.posts(name).len(), 1, "{name}");
             stage.has_its_only_link(name).await;
-            stage.only_told(name, &[INITIATING, AWAITING, APPROVED]);
+            stage.only_readings(name, &[INITIATING, AWAITING, APPROVED]);
         }
-        // A second's looks cost at most a pass over the three pages and a single read of each that the pass did not show; more than
-        // that come once, for the looks and requests at the beginning.
+        // A second's polls cost at most a pass over the three pages and a single read of each that the pass did not show; more than
+        // that come once, for the polls and requests at the beginning.
         let (requests, elapsed) = (stage.requests_of(trouble, first), stage.elapsed() - began);
         let (all, asked) = (requests.len() as u64, ASKED.len() as u64);
         let most = 3 * asked + (3 + asked) * most_at(INTERVAL, elapsed);

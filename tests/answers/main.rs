@@ -1,4 +1,4 @@
-//! Every answer that HeyGen can give: the rows of the error table and the shapes, for a look and for a request, and what a person
+//! Every answer that HeyGen can give: the rows of the error table and the shapes, for a poll and for a request, and what a person
 //! or a list can do, each run with the operator's binary on the real control plane.
 //!
 //! Each row has a group of its own, and an account of its own where the answer concerns the whole key. A row is checked for all
@@ -16,8 +16,8 @@ mod bound;
 mod clips;
 mod late;
 mod lists;
-mod looks;
 mod missing;
+mod polls;
 mod requests;
 mod shapes;
 mod stage;

@@ -6,7 +6,7 @@ use heygen_simulator::FaultAction;
 
 use crate::stage::{SLOW, Stage, most_tries};
 use crate::support::scene::{AWAITING, INITIATING, NOT_ENTITLED, message, most_at};
-use crate::table::{Row, TABLE, Told};
+use crate::table::{Row, TABLE, Verdict};
 
 const INVALID: &str = "Ready=False:InvalidRequest Initiated=False Approved=False Stalled";
 
@@ -20,9 +20,9 @@ async fn a_request_that_fails_is_executed_once_in_the_end_whatever_was_answered_
         let name = row.name();
         stage.fails_to_ask(&name, FaultAction::error(row.status, row.code, "prose that nobody should repeat"));
         stage.ask_on(&name, &name).await;
-        let told = stage.until_told(&name, reading_of(row.request)).await;
+        let shown = stage.until_reading(&name, reading_of(row.request)).await;
         if let Some(expected) = message_of(&row) {
-            assert_eq!(message(&told), expected, "{name}");
+            assert_eq!(message(&shown), expected, "{name}");
         }
         stage.until_posted(&name, 2).await;
     }))
@@ -32,8 +32,8 @@ async fn a_request_that_fails_is_executed_once_in_the_end_whatever_was_answered_
         let name = row.name();
         let posts = stage.posts(&name).len() as u64;
         stage.is_patient(&name, &since, posts, |elapsed| match row.request {
-            Told::Nothing => most_tries(elapsed),
-            Told::InvalidAfter(tries) => {
+            Verdict::Nothing => most_tries(elapsed),
+            Verdict::InvalidAfter(tries) => {
                 assert!(posts >= tries, "{name}: called invalid after {posts} tries");
                 tries + most_at(SLOW.mul_f64(0.9), elapsed)
             }
@@ -46,10 +46,10 @@ async fn a_request_that_fails_is_executed_once_in_the_end_whatever_was_answered_
     stage.simulator.clear_faults();
     join_all(rows().map(|row| async move {
         let name = row.name();
-        stage.until_told(&name, AWAITING).await;
-        stage.until_looked(&name, 2).await;
+        stage.until_reading(&name, AWAITING).await;
+        stage.until_polled(&name, 2).await;
         stage.has_its_only_link(&name).await;
-        stage.only_told(&name, &[INITIATING, reading_of(row.request), AWAITING]);
+        stage.only_readings(&name, &[INITIATING, reading_of(row.request), AWAITING]);
     }))
     .await;
     owned.end().await;
@@ -59,15 +59,15 @@ fn rows() -> impl Iterator<Item = Row> {
     let rows = TABLE
         .iter()
         .copied()
-        .filter(|row| matches!(row.request, Told::Nothing | Told::NotEntitled | Told::InvalidRequest | Told::InvalidAfter(_)));
+        .filter(|row| matches!(row.request, Verdict::Nothing | Verdict::NotEntitled | Verdict::InvalidRequest | Verdict::InvalidAfter(_)));
     assert!(rows.clone().count() > 30);
     rows
 }
 
-fn reading_of(told: Told) -> &'static str {
-    match told {
-        Told::NotEntitled => NOT_ENTITLED,
-        Told::InvalidRequest | Told::InvalidAfter(_) => INVALID,
+fn reading_of(shown: Verdict) -> &'static str {
+    match shown {
+        Verdict::NotEntitled => NOT_ENTITLED,
+        Verdict::InvalidRequest | Verdict::InvalidAfter(_) => INVALID,
         _ => INITIATING,
     }
 }
@@ -76,11 +76,11 @@ fn reading_of(told: Told) -> &'static str {
 fn message_of(row: &Row) -> Option<String> {
     let correct = "Correct the spec and raise spec.requestEpoch in the same change.";
     match (row.request, row.named()) {
-        (Told::NotEntitled, _) => Some(row.not_entitled()),
-        (Told::InvalidRequest | Told::InvalidAfter(_), Some(code)) => {
+        (Verdict::NotEntitled, _) => Some(row.not_entitled()),
+        (Verdict::InvalidRequest | Verdict::InvalidAfter(_), Some(code)) => {
             Some(format!("HeyGen refuses the request with the code `{code}`. {correct}"))
         }
-        (Told::InvalidRequest, None) => Some(format!("HeyGen refuses the request as it stands. {correct}")),
+        (Verdict::InvalidRequest, None) => Some(format!("HeyGen refuses the request as it stands. {correct}")),
         _ => None,
     }
 }

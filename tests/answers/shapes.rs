@@ -49,7 +49,7 @@ fn unreadable() -> Vec<(&'static str, FaultAction)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn shapes_that_can_be_read_are_read_at_a_look_and_at_a_request() {
+async fn shapes_that_can_be_read_are_read_at_a_poll_and_at_a_request() {
     let owned = Stage::start("readable").await;
     let stage = &owned;
     join_all(readable().into_iter().map(|(name, action)| async move {
@@ -60,33 +60,33 @@ async fn shapes_that_can_be_read_are_read_at_a_look_and_at_a_request() {
             stage.fails_to_ask(name, action);
         }
         stage.ask_on(name, name).await;
-        stage.until_told(name, AWAITING).await;
-        stage.until_looked(name, 2).await;
+        stage.until_reading(name, AWAITING).await;
+        stage.until_polled(name, 2).await;
         stage.has_its_only_link(name).await;
         assert_eq!(stage.posts(name).len(), 1, "{name}");
         stage.simulator.approve(name).unwrap();
-        stage.until_told(name, APPROVED).await;
+        stage.until_reading(name, APPROVED).await;
     }))
     .await;
     owned.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_concluded_from_a_look_that_cannot_be_read() {
+async fn nothing_is_concluded_from_a_poll_that_cannot_be_read() {
     let owned = Stage::start("unreadable").await;
     let stage = &owned;
     join_all(unreadable().into_iter().map(|(shape, action)| async move {
         let (new, asked) = (format!("new-{shape}"), format!("asked-{shape}"));
         stage.account_of_its_own(shape).await;
         stage.ask_on(shape, &asked).await;
-        stage.until_told(&asked, AWAITING).await;
+        stage.until_reading(&asked, AWAITING).await;
         let since = stage.count();
         for name in [&new, &asked] {
             stage.fails_to_read(name, action.clone());
         }
         let (before, reads) = (stage.version(&asked).await, stage.reads(&asked));
         stage.ask_on(shape, &new).await;
-        stage.until_told(&new, INITIATING).await;
+        stage.until_reading(&new, INITIATING).await;
         stage.until_read(&new, 3).await;
         stage.until_read(&asked, reads + 2).await;
         assert_eq!(stage.version(&asked).await, before, "{shape}: told {}", reading(&stage.get(&asked).await));
@@ -95,8 +95,8 @@ async fn nothing_is_concluded_from_a_look_that_cannot_be_read() {
 
         stage.simulator.approve(&asked).unwrap();
         stage.mend(&[&new, &asked]);
-        stage.until_told(&new, AWAITING).await;
-        stage.until_told(&asked, APPROVED).await;
+        stage.until_reading(&new, AWAITING).await;
+        stage.until_reading(&asked, APPROVED).await;
         stage.has_its_only_link(&new).await;
         stage.has_its_only_link(&asked).await;
     }))
@@ -116,14 +116,14 @@ async fn a_request_whose_answer_cannot_be_read_is_repeated_and_executed_once() {
         let since = stage.count();
         stage.fails_to_ask(shape, action);
         stage.ask_on(shape, shape).await;
-        stage.until_told(shape, INITIATING).await;
+        stage.until_reading(shape, INITIATING).await;
         stage.until_posted(shape, 3).await;
         stage.is_patient(shape, &since, stage.posts(shape).len() as u64, most_tries);
         assert!(stage.executed(shape) <= 1, "{shape}");
         stage.mend(&[shape]);
-        stage.until_told(shape, AWAITING).await;
+        stage.until_reading(shape, AWAITING).await;
         stage.has_its_only_link(shape).await;
-        stage.only_told(shape, &[INITIATING, AWAITING]);
+        stage.only_readings(shape, &[INITIATING, AWAITING]);
     }))
     .await;
     owned.end().await;

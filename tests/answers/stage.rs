@@ -10,10 +10,10 @@ use twinconsent::api::consent::DigitalTwinConsent;
 use crate::support::scene::{link, most_at, reading};
 use crate::support::{Scene, World, eventually};
 
-/// How often the accounts look at what waits for a person.
+/// How often the accounts poll what waits for a person.
 pub const INTERVAL: Duration = Duration::from_secs(1);
 
-/// How often the accounts look at what waits for somebody to mend something; the operator comes back after at least 0.9 of it.
+/// How often the accounts poll what waits for somebody to mend something; the operator comes back after at least 0.9 of it.
 pub const SLOW: Duration = Duration::from_secs(5);
 
 /// An account of the tests.
@@ -87,7 +87,7 @@ impl Stage {
     }
 
     /// Waits until the group was seen so often more, singly or in a list.
-    pub async fn until_looked(&self, group: &str, more: u64) {
+    pub async fn until_polled(&self, group: &str, more: u64) {
         self.until_read(group, self.reads(group) + more).await;
     }
 
@@ -137,10 +137,10 @@ impl Stage {
     }
 
     /// No version of the consent ever read otherwise than one of these.
-    pub fn only_told(&self, name: &str, allowed: &[&str]) {
+    pub fn only_readings(&self, name: &str, allowed: &[&str]) {
         for consent in self.versions(name) {
-            let told = reading(&consent);
-            assert!(told.is_empty() || allowed.contains(&told.as_str()), "{name} was told {told}");
+            let reported = reading(&consent);
+            assert!(reported.is_empty() || allowed.contains(&reported.as_str()), "{name} was told {reported}");
         }
     }
 

@@ -47,17 +47,17 @@ fn scenarios() -> Vec<Scenario> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_happens_to_a_group_is_told_with_what_to_do_and_asks_nobody_again() {
+async fn what_happens_to_a_group_is_reported_with_what_to_do_and_asks_nobody_again() {
     let owned = Stage::start("words").await;
     let stage = &owned;
-    join_all(scenarios().into_iter().map(|(name, patch, told, expected)| async move {
+    join_all(scenarios().into_iter().map(|(name, patch, shown, expected)| async move {
         let began = stage.elapsed();
         stage.ask(name, json!({})).await;
-        stage.until_told(name, AWAITING).await;
+        stage.until_reading(name, AWAITING).await;
         stage.simulator.patch_group(name, patch).unwrap();
-        let consent = stage.until_told(name, told).await;
+        let consent = stage.until_reading(name, shown).await;
         assert_eq!(message(&consent), expected, "{name}");
-        stage.until_looked(name, 3).await;
+        stage.until_polled(name, 3).await;
         let after = stage.get(name).await;
         assert_eq!(after.metadata.resource_version, consent.metadata.resource_version, "{name}: written again");
         let (reads, most) = (stage.reads(name), 2 + most_at(INTERVAL, stage.elapsed() - began));
@@ -72,9 +72,9 @@ async fn what_happens_to_a_group_is_told_with_what_to_do_and_asks_nobody_again()
             ..GroupPatch::default()
         };
         stage.simulator.patch_group(name, healed).unwrap();
-        stage.until_told(name, APPROVED).await;
+        stage.until_reading(name, APPROVED).await;
         stage.has_its_only_link(name).await;
-        stage.only_told(name, &[INITIATING, AWAITING, told, APPROVED]);
+        stage.only_readings(name, &[INITIATING, AWAITING, shown, APPROVED]);
     }))
     .await;
     owned.end().await;
@@ -89,16 +89,16 @@ async fn a_twin_without_a_word_is_not_taken_for_consent() {
         stage.simulator.create_group(wordless).unwrap();
         let began = stage.elapsed();
         stage.ask_again(name, json!({})).await;
-        stage.until_told(name, AWAITING).await;
-        stage.until_looked(name, 3).await;
+        stage.until_reading(name, AWAITING).await;
+        stage.until_polled(name, 3).await;
         // A word that the list lacks is looked for by a single read.
         let (reads, most) = (stage.reads(name), 2 + 2 * most_at(INTERVAL, stage.elapsed() - began));
         assert!(reads <= most, "{name}: {reads} looks, {most} are allowed");
         assert_eq!(stage.posts(name).len(), 1, "{name}");
         stage.has_its_only_link(name).await;
-        stage.only_told(name, &[INITIATING, AWAITING]);
+        stage.only_readings(name, &[INITIATING, AWAITING]);
         stage.simulator.approve(name).unwrap();
-        stage.until_told(name, APPROVED).await;
+        stage.until_reading(name, APPROVED).await;
     }))
     .await;
     owned.end().await;
@@ -109,17 +109,17 @@ async fn an_approval_stands_when_heygen_says_no_word_any_more() {
     let stage = Stage::start("silent").await;
     let began = stage.elapsed();
     stage.ask("silent", json!({})).await;
-    stage.until_told("silent", AWAITING).await;
+    stage.until_reading("silent", AWAITING).await;
     stage.simulator.approve("silent").unwrap();
-    let approved = stage.until_told("silent", APPROVED).await.metadata.resource_version;
+    let approved = stage.until_reading("silent", APPROVED).await.metadata.resource_version;
     stage.simulator.set_consent_status("silent", None).unwrap();
-    stage.until_looked("silent", 4).await;
+    stage.until_polled("silent", 4).await;
     assert_eq!(stage.version("silent").await, approved, "written although nothing had changed");
     let (reads, most) = (stage.reads("silent"), 2 + 2 * most_at(INTERVAL, stage.elapsed() - began));
     assert!(reads <= most, "{reads} looks, {most} are allowed");
     assert_eq!(stage.posts("silent").len(), 1);
     stage.has_its_only_link("silent").await;
-    stage.only_told("silent", &[INITIATING, AWAITING, APPROVED]);
+    stage.only_readings("silent", &[INITIATING, AWAITING, APPROVED]);
     stage.end().await;
 }
 
@@ -132,18 +132,18 @@ async fn a_person_who_has_recorded_is_awaited_until_the_review_is_over() {
     stage.simulator.change_behaviour(review).unwrap();
     let began = stage.elapsed();
     stage.ask("reviewed", json!({ "rerouteURL": "https://example.com/thanks" })).await;
-    let awaiting = stage.until_told("reviewed", AWAITING).await;
+    let awaiting = stage.until_reading("reviewed", AWAITING).await;
     let landed = person::play(&link(&awaiting).unwrap(), Decision::Consents, Duration::ZERO).await.unwrap();
     assert_eq!(landed, "https://example.com/thanks");
-    stage.until_looked("reviewed", 4).await;
+    stage.until_polled("reviewed", 4).await;
     assert_eq!(stage.version("reviewed").await, awaiting.metadata.resource_version, "written although nothing had changed");
     let (reads, most) = (stage.reads("reviewed"), 2 + most_at(INTERVAL, stage.elapsed() - began));
     assert!(reads <= most, "{reads} looks, {most} are allowed");
     assert_eq!(stage.posts("reviewed").len(), 1);
     stage.simulator.advance(REVIEW);
-    stage.until_told("reviewed", APPROVED).await;
+    stage.until_reading("reviewed", APPROVED).await;
     stage.has_its_only_link("reviewed").await;
-    stage.only_told("reviewed", &[INITIATING, AWAITING, APPROVED]);
+    stage.only_readings("reviewed", &[INITIATING, AWAITING, APPROVED]);
     stage.end().await;
 }
 
@@ -156,15 +156,15 @@ async fn a_link_that_dies_is_told_and_not_asked_for_again() {
     let lifetime = BehaviourPatch { link_lifetime: Some(Duration::from_secs(1)), ..Default::default() };
     stage.simulator.change_behaviour(lifetime).unwrap();
     stage.ask("dead", json!({})).await;
-    let told = stage.until_told("dead", "Ready=False:LinkExpired Initiated=True Approved=False LinkExpired").await;
-    assert!(message(&told).contains("For a new link, raise spec.requestEpoch."), "{}", message(&told));
+    let shown = stage.until_reading("dead", "Ready=False:LinkExpired Initiated=True Approved=False LinkExpired").await;
+    assert!(message(&shown).contains("For a new link, raise spec.requestEpoch."), "{}", message(&shown));
     assert!(stage.simulator.group("dead").unwrap().links[0].expired);
-    stage.until_looked("dead", 3).await;
+    stage.until_polled("dead", 3).await;
     assert_eq!(stage.posts("dead").len(), 1);
     stage.has_its_only_link("dead").await;
     stage.change("dead", json!({ "requestEpoch": 1 })).await;
     // It is dead again two seconds later, so its conditions are not waited for.
-    let first = link(&told);
+    let first = link(&shown);
     stage.until_it("dead", "another link", |consent| link(consent).is_some() && link(consent) != first).await;
     assert_eq!(stage.executed("dead"), 2);
     stage.end().await;

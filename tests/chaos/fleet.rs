@@ -79,7 +79,7 @@ pub async fn until_requests(world: &World, count: u64, deadline: Duration) {
 
 /// Waits until every group of these has been shown by a page of the list or read since the record was reset. Returns how long that took,
 /// apart from the machine's speed.
-pub async fn until_each_is_looked_at(world: &World, names: &[String]) -> Duration {
+pub async fn until_each_is_polled(world: &World, names: &[String]) -> Duration {
     timed(LONG, "each group is looked at", || async {
         let looked_at = |name: &&String| {
             let group = world.simulator.group_summary(name);

@@ -38,8 +38,8 @@ async fn the_most_talkative_log_of_a_whole_life_holds_no_key_and_no_link() {
     world.simulator.set_key_refused(MAIN_ACCOUNT, true).unwrap();
     world.until_account("CredentialsRejected").await;
     // Every request to HeyGen is told, and at this level everything besides.
-    let told = |line: &&str| ["\"level\":\"TRACE\"", "\"level\":\"DEBUG\"", "HeyGen request"].iter().any(|what| line.contains(what));
-    let lines = operator.log().lines().filter(told).count();
+    let shown = |line: &&str| ["\"level\":\"TRACE\"", "\"level\":\"DEBUG\"", "HeyGen request"].iter().any(|what| line.contains(what));
+    let lines = operator.log().lines().filter(shown).count();
     assert!(lines > 10, "the log is not talkative: {lines} lines of requests and below info");
     assert!(operator.log().lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()));
     world.end([operator]).await;

@@ -113,7 +113,7 @@ async fn raise_in_flight(world: &World, count: usize, is_overtaken: bool) {
         until_executed(world, name, 2).await;
     }))
     .await;
-    // Every answer is in. Each object is looked at once more; whatever had still to be written was written before that.
+    // Every answer is in. Each object is polled once more; whatever had still to be written was written before that.
     join_all(names.iter().map(async |name| {
         let looked_at = force_and_wait(world, name).await;
         let group = world.simulator.group(name).unwrap();
@@ -126,7 +126,7 @@ async fn raise_in_flight(world: &World, count: usize, is_overtaken: bool) {
     .await;
 }
 
-/// Asks for a look and returns the object as it is after it.
+/// Asks for a poll and returns the object as it is after it.
 async fn force_and_wait(world: &World, name: &str) -> DigitalTwinConsent {
     world.force(name, "again").await;
     let echoed = |consent: &DigitalTwinConsent| {

@@ -6,7 +6,7 @@ use futures::future::join;
 use heygen_simulator::{MAIN_ACCOUNT, PathKind};
 use serde_json::json;
 
-use crate::fleet::{LinkWatch, alone, create, generous_account, groups, until_all, until_each_is_looked_at, until_requests, versions};
+use crate::fleet::{LinkWatch, alone, create, generous_account, groups, until_all, until_each_is_polled, until_requests, versions};
 use crate::support::bystander::{bystander, watch_bystander};
 use crate::support::{LONG, World};
 
@@ -37,7 +37,7 @@ async fn a_refused_key_changes_the_account_and_not_one_of_its_thousand_approved_
     until_all(&world, 1000, "Approved", LONG).await;
     bystander(&world).await;
 
-    // From now on a hundred looks are due each second.
+    // From now on a hundred polls are due each second.
     let polling = json!({ "interval": "5s", "minimum": "1s", "approved": "2s" });
     world.account(json!({ "rateLimit": { "requestsPerMinute": 6000, "burst": 100 }, "polling": polling })).await;
     let before = versions(&world).await;
@@ -60,9 +60,9 @@ async fn a_refused_key_changes_the_account_and_not_one_of_its_thousand_approved_
     );
     assert!((1..=CONCURRENCY + PROBES).contains(&meanwhile), "{meanwhile} requests with a refused key");
 
-    // It goes on afterwards: every group is looked at again, and still nothing is written.
+    // It goes on afterwards: every group is polled again, and still nothing is written.
     world.simulator.reset_record();
-    until_each_is_looked_at(&world, &[adopted, initiated].concat()).await;
+    until_each_is_polled(&world, &[adopted, initiated].concat()).await;
     let after = versions(&world).await;
     let written: Vec<_> = after.iter().filter(|(name, version)| before.get(*name) != Some(version)).map(|(name, _)| name).collect();
     assert_eq!(written, Vec::<&String>::new());

@@ -56,7 +56,7 @@ fn account(per_minute: usize, burst: usize, interval: &str) -> Value {
 }
 
 /// Kills the operator, slows the account down, and asserts that two more operators, the first of them killed as well, do nothing but
-/// look, and not too fast, although ever more looks are due than the account allows.
+/// poll, and not too fast, although ever more polls are due than the account allows.
 async fn restart_quietly(world: &World, operator: Operator) -> Operator {
     operator.kill();
     world.account(account(PER_MINUTE, BURST, "20s")).await;

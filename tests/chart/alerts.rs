@@ -106,7 +106,7 @@ fn each_alert_is_documented_with_its_severity_and_no_other_is() {
 }
 
 #[test]
-fn each_reason_that_needs_somebody_stands_in_one_alert() {
+fn each_reason_that_a_person_must_act_on_stands_in_one_alert() {
     let rules = rules();
     let alerts_on = |metric: &str, reason: &str| -> Vec<&str> {
         let watches = |rule: &&Value| {
@@ -118,8 +118,8 @@ fn each_reason_that_needs_somebody_stands_in_one_alert() {
         rules.iter().filter(watches).map(name).collect()
     };
     for shown in Shown::all() {
-        let needs_nobody = shown.is_ready() || shown == Shown::Resolving || shown.reason() == "Suspended";
-        assert_eq!(alerts_on("twinconsent_account_ready", shown.reason()).len(), usize::from(!needs_nobody), "{}", shown.reason());
+        let needs_no_action = shown.is_ready() || shown == Shown::Resolving || shown.reason() == "Suspended";
+        assert_eq!(alerts_on("twinconsent_account_ready", shown.reason()).len(), usize::from(!needs_no_action), "{}", shown.reason());
     }
     for situation in Situation::VARIANTS.iter().copied().filter(|situation| situation.row().progress == Progress::Stalled) {
         // A refusal is an answer, and no trouble.

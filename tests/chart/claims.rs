@@ -13,7 +13,7 @@ fn chart() -> Value {
 }
 
 /// An annotation for Artifact Hub.
-fn told(chart: &Value, name: &str) -> String {
+fn shown(chart: &Value, name: &str) -> String {
     chart["annotations"][format!("artifacthub.io/{name}")].as_str().unwrap_or_else(|| panic!("{name} is not told")).to_owned()
 }
 
@@ -24,17 +24,17 @@ fn the_chart_has_the_version_of_the_operator() {
     assert_eq!(chart["appVersion"], version);
     for image in ["twinconsent-operator", "heygen-simulator"] {
         let line = format!("image: {image}:{version}\n");
-        assert!(told(&chart, "images").contains(&line), "{line} is not told to Artifact Hub");
+        assert!(shown(&chart, "images").contains(&line), "{line} is not told to Artifact Hub");
     }
-    assert_eq!(told(&chart, "prerelease"), version.starts_with("0.").to_string());
+    assert_eq!(shown(&chart, "prerelease"), version.starts_with("0.").to_string());
 }
 
 #[test]
 fn no_capability_is_claimed_but_the_one_that_is_tested() {
     let chart = chart();
     // `releases` upgrades, rolls back and removes. The next level would be backups that the operator makes itself.
-    assert_eq!(told(&chart, "operatorCapabilities"), "Seamless Upgrades");
-    assert_eq!(told(&chart, "license"), env!("CARGO_PKG_LICENSE"));
+    assert_eq!(shown(&chart, "operatorCapabilities"), "Seamless Upgrades");
+    assert_eq!(shown(&chart, "license"), env!("CARGO_PKG_LICENSE"));
     let licence = std::fs::read_to_string(root().join("LICENSE")).unwrap();
     assert!(licence.contains("Apache License") && licence.contains("Version 2.0"), "{}", licence.lines().next().unwrap_or_default());
     // Everything that is claimed stands here, so that a new claim asks for its test.
@@ -45,9 +45,13 @@ fn no_capability_is_claimed_but_the_one_that_is_tested() {
 
 #[test]
 fn the_definitions_that_are_told_are_those_that_come() {
-    let told = parsed(&told(&chart(), "crds")).remove(0);
-    let mut told: Vec<[String; 3]> =
-        told.as_array().unwrap().iter().map(|crd| ["kind", "version", "name"].map(|part| crd[part].as_str().unwrap().to_owned())).collect();
+    let shown = parsed(&shown(&chart(), "crds")).remove(0);
+    let mut shown: Vec<[String; 3]> = shown
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|crd| ["kind", "version", "name"].map(|part| crd[part].as_str().unwrap().to_owned()))
+        .collect();
     let mut come: Vec<[String; 3]> = twinconsent::api::crd_files()
         .unwrap()
         .iter()
@@ -59,14 +63,14 @@ fn the_definitions_that_are_told_are_those_that_come() {
             [&spec["names"]["kind"], &versions[0]["name"], &definition["metadata"]["name"]].map(|part| part.as_str().unwrap().to_owned())
         })
         .collect();
-    told.sort();
+    shown.sort();
     come.sort();
-    assert_eq!(told, come);
+    assert_eq!(shown, come);
 }
 
 #[test]
 fn the_examples_that_are_told_are_taken_by_the_api_server() {
-    let examples = parsed(&told(&chart(), "crdsExamples")).remove(0);
+    let examples = parsed(&shown(&chart(), "crdsExamples")).remove(0);
     let examples = examples.as_array().unwrap();
     assert_eq!(examples.len(), 3);
     for example in examples {

@@ -112,17 +112,17 @@ spec: {apiKeySecretRef: {name: heygen, key: apiKey}}
 
 #[test]
 fn kustomize_is_told_of_every_field_that_names_an_object() {
-    let told = &parsed(&std::fs::read_to_string(root().join("deploy/names/names.yaml")).unwrap())[0];
+    let shown = &parsed(&std::fs::read_to_string(root().join("deploy/names/names.yaml")).unwrap())[0];
     let mut fields: Vec<[String; 2]> = Vec::new();
-    for entry in told["nameReference"].as_array().unwrap() {
+    for entry in shown["nameReference"].as_array().unwrap() {
         for field in entry["fieldSpecs"].as_array().unwrap() {
             fields.push(["kind", "path"].map(|key| field[key].as_str().unwrap().to_owned()));
         }
     }
-    for field in told["namePrefix"].as_array().unwrap() {
+    for field in shown["namePrefix"].as_array().unwrap() {
         fields.push(["kind", "path"].map(|key| field[key].as_str().unwrap().to_owned()));
     }
-    assert_eq!(told["namePrefix"], told["nameSuffix"]);
+    assert_eq!(shown["namePrefix"], shown["nameSuffix"]);
     let mut references = Vec::new();
     for (_, yaml) in twinconsent::api::crd_files().unwrap() {
         let definition = &parsed(&yaml)[0];

@@ -31,13 +31,13 @@ async fn the_simulator_answers_for_its_own_account_and_for_no_other() {
     let operator = Operator::start_in(&world, &kubeconfig, &[heygen, insecure], &nobody);
     operator.until_ready().await;
     world.until_cluster_account_is_observed().await;
-    let told = eventually("the tenant's account is told of", || async {
+    let shown = eventually("the tenant's account is told of", || async {
         let account = world.accounts().get("tenant").await.map_err(|error| error.to_string())?;
         account.status.and_then(|status| status.conditions.first().map(|ready| ready.reason.clone())).ok_or_else(String::new)
     })
     .await;
     let strangers = world.simulator.requests_since(0).iter().filter(|request| request.account.is_none()).count();
-    assert_eq!((told.as_str(), strangers), ("Unreachable", 0), "the tenant's key was sent to the simulator");
+    assert_eq!((shown.as_str(), strangers), ("Unreachable", 0), "the tenant's key was sent to the simulator");
     assert!(!world.simulator.requests_since(0).is_empty(), "the release's own account asks the simulator");
     world.end([operator]).await;
 }

@@ -36,9 +36,9 @@ pub fn lets_through_what_the_page_says(cluster: &Cluster) {
         merge(&mut whole, &spec);
         cluster.create(&cluster::object("DigitalTwinConsent", namespace, name, &whole));
         let uid = cluster.kubectl(&["get", "dtc", name, "-n", namespace, "-o", "jsonpath={.metadata.uid}"]).stdout;
-        let mut told = json!({ "url": LINK, "objectUID": uid, "observedGeneration": 1, "conditions": [ready("True", "Approved")] });
-        merge(&mut told, &status);
-        assert_eq!(cluster.patch_status("DigitalTwinConsent", namespace, name, &told).stderr, "", "{name}");
+        let mut shown = json!({ "url": LINK, "objectUID": uid, "observedGeneration": 1, "conditions": [ready("True", "Approved")] });
+        merge(&mut shown, &status);
+        assert_eq!(cluster.patch_status("DigitalTwinConsent", namespace, name, &shown).stderr, "", "{name}");
         let answer = cluster.kubectl(&["get", "dtc", name, "-n", namespace, &template]);
         let leaking = cluster.kubectl(&["get", "dtc", name, "-n", namespace, failing]);
         assert!(!leaking.succeeded && leaking.stdout.contains(LINK), "{leaking:?}");

@@ -19,8 +19,8 @@ fn how_often_is_polled_is_what_the_page_says() {
 /// Each row holds from its time to the one of the next row.
 fn agrees(rows: &[(Duration, Duration)], interval: impl Fn(Duration) -> Duration) {
     let ends = rows.iter().skip(1).map(|(from, _)| *from - Duration::from_secs(1)).chain([Duration::from_secs(30 * 24 * 3600)]);
-    for ((from, told), end) in rows.iter().zip(ends) {
-        assert_eq!((interval(*from), interval(end)), (*told, *told), "from {from:?} to {end:?}");
+    for ((from, shown), end) in rows.iter().zip(ends) {
+        assert_eq!((interval(*from), interval(end)), (*shown, *shown), "from {from:?} to {end:?}");
     }
 }
 

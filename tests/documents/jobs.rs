@@ -147,7 +147,7 @@ impl<'a> Job<'a> {
         self.run(step, "30s", &NamedTempFile::new().unwrap()).unwrap();
     }
 
-    /// It ends at its timeout, or because it finds no such object; `0s` looks once.
+    /// It ends at its timeout, or because it finds no such object; `0s` checks once.
     fn refuses(&self, step: &[String]) {
         let said = self.run(step, "0s", &NamedTempFile::new().unwrap()).expect_err("it let something through");
         let expected = ["condition not met", "no matching resources found"];
@@ -159,8 +159,8 @@ impl<'a> Job<'a> {
 pub fn until_reason(plane: &ControlPlane, name: &str, status: &str, reason: &str) {
     let ready = "jsonpath={.status.conditions[?(@.type==\"Ready\")].status}:{.status.conditions[?(@.type==\"Ready\")].reason}";
     until(&format!("{name} is {reason}"), || {
-        let told = plane.kubectl_ok(&["get", "digitaltwinconsent", name, "-o", ready]).map_err(|error| error.to_string())?;
-        if told == format!("{status}:{reason}") { Ok(()) } else { Err(told) }
+        let shown = plane.kubectl_ok(&["get", "digitaltwinconsent", name, "-o", ready]).map_err(|error| error.to_string())?;
+        if shown == format!("{status}:{reason}") { Ok(()) } else { Err(shown) }
     });
 }
 

@@ -175,8 +175,8 @@ fn an_id_that_yaml_takes_for_a_number_is_refused_without_quotes() {
     let page = read(&root().join("docs/troubleshooting.md"));
     for (id, kind) in [("40712355", "integer"), ("12e4", "integer"), ("12e-4", "number")] {
         let refusal = apply(id).expect_err("a number is no id");
-        let told = format!("spec.groupID in body must be of type string: \"{kind}\"");
-        assert!(refusal.contains(&told), "{id}: {refusal}");
+        let shown = format!("spec.groupID in body must be of type string: \"{kind}\"");
+        assert!(refusal.contains(&shown), "{id}: {refusal}");
         apply(&format!("\"{id}\"")).unwrap();
     }
     assert!(page.contains("| `spec.groupID in body must be of type string: \"integer\"` |"));

@@ -48,8 +48,8 @@ impl Shell {
         bash.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut bash = bash.spawn().unwrap_or_else(|error| panic!("bash, for which the documents are written, cannot be run: {error}"));
         let (orders, stdout) = (bash.stdin.take(), bash.stdout.take().unwrap());
-        let (told, answers) = mpsc::channel();
-        std::thread::spawn(move || BufReader::new(stdout).lines().map_while(Result::ok).try_for_each(|line| told.send(line)));
+        let (shown, answers) = mpsc::channel();
+        std::thread::spawn(move || BufReader::new(stdout).lines().map_while(Result::ok).try_for_each(|line| shown.send(line)));
         Self { bash, orders, answers, log }
     }
 

@@ -87,7 +87,7 @@ fn a_proxy_that_cannot_be_used_ends_the_start_with_one_line_that_names_its_varia
 
 #[test]
 fn a_folder_that_names_no_proxy_ends_the_start_also_beside_a_variable_that_names_one() {
-    for (file, content, told) in [
+    for (file, content, shown) in [
         ("https-proxy", "http://user:hg_secret@proxy.corp:3128", "HTTPS_PROXY, HTTP_PROXY or ALL_PROXY"),
         ("HTTPS_PROXY", "", "HTTPS_PROXY, HTTP_PROXY or ALL_PROXY"),
         ("HTTPS_PROXY", "\n", "HTTPS_PROXY: is blank"),
@@ -100,7 +100,7 @@ fn a_folder_that_names_no_proxy_ends_the_start_also_beside_a_variable_that_names
             let output = command(&["--listen=127.0.0.1:0", &argument]).env(variable, proxy).output().unwrap();
             let said = String::from_utf8(output.stderr).unwrap();
             assert_eq!((output.status.code(), said.lines().count()), (Some(2), 1), "{file}={content:?}: {said}");
-            assert!(said.starts_with("error: --proxy-folder: ") && said.contains(told), "{file}={content:?}: {said}");
+            assert!(said.starts_with("error: --proxy-folder: ") && said.contains(shown), "{file}={content:?}: {said}");
             assert!(!said.contains("hg_secret") && !said.contains("proxy.corp"), "{said}");
         }
     }
@@ -162,7 +162,7 @@ fn a_proxy_of_the_kubeconfig_that_is_none_of_ours_is_told_without_its_password()
 #[test]
 fn what_a_login_command_of_the_kubeconfig_was_given_and_has_printed_is_not_told() {
     let file = tempfile::NamedTempFile::new().unwrap();
-    for (script, told) in [
+    for (script, shown) in [
         ("echo hg_secret; echo hg_secret >&2; exit 3", "could not log in (exit status: 3)"),
         ("echo '{hg_secret: [hg_secret'", "printed no ExecCredential"),
     ] {
@@ -179,7 +179,7 @@ fn what_a_login_command_of_the_kubeconfig_was_given_and_has_printed_is_not_told(
             let output = command(&["--listen=127.0.0.1:0", elected]).env("KUBECONFIG", file.path()).output().unwrap();
             let said = String::from_utf8(output.stderr).unwrap();
             assert_eq!(output.status.code(), Some(1), "{said}");
-            assert!(said.contains(told) && !said.contains("hg_secret"), "{said}");
+            assert!(said.contains(shown) && !said.contains("hg_secret"), "{said}");
         }
     }
 }

@@ -33,21 +33,21 @@ fn unbelievable() -> Vec<(&'static str, FaultAction)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_unbelievable_look_leads_to_no_request_and_later_ones_change_nothing() {
-    let scene = Scene::start("looks").await;
+async fn an_unbelievable_poll_leads_to_no_request_and_later_ones_change_nothing() {
+    let scene = Scene::start("polls").await;
     unbelievable().into_iter().for_each(|(name, fault)| scene.fails_to_read(name, fault));
     for (name, _) in unbelievable() {
         scene.ask(name, json!({})).await;
     }
     for (name, _) in unbelievable() {
-        scene.until_told(name, INITIATING).await;
+        scene.until_reading(name, INITIATING).await;
         scene.until_read(name, 4).await;
         assert_eq!(scene.posts(name).len(), 0, "{name}");
         pauses_grow(&scene, name, PathKind::Group);
     }
     scene.simulator.clear_faults();
     for (name, _) in unbelievable() {
-        scene.until_told(name, AWAITING).await;
+        scene.until_reading(name, AWAITING).await;
         assert_eq!(scene.executed(name), 1, "{name}");
     }
     let names: Vec<&str> = unbelievable().iter().map(|(name, _)| *name).collect();
@@ -55,7 +55,7 @@ async fn an_unbelievable_look_leads_to_no_request_and_later_ones_change_nothing(
 
     for name in &names {
         scene.simulator.approve(name).unwrap();
-        scene.until_told(name, APPROVED).await;
+        scene.until_reading(name, APPROVED).await;
     }
     unbelievable().into_iter().for_each(|(name, fault)| scene.fails_to_read(name, fault));
     scene.left_alone(&names).await;
@@ -74,9 +74,9 @@ async fn an_unbelievable_answer_to_a_request_is_asked_for_again_with_the_same_ke
     // A lone number for a word costs the group and not the link, which is what an answer to a request is for.
     let all = unbelievable();
     let lost: Vec<&str> = all.iter().map(|(name, _)| *name).filter(|name| *name != "number").chain(["without-link"]).collect();
-    scene.until_told("number", AWAITING).await;
+    scene.until_reading("number", AWAITING).await;
     for name in &lost {
-        scene.until_told(name, INITIATING).await;
+        scene.until_reading(name, INITIATING).await;
         crate::support::eventually("three tries", || async {
             let tries = scene.posts(name).len();
             if tries >= 4 { Ok(()) } else { Err(format!("{name}: {tries}")) }
@@ -86,7 +86,7 @@ async fn an_unbelievable_answer_to_a_request_is_asked_for_again_with_the_same_ke
     }
     scene.simulator.clear_faults();
     for name in &lost {
-        let awaiting = scene.until_told(name, AWAITING).await;
+        let awaiting = scene.until_reading(name, AWAITING).await;
         let summary = scene.simulator.group_summary(name);
         assert_eq!((summary.executed, summary.keys.len()), (1, 1), "{name}");
         assert_eq!(awaiting.status.unwrap().url, Some(scene.simulator.group(name).unwrap().links[0].url.clone()), "{name}");
@@ -109,12 +109,12 @@ async fn a_word_from_a_list_that_never_ends_makes_no_photo_group() {
         scene.ask_again(name, json!({})).await;
     }
     for name in ["endless", "tokenless"] {
-        scene.until_told(name, INITIATING).await;
+        scene.until_reading(name, INITIATING).await;
         assert_eq!(scene.posts(name).len(), 0);
     }
     scene.simulator.clear_faults();
     for name in ["endless", "tokenless"] {
-        scene.until_told(name, "Ready=True:ConsentNotRequired Initiated=False Approved=False").await;
+        scene.until_reading(name, "Ready=True:ConsentNotRequired Initiated=False Approved=False").await;
     }
     scene.end().await;
 }

@@ -59,7 +59,7 @@ async fn without_its_cluster_the_operator_ends_within_a_short_grace_too() {
 
 /// One control plane of their own for both: it is the largest thing that a test can start.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_outage_of_the_api_server_costs_no_link_and_the_end_of_a_namespace_waits_for_nobody() {
+async fn an_outage_of_the_api_server_costs_no_link_and_the_end_of_a_namespace_waits_for_nothing() {
     let options = Options { controller_manager: true, release: Release::from_environment().unwrap(), ..Options::default() };
     // Never dropped: it ends with this process.
     let own = Box::leak(Box::new(ControlPlane::start(options).unwrap()));

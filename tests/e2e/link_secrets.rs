@@ -17,7 +17,7 @@ const NOT_WRITABLE: &str = "Ready=False:LinkSecretNotWritable Initiated=False Ap
 async fn a_new_link_is_patched_into_its_secret_under_a_full_quota_and_what_others_have_added_survives() {
     let scene = Scene::start("patched").await;
     scene.ask("ada", json!({ "linkSecretRef": { "name": "ada-link" } })).await;
-    scene.until_told("ada", AWAITING).await;
+    scene.until_reading("ada", AWAITING).await;
     let added = json!({ "metadata": { "labels": { "team": "video" }, "annotations": { "note": "x" } }, "stringData": { "other": "y" } });
     scene.secrets(&scene.namespace).patch("ada-link", &PatchParams::default(), &Patch::Merge(added)).await.unwrap();
     let before = secret(&scene, "ada-link").await;
@@ -33,10 +33,10 @@ async fn a_new_link_is_patched_into_its_secret_under_a_full_quota_and_what_other
 
     // One that has to be created waits for room, with its link in hand.
     scene.ask("bob", json!({ "linkSecretRef": { "name": "bob-link" } })).await;
-    let told = scene.until_told("bob", NOT_WRITABLE).await;
-    assert!(message(&told).contains("quota"), "{}", message(&told));
+    let shown = scene.until_reading("bob", NOT_WRITABLE).await;
+    assert!(message(&shown).contains("quota"), "{}", message(&shown));
     quota.delete("full", &DeleteParams::default()).await.unwrap();
-    scene.until_told("bob", AWAITING).await;
+    scene.until_reading("bob", AWAITING).await;
     assert_eq!(text(&secret(&scene, "bob-link").await, "url"), scene.simulator.group("bob").unwrap().links[0].url);
     assert_eq!((scene.posts("bob").len(), scene.posts("ada").len()), (1, 2));
     scene.end().await;
@@ -46,15 +46,15 @@ async fn a_new_link_is_patched_into_its_secret_under_a_full_quota_and_what_other
 async fn a_policy_that_admits_no_new_secret_is_named_and_loses_no_link() {
     let scene = Scene::start("admitted").await;
     scene.ask("ada", json!({ "linkSecretRef": { "name": "ada-link" } })).await;
-    scene.until_told("ada", AWAITING).await;
+    scene.until_reading("ada", AWAITING).await;
     let refusal = Refusal::begin(&scene, "secrets", "CREATE").await;
     scene.change("ada", json!({ "requestEpoch": 1 })).await;
     scene.until_it("ada", "the second request", |consent| epoch(consent) == Some(1)).await;
     scene.ask("bob", json!({ "linkSecretRef": { "name": "bob-link" } })).await;
-    let told = scene.until_told("bob", NOT_WRITABLE).await;
-    assert!(message(&told).contains("admission") && !message(&told).contains("not here"), "{}", message(&told));
+    let shown = scene.until_reading("bob", NOT_WRITABLE).await;
+    assert!(message(&shown).contains("admission") && !message(&shown).contains("not here"), "{}", message(&shown));
     refusal.end().await;
-    scene.until_told("bob", AWAITING).await;
+    scene.until_reading("bob", AWAITING).await;
     assert_eq!((scene.posts("bob").len(), scene.posts("ada").len()), (1, 2));
     scene.end().await;
 }
@@ -63,7 +63,7 @@ async fn a_policy_that_admits_no_new_secret_is_named_and_loses_no_link() {
 async fn a_link_secret_that_is_deleted_comes_back_with_the_same_link_when_the_user_asks() {
     let scene = Scene::start("deleted").await;
     scene.ask("ada", json!({ "linkSecretRef": { "name": "ada-link" } })).await;
-    let before = scene.until_told("ada", AWAITING).await;
+    let before = scene.until_reading("ada", AWAITING).await;
     let link = text(&secret(&scene, "ada-link").await, "url");
     scene.secrets(&scene.namespace).delete("ada-link", &DeleteParams::default()).await.unwrap();
     scene.force("ada", "again").await;
@@ -87,7 +87,7 @@ async fn a_link_secret_that_was_restored_with_its_object_is_taken_over() {
     let scene = Scene::start("restored").await;
     let spec = json!({ "linkSecretRef": { "name": "ada-link" } });
     scene.ask("ada", spec.clone()).await;
-    scene.until_told("ada", AWAITING).await;
+    scene.until_reading("ada", AWAITING).await;
     let kept = secret(&scene, "ada-link").await;
     scene.delete("ada").await;
     let mut restored = kept.clone();
@@ -96,7 +96,7 @@ async fn a_link_secret_that_was_restored_with_its_object_is_taken_over() {
     scene.secrets(&scene.namespace).create(&PostParams::default(), &restored).await.unwrap();
 
     scene.ask_again("ada", spec).await;
-    let awaiting = scene.until_told("ada", AWAITING).await;
+    let awaiting = scene.until_reading("ada", AWAITING).await;
     let taken = secret(&scene, "ada-link").await;
     assert_eq!(taken.labels().get(OWNER_UID_LABEL), awaiting.metadata.uid.as_ref());
     let owners: Vec<_> = taken.owner_references().iter().map(|owner| Some(&owner.uid)).collect();
@@ -106,7 +106,7 @@ async fn a_link_secret_that_was_restored_with_its_object_is_taken_over() {
     // The same Secret for another group is somebody else's.
     scene.delete("ada").await;
     scene.ask("bob", json!({ "linkSecretRef": { "name": "ada-link" } })).await;
-    scene.until_told("bob", "Ready=False:LinkSecretConflict Initiated=False Approved=False Stalled").await;
+    scene.until_reading("bob", "Ready=False:LinkSecretConflict Initiated=False Approved=False Stalled").await;
     scene.end().await;
 }
 

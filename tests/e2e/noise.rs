@@ -58,7 +58,7 @@ async fn an_account_that_serves_none_of_an_operators_namespaces_is_left_to_the_o
     let mut account = every_second();
     account["allowedNamespaces"] = json!({ "names": [world.namespace] });
     world.cluster_account(account).await;
-    let told = Told::of(&world).await;
+    let shown = Reasons::of(&world).await;
     let ours = world.operator(&[]).await;
     // It looks for the Secret in its own namespace, where there is none.
     let theirs = [format!("--watch-namespaces={elsewhere}"), format!("--operator-namespace={elsewhere}")];
@@ -77,9 +77,9 @@ async fn an_account_that_serves_none_of_an_operators_namespaces_is_left_to_the_o
     .await;
     until_reading(&consents, "ada", not_allowed).await;
     assert_eq!(theirs.counter("twinconsent_status_writes_total", looked).await, 0.0, "the account is not theirs to tell of");
-    let told = told.end();
-    println!("{told:?}");
-    assert!(!told.is_empty() && told.iter().all(|reason| reason == "CredentialsAccepted"), "{told:?}");
+    let shown = shown.end();
+    println!("{shown:?}");
+    assert!(!shown.is_empty() && shown.iter().all(|reason| reason == "CredentialsAccepted"), "{shown:?}");
     world.end([ours, theirs]).await;
 }
 
@@ -88,7 +88,7 @@ async fn two_operators_that_find_different_secrets_contradict_each_other_about_t
     let world = World::without_account("disagreed").await;
     let (elsewhere, consents) = world.namespace_beside("elsewhere").await;
     world.cluster_account(every_second()).await;
-    let told = Told::of(&world).await;
+    let shown = Reasons::of(&world).await;
     // Each looks for the Secret in its own namespace; there is one for the first alone.
     let began = Instant::now();
     let ours = world.operator(&[]).await;
@@ -102,7 +102,7 @@ async fn two_operators_that_find_different_secrets_contradict_each_other_about_t
     until_reading(&consents, "ben", not_ready).await;
     world.until("ada", "AwaitingApproval").await;
 
-    // Time enough to contradict each other ten times: the first looks every second, and each reads the account every five seconds.
+    // Time enough to contradict each other ten times: the first polls every second, and each reads the account every five seconds.
     world.until_read("ada", world.reads("ada") + 40).await;
     // Neither keeps the other from its work.
     until_reading(&world.consents(), "ada", AWAITING).await;
@@ -111,9 +111,9 @@ async fn two_operators_that_find_different_secrets_contradict_each_other_about_t
     let account = "kind=\"ClusterHeyGenAccount\"";
     let writes =
         ours.counter("twinconsent_status_writes_total", account).await + theirs.counter("twinconsent_status_writes_total", account).await;
-    let told = told.end();
-    println!("within {passed:.0?}: {writes} writes; {told:?}");
-    assert!(told.contains(&"CredentialsAccepted".to_owned()) && told.contains(&"SecretNotFound".to_owned()), "they agree: {told:?}");
+    let shown = shown.end();
+    println!("within {passed:.0?}: {writes} writes; {shown:?}");
+    assert!(shown.contains(&"CredentialsAccepted".to_owned()) && shown.contains(&"SecretNotFound".to_owned()), "they agree: {shown:?}");
     // Each says it at once, and again 30 s, 60 s, 120 s … after it was contradicted; and when a key was read is told once.
     let rounds = (passed.as_secs_f64() / 30.0 + 1.0).log2().floor();
     assert!(writes <= 2.0 * (1.0 + rounds) + 1.0, "{writes} writes within {passed:?}");
@@ -121,12 +121,12 @@ async fn two_operators_that_find_different_secrets_contradict_each_other_about_t
 }
 
 /// The reasons that stood in the status of the world's cluster account, one after the other.
-struct Told {
+struct Reasons {
     seen: std::sync::Arc<std::sync::Mutex<Vec<String>>>,
     task: tokio::task::JoinHandle<()>,
 }
 
-impl Told {
+impl Reasons {
     async fn of(world: &World) -> Self {
         let accounts: Api<ClusterHeyGenAccount> = Api::all(world.client.clone());
         assert!(!accounts.list(&ListParams::default()).await.unwrap().items.is_empty());

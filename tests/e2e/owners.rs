@@ -50,7 +50,7 @@ async fn serve(world: &World, besides: Option<&str>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_older_consent_of_a_namespace_that_is_refused_blocks_nobody_whether_it_has_asked_or_not() {
+async fn an_older_consent_of_a_namespace_that_is_refused_blocks_no_other_whether_it_has_asked_or_not() {
     let stage = Stage::start("refused", false).await;
     create(&stage.others, "there", &stage.spec).await;
     stage.until_there(NOT_ALLOWED).await;
@@ -77,7 +77,7 @@ async fn an_older_consent_of_a_namespace_that_is_refused_blocks_nobody_whether_i
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_older_consent_that_is_suspended_before_it_has_asked_blocks_nobody() {
+async fn an_older_consent_that_is_suspended_before_it_has_asked_blocks_no_other() {
     let stage = Stage::start("sleeping", true).await;
     let mut spec = stage.spec.clone();
     spec["suspend"] = json!(true);
@@ -97,7 +97,7 @@ async fn an_older_consent_that_is_suspended_before_it_has_asked_blocks_nobody() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_consent_that_somebody_elses_finalizer_holds_while_it_is_deleted_blocks_nobody() {
+async fn a_consent_that_a_foreign_finalizer_holds_while_it_is_deleted_blocks_no_other() {
     let stage = Stage::start("held", true).await;
     create(&stage.others, "there", &stage.spec).await;
     stage.until_there(AWAITING).await;

@@ -166,8 +166,8 @@ async fn a_proxy_that_a_file_names_may_change_without_a_restart() {
     replace(&file, &format!("http://{USER}@{}\n", proxy.address));
     world.until_account("CredentialsAccepted").await;
     assert!(proxy.heads().iter().all(|head| head.contains(&format!("Basic {USER_IN_BASE64}"))), "{:?}", proxy.heads());
-    let told = |way: &str, address: &str| operator.log().lines().any(|line| line.contains(way) && line.contains(address));
-    assert!(told("HeyGen is reached through a proxy", &proxy.address.to_string()), "the new way is not told: {}", operator.log());
+    let shown = |way: &str, address: &str| operator.log().lines().any(|line| line.contains(way) && line.contains(address));
+    assert!(shown("HeyGen is reached through a proxy", &proxy.address.to_string()), "the new way is not told: {}", operator.log());
 
     // Its key is gone from the Secret, and another one is there.
     std::fs::write(folder.path().join("url"), "").unwrap();
@@ -257,7 +257,7 @@ impl Company {
 /// A proxy that only knows CONNECT, and all that its clients have told it.
 struct Proxy {
     address: SocketAddr,
-    told: Arc<Mutex<Vec<Told>>>,
+    shown: Arc<Mutex<Vec<Told>>>,
 }
 
 /// What one client has sent: the head of its request, and what went through the tunnel from it.
@@ -270,8 +270,8 @@ struct Told {
 impl Proxy {
     /// Leads every tunnel to `target`, or to the address that the client asks for; speaks TLS itself where told to.
     async fn start(target: Option<SocketAddr>, tls: Option<TlsAcceptor>) -> Self {
-        let told = Arc::new(Mutex::new(Vec::new()));
-        let ear = told.clone();
+        let shown = Arc::new(Mutex::new(Vec::new()));
+        let ear = shown.clone();
         let address = listen(move |stream| {
             let (ear, tls) = (ear.clone(), tls.clone());
             async move {
@@ -282,16 +282,16 @@ impl Proxy {
             }
         })
         .await;
-        Self { address, told }
+        Self { address, shown }
     }
 
     fn heads(&self) -> Vec<String> {
-        self.told.lock().unwrap().iter().map(|told| told.head.clone()).collect()
+        self.shown.lock().unwrap().iter().map(|shown| shown.head.clone()).collect()
     }
 
     /// Everything that was sent to the proxy or through it.
     fn bytes(&self) -> Vec<u8> {
-        self.told.lock().unwrap().iter().flat_map(|told| [told.head.as_bytes(), &told.tunnelled].concat()).collect()
+        self.shown.lock().unwrap().iter().flat_map(|shown| [shown.head.as_bytes(), &shown.tunnelled].concat()).collect()
     }
 }
 
@@ -304,9 +304,9 @@ async fn tunnel<S: AsyncRead + AsyncWrite>(client: S, target: Option<SocketAddr>
     let head = String::from_utf8(head).unwrap();
     let asked_for = head.split(' ').nth(1).unwrap().to_owned();
     let number = {
-        let mut told = ear.lock().unwrap();
-        told.push(Told { head, tunnelled: Vec::new() });
-        told.len() - 1
+        let mut shown = ear.lock().unwrap();
+        shown.push(Told { head, tunnelled: Vec::new() });
+        shown.len() - 1
     };
     let server = match target {
         Some(address) => TcpStream::connect(address).await?,

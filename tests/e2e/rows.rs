@@ -11,12 +11,12 @@ use crate::{
 /// The tests themselves, so that a row without one does not compile.
 fn shown_by(situation: Situation) -> fn() {
     match situation {
-        Situation::Suspended => pausing::a_consent_that_is_suspended_before_any_look_asks_nothing_until_it_is_resumed,
+        Situation::Suspended => pausing::a_consent_that_is_suspended_before_any_poll_asks_nothing_until_it_is_resumed,
         Situation::Duplicate => owning::the_second_consent_for_a_group_waits_in_its_namespace_until_the_first_is_gone,
         Situation::Restored => belief::a_restored_status_permits_nothing_until_heygen_was_read,
         Situation::Unverified => belief::what_is_not_verified_for_too_long_is_told_whatever_stopped_it_and_heals_by_itself,
         Situation::Revoked | Situation::GroupMissing => {
-            withdrawn::an_approval_is_withdrawn_and_a_group_missing_only_after_two_looks_far_apart
+            withdrawn::an_approval_is_withdrawn_and_a_group_missing_only_after_two_polls_far_apart
         }
         Situation::Refused => answered::a_person_who_refused_is_asked_again_only_under_a_higher_epoch,
         Situation::TrainingFailed => answered::a_failed_training_is_told_and_leaves_an_approval_as_it_was,
@@ -30,9 +30,9 @@ fn shown_by(situation: Situation) -> fn() {
         Situation::AlreadyBegun => {
             requests::a_consent_that_was_begun_elsewhere_is_asked_for_once_also_by_the_next_process_and_seen_when_given
         }
-        Situation::LinkSecretConflict => secrets::a_secret_of_somebody_else_is_never_touched_and_the_person_not_asked_until_it_is_gone,
+        Situation::LinkSecretConflict => secrets::a_secret_of_another_owner_is_never_touched_and_the_person_not_asked_until_it_is_gone,
         Situation::LinkSecretNotWritable => secrets::a_link_in_hand_reaches_its_secret_once_that_can_be_written,
-        Situation::Initiating => requests::a_request_that_waits_for_its_turn_says_so_and_costs_one_write_more,
+        Situation::Initiating => requests::a_request_that_waits_for_a_permit_says_so_and_costs_one_write_more,
         Situation::Unrecognized => answered::an_unknown_word_is_shown_and_is_no_approval,
         Situation::LinkExpired => waiting::a_link_that_has_died_is_told_and_not_renewed_unless_asked,
         Situation::Overdue => waiting::a_deadline_that_has_passed_is_told_and_ends_nothing,

@@ -21,19 +21,19 @@ pub async fn a_consent_names_the_account_and_the_account_the_secret_then_the_key
     scene.ask("ada", json!({})).await;
     let says = |text: String| move |consent: &_| reading(consent) == NOT_READY && message(consent).contains(&text);
     let account = format!("HeyGenAccount \"{namespace}/{namespace}\"");
-    let told = scene.until_it("ada", "the account", says(format!("{account} does not exist"))).await;
-    record(&scene, "DigitalTwinConsent", "account-not-ready", &told);
+    let shown = scene.until_it("ada", "the account", says(format!("{account} does not exist"))).await;
+    record(&scene, "DigitalTwinConsent", "account-not-ready", &shown);
     scene.account(every_second()).await;
     let secret = format!("Secret \"{namespace}/{namespace}\"");
-    let told = scene.until_it("ada", "the account's key", says(format!("{account} has no API key that the operator can read"))).await;
-    assert!(!message(&told).contains("Secret"), "whoever reads consents need not know where keys lie: {}", message(&told));
+    let shown = scene.until_it("ada", "the account's key", says(format!("{account} has no API key that the operator can read"))).await;
+    assert!(!message(&shown).contains("Secret"), "whoever reads consents need not know where keys lie: {}", message(&shown));
     until_account_says(&scene, &format!("{secret} does not exist. Create it, with the API key under \"key\".")).await;
     let empty: Secret = serde_json::from_value(json!({ "metadata": { "name": namespace }, "stringData": { "other": "x" } })).unwrap();
     scene.secrets(&namespace).create(&PostParams::default(), &empty).await.unwrap();
     until_account_says(&scene, &format!("{secret} has no usable API key under \"key\". Put it there.")).await;
     assert_eq!(scene.simulator.summary().requests, 0);
     scene.secret(&namespace, &namespace, &scene.key).await;
-    scene.until_told("ada", AWAITING).await;
+    scene.until_reading("ada", AWAITING).await;
     assert_eq!(scene.executed("ada"), 1);
     scene.end().await;
 }
@@ -50,20 +50,20 @@ async fn until_account_says(scene: &Scene, expected: &str) {
 async fn the_kill_switch_of_an_account_stops_it_and_lets_it_go_on() {
     let scene = Scene::start("killed").await;
     scene.ask("before", json!({})).await;
-    let before = scene.until_told("before", AWAITING).await;
+    let before = scene.until_reading("before", AWAITING).await;
     let mut account = every_second();
     account["suspend"] = json!(true);
     scene.account(account).await;
     scene.until_account("Suspended").await;
     scene.ask("after", json!({})).await;
-    let told = scene.until_told("after", NOT_READY).await;
-    assert!(message(&told).contains("while spec.suspend is true"), "{}", message(&told));
+    let shown = scene.until_reading("after", NOT_READY).await;
+    assert!(message(&shown).contains("while spec.suspend is true"), "{}", message(&shown));
     assert_eq!(scene.reads("after"), 0);
     let untouched = scene.consents().get("before").await.unwrap();
     assert_eq!(untouched.metadata.resource_version, before.metadata.resource_version, "an account's trouble is not its consents'");
     record(&scene, "DigitalTwinConsent", "awaiting-approval-then-account-suspended", &untouched);
     scene.account(every_second()).await;
-    scene.until_told("after", AWAITING).await;
+    scene.until_reading("after", AWAITING).await;
     scene.end().await;
 }
 
@@ -72,7 +72,7 @@ async fn a_key_that_is_refused_before_the_request_is_told_and_a_rotation_heals_a
     let scene = Scene::start("rotated").await;
     scene.until_account("CredentialsAccepted").await;
     scene.ask("ada", json!({})).await;
-    scene.until_told("ada", AWAITING).await;
+    scene.until_reading("ada", AWAITING).await;
     let new_key = format!("{}_rotated", scene.key);
     scene.secret(&scene.namespace, &scene.namespace, &new_key).await;
     scene.simulator.set_key(MAIN_ACCOUNT, new_key).unwrap();
@@ -85,8 +85,8 @@ async fn a_key_that_is_refused_before_the_request_is_told_and_a_rotation_heals_a
 
     scene.simulator.set_key_refused(MAIN_ACCOUNT, true).unwrap();
     scene.ask("bob", json!({})).await;
-    let told = scene.until_told("bob", NOT_READY).await;
-    assert!(message(&told).contains("refuses the API key"), "{}", message(&told));
+    let shown = scene.until_reading("bob", NOT_READY).await;
+    assert!(message(&shown).contains("refuses the API key"), "{}", message(&shown));
     scene.until_account("CredentialsRejected").await;
     scene.end().await;
 }
@@ -101,15 +101,15 @@ async fn a_key_is_never_sent_in_the_clear_unless_that_is_allowed() {
     let secure = ["--allow-insecure-base-url=false", "--heygen-base-url=https://127.0.0.1:9"];
     let scene = Scene::of(world, &secure).await;
     scene.ask("ada", json!({ "accountRef": reference })).await;
-    let told = scene.until_told("ada", NOT_READY).await;
-    assert!(message(&told).contains("spec.baseURL is http"), "{}", message(&told));
+    let shown = scene.until_reading("ada", NOT_READY).await;
+    assert!(message(&shown).contains("spec.baseURL is http"), "{}", message(&shown));
     let accounts: Api<ClusterHeyGenAccount> = Api::all(scene.client.clone());
     record(&scene, "ClusterHeyGenAccount", "insecure-base-url", &accounts.get(&scene.namespace).await.unwrap());
     assert_eq!(scene.simulator.summary().requests, 0);
     account["baseURL"] = json!(scene.base_url.replace("http://", "https://"));
     scene.cluster_account(account).await;
     // The simulator speaks no TLS: the account is usable and HeyGen cannot be reached.
-    scene.until_told("ada", INITIATING).await;
+    scene.until_reading("ada", INITIATING).await;
     scene.end().await;
 }
 
@@ -121,13 +121,13 @@ async fn a_cluster_account_that_only_consents_name_is_found_missed_once_it_is_go
     let scene = Scene::of(world, &["--cluster-accounts=never-made"]).await;
     let account = json!({ "kind": "ClusterHeyGenAccount", "name": scene.namespace });
     scene.ask("ada", json!({ "accountRef": account })).await;
-    scene.until_told("ada", AWAITING).await;
+    scene.until_reading("ada", AWAITING).await;
     assert_eq!(scene.versions("ada").len(), 2, "created, AwaitingApproval: nobody said that the account is missing");
 
     for name in ["never-made", "unheard-of"] {
         scene.ask(name, json!({ "accountRef": { "kind": "ClusterHeyGenAccount", "name": name } })).await;
-        let told = scene.until_told(name, NOT_READY).await;
-        assert!(message(&told).contains(&format!("ClusterHeyGenAccount \"{name}\" does not exist")), "{}", message(&told));
+        let shown = scene.until_reading(name, NOT_READY).await;
+        assert!(message(&shown).contains(&format!("ClusterHeyGenAccount \"{name}\" does not exist")), "{}", message(&shown));
     }
 
     let accounts: Api<ClusterHeyGenAccount> = Api::all(scene.client.clone());
@@ -138,12 +138,12 @@ async fn a_cluster_account_that_only_consents_name_is_found_missed_once_it_is_go
     let late = eventually("a consent misses the account that is gone", || async {
         let name = format!("late-{}", asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
         scene.ask(&name, json!({ "accountRef": account })).await;
-        let told = scene.until_it(&name, "decided", |consent| [AWAITING, NOT_READY].contains(&reading(consent).as_str())).await;
-        if reading(&told) == NOT_READY && message(&told).contains(&missing) { Ok(name) } else { Err(reading(&told)) }
+        let shown = scene.until_it(&name, "decided", |consent| [AWAITING, NOT_READY].contains(&reading(consent).as_str())).await;
+        if reading(&shown) == NOT_READY && message(&shown).contains(&missing) { Ok(name) } else { Err(reading(&shown)) }
     })
     .await;
     scene.cluster_account(every_second()).await;
-    scene.until_told(&late, AWAITING).await;
+    scene.until_reading(&late, AWAITING).await;
     scene.end().await;
 }
 
@@ -156,14 +156,14 @@ pub async fn an_account_serves_the_namespaces_that_it_names_or_selects() {
     let account = json!({ "kind": "ClusterHeyGenAccount", "name": world.namespace });
     let scene = Scene::of(world, &[]).await;
     scene.ask("ada", json!({ "accountRef": account })).await;
-    let told = scene.until_told("ada", NOT_ALLOWED).await;
-    record(&scene, "DigitalTwinConsent", "account-not-allowed", &told);
-    assert!(message(&told).contains(&format!("does not serve namespace \"{}\"", scene.namespace)), "{}", message(&told));
-    assert!(!message(&told).contains("somewhere-else"), "{}", message(&told));
+    let shown = scene.until_reading("ada", NOT_ALLOWED).await;
+    record(&scene, "DigitalTwinConsent", "account-not-allowed", &shown);
+    assert!(message(&shown).contains(&format!("does not serve namespace \"{}\"", scene.namespace)), "{}", message(&shown));
+    assert!(!message(&shown).contains("somewhere-else"), "{}", message(&shown));
     assert_eq!(scene.reads("ada"), 0);
     named["allowedNamespaces"] = json!({ "names": ["somewhere-else", scene.namespace] });
     scene.cluster_account(named.clone()).await;
-    scene.until_told("ada", AWAITING).await;
+    scene.until_reading("ada", AWAITING).await;
 
     named["allowedNamespaces"] = json!({ "selector": { "matchLabels": { "twins": "yes" } } });
     scene.cluster_account(named).await;
@@ -172,7 +172,7 @@ pub async fn an_account_serves_the_namespaces_that_it_names_or_selects() {
     })
     .await;
     scene.ask("bob", json!({ "accountRef": account })).await;
-    scene.until_told("bob", NOT_ALLOWED).await;
+    scene.until_reading("bob", NOT_ALLOWED).await;
     let namespaces: Api<Namespace> = Api::all(scene.client.clone());
     let labels = json!({ "metadata": { "labels": { "twins": "yes" } } });
     namespaces.patch(&scene.namespace, &PatchParams::default(), &Patch::Merge(labels)).await.unwrap();

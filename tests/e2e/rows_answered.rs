@@ -14,16 +14,16 @@ pub async fn both_words_for_an_approval_are_one() {
     let scene = Scene::start("approved").await;
     for name in ["ada", "bob"] {
         scene.ask(name, json!({})).await;
-        scene.until_told(name, AWAITING).await;
+        scene.until_reading(name, AWAITING).await;
     }
     scene.simulator.set_consent_status("ada", Some("approved")).unwrap();
     scene.simulator.set_consent_status("bob", Some("Accepted")).unwrap();
     for (name, word) in [("ada", "approved"), ("bob", "Accepted")] {
-        let told = scene.until_told(name, APPROVED).await;
+        let reported = scene.until_reading(name, APPROVED).await;
         if name == "ada" {
-            record(&scene, "DigitalTwinConsent", "approved", &told);
+            record(&scene, "DigitalTwinConsent", "approved", &reported);
         }
-        let status = told.status.unwrap();
+        let status = reported.status.unwrap();
         assert_eq!(status.consent_status.as_deref(), Some(word));
         assert!(status.approval_time.is_some());
         assert_eq!(status.history.len(), 2, "{:?}", status.history);
@@ -39,11 +39,11 @@ async fn an_approval_found_at_heygen_is_adopted_without_a_request_also_after_a_h
     let approved = GroupDefinition { consent_status: Some("approved".into()), ..GroupDefinition::twin("ada") };
     scene.simulator.create_group(approved).unwrap();
     scene.ask_again("ada", json!({})).await;
-    let told = "Ready=True:Approved Initiated=False Approved=True";
-    let adopted = scene.until_told("ada", told).await.status.unwrap();
+    let reported = "Ready=True:Approved Initiated=False Approved=True";
+    let adopted = scene.until_reading("ada", reported).await.status.unwrap();
     assert!(adopted.initiation.is_none() && adopted.initiation_time.is_none() && adopted.url.is_none());
     scene.change("ada", json!({ "requestEpoch": 3 })).await;
-    scene.until_told("ada", told).await;
+    scene.until_reading("ada", reported).await;
     scene.left_alone(&["ada"]).await;
     assert!(scene.posts("ada").is_empty());
     scene.end().await;
@@ -64,14 +64,14 @@ pub async fn a_waiver_by_word_and_one_by_silence_need_no_request() {
     }
     let began = std::time::Instant::now();
     for name in ["ada", "bob"] {
-        let told = scene.until_told(name, "Ready=True:ConsentWaived Initiated=False Approved=True").await;
+        let reported = scene.until_reading(name, "Ready=True:ConsentWaived Initiated=False Approved=True").await;
         if name == "ada" {
-            record(&scene, "DigitalTwinConsent", "consent-waived", &told);
+            record(&scene, "DigitalTwinConsent", "consent-waived", &reported);
         }
     }
     scene.left_alone(&["ada", "bob"]).await;
     for name in ["ada", "bob"] {
-        // One look before anything is told; of a word that the list lacks, a single read as well.
+        // One poll before anything is told; of a word that the list lacks, a single read as well.
         let (reads, most) = (scene.reads(name), 2 + 2 * most_at(Duration::from_secs(1), began.elapsed()));
         assert!(reads <= most, "{name}: {reads} looks, {most} are allowed");
         assert_eq!((scene.posts(name).len(), scene.executed(name)), (0, 0), "{name}");
@@ -90,16 +90,16 @@ pub async fn only_a_group_of_nothing_but_photos_needs_no_consent() {
         scene.simulator.create_group(group).unwrap();
         scene.ask_again(name, json!({})).await;
     }
-    let told = scene.until_told("photos", "Ready=True:ConsentNotRequired Initiated=False Approved=False").await;
-    record(&scene, "DigitalTwinConsent", "consent-not-required", &told);
-    scene.until_told("mixed", AWAITING).await;
-    scene.until_told("empty", INITIATING).await;
+    let reported = scene.until_reading("photos", "Ready=True:ConsentNotRequired Initiated=False Approved=False").await;
+    record(&scene, "DigitalTwinConsent", "consent-not-required", &reported);
+    scene.until_reading("mixed", AWAITING).await;
+    scene.until_reading("empty", INITIATING).await;
     scene.left_alone(&["photos", "mixed", "empty"]).await;
     assert_eq!(["photos", "mixed", "empty"].map(|name| scene.executed(name)), [0, 1, 0]);
 
     let trained = GroupPatch { looks: Some(vec![Look::digital_twin("twin")]), ..GroupPatch::default() };
     scene.simulator.patch_group("empty", trained).unwrap();
-    scene.until_told("empty", AWAITING).await;
+    scene.until_reading("empty", AWAITING).await;
     scene.end().await;
 }
 
@@ -107,22 +107,22 @@ pub async fn only_a_group_of_nothing_but_photos_needs_no_consent() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_prompt_avatar_needs_no_consent_by_whatever_name_its_looks_go_and_unknown_ones_wait() {
     let scene = Scene::start("prompts").await;
-    let depict_nobody = ["photo-avatar", "prompt", "prompt-avatar"];
+    let depict_no_person = ["photo-avatar", "prompt", "prompt-avatar"];
     let unknown = ["studio-avatar", "hologram"];
-    for name in depict_nobody.iter().chain(&unknown) {
+    for name in depict_no_person.iter().chain(&unknown) {
         let looks = Some(vec![Look::photo_avatar("photo"), Look::of_type("look", &name.replace('-', "_"))]);
         scene.simulator.create_group(GroupDefinition { looks, ..GroupDefinition::prompt(*name) }).unwrap();
         scene.ask_again(name, json!({})).await;
     }
-    for name in depict_nobody {
-        let told = scene.until_told(name, "Ready=True:ConsentNotRequired Initiated=False Approved=False").await;
-        assert!(message(&told).contains("prompt avatar"), "{}", message(&told));
+    for name in depict_no_person {
+        let reported = scene.until_reading(name, "Ready=True:ConsentNotRequired Initiated=False Approved=False").await;
+        assert!(message(&reported).contains("prompt avatar"), "{}", message(&reported));
     }
     for name in unknown {
-        scene.until_told(name, INITIATING).await;
+        scene.until_reading(name, INITIATING).await;
     }
-    scene.left_alone(&[depict_nobody.as_slice(), &unknown].concat()).await;
-    for name in depict_nobody.iter().chain(&unknown) {
+    scene.left_alone(&[depict_no_person.as_slice(), &unknown].concat()).await;
+    for name in depict_no_person.iter().chain(&unknown) {
         assert_eq!(scene.posts(name).len(), 0, "{name}: asked");
     }
     scene.end().await;
@@ -132,23 +132,23 @@ async fn a_prompt_avatar_needs_no_consent_by_whatever_name_its_looks_go_and_unkn
 pub async fn a_person_who_refused_is_asked_again_only_under_a_higher_epoch() {
     let scene = Scene::start("refused").await;
     scene.ask("ada", json!({})).await;
-    let first = link(&scene.until_told("ada", AWAITING).await);
+    let first = link(&scene.until_reading("ada", AWAITING).await);
     scene.simulator.reject("ada").unwrap();
     let refused = GroupDefinition { consent_status: Some("declined".into()), ..GroupDefinition::twin("bob") };
     scene.simulator.create_group(refused).unwrap();
     scene.ask_again("bob", json!({})).await;
-    let told = scene.until_told("ada", "Ready=False:ConsentRefused Initiated=True Approved=False Stalled").await;
-    record(&scene, "DigitalTwinConsent", "consent-refused", &told);
-    scene.until_told("bob", "Ready=False:ConsentRefused Initiated=False Approved=False Stalled").await;
+    let reported = scene.until_reading("ada", "Ready=False:ConsentRefused Initiated=True Approved=False Stalled").await;
+    record(&scene, "DigitalTwinConsent", "consent-refused", &reported);
+    scene.until_reading("bob", "Ready=False:ConsentRefused Initiated=False Approved=False Stalled").await;
     scene.left_alone(&["ada", "bob"]).await;
     assert_eq!((scene.executed("ada"), scene.executed("bob")), (1, 0));
 
     scene.change("ada", json!({ "requestEpoch": 1 })).await;
-    let second = link(&scene.until_told("ada", AWAITING).await);
+    let second = link(&scene.until_reading("ada", AWAITING).await);
     assert!(second.is_some() && second != first, "the link of the refused request stands");
     assert_eq!(scene.executed("ada"), 2);
     scene.change("bob", json!({ "requestEpoch": 1 })).await;
-    scene.until_told("bob", AWAITING).await;
+    scene.until_reading("bob", AWAITING).await;
     scene.end().await;
 }
 
@@ -156,11 +156,11 @@ pub async fn a_person_who_refused_is_asked_again_only_under_a_higher_epoch() {
 async fn a_refusal_that_heygen_takes_back_heals_without_a_touch() {
     let scene = Scene::start("unrefused").await;
     scene.ask("ada", json!({})).await;
-    scene.until_told("ada", AWAITING).await;
+    scene.until_reading("ada", AWAITING).await;
     scene.simulator.reject("ada").unwrap();
     scene.until("ada", "ConsentRefused").await;
     scene.simulator.approve("ada").unwrap();
-    scene.until_told("ada", APPROVED).await;
+    scene.until_reading("ada", APPROVED).await;
     assert_eq!(scene.executed("ada"), 1);
     scene.end().await;
 }
@@ -173,25 +173,25 @@ pub async fn a_failed_training_is_told_and_leaves_an_approval_as_it_was() {
     scene.ask_again("new", json!({})).await;
     for name in ["asked", "given"] {
         scene.ask(name, json!({})).await;
-        scene.until_told(name, AWAITING).await;
+        scene.until_reading(name, AWAITING).await;
     }
     scene.simulator.approve("given").unwrap();
-    scene.until_told("given", APPROVED).await;
+    scene.until_reading("given", APPROVED).await;
     scene.simulator.patch_group("asked", failed()).unwrap();
     scene.simulator.patch_group("given", failed()).unwrap();
-    scene.until_told("new", "Ready=False:AvatarFailed Initiated=False Approved=False Stalled").await;
-    let told = scene.until_told("asked", "Ready=False:AvatarFailed Initiated=True Approved=False Stalled").await;
-    record(&scene, "DigitalTwinConsent", "avatar-failed", &told);
-    scene.until_told("given", "Ready=False:AvatarFailed Initiated=True Approved=True Stalled").await;
+    scene.until_reading("new", "Ready=False:AvatarFailed Initiated=False Approved=False Stalled").await;
+    let reported = scene.until_reading("asked", "Ready=False:AvatarFailed Initiated=True Approved=False Stalled").await;
+    record(&scene, "DigitalTwinConsent", "avatar-failed", &reported);
+    scene.until_reading("given", "Ready=False:AvatarFailed Initiated=True Approved=True Stalled").await;
     scene.left_alone(&["new", "asked", "given"]).await;
     assert_eq!(["new", "asked", "given"].map(|name| scene.executed(name)), [0, 1, 1]);
 
     for name in ["new", "asked", "given"] {
         scene.simulator.patch_group(name, GroupPatch { status: Some(Some("completed".into())), ..GroupPatch::default() }).unwrap();
     }
-    scene.until_told("new", AWAITING).await;
-    scene.until_told("asked", AWAITING).await;
-    scene.until_told("given", APPROVED).await;
+    scene.until_reading("new", AWAITING).await;
+    scene.until_reading("asked", AWAITING).await;
+    scene.until_reading("given", APPROVED).await;
     scene.end().await;
 }
 
@@ -202,20 +202,20 @@ pub async fn an_unknown_word_is_shown_and_is_no_approval() {
     scene.simulator.create_group(odd).unwrap();
     scene.ask_again("new", json!({})).await;
     scene.ask("asked", json!({})).await;
-    scene.until_told("asked", AWAITING).await;
+    scene.until_reading("asked", AWAITING).await;
     scene.simulator.set_consent_status("asked", Some("completed")).unwrap();
-    let new = scene.until_told("new", "Ready=Unknown:UnrecognizedConsentStatus Initiated=False Approved=False").await;
+    let new = scene.until_reading("new", "Ready=Unknown:UnrecognizedConsentStatus Initiated=False Approved=False").await;
     record(&scene, "DigitalTwinConsent", "unrecognized-consent-status", &new);
     assert_eq!(new.status.unwrap().consent_status.as_deref(), Some("Granted?"), "shown as HeyGen says it");
-    let asked = scene.until_told("asked", "Ready=Unknown:UnrecognizedConsentStatus Initiated=True Approved=False").await;
+    let asked = scene.until_reading("asked", "Ready=Unknown:UnrecognizedConsentStatus Initiated=True Approved=False").await;
     record(&scene, "DigitalTwinConsent", "unrecognized-consent-status-after-asking", &asked);
     scene.left_alone(&["new", "asked"]).await;
     assert_eq!(["new", "asked"].map(|name| scene.executed(name)), [0, 1]);
 
     scene.simulator.set_consent_status("new", Some("pending")).unwrap();
     scene.simulator.set_consent_status("asked", Some("pending")).unwrap();
-    scene.until_told("new", AWAITING).await;
-    scene.until_told("asked", AWAITING).await;
+    scene.until_reading("new", AWAITING).await;
+    scene.until_reading("asked", AWAITING).await;
     scene.end().await;
 }
 
@@ -228,20 +228,20 @@ async fn a_word_that_is_unknown_counts_once_the_policy_has_it_as_the_message_say
     let scene = Scene::of(world, &[]).await;
     for name in ["asked", "given"] {
         scene.ask(name, json!({ "accountRef": reference })).await;
-        scene.until_told(name, AWAITING).await;
+        scene.until_reading(name, AWAITING).await;
     }
     scene.simulator.set_consent_status("asked", Some("validated")).unwrap();
     scene.simulator.set_consent_status("given", Some("accepted")).unwrap();
-    let told = scene.until_told("asked", "Ready=Unknown:UnrecognizedConsentStatus Initiated=True Approved=False").await;
-    scene.until_told("given", APPROVED).await;
+    let reported = scene.until_reading("asked", "Ready=Unknown:UnrecognizedConsentStatus Initiated=True Approved=False").await;
+    scene.until_reading("given", APPROVED).await;
 
     // As somebody would who has nothing but the message.
-    let message = message(&told);
+    let message = message(&reported);
     let example = message.split('`').nth(1).unwrap();
     assert!(message.contains("spec.consentPolicy.granted of the ClusterHeyGenAccount"), "{message}");
     account["consentPolicy"] = serde_saphyr::from_str(example).unwrap();
     scene.cluster_account(account).await;
-    scene.until_told("asked", APPROVED).await;
+    scene.until_reading("asked", APPROVED).await;
     scene.left_alone(&["asked", "given"]).await;
     assert_eq!((scene.posts("asked").len(), scene.posts("given").len()), (1, 1), "the words of before count on, and nobody is asked");
     scene.end().await;
@@ -251,9 +251,9 @@ async fn a_word_that_is_unknown_counts_once_the_policy_has_it_as_the_message_say
 async fn no_word_after_an_approval_changes_nothing_but_a_metric() {
     let scene = Scene::start("silent").await;
     scene.ask("ada", json!({})).await;
-    scene.until_told("ada", AWAITING).await;
+    scene.until_reading("ada", AWAITING).await;
     scene.simulator.approve("ada").unwrap();
-    scene.until_told("ada", APPROVED).await;
+    scene.until_reading("ada", APPROVED).await;
     scene.simulator.set_consent_status("ada", None).unwrap();
     scene.left_alone(&["ada"]).await;
     assert!(scene.operator().counter("twinconsent_null_after_grant_total", "").await >= 1.0);

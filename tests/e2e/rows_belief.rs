@@ -13,7 +13,7 @@ fn saved(consent: &DigitalTwinConsent) -> Value {
     json!(consent.status)
 }
 
-/// An account that looks every second, and calls a consent verified for so long.
+/// An account that polls every second, and calls a consent verified for so long.
 fn stale_after(time: &str) -> Value {
     let mut account = every_second();
     account["polling"]["staleAfter"] = json!(time);
@@ -25,9 +25,9 @@ pub async fn a_restored_status_permits_nothing_until_heygen_was_read() {
     let scene = Scene::start("restored").await;
     for name in ["given", "taken", "unread"] {
         scene.ask(name, json!({ "readyWhen": "Initiated" })).await;
-        scene.until_told(name, "Ready=True:AwaitingApproval Initiated=True Approved=False").await;
+        scene.until_reading(name, "Ready=True:AwaitingApproval Initiated=True Approved=False").await;
         scene.simulator.approve(name).unwrap();
-        scene.until_told(name, APPROVED).await;
+        scene.until_reading(name, APPROVED).await;
     }
     let links = scene.links(&["given", "taken"]).await;
     let scene = scene
@@ -43,26 +43,26 @@ pub async fn a_restored_status_permits_nothing_until_heygen_was_read() {
         })
         .await;
     // HeyGen cannot be read about one of them.
-    let told = scene.until_told("unread", "Ready=Unknown:Restored Initiated=True Approved=Unknown Reconciling").await;
-    record(&scene, "DigitalTwinConsent", "restored", &told);
-    assert!(link(&told).is_some(), "a link stays");
-    scene.until_told("given", APPROVED).await;
-    scene.until_told("taken", "Ready=True:AwaitingApproval Initiated=True Approved=False").await;
+    let shown = scene.until_reading("unread", "Ready=Unknown:Restored Initiated=True Approved=Unknown Reconciling").await;
+    record(&scene, "DigitalTwinConsent", "restored", &shown);
+    assert!(link(&shown).is_some(), "a link stays");
+    scene.until_reading("given", APPROVED).await;
+    scene.until_reading("taken", "Ready=True:AwaitingApproval Initiated=True Approved=False").await;
     assert_eq!(scene.links(&["given", "taken"]).await, links);
     scene.until_read("unread", scene.reads("unread") + 2).await;
-    scene.until_told("unread", "Ready=Unknown:Restored Initiated=True Approved=Unknown Reconciling").await;
+    scene.until_reading("unread", "Ready=Unknown:Restored Initiated=True Approved=Unknown Reconciling").await;
     scene.mend(&["unread"]);
-    let healed = scene.until_told("unread", APPROVED).await;
+    let healed = scene.until_reading("unread", APPROVED).await;
     assert_eq!(healed.status.unwrap().object_uid, healed.metadata.uid);
     assert_eq!(["given", "taken", "unread"].map(|name| scene.executed(name)), [1, 1, 1]);
     scene.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_approval_that_somebody_wrote_into_the_status_holds_until_the_next_look() {
+async fn an_approval_that_was_forged_in_the_status_holds_until_the_next_poll() {
     let scene = Scene::start("forged").await;
     scene.ask("ada", json!({})).await;
-    let honest = scene.until_told("ada", AWAITING).await;
+    let honest = scene.until_reading("ada", AWAITING).await;
     let mut conditions = json!(honest.status.as_ref().unwrap().conditions);
     for condition in conditions.as_array_mut().unwrap() {
         if condition["type"] == "Ready" || condition["type"] == "Approved" {
@@ -72,10 +72,10 @@ async fn an_approval_that_somebody_wrote_into_the_status_holds_until_the_next_lo
     }
     scene.rewrite_status("ada", json!({ "conditions": conditions, "approvalTime": "2026-01-01T00:00:00Z" })).await;
     let forged = scene.versions("ada").len();
-    scene.until_told("ada", AWAITING).await;
+    scene.until_reading("ada", AWAITING).await;
     scene.left_alone(&["ada"]).await;
-    let told = scene.versions("ada")[forged..].iter().filter(|consent| crate::support::scene::reading(consent) == APPROVED).count();
-    assert!(told <= 1, "{told} versions say that consent was given");
+    let shown = scene.versions("ada")[forged..].iter().filter(|consent| crate::support::scene::reading(consent) == APPROVED).count();
+    assert!(shown <= 1, "{shown} versions say that consent was given");
     assert_eq!((link(&scene.consents().get("ada").await.unwrap()), scene.posts("ada").len()), (link(&honest), 1));
     scene.end().await;
 }
@@ -92,26 +92,26 @@ async fn a_changed_policy_reaches_every_consent_of_the_account_and_asks_nobody()
     for name in ["asked", "found"] {
         scene.ask(name, json!({ "accountRef": reference, "suspend": name == "found" })).await;
     }
-    scene.until_told("asked", AWAITING).await;
+    scene.until_reading("asked", AWAITING).await;
     for name in ["asked", "found"] {
         scene.simulator.approve(name).unwrap();
     }
     scene.change("found", json!({ "suspend": null })).await;
     let found = APPROVED.replace("Initiated=True", "Initiated=False");
-    scene.until_told("asked", APPROVED).await;
-    scene.until_told("found", &found).await;
+    scene.until_reading("asked", APPROVED).await;
+    scene.until_reading("found", &found).await;
 
     account["consentPolicy"] = json!({ "granted": ["accepted"] });
     scene.cluster_account(account.clone()).await;
-    scene.until_told("asked", "Ready=Unknown:UnrecognizedConsentStatus Initiated=True Approved=Unknown").await;
-    scene.until_told("found", "Ready=Unknown:UnrecognizedConsentStatus Initiated=False Approved=Unknown").await;
+    scene.until_reading("asked", "Ready=Unknown:UnrecognizedConsentStatus Initiated=True Approved=Unknown").await;
+    scene.until_reading("found", "Ready=Unknown:UnrecognizedConsentStatus Initiated=False Approved=Unknown").await;
     account["consentPolicy"] = json!({ "granted": ["accepted"], "refused": ["approved"] });
     scene.cluster_account(account.clone()).await;
-    scene.until_told("asked", "Ready=False:ConsentRefused Initiated=True Approved=False Stalled").await;
+    scene.until_reading("asked", "Ready=False:ConsentRefused Initiated=True Approved=False Stalled").await;
     account.as_object_mut().unwrap().remove("consentPolicy");
     scene.cluster_account(account).await;
-    scene.until_told("asked", APPROVED).await;
-    scene.until_told("found", &found).await;
+    scene.until_reading("asked", APPROVED).await;
+    scene.until_reading("found", &found).await;
     assert_eq!((scene.posts("asked").len(), scene.posts("found").len()), (1, 0));
     scene.end().await;
 }
@@ -130,9 +130,9 @@ pub async fn what_is_not_verified_for_too_long_is_told_whatever_stopped_it_and_h
     let scene = Scene::of(world, &[&both]).await;
     for name in ["unread", "suspended", "verified"] {
         scene.ask(name, json!({})).await;
-        scene.until_told(name, AWAITING).await;
+        scene.until_reading(name, AWAITING).await;
         scene.simulator.approve(name).unwrap();
-        scene.until_told(name, APPROVED).await;
+        scene.until_reading(name, APPROVED).await;
     }
     let given = GroupDefinition { consent_status: Some("approved".into()), ..GroupDefinition::twin("fenced") };
     scene.simulator.create_group(given).unwrap();
@@ -147,10 +147,10 @@ pub async fn what_is_not_verified_for_too_long_is_told_whatever_stopped_it_and_h
     scene.change("suspended", json!({ "suspend": true })).await;
     shared["allowedNamespaces"] = json!({ "names": [scene.namespace] });
     scene.cluster_account(shared.clone()).await;
-    let told = scene.until_told("unread", "Ready=Unknown:Unverified Initiated=True Approved=True").await;
-    record(&scene, "DigitalTwinConsent", "unverified", &told);
-    assert!(message(&told).contains("for too long"), "{}", message(&told));
-    scene.until_told("suspended", "Ready=Unknown:Unverified Initiated=True Approved=True Suspended").await;
+    let shown = scene.until_reading("unread", "Ready=Unknown:Unverified Initiated=True Approved=True").await;
+    record(&scene, "DigitalTwinConsent", "unverified", &shown);
+    assert!(message(&shown).contains("for too long"), "{}", message(&shown));
+    scene.until_reading("suspended", "Ready=Unknown:Unverified Initiated=True Approved=True Suspended").await;
     until_reading(&others, "fenced", "Ready=Unknown:Unverified Initiated=False Approved=True").await;
     scene.left_alone(&["verified"]).await;
     assert_eq!(scene.versions("verified").len(), 3, "created, asked, approved: whoever is verified is not touched");
@@ -162,8 +162,8 @@ pub async fn what_is_not_verified_for_too_long_is_told_whatever_stopped_it_and_h
     scene.change("suspended", json!({ "suspend": null })).await;
     shared["allowedNamespaces"] = json!({ "names": [scene.namespace, elsewhere] });
     scene.cluster_account(shared).await;
-    scene.until_told("unread", APPROVED).await;
-    scene.until_told("suspended", APPROVED).await;
+    scene.until_reading("unread", APPROVED).await;
+    scene.until_reading("suspended", APPROVED).await;
     until_reading(&others, "fenced", "Ready=True:Approved Initiated=False Approved=True").await;
     scene.end().await;
 }

@@ -32,32 +32,32 @@ async fn the_kill_switch_of_an_organisation_stops_every_namespace_that_it_serves
     scene.consent("selected", spec("selected")).await;
     create(&in_named, "named", &spec("named")).await;
     create(&in_refused, "refused", &spec("refused")).await;
-    scene.until_told("selected", AWAITING).await;
+    scene.until_reading("selected", AWAITING).await;
     until_reading(&in_named, "named", AWAITING).await;
-    let told = until_reading(&in_refused, "refused", NOT_ALLOWED).await;
-    assert!(message(&told).contains(&format!("does not serve namespace \"{refused}\"")), "{}", message(&told));
+    let shown = until_reading(&in_refused, "refused", NOT_ALLOWED).await;
+    assert!(message(&shown).contains(&format!("does not serve namespace \"{refused}\"")), "{}", message(&shown));
 
     account["suspend"] = json!(true);
     scene.cluster_account(account.clone()).await;
     scene.until_cluster_account_is_observed().await;
-    // What was sent before the switch has arrived when the bystander's next look has.
+    // What was sent before the switch has arrived when the bystander's next poll has.
     let (_, settled) = watch_bystander(&scene, Duration::from_secs(1)).await;
     for group in ["selected", "named"] {
         scene.simulator.approve(group).unwrap();
     }
     scene.consent("new-selected", spec("new-selected")).await;
     create(&in_named, "new-named", &spec("new-named")).await;
-    let told = [scene.until_told("new-selected", NOT_READY).await, until_reading(&in_named, "new-named", NOT_READY).await];
-    assert!(told.iter().all(|told| message(told).contains("while spec.suspend is true")));
+    let shown = [scene.until_reading("new-selected", NOT_READY).await, until_reading(&in_named, "new-named", NOT_READY).await];
+    assert!(shown.iter().all(|shown| message(shown).contains("while spec.suspend is true")));
     watch_bystander(&scene, Duration::from_secs(5)).await;
     let sent = scene.requests_of(MAIN_ACCOUNT, settled.sequence);
     assert!(sent.is_empty(), "{} requests of a suspended account, the first {:?}", sent.len(), sent[0]);
 
     account["suspend"] = json!(false);
     scene.cluster_account(account).await;
-    scene.until_told("selected", APPROVED).await;
+    scene.until_reading("selected", APPROVED).await;
     until_reading(&in_named, "named", APPROVED).await;
-    scene.until_told("new-selected", AWAITING).await;
+    scene.until_reading("new-selected", AWAITING).await;
     until_reading(&in_named, "new-named", AWAITING).await;
     until_reading(&in_refused, "refused", NOT_ALLOWED).await;
     for (group, executed) in [("selected", 1), ("named", 1), ("new-selected", 1), ("new-named", 1), ("refused", 0)] {

@@ -17,7 +17,7 @@ pub async fn the_second_consent_for_a_group_waits_in_its_namespace_until_the_fir
     let scene = Scene::of(world, &[&both]).await;
 
     scene.ask("ada", json!({ "accountRef": account })).await;
-    let first = scene.until_told("ada", AWAITING).await;
+    let first = scene.until_reading("ada", AWAITING).await;
     create(&others, "lovelace", &json!({ "groupID": "ada", "accountRef": account })).await;
     let duplicate = until_reading(&others, "lovelace", "Ready=False:DuplicateAvatarGroup Initiated=False Approved=False Stalled").await;
     record(&scene, "DigitalTwinConsent", "duplicate-avatar-group", &duplicate);

@@ -1,4 +1,4 @@
-//! Suspension, before any look and later.
+//! Suspension, before any poll and later.
 
 use serde_json::json;
 
@@ -7,17 +7,17 @@ use crate::support::Scene;
 use crate::support::scene::{APPROVED, AWAITING};
 
 #[tokio::test(flavor = "multi_thread")]
-pub async fn a_consent_that_is_suspended_before_any_look_asks_nothing_until_it_is_resumed() {
+pub async fn a_consent_that_is_suspended_before_any_poll_asks_nothing_until_it_is_resumed() {
     let scene = Scene::start("suspended").await;
     scene.ask("ada", json!({ "suspend": true })).await;
-    let told = "Ready=Unknown:Suspended Initiated=False Approved=False Suspended";
-    record(&scene, "DigitalTwinConsent", "suspended", &scene.until_told("ada", told).await);
+    let shown = "Ready=Unknown:Suspended Initiated=False Approved=False Suspended";
+    record(&scene, "DigitalTwinConsent", "suspended", &scene.until_reading("ada", shown).await);
     scene.ask("bob", json!({})).await;
     scene.until_read("bob", 4).await;
     assert_eq!((scene.reads("ada"), scene.posts("ada").len()), (0, 0));
     assert_eq!(scene.versions("ada").len(), 2, "created, told");
     scene.change("ada", json!({ "suspend": null })).await;
-    scene.until_told("ada", AWAITING).await;
+    scene.until_reading("ada", AWAITING).await;
     scene.end().await;
 }
 
@@ -27,9 +27,9 @@ async fn a_consent_that_is_suspended_later_keeps_its_status_until_it_is_resumed(
     scene.ask("ada", json!({})).await;
     scene.ask("bob", json!({})).await;
     let awaiting = AWAITING;
-    scene.until_told("ada", awaiting).await;
+    scene.until_reading("ada", awaiting).await;
     scene.change("ada", json!({ "suspend": true })).await;
-    let suspended = scene.until_told("ada", &format!("{awaiting} Suspended")).await;
+    let suspended = scene.until_reading("ada", &format!("{awaiting} Suspended")).await;
     record(&scene, "DigitalTwinConsent", "awaiting-approval-then-suspended", &suspended);
     let reads = scene.reads("ada");
     scene.simulator.approve("ada").unwrap();
@@ -38,7 +38,7 @@ async fn a_consent_that_is_suspended_later_keeps_its_status_until_it_is_resumed(
     assert_eq!(later.metadata.resource_version, suspended.metadata.resource_version);
     assert!(scene.reads("ada") <= reads + 1, "one look may have been under way");
     scene.change("ada", json!({ "suspend": false })).await;
-    scene.until_told("ada", APPROVED).await;
+    scene.until_reading("ada", APPROVED).await;
     assert_eq!(scene.executed("ada"), 1);
     scene.end().await;
 }
@@ -49,16 +49,21 @@ async fn what_was_answered_before_a_suspension_stands_through_it() {
     let refused = "Ready=False:ConsentRefused Initiated=True Approved=False Stalled";
     for (name, answer) in [("ada", APPROVED), ("bob", refused)] {
         scene.ask(name, json!({})).await;
-        scene.until_told(name, AWAITING).await;
+        scene.until_reading(name, AWAITING).await;
         if answer == APPROVED {
             scene.simulator.approve(name).unwrap()
         } else {
             scene.simulator.reject(name).unwrap()
         };
-        scene.until_told(name, answer).await;
+        scene.until_reading(name, answer).await;
         scene.change(name, json!({ "suspend": true })).await;
     }
-    record(&scene, "DigitalTwinConsent", "approved-then-suspended", &scene.until_told("ada", &format!("{APPROVED} Suspended")).await);
-    record(&scene, "DigitalTwinConsent", "consent-refused-then-suspended", &scene.until_told("bob", &format!("{refused} Suspended")).await);
+    record(&scene, "DigitalTwinConsent", "approved-then-suspended", &scene.until_reading("ada", &format!("{APPROVED} Suspended")).await);
+    record(
+        &scene,
+        "DigitalTwinConsent",
+        "consent-refused-then-suspended",
+        &scene.until_reading("bob", &format!("{refused} Suspended")).await,
+    );
     scene.end().await;
 }

@@ -16,7 +16,7 @@ const NOT_WRITABLE: &str = "Ready=False:LinkSecretNotWritable Initiated=False Ap
 async fn a_link_goes_into_the_secret_that_was_asked_for_and_nowhere_else() {
     let scene = Scene::start("secret").await;
     scene.ask("ada", json!({ "linkSecretRef": { "name": "ada-link" } })).await;
-    let awaiting = scene.until_told("ada", AWAITING).await;
+    let awaiting = scene.until_reading("ada", AWAITING).await;
     assert_eq!(link(&awaiting), None);
     assert!(message(&awaiting).contains("Secret"), "{}", message(&awaiting));
     let secret = scene.secrets(&scene.namespace).get("ada-link").await.unwrap();
@@ -38,20 +38,20 @@ async fn a_link_goes_into_the_secret_that_was_asked_for_and_nowhere_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-pub async fn a_secret_of_somebody_else_is_never_touched_and_the_person_not_asked_until_it_is_gone() {
+pub async fn a_secret_of_another_owner_is_never_touched_and_the_person_not_asked_until_it_is_gone() {
     let scene = Scene::start("conflict").await;
     scene.secret(&scene.namespace, "ada-link", "the user's own").await;
     let before = scene.secrets(&scene.namespace).get("ada-link").await.unwrap();
     scene.ask("ada", json!({ "linkSecretRef": { "name": "ada-link" } })).await;
-    let told = scene.until_told("ada", "Ready=False:LinkSecretConflict Initiated=False Approved=False Stalled").await;
-    record(&scene, "DigitalTwinConsent", "link-secret-conflict", &told);
+    let shown = scene.until_reading("ada", "Ready=False:LinkSecretConflict Initiated=False Approved=False Stalled").await;
+    record(&scene, "DigitalTwinConsent", "link-secret-conflict", &shown);
     scene.left_alone(&["ada"]).await;
     assert!(scene.posts("ada").is_empty());
     let after = scene.secrets(&scene.namespace).get("ada-link").await.unwrap();
     assert_eq!(after.resource_version(), before.resource_version());
 
     scene.secrets(&scene.namespace).delete("ada-link", &DeleteParams::default()).await.unwrap();
-    scene.until_told("ada", AWAITING).await;
+    scene.until_reading("ada", AWAITING).await;
     let secret = scene.secrets(&scene.namespace).get("ada-link").await.unwrap();
     assert_eq!(url_in(&secret), scene.simulator.group("ada").unwrap().links[0].url);
     assert_eq!(scene.executed("ada"), 1);
@@ -62,10 +62,10 @@ pub async fn a_secret_of_somebody_else_is_never_touched_and_the_person_not_asked
 async fn a_secret_that_cannot_be_read_keeps_the_person_from_being_asked() {
     let scene = with_rights_to_secrets("unreadable", &[]).await;
     scene.ask("ada", json!({ "linkSecretRef": { "name": "ada-link" } })).await;
-    scene.until_told("ada", NOT_WRITABLE).await;
+    scene.until_reading("ada", NOT_WRITABLE).await;
     assert!(scene.posts("ada").is_empty());
     allow_secrets(&scene, &["get", "create", "patch"]).await;
-    scene.until_told("ada", AWAITING).await;
+    scene.until_reading("ada", AWAITING).await;
     assert_eq!(scene.executed("ada"), 1);
     scene.end().await;
 }
@@ -74,10 +74,10 @@ async fn a_secret_that_cannot_be_read_keeps_the_person_from_being_asked() {
 pub async fn a_link_in_hand_reaches_its_secret_once_that_can_be_written() {
     let scene = with_rights_to_secrets("unwritable", &["get"]).await;
     scene.ask("ada", json!({ "linkSecretRef": { "name": "ada-link" } })).await;
-    record(&scene, "DigitalTwinConsent", "link-secret-not-writable", &scene.until_told("ada", NOT_WRITABLE).await);
+    record(&scene, "DigitalTwinConsent", "link-secret-not-writable", &scene.until_reading("ada", NOT_WRITABLE).await);
     assert_eq!(scene.posts("ada").len(), 1);
     allow_secrets(&scene, &["get", "create", "patch"]).await;
-    scene.until_told("ada", AWAITING).await;
+    scene.until_reading("ada", AWAITING).await;
     let secret = scene.secrets(&scene.namespace).get("ada-link").await.unwrap();
     assert_eq!(url_in(&secret), scene.simulator.group("ada").unwrap().links[0].url);
     assert_eq!(scene.posts("ada").len(), 1, "the answer was kept");
@@ -89,7 +89,7 @@ async fn a_key_that_was_read_is_used_as_long_as_its_secret_may_not_be_read() {
     let scene = with_rights_to_secrets("key", &[]).await;
     let namespace = scene.namespace.clone();
     scene.ask("ada", json!({})).await;
-    scene.until_told("ada", AWAITING).await;
+    scene.until_reading("ada", AWAITING).await;
     allow(&scene, &namespace, json!([])).await;
     // An account that changes is read at once, Secret and all.
     scene.account(json!({ "polling": { "interval": "1s", "minimum": "1s", "approved": "2s" } })).await;
@@ -97,9 +97,9 @@ async fn a_key_that_was_read_is_used_as_long_as_its_secret_may_not_be_read() {
     assert_eq!(ready, "False");
     assert!(message.contains(&format!("Secret \"{namespace}/{namespace}\", which holds the API key under \"key\",")), "{message}");
     scene.simulator.approve("ada").unwrap();
-    scene.until_told("ada", APPROVED).await;
+    scene.until_reading("ada", APPROVED).await;
     scene.ask("bob", json!({})).await;
-    scene.until_told("bob", AWAITING).await;
+    scene.until_reading("bob", AWAITING).await;
 
     allow(&scene, &namespace, key_rules(&namespace)).await;
     scene.until_other_account(&namespace, "CredentialsAccepted").await;

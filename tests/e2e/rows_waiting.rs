@@ -16,8 +16,8 @@ pub async fn a_person_is_awaited_and_a_pipeline_may_go_on_meanwhile() {
     let scene = Scene::start("awaiting").await;
     scene.ask("ada", json!({})).await;
     scene.ask("bob", json!({ "readyWhen": "Initiated" })).await;
-    let ada = scene.until_told("ada", AWAITING).await;
-    let bob = scene.until_told("bob", "Ready=True:AwaitingApproval Initiated=True Approved=False").await;
+    let ada = scene.until_reading("ada", AWAITING).await;
+    let bob = scene.until_reading("bob", "Ready=True:AwaitingApproval Initiated=True Approved=False").await;
     record(&scene, "DigitalTwinConsent", "not-seen", &scene.versions("ada")[0]);
     record(&scene, "DigitalTwinConsent", "awaiting-approval", &ada);
     record(&scene, "DigitalTwinConsent", "awaiting-approval-ready-when-initiated", &bob);
@@ -28,7 +28,7 @@ pub async fn a_person_is_awaited_and_a_pipeline_may_go_on_meanwhile() {
     scene.left_alone(&["ada", "bob"]).await;
     assert_eq!((scene.executed("ada"), scene.executed("bob")), (1, 1));
     scene.change("bob", json!({ "readyWhen": "Approved" })).await;
-    scene.until_told("bob", AWAITING).await;
+    scene.until_reading("bob", AWAITING).await;
     scene.end().await;
 }
 
@@ -39,14 +39,14 @@ pub async fn a_link_that_has_died_is_told_and_not_renewed_unless_asked() {
     let scene = Scene::of(World::with_account("expired", account).await, &[]).await;
     scene.ask("ada", json!({})).await;
     scene.ask("bob", json!({ "readyWhen": "Initiated" })).await;
-    let ada = scene.until_told("ada", "Ready=False:LinkExpired Initiated=True Approved=False LinkExpired").await;
-    let bob = scene.until_told("bob", "Ready=True:LinkExpired Initiated=True Approved=False LinkExpired").await;
+    let ada = scene.until_reading("ada", "Ready=False:LinkExpired Initiated=True Approved=False LinkExpired").await;
+    let bob = scene.until_reading("bob", "Ready=True:LinkExpired Initiated=True Approved=False LinkExpired").await;
     record(&scene, "DigitalTwinConsent", "link-expired", &ada);
     record(&scene, "DigitalTwinConsent", "link-expired-ready-when-initiated", &bob);
     scene.left_alone(&["ada", "bob"]).await;
     assert_eq!((scene.posts("ada").len(), scene.posts("bob").len()), (1, 1));
     scene.simulator.approve("ada").unwrap();
-    scene.until_told("ada", APPROVED).await;
+    scene.until_reading("ada", APPROVED).await;
     scene.end().await;
 }
 
@@ -58,17 +58,17 @@ pub async fn a_deadline_that_has_passed_is_told_and_ends_nothing() {
     scene.ask("ada", json!({ "approvalDeadline": "2s" })).await;
     scene.ask("bob", json!({ "approvalDeadline": "2s", "readyWhen": "Initiated" })).await;
     let (ada, bob) = tokio::join!(
-        scene.until_told("ada", "Ready=False:ApprovalOverdue Initiated=True Approved=False Overdue"),
-        scene.until_told("bob", "Ready=True:ApprovalOverdue Initiated=True Approved=False Overdue"),
+        scene.until_reading("ada", "Ready=False:ApprovalOverdue Initiated=True Approved=False Overdue"),
+        scene.until_reading("bob", "Ready=True:ApprovalOverdue Initiated=True Approved=False Overdue"),
     );
     record(&scene, "DigitalTwinConsent", "approval-overdue", &ada);
     record(&scene, "DigitalTwinConsent", "approval-overdue-ready-when-initiated", &bob);
-    scene.until_told("ada", "Ready=False:LinkExpired Initiated=True Approved=False Overdue LinkExpired").await;
+    scene.until_reading("ada", "Ready=False:LinkExpired Initiated=True Approved=False Overdue LinkExpired").await;
     scene.left_alone(&["ada"]).await;
     assert_eq!(scene.posts("ada").len(), 1);
     scene.until_events("ada", &["ConsentRequested", "ApprovalOverdue", "LinkExpired"]).await;
     scene.simulator.approve("ada").unwrap();
-    scene.until_told("ada", APPROVED).await;
+    scene.until_reading("ada", APPROVED).await;
     scene.end().await;
 }
 
@@ -84,9 +84,9 @@ async fn a_dead_link_is_renewed_with_the_same_key_once_heygen_has_forgotten_it()
     scene.ask("ada", json!({ "linkRenewal": "Automatic", "pollInterval": "1s" })).await;
     scene.ask("late", json!({ "linkRenewal": "Automatic", "pollInterval": "1s", "approvalDeadline": "20h" })).await;
     scene.ask("manual", json!({ "pollInterval": "1s" })).await;
-    let first = scene.until_told("ada", AWAITING).await;
-    scene.until_told("late", AWAITING).await;
-    scene.until_told("manual", AWAITING).await;
+    let first = scene.until_reading("ada", AWAITING).await;
+    scene.until_reading("late", AWAITING).await;
+    scene.until_reading("manual", AWAITING).await;
     let scene = scene
         .restart(async |world| {
             age(world, "ada").await;
@@ -100,9 +100,9 @@ async fn a_dead_link_is_renewed_with_the_same_key_once_heygen_has_forgotten_it()
     let initiation = second.status.unwrap().initiation.unwrap();
     assert_eq!(initiation.renewals, Some(1));
     assert_eq!(initiation.idempotency_key, first.status.unwrap().initiation.unwrap().idempotency_key);
-    scene.until_told("ada", AWAITING).await;
-    scene.until_told("late", "Ready=False:LinkExpired Initiated=True Approved=False Overdue LinkExpired").await;
-    scene.until_told("manual", "Ready=False:LinkExpired Initiated=True Approved=False LinkExpired").await;
+    scene.until_reading("ada", AWAITING).await;
+    scene.until_reading("late", "Ready=False:LinkExpired Initiated=True Approved=False Overdue LinkExpired").await;
+    scene.until_reading("manual", "Ready=False:LinkExpired Initiated=True Approved=False LinkExpired").await;
     assert!(scene.simulator.group("manual").unwrap().links[0].expired, "HeyGen's link died as well");
     scene.left_alone(&["ada", "late", "manual"]).await;
     assert_eq!(scene.executed("ada"), 2);
@@ -116,9 +116,9 @@ async fn a_dead_link_is_renewed_with_the_same_key_once_heygen_has_forgotten_it()
 async fn a_renewal_that_brings_the_same_link_is_not_repeated_for_an_hour() {
     let scene = Scene::start("replayed").await;
     scene.ask("ada", json!({ "linkRenewal": "Automatic", "pollInterval": "1s" })).await;
-    let first = scene.until_told("ada", AWAITING).await;
+    let first = scene.until_reading("ada", AWAITING).await;
     let scene = scene.restart(async |world| age(world, "ada").await).await;
-    scene.until_told("ada", "Ready=False:LinkExpired Initiated=True Approved=False LinkExpired").await;
+    scene.until_reading("ada", "Ready=False:LinkExpired Initiated=True Approved=False LinkExpired").await;
     scene.until_read("ada", scene.reads("ada") + 2).await;
     scene.left_alone(&["ada"]).await;
     let summary = scene.simulator.group_summary("ada");
@@ -136,7 +136,7 @@ async fn a_consent_video_goes_straight_to_review_and_yields_no_link() {
     scene.ask("ada", json!({ "consentVideo": { "url": "https://example.com/ada.mp4" } })).await;
     scene.ask("bob", json!({ "consentVideo": { "assetID": "clip-1" } })).await;
     for name in ["ada", "bob"] {
-        let awaiting = scene.until_told(name, AWAITING).await;
+        let awaiting = scene.until_reading(name, AWAITING).await;
         assert!(message(&awaiting).contains("review"), "{}", message(&awaiting));
         let status = awaiting.status.unwrap();
         assert!(status.url.is_none() && status.link_expiration_time.is_none());
@@ -144,7 +144,7 @@ async fn a_consent_video_goes_straight_to_review_and_yields_no_link() {
     scene.left_alone(&["ada", "bob"]).await;
     scene.simulator.advance(review);
     for name in ["ada", "bob"] {
-        scene.until_told(name, APPROVED).await;
+        scene.until_reading(name, APPROVED).await;
         assert_eq!(scene.executed(name), 1);
     }
     scene.end().await;

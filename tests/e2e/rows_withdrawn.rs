@@ -1,4 +1,4 @@
-//! What takes two looks, minutes apart, to be believed: a withdrawn approval and a missing group.
+//! What takes two polls, minutes apart, to be believed: a withdrawn approval and a missing group.
 
 use std::time::{Duration, Instant};
 
@@ -12,13 +12,13 @@ use crate::support::{Scene, eventually_within};
 
 /// Both take minutes of real time, so they share them.
 #[tokio::test(flavor = "multi_thread")]
-pub async fn an_approval_is_withdrawn_and_a_group_missing_only_after_two_looks_far_apart() {
+pub async fn an_approval_is_withdrawn_and_a_group_missing_only_after_two_polls_far_apart() {
     let scene = Scene::start("twice").await;
     for name in ["withdrawn", "refused", "revoked", "frozen", "wavering", "deleted"] {
         scene.ask(name, json!({})).await;
-        scene.until_told(name, AWAITING).await;
+        scene.until_reading(name, AWAITING).await;
         scene.simulator.approve(name).unwrap();
-        scene.until_told(name, APPROVED).await;
+        scene.until_reading(name, APPROVED).await;
     }
     tokio::join!(
         withdrawn(&scene),
@@ -30,7 +30,7 @@ pub async fn an_approval_is_withdrawn_and_a_group_missing_only_after_two_looks_f
         no_id_of_a_group(&scene),
         deleted(&scene)
     );
-    let wavered: Vec<String> = scene.versions("wavering").iter().map(reading).filter(|told| told.contains("Revoked")).collect();
+    let wavered: Vec<String> = scene.versions("wavering").iter().map(reading).filter(|shown| shown.contains("Revoked")).collect();
     assert!(wavered.is_empty(), "{wavered:?}");
     assert_eq!(scene.operator().counter("twinconsent_revocations_total", "").await, 3.0);
     assert_eq!(scene.operator().counter("twinconsent_unrecognized_after_grant_total", "").await, 1.0);
@@ -40,14 +40,14 @@ pub async fn an_approval_is_withdrawn_and_a_group_missing_only_after_two_looks_f
 async fn withdrawn(scene: &Scene) {
     let began = Instant::now();
     scene.simulator.set_consent_status("withdrawn", Some("pending")).unwrap();
-    let told = until_slowly(scene, "withdrawn", "Ready=False:ConsentRevoked Initiated=True Approved=False Stalled").await;
-    record(scene, "DigitalTwinConsent", "consent-revoked", &told);
+    let shown = until_slowly(scene, "withdrawn", "Ready=False:ConsentRevoked Initiated=True Approved=False Stalled").await;
+    record(scene, "DigitalTwinConsent", "consent-revoked", &shown);
     assert!(began.elapsed() >= Duration::from_secs(60), "after {:?}", began.elapsed());
     scene.until_events("withdrawn", &["ConsentRequested", "Approved", "ConsentRevoked"]).await;
     scene.left_alone(&["withdrawn"]).await;
     assert_eq!(scene.executed("withdrawn"), 1);
     scene.simulator.approve("withdrawn").unwrap();
-    scene.until_told("withdrawn", APPROVED).await;
+    scene.until_reading("withdrawn", APPROVED).await;
 }
 
 async fn refused_after_approval(scene: &Scene) {
@@ -55,7 +55,7 @@ async fn refused_after_approval(scene: &Scene) {
     until_slowly(scene, "refused", "Ready=False:ConsentRevoked Initiated=True Approved=False Stalled").await;
     scene.left_alone(&["refused"]).await;
     scene.change("refused", json!({ "requestEpoch": 1 })).await;
-    scene.until_told("refused", AWAITING).await;
+    scene.until_reading("refused", AWAITING).await;
     assert_eq!(scene.executed("refused"), 2);
 }
 
@@ -70,14 +70,14 @@ async fn an_unknown_word(scene: &Scene) {
     let approval = scene.consents().get("frozen").await.unwrap().status.unwrap().approval_time;
     let began = Instant::now();
     scene.simulator.set_consent_status("frozen", Some("frozen")).unwrap();
-    let told = until_slowly(scene, "frozen", "Ready=Unknown:UnrecognizedConsentStatus Initiated=True Approved=True").await;
+    let shown = until_slowly(scene, "frozen", "Ready=Unknown:UnrecognizedConsentStatus Initiated=True Approved=True").await;
     assert!(began.elapsed() >= Duration::from_secs(60), "after {:?}", began.elapsed());
-    let status = told.status.unwrap();
+    let status = shown.status.unwrap();
     assert_eq!((status.consent_status.as_deref(), status.approval_time), (Some("frozen"), approval));
     scene.until_events("frozen", &["ConsentRequested", "Approved", "UnrecognizedConsentStatus"]).await;
     scene.left_alone(&["frozen"]).await;
     scene.simulator.approve("frozen").unwrap();
-    scene.until_told("frozen", APPROVED).await;
+    scene.until_reading("frozen", APPROVED).await;
     assert_eq!(scene.executed("frozen"), 1);
 }
 
@@ -87,7 +87,7 @@ async fn no_id_of_a_group(scene: &Scene) {
     scene.fails_to_read("no-id", FaultAction::raw(400, "application/json", body));
     let began = Instant::now();
     scene.ask_again("no-id", json!({})).await;
-    scene.until_told("no-id", INITIATING).await;
+    scene.until_reading("no-id", INITIATING).await;
     until_slowly(scene, "no-id", "Ready=False:AvatarGroupNotFound Initiated=False Approved=False Stalled").await;
     assert!(began.elapsed() >= Duration::from_secs(120), "after {:?}", began.elapsed());
     let log = scene.operator().log();
@@ -109,13 +109,13 @@ async fn wavering(scene: &Scene) {
 async fn never_there(scene: &Scene) {
     let began = Instant::now();
     scene.ask_again("never-there", json!({})).await;
-    scene.until_told("never-there", INITIATING).await;
-    let told = until_slowly(scene, "never-there", "Ready=False:AvatarGroupNotFound Initiated=False Approved=False Stalled").await;
-    record(scene, "DigitalTwinConsent", "avatar-group-not-found", &told);
+    scene.until_reading("never-there", INITIATING).await;
+    let shown = until_slowly(scene, "never-there", "Ready=False:AvatarGroupNotFound Initiated=False Approved=False Stalled").await;
+    record(scene, "DigitalTwinConsent", "avatar-group-not-found", &shown);
     assert!(began.elapsed() >= Duration::from_secs(120), "after {:?}", began.elapsed());
     scene.left_alone(&["never-there"]).await;
     scene.simulator.create_group(GroupDefinition::twin("never-there")).unwrap();
-    scene.until_told("never-there", AWAITING).await;
+    scene.until_reading("never-there", AWAITING).await;
     assert_eq!(scene.executed("never-there"), 1);
 }
 
@@ -126,15 +126,15 @@ async fn deleted(scene: &Scene) {
     assert!(began.elapsed() >= Duration::from_secs(120), "after {:?}", began.elapsed());
     let back = GroupDefinition { consent_status: Some("approved".into()), ..GroupDefinition::twin("deleted") };
     scene.simulator.create_group(back).unwrap();
-    scene.until_told("deleted", APPROVED).await;
+    scene.until_reading("deleted", APPROVED).await;
 }
 
 async fn until_slowly(scene: &Scene, name: &str, expected: &str) -> DigitalTwinConsent {
     let api = scene.consents();
     eventually_within(Duration::from_secs(200), expected, || async {
         let consent = api.get(name).await.map_err(|error| error.to_string())?;
-        let told = reading(&consent);
-        if told == expected { Ok(consent) } else { Err(format!("{name}: {told}")) }
+        let shown = reading(&consent);
+        if shown == expected { Ok(consent) } else { Err(format!("{name}: {shown}")) }
     })
     .await
 }

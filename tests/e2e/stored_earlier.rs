@@ -11,7 +11,7 @@ use crate::support::scene::every_second;
 use crate::support::{OPERATOR_NAMESPACE, Scene, World, eventually};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_account_that_waives_for_every_namespace_is_refused_and_one_from_before_waives_for_nobody_and_says_so() {
+async fn an_account_that_waives_for_every_namespace_is_refused_and_one_from_before_waives_for_none_and_says_so() {
     let options = Options { release: Release::from_environment().unwrap(), ..Options::default() };
     // Never dropped: it ends with this process.
     let own: &'static ControlPlane = Box::leak(Box::new(ControlPlane::start(options).unwrap()));
@@ -42,8 +42,8 @@ async fn an_account_that_waives_for_every_namespace_is_refused_and_one_from_befo
         scene.simulator.create_group(GroupDefinition { consent_status: word, ..GroupDefinition::twin(name) }).unwrap();
         scene.ask_again(name, json!({ "accountRef": named })).await;
     }
-    scene.until_told("ada", "Ready=Unknown:UnrecognizedConsentStatus Initiated=False Approved=False").await;
-    scene.until_told("bob", "Ready=False:AwaitingApproval Initiated=True Approved=False").await;
+    scene.until_reading("ada", "Ready=Unknown:UnrecognizedConsentStatus Initiated=False Approved=False").await;
+    scene.until_reading("bob", "Ready=False:AwaitingApproval Initiated=True Approved=False").await;
     assert_eq!((scene.executed("ada"), scene.executed("bob")), (0, 1));
     let accounts: Api<ClusterHeyGenAccount> = Api::all(scene.client.clone());
     let ready = accounts.get(&scene.namespace).await.unwrap().status.unwrap().conditions.remove(0);

@@ -88,7 +88,7 @@ pub struct World {
 }
 
 impl World {
-    /// A world whose account looks at pending consents every second, at a rate that gets in nobody's way.
+    /// A world whose account polls pending consents every second, at a rate that gets in nobody's way.
     pub async fn start(name: &str) -> Self {
         let account = json!({
             "rateLimit": { "requestsPerMinute": 60000, "burst": 1000 },
@@ -187,7 +187,7 @@ impl World {
         self.consents().patch(name, &PatchParams::default(), &Patch::Merge(json!({ "spec": spec }))).await.unwrap()
     }
 
-    /// Asks for a look by the annotation; `value` must be new.
+    /// Asks for a poll by the annotation; `value` must be new.
     pub async fn force(&self, name: &str, value: &str) {
         let patch = json!({ "metadata": { "annotations": { twinconsent::api::REQUESTED_AT: value } } });
         self.consents().patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();

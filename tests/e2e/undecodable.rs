@@ -15,7 +15,7 @@ use crate::support::{World, eventually, prepared};
 
 /// Leaf by leaf of each status: every value that the API server takes stands in an object of its own.
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_the_api_server_accepts_in_a_status_stops_nobody_and_is_served() {
+async fn whatever_the_api_server_accepts_in_a_status_stops_no_other_and_is_served() {
     let world = World::start("odd").await;
     let (consents, accounts) = (untyped::<DigitalTwinConsent>(&world), untyped::<HeyGenAccount>(&world));
     let mut odd = Vec::new();

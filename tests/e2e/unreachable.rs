@@ -14,7 +14,7 @@ async fn an_account_names_the_cause_and_the_log_once_for_each_and_the_end_of_it(
     world.cluster_account(json!({ "baseURL": format!("http://{nobody}/some/path") })).await;
     let operator = Operator::start(&world, &["--log-filter=info"]);
     let refused = format!("HeyGen cannot be reached: {nobody} refuses the connection. The operator tries again with growing pauses.");
-    until_told(&world, "Unreachable", &refused).await;
+    until_reading(&world, "Unreachable", &refused).await;
 
     // Each other key is probed at once, and meets the same.
     for number in 1..=2 {
@@ -26,17 +26,17 @@ async fn an_account_names_the_cause_and_the_log_once_for_each_and_the_end_of_it(
         })
         .await;
     }
-    until_told(&world, "Unreachable", &refused).await;
+    until_reading(&world, "Unreachable", &refused).await;
 
     let name = nobody::by_name("heygen");
     patch(&world, json!({ "baseURL": format!("http://{name}/some/path") })).await;
     let unknown =
         format!("HeyGen cannot be reached: the name {name} cannot be resolved (DNS). The operator tries again with growing pauses.");
-    until_told(&world, "Unreachable", &unknown).await;
+    until_reading(&world, "Unreachable", &unknown).await;
 
     world.secret(OPERATOR_NAMESPACE, &world.namespace, &world.key).await;
     patch(&world, json!({ "baseURL": world.base_url })).await;
-    until_told(&world, "CredentialsAccepted", "HeyGen accepts the API key.").await;
+    until_reading(&world, "CredentialsAccepted", "HeyGen accepts the API key.").await;
     let log = operator.log();
     let said = |text: &str| log.lines().filter(|line| line.contains("INFO") && line.contains(text)).count();
     assert_eq!((said(&refused), said(&unknown), said("HeyGen answers again"), said("HeyGen cannot be reached")), (1, 1, 1, 2), "{log}");
@@ -50,7 +50,7 @@ async fn patch(world: &World, spec: Value) {
     api.patch(&world.namespace, &PatchParams::default(), &patch).await.unwrap();
 }
 
-async fn until_told(world: &World, reason: &str, message: &str) {
+async fn until_reading(world: &World, reason: &str, message: &str) {
     let api: Api<ClusterHeyGenAccount> = Api::all(world.client.clone());
     eventually(message, || async {
         let status = api.get(&world.namespace).await.map_err(|error| error.to_string())?.status.unwrap_or_default();

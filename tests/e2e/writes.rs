@@ -35,7 +35,7 @@ async fn a_value_that_kubernetes_cannot_hold_costs_neither_the_link_nor_a_second
         scene.ask(name, json!({})).await;
     }
     for (name, _) in unfit() {
-        let awaiting = scene.until_told(name, AWAITING).await;
+        let awaiting = scene.until_reading(name, AWAITING).await;
         assert_eq!(link(&awaiting), Some(scene.simulator.group(name).unwrap().links[0].url.clone()), "{name}");
         scene.until_read(name, 4).await;
         assert_eq!(scene.posts(name).len(), 1, "{name}");
@@ -55,18 +55,18 @@ async fn a_status_that_is_refused_is_tried_ever_more_seldom_and_told_and_costs_o
     let began = Instant::now();
     scene.ask("ada", json!({})).await;
     scene.until_events("ada", &["StatusNotWritten"]).await;
-    let told = began.elapsed();
+    let reported = began.elapsed();
     let (failed, posts) = (scene.operator().counter("twinconsent_status_writes", "failed").await, scene.posts("ada").len());
-    println!("told after {told:.1?}: {failed} writes failed, {posts} requests");
+    println!("told after {reported:.1?}: {failed} writes failed, {posts} requests");
     assert_eq!(posts, 1);
     // 1 + 2 + 4 + 8 s, each up to a quarter shorter.
-    assert!(told >= Duration::from_secs(11) && failed <= 6.0, "{failed} writes within {told:?}");
+    assert!(reported >= Duration::from_secs(11) && failed <= 6.0, "{failed} writes within {reported:?}");
     assert_eq!(scene.operator().counter("twinconsent_unwritten_statuses", "").await, 1.0);
 
     refusal.end().await;
     // Whoever has mended it need not wait for the pause to be over.
     scene.force("ada", "mended").await;
-    let awaiting = scene.until_told("ada", AWAITING).await;
+    let awaiting = scene.until_reading("ada", AWAITING).await;
     assert_eq!(link(&awaiting), Some(scene.simulator.group("ada").unwrap().links[0].url.clone()));
     assert_eq!(scene.posts("ada").len(), 1, "the answer was kept");
     scene.end().await;
@@ -139,7 +139,7 @@ async fn a_status_that_stands_there_in_other_words_is_written_all_the_same() {
     let world = World::start("spelled").await;
     let scene = Scene::of(world, &[]).await;
     scene.ask("ada", json!({})).await;
-    scene.until_told("ada", AWAITING).await;
+    scene.until_reading("ada", AWAITING).await;
     let scene = scene
         .restart(async |world| {
             // As a backup tool, or a hand, may write it: characters that Go escapes, and a time that we would spell otherwise.
@@ -149,7 +149,7 @@ async fn a_status_that_stands_there_in_other_words_is_written_all_the_same() {
         })
         .await;
     scene.simulator.approve("ada").unwrap();
-    scene.until_told("ada", APPROVED).await;
+    scene.until_reading("ada", APPROVED).await;
     assert!(scene.consents().get("ada").await.unwrap().status.unwrap().history.len() >= 2);
     scene.end().await;
 }

@@ -24,7 +24,7 @@ async fn a_gate_waits_for_the_person_and_opens_when_they_consent() {
     let group = stage.group("ada");
     stage.apply("consents.yaml", json!({ "timeout": LONG })).await;
     stage.apply("videos.yaml", json!({})).await;
-    stage.until_told("ada", AWAITING).await;
+    stage.until_reading("ada", AWAITING).await;
     stage.until_kustomization("consents", UNDER_WAY, "Running health checks").await;
     stage.until_kustomization("videos", NOT_YET, "consents").await;
     let notes = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: notes\n";
@@ -37,7 +37,7 @@ async fn a_gate_waits_for_the_person_and_opens_when_they_consent() {
     assert!(renderer(&stage).await.is_none(), "the videos did not wait for the gate");
 
     stage.simulator.approve(&group).unwrap();
-    stage.until_told("ada", APPROVED).await;
+    stage.until_reading("ada", APPROVED).await;
     stage.until_kustomization("consents", READY, &newer).await;
     assert!(maps.get_opt("notes").await.unwrap().is_some());
     stage.until_kustomization("videos", READY, "").await;
@@ -52,7 +52,7 @@ async fn a_refusal_fails_the_gate_long_before_its_timeout() {
     let group = stage.group("ada");
     stage.apply("consents.yaml", json!({ "timeout": LONG })).await;
     stage.apply("videos.yaml", json!({})).await;
-    stage.until_told("ada", AWAITING).await;
+    stage.until_reading("ada", AWAITING).await;
     stage.until_kustomization("consents", UNDER_WAY, "Running health checks").await;
     let began = Instant::now();
     stage.simulator.reject(&group).unwrap();
@@ -69,7 +69,7 @@ async fn a_refusal_fails_the_gate_long_before_its_timeout() {
 async fn a_person_who_takes_longer_than_the_timeout_is_waited_for_anew() {
     let stage = Stage::start("timeout").await;
     stage.apply("consents.yaml", json!({ "timeout": "30s" })).await;
-    stage.until_told("ada", AWAITING).await;
+    stage.until_reading("ada", AWAITING).await;
     let message = stage.until_kustomization("consents", UNHEALTHY, "timeout").await;
     assert!(message.contains("InProgress"), "{message}");
     stage.simulator.approve(&stage.group("ada")).unwrap();
@@ -86,7 +86,7 @@ async fn a_withdrawal_closes_the_gate_and_leaves_what_runs_running() {
     stage.apply("videos.yaml", json!({})).await;
     stage.until_kustomization("videos", READY, "").await;
     stage.simulator.set_consent_status(&group, Some("rejected")).unwrap();
-    // Two looks a minute apart are needed before an approval counts as withdrawn.
+    // Two polls a minute apart are needed before an approval counts as withdrawn.
     crate::support::eventually_within(Duration::from_secs(120), "ConsentRevoked", || async {
         let ada = stage.consents().get("ada").await.unwrap();
         crate::support::condition(&ada, "Ready").filter(|(_, reason)| reason == "ConsentRevoked").ok_or("not yet")
@@ -108,8 +108,8 @@ async fn invitations_wait_for_the_link_and_not_for_the_person() {
     stage.simulator.set_consent_status(&katherine, Some("approved")).unwrap();
     stage.apply("invitations.yaml", json!({ "timeout": LONG })).await;
     stage.until_kustomization("invitations", READY, "").await;
-    stage.until_told("grace", AWAITING).await;
-    stage.until_told("katherine", "Ready=True:Approved Initiated=False Approved=True").await;
+    stage.until_reading("grace", AWAITING).await;
+    stage.until_reading("katherine", "Ready=True:Approved Initiated=False Approved=True").await;
     assert_eq!((stage.executed(&grace), stage.executed(&katherine)), (1, 0));
 
     stage.simulator.reject(&grace).unwrap();
@@ -127,7 +127,7 @@ async fn ready_when_initiated_opens_the_gate_without_any_expression() {
     stage.fetched(&commit).await;
     stage.apply("consents.yaml", json!({ "timeout": LONG })).await;
     stage.until_kustomization("consents", READY, "").await;
-    stage.until_told("ada", "Ready=True:AwaitingApproval Initiated=True Approved=False").await;
+    stage.until_reading("ada", "Ready=True:AwaitingApproval Initiated=True Approved=False").await;
     stage.end().await;
 }
 

@@ -87,8 +87,8 @@ impl Repository {
     fn run(&self, folder: &Path, arguments: &[&str]) -> String {
         let output =
             git(folder).args(arguments).output().unwrap_or_else(|error| panic!("git, which these tests need, cannot be run: {error}"));
-        let told = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "git {}: {}: {told}", arguments.join(" "), output.status);
+        let shown = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "git {}: {}: {shown}", arguments.join(" "), output.status);
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 }

@@ -19,7 +19,7 @@ async fn what_is_removed_from_git_is_pruned_unless_protected_and_heygen_hears_no
     stage.repository.write("invitations/grace.yaml", &unprotected);
     stage.apply("invitations.yaml", json!({})).await;
     stage.until_kustomization("invitations", READY, "").await;
-    let protected = stage.until_told("katherine", AWAITING).await;
+    let protected = stage.until_reading("katherine", AWAITING).await;
     let (grace, katherine) = (stage.group("grace"), stage.group("katherine"));
 
     // A folder without any manifest would be an error.
@@ -54,7 +54,7 @@ async fn a_reverted_epoch_is_refused_and_the_kustomization_says_what_to_do() {
     stage.fetched(&commit).await;
     stage.until_kustomization("invitations", READY, &commit).await;
     stage.until_it("grace", "epoch 1", |grace| grace.spec.request_epoch == Some(1)).await;
-    stage.until_told("grace", AWAITING).await;
+    stage.until_reading("grace", AWAITING).await;
     assert_eq!(stage.executed(&group), 2);
 
     let commit = stage.repository.revert();
@@ -75,14 +75,14 @@ async fn a_reverted_epoch_is_refused_and_the_kustomization_says_what_to_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_somebody_changes_by_hand_is_put_back_and_what_agrees_is_not_written() {
+async fn what_is_changed_by_hand_is_put_back_and_what_agrees_is_not_written() {
     let stage = Stage::start("drift").await;
     let text = stage.repository.read("invitations/grace.yaml").replace("spec:\n", "spec:\n  pollInterval: 5m\n");
     let commit = stage.repository.write("invitations/grace.yaml", &text);
     stage.fetched(&commit).await;
     stage.apply("invitations.yaml", json!({})).await;
     stage.until_kustomization("invitations", READY, &commit).await;
-    let before = stage.until_told("grace", AWAITING).await;
+    let before = stage.until_reading("grace", AWAITING).await;
     stage.reconcile("Kustomization", "invitations").await;
     let after = stage.consents().get("grace").await.unwrap();
     assert_eq!(after.resource_version(), before.resource_version(), "nothing had changed");

@@ -1,4 +1,4 @@
-//! An approval among three hundred pending consents whose looks use the whole bucket.
+//! An approval among three hundred pending consents whose polls use the whole bucket.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ const CONSENTS: usize = 300;
 const PER_SECOND: usize = 10;
 const BURST: usize = 20;
 
-/// How many looks are forced beside the one that finds an approval.
+/// How many polls are forced beside the one that finds an approval.
 const FORCED: usize = 5;
 
-/// How many requests may go before a forced look: those of the two seconds that a busy machine may take to learn of it.
+/// How many requests may go before a forced poll: those of the two seconds that a busy machine may take to learn of it.
 const AHEAD: usize = 2 * PER_SECOND;
 
 /// Groups that nobody asks about, in the midst of the others, make the list so long that a pass through it takes twice as long as the
@@ -26,7 +26,7 @@ const STRANGERS: usize = 700;
 const PAGES: usize = (CONSENTS + STRANGERS) / 50;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_approval_is_seen_within_its_time_although_the_sweep_uses_the_whole_bucket() {
+async fn an_approval_is_seen_within_its_time_although_other_polls_use_the_whole_bucket() {
     let world = World::with_account("forced", account(60_000, 1000)).await;
     let operator = world.operator(&[]).await;
     let mut names = groups(&world, "first-", CONSENTS / 2);
@@ -55,8 +55,8 @@ async fn an_approval_is_seen_within_its_time_although_the_sweep_uses_the_whole_b
     }
 
     let approved = async |name: &str| {
-        let told = |consent: &DigitalTwinConsent| condition(consent, "Ready").is_some_and(|(_, reason)| reason == "Approved");
-        world.time_until_it(name, "Approved", told).await.1
+        let shown = |consent: &DigitalTwinConsent| condition(consent, "Ready").is_some_and(|(_, reason)| reason == "Approved");
+        world.time_until_it(name, "Approved", shown).await.1
     };
     world.simulator.approve(&names[150]).unwrap();
     world.force(&names[150], "now").await;

@@ -15,7 +15,7 @@ const PENDING: usize = 10;
 /// noticed.
 const SLOW: Duration = Duration::from_secs(25);
 
-/// How soon every approval has to be seen once the account can be used again, on a busy machine: each is looked at every second.
+/// How soon every approval has to be seen once the account can be used again, on a busy machine: each is polled every second.
 const SEEN_WITHIN: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -50,7 +50,7 @@ async fn a_page_that_is_under_way_while_the_key_is_rotated_stops_nothing() {
     let page = page_under_way(&world).await;
     let new_key = format!("{}_new", world.key);
     world.simulator.set_key(MAIN_ACCOUNT, &new_key).unwrap();
-    // A look at one group is refused first, so that the account cannot be used when the page is answered.
+    // A poll of one group is refused first, so that the account cannot be used when the page is answered.
     world.force(&names[0], "now").await;
     world.until_account("CredentialsRejected").await;
     assert!(is_under_way(&world, page), "the page was answered before the key was refused");
@@ -60,7 +60,7 @@ async fn a_page_that_is_under_way_while_the_key_is_rotated_stops_nothing() {
     all_are_approved(&world, operator, &names).await;
 }
 
-/// Ten that pend and are looked at by a page of the list every second.
+/// Ten that pend and are polled by a page of the list every second.
 async fn ten(name: &str) -> (World, Operator, Vec<String>) {
     let world = World::with_account(name, spec(false, 100)).await;
     let operator = world.operator(&[]).await;

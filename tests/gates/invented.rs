@@ -45,7 +45,7 @@ async fn however_many_accounts_are_invented_the_kill_switch_of_one_that_exists_s
     let noticed = world.until_cluster_account_is_observed().await;
     println!("{}: the kill switch is noticed after {noticed:.1?}", world.namespace);
     assert!(noticed < NOTICED, "the kill switch was noticed after {noticed:?}");
-    // What was sent before has arrived when the bystander's next look has.
+    // What was sent before has arrived when the bystander's next poll has.
     let (_, settled) = watch_bystander(&world, Duration::from_secs(1)).await;
     watch_bystander(&world, Duration::from_secs(4)).await;
     let sent = world.requests_of(MAIN_ACCOUNT, settled.sequence);

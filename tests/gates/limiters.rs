@@ -5,7 +5,7 @@ use std::time::Duration;
 use heygen_simulator::{FaultAction, FaultRule, MAIN_ACCOUNT};
 use serde_json::json;
 
-use crate::fleet::{create, generous_account, groups, until_all, until_each_is_looked_at};
+use crate::fleet::{create, generous_account, groups, until_all, until_each_is_polled};
 use crate::support::bystander::{OTHER, other_consent, other_groups};
 use crate::support::scene::most_within;
 use crate::support::{LONG, World, eventually_within};
@@ -54,7 +54,7 @@ async fn an_account_whose_way_of_sending_the_key_is_refused_pauses_no_other_with
     // Twice, so that what was under way when the key was refused does not count.
     for _ in 0..2 {
         world.simulator.reset_record();
-        took += until_each_is_looked_at(&world, &names).await;
+        took += until_each_is_polled(&world, &names).await;
     }
     println!("{}: looked at twice within {took:.1?}", world.namespace);
     assert!(took < PROBED_AGAIN / 2, "the account was paused, too: {took:?}");

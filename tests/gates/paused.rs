@@ -8,7 +8,7 @@ use kube::Api;
 use kube::api::ListParams;
 use serde_json::json;
 
-use crate::fleet::{create, groups, until_all, until_each_is_looked_at, versions};
+use crate::fleet::{create, groups, until_all, until_each_is_polled, versions};
 use crate::support::bystander::{bystander, watch_bystander};
 use crate::support::{DEADLINE, LONG, Operator, World, eventually_within};
 
@@ -35,7 +35,7 @@ async fn an_unpaid_bill_pauses_the_account_and_probes_with_growing_pauses_find_i
     assert!(gaps[0] >= FIRST_PROBE && gaps[1] >= 2 * FIRST_PROBE, "probes after {gaps:?}");
     world.until_account("CredentialsAccepted").await;
     world.simulator.reset_record();
-    until_each_is_looked_at(&world, &names).await;
+    until_each_is_polled(&world, &names).await;
     assert_eq!(times_reported(&world, "BillingRequired").await, 1);
     world.end([operator]).await;
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use heygen_simulator::MAIN_ACCOUNT;
 use serde_json::json;
 
-use crate::fleet::{create, groups, until_all, until_each_is_looked_at, versions};
+use crate::fleet::{create, groups, until_all, until_each_is_polled, versions};
 use crate::support::{LONG, Operator, World, timed};
 
 const APPROVED: usize = 25;
@@ -41,8 +41,8 @@ async fn a_key_that_is_rotated_at_heygen_first_is_told_by_the_account_until_the_
     let before = versions(&world).await;
     let since = world.next_request();
     world.simulator.set_key(MAIN_ACCOUNT, &new_key).unwrap();
-    let told = world.until_account("CredentialsRejected").await;
-    assert!(told < AT_ONCE, "the refusal was told after {told:?}");
+    let shown = world.until_account("CredentialsRejected").await;
+    assert!(shown < AT_ONCE, "the refusal was told after {shown:?}");
     assert!(versions(&world).await == before, "a refused key is the account's affair");
     world.secret(&world.namespace, &world.namespace, &new_key).await;
     goes_on(&world, &names, since, &before, REREAD + AT_ONCE).await;
@@ -79,7 +79,7 @@ async fn goes_on(world: &World, names: &[String], since: u64, before: &HashMap<S
     println!("{}: {} refusals, taken up after {took:.1?}", world.namespace, refused(since));
     assert!((1..=REFUSALS).contains(&refused(since)), "{} refusals", refused(since));
     world.simulator.reset_record();
-    until_each_is_looked_at(world, names).await;
+    until_each_is_polled(world, names).await;
     assert_eq!(refused(accepted_at), 0, "the old key was sent again");
     let after = versions(world).await;
     let written: Vec<_> = before.iter().filter(|(name, version)| after.get(*name) != Some(version)).map(|(name, _)| name).collect();

@@ -15,17 +15,17 @@ const RATE: u32 = 60;
 /// How many objects' annotations are changed all the time.
 const STORMY: usize = 20;
 
-/// How many milliseconds lie between two forced looks at a group at least, less what the two take to arrive.
+/// How many milliseconds lie between two forced polls of a group at least, less what the two take to arrive.
 const FORCED_AGAIN: u64 = 9_500;
 
-/// How many consents name groups that there are not: a minute and a half of the budget, if each is looked at.
+/// How many consents name groups that there are not: a minute and a half of the budget, if each is polled.
 const MISSING: usize = 90;
 
-/// How long a new consent may take to its link: its look comes after four others, its request at once after that.
+/// How long a new consent may take to its link: its poll comes after four others, its request at once after that.
 const LINKED_WITHIN: Duration = Duration::from_secs(40);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_storm_of_annotations_costs_each_object_a_look_in_ten_seconds_and_delays_nobodys_link() {
+async fn a_storm_of_annotations_costs_each_object_a_poll_in_ten_seconds_and_delays_no_link() {
     let world = World::with_account("storm", account(60_000, 1000)).await;
     let operator = world.operator(&[]).await;
     let stormy = groups(&world, "stormy-", STORMY);
@@ -68,7 +68,7 @@ async fn a_storm_of_annotations_costs_each_object_a_look_in_ten_seconds_and_dela
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn consents_that_name_missing_groups_delay_nobodys_link() {
+async fn consents_that_name_missing_groups_delay_no_link() {
     let world = World::with_account("missing", account(RATE, 1)).await;
     let operator = world.operator(&[]).await;
     let missing: Vec<String> = (0..MISSING).map(|number| format!("missing-{number:06}")).collect();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use heygen_simulator::MAIN_ACCOUNT;
 use serde_json::{Value, json};
 
-use crate::fleet::{create, groups, until_all, until_each_is_looked_at};
+use crate::fleet::{create, groups, until_all, until_each_is_polled};
 use crate::support::bystander::{bystander, watch_bystander};
 use crate::support::{LONG, World};
 
@@ -20,7 +20,7 @@ async fn a_suspended_account_sends_nothing_whatever_is_asked_of_it() {
 
     world.account(account(true)).await;
     world.until_account("Suspended").await;
-    // What was sent before the switch has arrived when the bystander's next look has.
+    // What was sent before the switch has arrived when the bystander's next poll has.
     let (_, settled) = watch_bystander(&world, Duration::from_secs(1)).await;
     let new = groups(&world, "new-", 5);
     create(&world, &new).await;
@@ -33,7 +33,7 @@ async fn a_suspended_account_sends_nothing_whatever_is_asked_of_it() {
     world.simulator.reset_record();
     world.account(account(false)).await;
     world.until(&names[3], "Approved").await;
-    until_each_is_looked_at(&world, &names).await;
+    until_each_is_polled(&world, &names).await;
     for name in &new {
         world.until(name, "AwaitingApproval").await;
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use heygen_simulator::{FaultAction, FaultRule, MAIN_ACCOUNT};
 use serde_json::json;
 
-use crate::fleet::{create, groups, until_all, until_each_is_looked_at, versions};
+use crate::fleet::{create, groups, until_all, until_each_is_polled, versions};
 use crate::support::bystander::{bystander, watch_bystander};
 use crate::support::{LONG, World, eventually, eventually_within};
 
@@ -35,7 +35,7 @@ async fn half_a_minute_of_429_lets_eight_requests_through_changes_nothing_and_pa
         world.requests_of(MAIN_ACCOUNT, since).iter().find(|met| met.status == Some(429)).map(drop).ok_or(())
     })
     .await;
-    // Looks that a user forces are read one by one: all of these want to go at once when a pause is over.
+    // Polls that a user forces are read one by one: all of these want to go at once when a pause is over.
     for name in &names[..FORCED] {
         world.force(name, "now").await;
     }
@@ -51,7 +51,7 @@ async fn half_a_minute_of_429_lets_eight_requests_through_changes_nothing_and_pa
     assert!(versions(&world).await == before, "a throttle wrote to consents");
 
     world.simulator.reset_record();
-    until_each_is_looked_at(&world, &names).await;
+    until_each_is_polled(&world, &names).await;
     world.simulator.approve(&names[APPROVED]).unwrap();
     world.until(&names[APPROVED], "Approved").await;
     // What a user forced is answered in the status, and the approval is written; nothing else is.

@@ -20,7 +20,7 @@ use crate::{logged, trouble};
 const PASSWORD: &str = "proxy-hunter2";
 
 /// What came of a probe of `base_url` with this `ALL_PROXY`: the kind of trouble, whether it is the proxy's, and what the account says.
-async fn told(base_url: &str, proxy: Option<&str>, roots: &ExtraRoots, connect: Duration) -> (FaultKind, bool, String) {
+async fn shown(base_url: &str, proxy: Option<&str>, roots: &ExtraRoots, connect: Duration) -> (FaultKind, bool, String) {
     let variables = |name: &str| proxy.filter(|_| name == "ALL_PROXY").map(Into::into);
     let (proxies, _) = Proxies::from_variables(variables).unwrap();
     let deadlines = Deadlines { connect, read: PATIENT, ..Deadlines::default() };
@@ -41,33 +41,33 @@ async fn told(base_url: &str, proxy: Option<&str>, roots: &ExtraRoots, connect: 
 const PATIENT: Duration = Duration::from_secs(120);
 
 #[tokio::test]
-async fn a_name_that_nobody_knows_is_dns_of_heygen_or_of_the_proxy() {
+async fn a_name_that_no_server_knows_is_dns_of_heygen_or_of_the_proxy() {
     let none = ExtraRoots::default();
     let (heygen, proxy) = (nobody::by_name("heygen"), nobody::by_name("proxy"));
     // Without TLS, which takes no such name.
-    let (kind, _, said) = told(&format!("http://{heygen}:8443/some/path"), None, &none, PATIENT).await;
+    let (kind, _, said) = shown(&format!("http://{heygen}:8443/some/path"), None, &none, PATIENT).await;
     assert_eq!(kind, FaultKind::Unresolved);
     assert!(said.ends_with(&format!("the name {heygen} cannot be resolved (DNS)")), "{said}");
     for base_url in ["https://heygen.test", "http://heygen.test"] {
-        let (kind, at_proxy, said) = told(base_url, Some(&format!("http://u:{PASSWORD}@{proxy}:3128")), &none, PATIENT).await;
+        let (kind, at_proxy, said) = shown(base_url, Some(&format!("http://u:{PASSWORD}@{proxy}:3128")), &none, PATIENT).await;
         assert_eq!((kind, at_proxy), (FaultKind::Unresolved, true));
         assert!(said.ends_with(&format!("the name of the proxy {proxy} cannot be resolved (DNS)")), "{said}");
     }
     // This proxy is asked for an address, not for the name.
     let (_taken, nobody) = nobody::at_an_address();
-    let (kind, at_proxy, _) = told(&format!("http://{heygen}"), Some(&format!("socks5://{nobody}")), &none, PATIENT).await;
+    let (kind, at_proxy, _) = shown(&format!("http://{heygen}"), Some(&format!("socks5://{nobody}")), &none, PATIENT).await;
     assert_eq!((kind, at_proxy), (FaultKind::Unresolved, false));
 }
 
 #[tokio::test]
-async fn a_port_where_nobody_listens_is_heygens_or_the_proxys() {
+async fn a_port_where_nothing_listens_is_heygens_or_the_proxys() {
     let none = ExtraRoots::default();
     let (_taken, address) = nobody::at_an_address();
-    let (kind, _, said) = told(&format!("https://{address}"), None, &none, PATIENT).await;
+    let (kind, _, said) = shown(&format!("https://{address}"), None, &none, PATIENT).await;
     assert_eq!((kind, said.as_str()), (FaultKind::Refused, format!("HeyGen cannot be reached: {address} refuses the connection").as_str()));
     for (scheme, expected) in [("http", FaultKind::Refused), ("https", FaultKind::Refused), ("socks5h", FaultKind::Unconnected)] {
         for base_url in ["https://heygen.test", "http://heygen.test"] {
-            let (kind, at_proxy, said) = told(base_url, Some(&format!("{scheme}://u:{PASSWORD}@{address}")), &none, PATIENT).await;
+            let (kind, at_proxy, said) = shown(base_url, Some(&format!("{scheme}://u:{PASSWORD}@{address}")), &none, PATIENT).await;
             assert_eq!((kind, at_proxy), (expected, true), "{scheme}, {base_url}: {said}");
             assert!(said.contains(&format!("the proxy {address}")), "{said}");
         }
@@ -78,12 +78,12 @@ async fn a_port_where_nobody_listens_is_heygens_or_the_proxys() {
 async fn a_network_that_knows_no_way_and_a_server_that_ends_tls_are_told_as_that() {
     let none = ExtraRoots::default();
     // No connection leads to a broadcast address.
-    let (kind, _, said) = told("https://255.255.255.255", None, &none, PATIENT).await;
+    let (kind, _, said) = shown("https://255.255.255.255", None, &none, PATIENT).await;
     assert_eq!((kind, said.as_str()), (FaultKind::NoRoute, "HeyGen cannot be reached: there is no route to 255.255.255.255"));
     // The alert "handshake failure".
     let mut server = Server::blurting("\x15\x03\x03\x00\x02\x02\x28").await;
     server.credentials.base_url.set_scheme("https").unwrap();
-    let (kind, _, said) = told(server.credentials.base_url.as_str(), None, &none, PATIENT).await;
+    let (kind, _, said) = shown(server.credentials.base_url.as_str(), None, &none, PATIENT).await;
     assert_eq!(kind, FaultKind::Tls, "{said}");
 }
 
@@ -100,9 +100,10 @@ async fn what_a_proxy_says_instead_of_leading_to_heygen_is_the_proxys_trouble() 
     ] {
         let proxy = Server::with(Answer::Bytes(said.as_bytes().to_vec())).await.credentials.base_url;
         let address = format!("{}:{}", proxy.host_str().unwrap(), proxy.port().unwrap());
-        let (kind, at_proxy, told) = told(base_url, Some(&format!("http://u:{PASSWORD}@{address}")), &ExtraRoots::default(), PATIENT).await;
-        assert_eq!((kind, at_proxy), (expected, true), "{said}: {told}");
-        assert!(told.contains(&format!("the proxy {address}")), "{told}");
+        let (kind, at_proxy, shown) =
+            shown(base_url, Some(&format!("http://u:{PASSWORD}@{address}")), &ExtraRoots::default(), PATIENT).await;
+        assert_eq!((kind, at_proxy), (expected, true), "{said}: {shown}");
+        assert!(shown.contains(&format!("the proxy {address}")), "{shown}");
     }
     assert!(!logged().contains(PASSWORD), "the proxy's password was logged");
 }
@@ -147,7 +148,7 @@ async fn each_spelling_of_an_exception_goes_past_a_real_proxy_or_through_it() {
 #[tokio::test]
 async fn a_proxy_that_never_answers_is_given_up_at_the_connect_deadline() {
     let proxy = Server::with(Answer::Stall(Vec::new())).await.credentials.base_url;
-    let (kind, _, said) = told("https://heygen.test", Some(proxy.as_str()), &ExtraRoots::default(), Duration::from_millis(300)).await;
+    let (kind, _, said) = shown("https://heygen.test", Some(proxy.as_str()), &ExtraRoots::default(), Duration::from_millis(300)).await;
     assert_eq!(kind, FaultKind::ConnectDeadline);
     assert!(said.contains("connecting to heygen.test through the proxy 127.0.0.1:"), "{said}");
 }
@@ -158,12 +159,12 @@ async fn a_certificate_that_is_not_accepted_is_the_proxys_or_heygens() {
     let roots = ExtraRoots::from_pem(ours.pem().as_bytes()).unwrap();
     // The proxy cannot show who it is.
     let proxy = Server::with_tls(Answer::Bytes(answer(200, "", "")), another.acceptor("127.0.0.1")).await.credentials.base_url;
-    let (kind, at_proxy, said) = told("https://heygen.test", Some(proxy.as_str()), &roots, PATIENT).await;
+    let (kind, at_proxy, said) = shown("https://heygen.test", Some(proxy.as_str()), &roots, PATIENT).await;
     assert_eq!((kind, at_proxy), (FaultKind::Certificate(Check::Issuer), true), "{said}");
     // It does not even speak TLS.
     let mut proxy = Server::blurting("HTTP/1.1 400 Bad Request\r\n\r\n").await.credentials.base_url;
     proxy.set_scheme("https").unwrap();
-    let (kind, at_proxy, said) = told("https://heygen.test", Some(proxy.as_str()), &roots, PATIENT).await;
+    let (kind, at_proxy, said) = shown("https://heygen.test", Some(proxy.as_str()), &roots, PATIENT).await;
     assert_eq!((kind, at_proxy), (FaultKind::NotTls, true), "{said}");
     // HeyGen cannot show who it is, behind a proxy of each kind.
     let mut expired = CertificateParams::new(vec!["heygen.test".to_owned()]).unwrap();
@@ -175,7 +176,7 @@ async fn a_certificate_that_is_not_accepted_is_the_proxys_or_heygens() {
     ] {
         let heygen = Server::with_tls(Answer::Bytes(answer(200, "", "{}")), acceptor).await;
         let socks = Socks::leading_to(&heygen, Door::Open).await;
-        let (kind, at_proxy, said) = told("https://heygen.test", Some(&format!("socks5h://{}", socks.address)), &roots, PATIENT).await;
+        let (kind, at_proxy, said) = shown("https://heygen.test", Some(&format!("socks5h://{}", socks.address)), &roots, PATIENT).await;
         assert_eq!((kind, at_proxy), (FaultKind::Certificate(check), false), "{said}");
         assert!(said.contains("the certificate of heygen.test is not accepted"), "{said}");
     }
@@ -194,7 +195,7 @@ async fn a_socks_proxy_is_told_the_name_and_the_password_and_leads_to_heygen() {
     let outcome = client.probe(&credentials).await;
     assert!(matches!(outcome, Outcome::Probed), "{outcome:?}");
     assert!(heygen.request().contains("x-api-key: sk-hunter2\r\n"));
-    assert_eq!(socks.told.recv().await.unwrap(), ("u:proxy-hunter2#".to_owned(), "heygen.test:443".to_owned()));
+    assert_eq!(socks.shown.recv().await.unwrap(), ("u:proxy-hunter2#".to_owned(), "heygen.test:443".to_owned()));
 }
 
 #[tokio::test]
@@ -207,7 +208,7 @@ async fn what_a_socks_proxy_refuses_is_the_proxys_trouble() {
     ] {
         let socks = Socks::leading_to(&heygen, door).await;
         let url = format!("socks5h://{user}{}", socks.address);
-        let (kind, at_proxy, said) = told("https://heygen.test", Some(&url), &ExtraRoots::default(), PATIENT).await;
+        let (kind, at_proxy, said) = shown("https://heygen.test", Some(&url), &ExtraRoots::default(), PATIENT).await;
         assert_eq!((kind, at_proxy), (expected, true), "{door:?}: {said}");
     }
 }
@@ -229,7 +230,7 @@ enum Door {
 struct Socks {
     address: std::net::SocketAddr,
     /// User and password, and where to.
-    told: tokio::sync::mpsc::UnboundedReceiver<(String, String)>,
+    shown: tokio::sync::mpsc::UnboundedReceiver<(String, String)>,
 }
 
 impl Socks {
@@ -237,14 +238,14 @@ impl Socks {
         let target = server.credentials.base_url.socket_addrs(|| None).unwrap()[0];
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (sender, told) = tokio::sync::mpsc::unbounded_channel();
+        let (sender, shown) = tokio::sync::mpsc::unbounded_channel();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let sender = sender.clone();
                 tokio::spawn(async move { drop(lead(stream, target, door, sender).await) });
             }
         });
-        Self { address, told }
+        Self { address, shown }
     }
 }
 
@@ -252,7 +253,7 @@ async fn lead(
     mut client: TcpStream,
     target: std::net::SocketAddr,
     door: Door,
-    told: tokio::sync::mpsc::UnboundedSender<(String, String)>,
+    shown: tokio::sync::mpsc::UnboundedSender<(String, String)>,
 ) -> std::io::Result<()> {
     let _version = client.read_u8().await?;
     let methods = counted(&mut client).await?;
@@ -273,7 +274,7 @@ async fn lead(
     client.read_exact(&mut head).await?;
     assert_eq!(head, [5, 1, 0, 3], "not asked to connect to a name");
     let name = String::from_utf8(counted(&mut client).await?).unwrap();
-    let _ = told.send((user, format!("{name}:{}", client.read_u16().await?)));
+    let _ = shown.send((user, format!("{name}:{}", client.read_u16().await?)));
     client.write_all(&[5, if door == Door::Shut { 2 } else { 0 }, 0, 1, 0, 0, 0, 0, 0, 0]).await?;
     if door != Door::Shut {
         copy_bidirectional(&mut client, &mut TcpStream::connect(target).await?).await?;

@@ -66,7 +66,7 @@ async fn no_answer_is_unreachable_and_is_asked_for_once() {
 }
 
 #[tokio::test]
-async fn nobody_listening_is_unreachable() {
+async fn a_port_where_nothing_listens_is_unreachable() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut credentials = Server::saying(200, "", "").await.credentials;
     credentials.base_url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();

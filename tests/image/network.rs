@@ -20,7 +20,7 @@ const ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
 const BUNDLE: &str = "/etc/company/ca.pem";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_operator_finds_heygen_by_its_name_and_trusts_whom_it_should() {
+async fn the_operator_finds_heygen_by_its_name_and_trusts_what_it_should() {
     let names = NameServer::start(NAME).await;
 
     // The authority is in the file of --ca-bundle alone.

@@ -92,7 +92,7 @@ async fn a_leader_that_slept_while_it_followed_many_asks_heygen_for_nothing_when
         world.until(name, "AwaitingApproval").await;
     }
     signal(leader.pid(), "STOP");
-    // Its next looks have been due for long when it wakes up, and another one has taken over.
+    // Its next polls have been due for long when it wakes up, and another one has taken over.
     until_held_by(&world, "second").await;
     let before = world.next_request();
     eventually("the other one follows", || async {

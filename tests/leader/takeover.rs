@@ -68,7 +68,7 @@ async fn a_leader_that_is_told_to_stop_hands_over_at_once() {
 
 /// Nothing else wakes it: there is no account that could change.
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_begins_to_lead_decides_what_was_there_before() {
+async fn a_new_leader_decides_what_was_there_before() {
     let world = World::without_account("before").await;
     world.consent("lonely", json!({ "groupID": "lonely" })).await;
     let leader = replica(&world, "first");
@@ -83,7 +83,7 @@ async fn a_standby_is_ready_and_asks_heygen_for_nothing() {
     world.simulator.create_group(GroupDefinition::twin("ada")).unwrap();
     world.consent("ada", json!({ "groupID": "ada" })).await;
     world.until("ada", "AwaitingApproval").await;
-    // The leader looks every second: when it has looked a few times, the standby had its chance.
+    // The leader polls every second: when it has polled a few times, the standby had its chance.
     let asked = async || leader.counter("twinconsent_heygen_requests_total", "").await;
     let before = asked().await;
     eventually_within(DEADLINE, "the leader looks", || async {

@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_on_which_a_look_takes_long_has_longer_and_is_not_waited_for_for_ever() {
+    fn a_machine_on_which_a_check_takes_long_has_longer_and_is_not_waited_for_for_ever() {
         let (after, given_up) = seeing(Duration::from_millis(200), std::iter::repeat(7)).unwrap_err();
         assert!(after == 120 && matches!(given_up, GivenUp::Still(_)), "{after} s: {given_up}");
         let (after, given_up) = seeing(Duration::from_secs(30), std::iter::repeat(7)).unwrap_err();

@@ -128,7 +128,7 @@ impl Suite {
     /// Until all have ended: whether one has failed, and whether it was interrupted.
     fn watch(&self, lanes: &mut [Supervised], began: Instant, usual: Duration) -> Result<(bool, bool), Error> {
         let mut line = Line::new();
-        let (mut printed, mut told, mut length, mut report) = (0, 0, 0, Report::default());
+        let (mut printed, mut reported, mut length, mut report) = (0, 0, 0, Report::default());
         loop {
             let statuses = lanes.iter_mut().map(Supervised::ended).collect::<Result<Vec<_>, _>>()?;
             let outputs: Vec<Vec<u8>> = lanes.iter().map(|lane| read(lane.log())).collect();
@@ -141,8 +141,8 @@ impl Suite {
                 print(&outputs[0][printed..]);
                 printed = outputs[0].len();
             }
-            for failure in report.failures.iter().skip(told) {
-                told += 1;
+            for failure in report.failures.iter().skip(reported) {
+                reported += 1;
                 say(&format!("FAILED {}", failure.name));
             }
             if statuses.iter().all(Option::is_some) {

@@ -1,6 +1,6 @@
 //! The consent of another account, which goes on while the account under test does not.
 //!
-//! "Nothing happens for so long" is measured beside it: it is looked at every second in the same operator, so that the time that has
+//! "Nothing happens for so long" is measured beside it: it is polled every second in the same operator, so that the time that has
 //! passed is time in which the operator worked.
 
 use std::time::Duration;
@@ -35,7 +35,7 @@ pub async fn bystander(world: &World) {
     world.until(&group, "AwaitingApproval").await;
 }
 
-/// Waits until the bystander has been looked at for so long, from now on; returns the first and the last of its requests.
+/// Waits until the bystander has been polled for so long, from now on; returns the first and the last of its requests.
 pub async fn watch_bystander(world: &World, time: Duration) -> (RecordedRequest, RecordedRequest) {
     let now = world.next_request();
     let millis = u64::try_from(time.as_millis()).unwrap();

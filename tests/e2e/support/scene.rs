@@ -26,10 +26,10 @@ pub const INITIATING: &str = "Ready=False:Initiating Initiated=False Approved=Fa
 pub const BEGUN: &str = "Ready=False:ConsentAlreadyBegun Initiated=False Approved=False Stalled";
 pub const NOT_ENTITLED: &str = "Ready=False:NotEntitled Initiated=False Approved=False Stalled";
 
-/// How many more looks prove that an object is left alone.
-const LOOKS_WITHOUT_A_WRITE: u64 = 3;
+/// How many more polls prove that an object is left alone.
+const POLLS_WITHOUT_A_WRITE: u64 = 3;
 
-/// An account that looks at everything every second.
+/// An account that polls everything every second.
 pub fn every_second() -> Value {
     json!({
         "rateLimit": { "requestsPerMinute": 60000, "burst": 1000 },
@@ -54,7 +54,7 @@ impl Deref for Scene {
 }
 
 impl Scene {
-    /// A world whose account looks every second, and an operator for it.
+    /// A world whose account polls every second, and an operator for it.
     pub async fn start(name: &str) -> Self {
         Self::of(World::start(name).await, &[]).await
     }
@@ -101,7 +101,7 @@ impl Scene {
     }
 
     /// Waits until a consent's conditions read like this, all of them.
-    pub async fn until_told(&self, name: &str, expected: &str) -> DigitalTwinConsent {
+    pub async fn until_reading(&self, name: &str, expected: &str) -> DigitalTwinConsent {
         self.until_it(name, expected, |consent| reading(consent) == expected && is_observed(consent)).await
     }
 
@@ -112,7 +112,7 @@ impl Scene {
             before.push((self.consents().get(name).await.unwrap().resource_version(), self.reads(name)));
         }
         for (name, (version, reads)) in names.iter().zip(before) {
-            self.until_read(name, reads + LOOKS_WITHOUT_A_WRITE).await;
+            self.until_read(name, reads + POLLS_WITHOUT_A_WRITE).await;
             let after = self.consents().get(name).await.unwrap();
             assert_eq!(after.resource_version(), version, "{name} was written although nothing had changed: {}", reading(&after));
         }
@@ -208,14 +208,14 @@ impl Witness {
 
 /// What holds of every version of every consent.
 fn keeps_the_rules(consent: &DigitalTwinConsent, links: &[String]) {
-    let told = reading(consent);
-    assert!(!(told.contains("Reconciling") && told.contains("Stalled")), "{told}");
+    let shown = reading(consent);
+    assert!(!(shown.contains("Reconciling") && shown.contains("Stalled")), "{shown}");
     assert!(consent.finalizers().is_empty(), "a finalizer: the deletion would wait for us");
     let status = consent.status.clone().unwrap_or_default();
-    assert_eq!(status.conditions.is_empty(), status.observed_generation == Some(-1), "{told}: {:?}", status.observed_generation);
+    assert_eq!(status.conditions.is_empty(), status.observed_generation == Some(-1), "{shown}: {:?}", status.observed_generation);
     for condition in &status.conditions {
-        assert_eq!(condition.observed_generation, status.observed_generation, "{told}");
-        assert!(!links.iter().any(|link| condition.message.contains(link.as_str())), "{told}: a link in a message");
+        assert_eq!(condition.observed_generation, status.observed_generation, "{shown}");
+        assert!(!links.iter().any(|link| condition.message.contains(link.as_str())), "{shown}: a link in a message");
     }
 }
 
@@ -285,7 +285,7 @@ impl World {
         (name, consents)
     }
 
-    /// How often the group was looked at, alone or on a page of the list.
+    /// How often the group was polled, alone or on a page of the list.
     pub fn reads(&self, group: &str) -> u64 {
         let summary = self.simulator.group_summary(group);
         summary.reads + summary.listed
@@ -339,15 +339,15 @@ impl World {
         .await
     }
 
-    /// From now on a look at the group gets this: no list shows it, and a single read is answered so.
+    /// From now on a poll of the group gets this: no list shows it, and a single read is answered so.
     ///
-    /// An answer to the single read alone would be no more than one of two: looks that are due together are made by the list.
+    /// An answer to the single read alone would be no more than one of two: polls that are due together are made by the list.
     pub fn fails_to_read(&self, group: &str, action: FaultAction) {
         self.simulator.add_fault(FaultRule::new(action).on(PathKind::Group).group(group)).unwrap();
         self.leave_out_of_lists(group);
     }
 
-    /// From now on no list shows the group, so that a look at it is a single read.
+    /// From now on no list shows the group, so that a poll of it is a single read.
     pub fn leave_out_of_lists(&self, group: &str) {
         let missing = ListTrouble::ItemMissing { group: group.to_owned() };
         self.simulator.add_fault(FaultRule::new(FaultAction::List(missing)).on(PathKind::List)).unwrap();

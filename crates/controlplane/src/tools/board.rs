@@ -68,7 +68,7 @@ impl Board {
     /// The parts of a builder, each with the number of units that it usually has; their numbers are for [`Board::change`].
     pub(super) fn add(&self, unit: Unit, usual: impl IntoIterator<Item = u32>) -> Vec<usize> {
         let work = &mut self.state().work;
-        work.told(unit);
+        work.shown(unit);
         usual.into_iter().map(|usual| work.add(unit, usual)).collect()
     }
 

@@ -224,14 +224,14 @@ fn write_module(module: &Module, folder: &Path) -> Result<(), ToolsError> {
 pub(super) fn lock(folder: &Path, program: Program) -> Result<File, ToolsError> {
     let path = folder.join("lock");
     let file = File::create(&path).map_err(ToolsError::io("make", &path))?;
-    let mut told = false;
+    let mut shown = false;
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
             Err(TryLockError::Error(error)) => return Err(ToolsError::io("lock", &path)(error)),
             Err(TryLockError::WouldBlock) if is_interrupted() => return Err(ToolsError::Cancelled),
             Err(TryLockError::WouldBlock) => {
-                if !std::mem::replace(&mut told, true) {
+                if !std::mem::replace(&mut shown, true) {
                     say(&format!("{program}: waiting for another process that downloads or builds"));
                 }
                 thread::sleep(POLL);

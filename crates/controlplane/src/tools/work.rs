@@ -87,7 +87,7 @@ impl Work {
     }
 
     /// All its parts are told, and may be none.
-    pub(super) fn told(&mut self, unit: Unit) {
+    pub(super) fn shown(&mut self, unit: Unit) {
         self.awaited.retain(|other| *other != unit);
     }
 
@@ -265,11 +265,11 @@ mod tests {
         work.await_parts(Unit::Package);
         work.await_parts(Unit::Crate);
         let go = work.add(Unit::Package, 0);
-        work.told(Unit::Package);
+        work.shown(Unit::Package);
         work.count(go, 4);
         assert!(!work.is_counted(), "cargo has not begun");
         let rust = work.add(Unit::Crate, 0);
-        work.told(Unit::Crate);
+        work.shown(Unit::Crate);
         assert!(!work.is_counted());
         work.count_with_fresh(rust, 0, 40);
         assert!(work.is_counted());

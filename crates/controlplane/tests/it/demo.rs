@@ -69,7 +69,7 @@ fn approved(root: &Path, index: &str) -> Duration {
 }
 
 #[test]
-fn the_demo_reaches_approved_within_a_minute_by_a_download_and_then_without_asking_anybody() {
+fn the_demo_reaches_approved_within_a_minute_by_a_download_and_then_without_the_network() {
     let root = tempfile::tempdir().unwrap();
     let archive = archive(&root.path().join("archive"));
     let server = Server::start();

@@ -98,7 +98,7 @@ fn the_proxy_of_the_environment_is_asked() {
 }
 
 #[test]
-fn where_downloading_is_forbidden_nobody_is_asked() {
+fn where_downloading_is_forbidden_no_server_is_asked() {
     let stage = Stage::new();
     publish(&stage, whole_archive(&stage), Answer::Whole);
     let outcome = stage.run(stage.command(&stage.address(INDEX)).env("ENVTEST_INSTALLED_ONLY", "1"));
@@ -208,7 +208,7 @@ fn an_archive_that_stands_still_in_the_middle_falls_to_the_build() {
 }
 
 #[test]
-fn a_download_ends_with_whoever_waits_for_it_and_leaves_nothing_in_the_way_of_the_next() {
+fn a_download_ends_with_the_start_that_waits_for_it_and_leaves_nothing_in_the_way_of_the_next() {
     let stage = Stage::new();
     publish(&stage, whole_archive(&stage), Answer::Stall);
     let mut child = stage.start(&mut stage.command(&stage.address(INDEX)));

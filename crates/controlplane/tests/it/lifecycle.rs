@@ -101,7 +101,7 @@ fn sigterm_ends_the_command_cleanly_and_keeps_a_folder_that_was_asked_for() {
 }
 
 #[test]
-fn a_kubeconfig_of_someone_else_is_not_overwritten() {
+fn a_kubeconfig_of_another_user_is_not_overwritten() {
     let root = tempfile::tempdir().unwrap();
     let file = root.path().join("config");
     fs::write(&file, "apiVersion: v1\nkind: Config\n").unwrap();

@@ -86,7 +86,7 @@ fn a_refused_manifest_is_an_error_with_the_servers_reason() {
 }
 
 #[test]
-fn the_audit_log_names_a_request_and_who_made_it() {
+fn the_audit_log_names_a_request_and_its_user() {
     let plane = complete();
     plane.kubectl_ok(&["get", "configmap", "nobody-else-asks-for-this", "--ignore-not-found"]).unwrap();
     let log = fs::read_to_string(plane.audit_log().unwrap()).unwrap();

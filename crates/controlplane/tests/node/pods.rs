@@ -128,7 +128,7 @@ fn logs_and_commands_reach_a_pod_through_the_api_server() {
 }
 
 #[test]
-fn the_audit_log_tells_who_asked_for_what() {
+fn the_audit_log_names_each_user_and_request() {
     let node = shared();
     run_restricted_pod(node, "audited");
     let user = "system:serviceaccount:audited:probe";

@@ -77,7 +77,7 @@ async fn a_key_survives_neither_in_the_record_nor_in_debug_texts() {
 #[tokio::test]
 async fn settings_that_contradict_themselves_do_not_start() {
     let twice = Settings { groups: vec![GroupDefinition::twin("a"), GroupDefinition::twin("a")], ..Settings::default() };
-    let nobodys = {
+    let without_an_account = {
         let mut group = GroupDefinition::twin("a");
         group.account = Some("nobody".to_owned());
         Settings { groups: vec![group], ..Settings::default() }
@@ -88,7 +88,7 @@ async fn settings_that_contradict_themselves_do_not_start() {
         settings
     };
     let nobody = Settings { accounts: Vec::new(), ..Settings::default() };
-    for settings in [twice, nobodys, same_key, nobody] {
+    for settings in [twice, without_an_account, same_key, nobody] {
         let error = Simulator::start(settings).await.unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
     }

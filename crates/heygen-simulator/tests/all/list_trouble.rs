@@ -84,7 +84,7 @@ async fn a_growing_list_shows_one_group_of_every_page_twice() {
 }
 
 #[tokio::test]
-async fn a_group_that_moves_is_shown_nowhere_in_one_pass_and_twice_in_the_next() {
+async fn a_group_that_moves_is_shown_nowhere_in_one_scan_and_twice_in_the_next() {
     let stage = crowd(120).await;
     trouble(&stage, ListTrouble::ItemMoves { group: "g000007".to_owned() });
     for times in [None, Some(2), None, Some(2)] {

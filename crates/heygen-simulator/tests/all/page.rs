@@ -129,7 +129,7 @@ async fn the_statement_is_the_customers_or_the_default_one_with_the_groups_name(
 }
 
 #[tokio::test]
-async fn the_page_needs_nothing_from_elsewhere_and_tells_nobody_its_address() {
+async fn the_page_needs_nothing_from_elsewhere_and_gives_its_address_to_no_other_site() {
     let stage = stage().await;
     let page = open(&stage, &stage.link("{}").await).await;
     assert!(!page.text.contains("http") && !page.text.contains("<script") && page.text.contains("lang=\"en\""));
