@@ -21,6 +21,7 @@ const LOOKS_OF_HEYGEN: &[&str] = &[
     "`looks`",
     "looks_count",
     "looksCount",
+    "Look::of_type",
     "/v3/avatars/looks",
     // Of a group, of a type.
     "look of",

@@ -1,6 +1,6 @@
 //! The raw baseline: a bare client that writes what the operator must write for a consent.
 //!
-//! It decides nothing and asks nobody; its writes are as large as the operator's and as many at once, and lie in a namespace that no
+//! It decides nothing and asks for nothing; its writes are as large as the operator's and as many at once, and lie in a namespace that no
 //! operator watches. Two watches are open on it all the same, as the operator's and the bench's are on theirs, because delivering a write
 //! costs the API server too; what they deliver is not read.
 

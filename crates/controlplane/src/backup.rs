@@ -1,4 +1,4 @@
-//! Backups of what a control plane holds, and the way back to them: the data go back in time, whoever watches them does not.
+//! Backups of what a control plane holds, and the way back to them: the data go back in time, and the watches of clients do not.
 
 use std::fs;
 use std::io;

@@ -30,7 +30,7 @@ pub(crate) struct Identity {
     pub(crate) key: String,
 }
 
-/// Whom a certificate is for: a client, and with `names` also a server.
+/// What a certificate is for: a client, and with `names` also a server.
 pub(crate) struct Subject<'a> {
     pub(crate) common_name: &'a str,
     /// The group that Kubernetes takes the client for a member of.

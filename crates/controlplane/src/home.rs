@@ -2,7 +2,7 @@
 //!
 //! A folder that the caller chose is kept. A temporary one must go also when we were killed: its remover is a `sh` that
 //! waits for the end of the lifeline, a pipe whose write end is held by us, by each supervisor and by each program.
-//! When the pipe ends, nobody is left who could write into the folder.
+//! When the pipe ends, no process is left that could write into the folder.
 
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{PipeWriter, Write as _};

@@ -61,7 +61,7 @@ impl Image<'_> {
         });
         let manifest = manifest.to_string().into_bytes();
         let mut entry = descriptor("application/vnd.oci.image.manifest.v1+json", &manifest);
-        // By the first containerd names the image, by the second everybody else.
+        // By the first containerd names the image, by the second every other tool.
         entry["annotations"] = json!({ "io.containerd.image.name": name, "org.opencontainers.image.ref.name": name });
         let index = json!({ "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [entry] });
 

@@ -8,7 +8,7 @@ use crate::certificates::Identity;
 /// The first line of every kubeconfig written here, by which a later run knows that it may overwrite the file.
 pub const MARK: &str = "# Written by the controlplane of TwinConsent, for a local API server.";
 
-/// How a client proves who it is.
+/// How a client proves its identity.
 pub(crate) enum Login<'a> {
     Certificate(&'a Identity),
     Token(&'a str),

@@ -11,7 +11,7 @@
 //! Reading order:
 //!
 //! 1. [`tools`]: where the programs come from: a folder of the user's, a cache, a download, or Go.
-//! 2. `certificates` and `kubeconfig`: the authority, the keys, and who may log in with them.
+//! 2. `certificates` and `kubeconfig`: the authority, the keys, and the users that may log in with them.
 //! 3. `supervisor`: why nothing stays behind, not even after a SIGKILL.
 //! 4. [`plane`]: the flags of the programs, their order, and when they count as ready.
 //! 5. [`release`]: the newest Kubernetes or the oldest.

@@ -15,8 +15,8 @@ use controlplane::tools::Beside;
 use controlplane::{ControlPlane, Error, Node, NodeOptions, Options, Program, Release, Tools, ToolsError};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-/// How often `up` looks for a signal, and whether its programs still run.
-const LOOK: Duration = Duration::from_millis(100);
+/// How often `up` checks for a signal, and whether its programs still run.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// What a shell says of a program that a signal has ended.
 const INTERRUPTED: i32 = 128 + SIGINT;
@@ -168,7 +168,7 @@ fn stop_signals() -> anyhow::Result<Arc<AtomicBool>> {
 fn stay(stop: &AtomicBool, check: impl Fn() -> Result<(), Error>) -> anyhow::Result<()> {
     while !stop.load(Ordering::Relaxed) {
         check()?;
-        thread::sleep(LOOK);
+        thread::sleep(PAUSE);
     }
     Ok(())
 }
@@ -208,14 +208,14 @@ fn interrupt_on_signals() -> anyhow::Result<()> {
     let stop = stop_signals()?;
     thread::spawn(move || {
         while !stop.load(Ordering::Relaxed) {
-            thread::sleep(LOOK);
+            thread::sleep(PAUSE);
         }
         controlplane::tools::interrupt();
     });
     Ok(())
 }
 
-/// Fails when `file` is a kubeconfig of someone else: it may be the only one that they have.
+/// Fails when `file` is a kubeconfig that was not written here: it may be the user's only one.
 fn refuse_foreign(file: &Path) -> anyhow::Result<()> {
     match fs::read_to_string(file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

@@ -64,7 +64,7 @@ pub struct NodeOptions {
     pub dir: Option<PathBuf>,
     /// OCI archives to import before any pod starts.
     pub images: Vec<PathBuf>,
-    /// Write who asked the API server for what to [`Node::audit_log`]: metadata, no bodies.
+    /// Write each request to the API server and its user to [`Node::audit_log`]: metadata, no bodies.
     pub audit_log: bool,
 }
 
@@ -73,7 +73,7 @@ pub struct NodeOptions {
 ///
 /// All of that happens as well when this process ends without dropping it, however it ends.
 pub struct Node {
-    // Dropped in this order: with its world every program ends, and nobody writes into the folder any more.
+    // Dropped in this order: with its world every program ends, and nothing writes into the folder any more.
     world: Mutex<World>,
     programs: Mutex<Vec<Supervised>>,
     home: Home,

@@ -2,7 +2,7 @@
 //!
 //! A deadline for the whole would measure the machine. So it is one for standing still: it begins anew whenever something is seen that
 //! was not seen before. What goes round in circles does not move, and what moves for ever without an end has `MOST_DEADLINES`.
-//! And time is counted by looks: a machine on which a look takes ten times as long does everything else as slowly, so that of a look
+//! And time is counted by checks: a machine on which a check takes ten times as long does everything else as slowly, so that of a check
 //! no more counts than twice the pause before it.
 
 use std::collections::HashSet;
@@ -22,8 +22,8 @@ pub struct Patience {
     most: Duration,
     pause: Duration,
     began: Instant,
-    /// When it was looked at last, from the beginning on.
-    looked: Duration,
+    /// When it was checked last, from the beginning on.
+    checked: Duration,
     /// What counts of the time until then.
     spent: Duration,
     /// What counted when there was something new last.
@@ -31,7 +31,7 @@ pub struct Patience {
     seen: HashSet<u64>,
 }
 
-/// Why nobody waits any more.
+/// Why the wait has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum GivenUp {
     /// Nothing new was seen.
@@ -43,7 +43,7 @@ pub enum GivenUp {
 }
 
 impl Patience {
-    /// Begins to wait for something that may stand still for so long, with this pause before each look.
+    /// Begins to wait for something that may stand still for so long, with this pause before each check.
     #[must_use]
     pub fn of(deadline: Duration, pause: Duration) -> Self {
         Self::within(deadline, pause, deadline * MOST_DEADLINES)
@@ -53,7 +53,7 @@ impl Patience {
     #[must_use]
     pub fn within(deadline: Duration, pause: Duration, most: Duration) -> Self {
         let zero = Duration::ZERO;
-        Self { deadline, most, pause, began: Instant::now(), looked: zero, spent: zero, moved: zero, seen: HashSet::new() }
+        Self { deadline, most, pause, began: Instant::now(), checked: zero, spent: zero, moved: zero, seen: HashSet::new() }
     }
 
     /// How long it has taken so far, apart from the machine's speed.
@@ -63,8 +63,8 @@ impl Patience {
     }
 
     fn count(&mut self, elapsed: Duration) {
-        self.spent += elapsed.saturating_sub(self.looked).min(self.pause * 2);
-        self.looked = elapsed;
+        self.spent += elapsed.saturating_sub(self.checked).min(self.pause * 2);
+        self.checked = elapsed;
     }
 
     /// Takes in what is there to be seen instead of the end.
@@ -133,20 +133,20 @@ mod tests {
 
     const DEADLINE: Duration = Duration::from_secs(60);
 
-    /// What becomes of somebody who sees these numbers, one at each step; when, if it is given up.
+    /// What becomes of a wait that sees these numbers, one at each step; when, if it is given up.
     fn seeing(step: Duration, numbers: impl IntoIterator<Item = u32>) -> Result<(), (u32, GivenUp)> {
         let mut patience = Patience::of(DEADLINE, Duration::from_millis(50));
-        let mut looks = 0;
+        let mut checks = 0;
         numbers.into_iter().try_for_each(|number| {
-            looks += 1;
-            patience.sees_at(step * looks, [number]).map_err(|given_up| ((step * looks).as_secs().try_into().unwrap(), given_up))
+            checks += 1;
+            patience.sees_at(step * checks, [number]).map_err(|given_up| ((step * checks).as_secs().try_into().unwrap(), given_up))
         })
     }
 
     #[test]
     fn what_moves_has_its_time_anew_and_what_stands_still_or_goes_round_in_circles_is_given_up() {
         let step = Duration::from_millis(50);
-        let moves_each_half_minute = (0..9 * 60 * 20).map(|look| look / 600);
+        let moves_each_half_minute = (0..9 * 60 * 20).map(|check| check / 600);
         assert_eq!(seeing(step, moves_each_half_minute), Ok(()));
         for stands in [vec![7], vec![1, 2, 3]] {
             let (after, given_up) = seeing(step, stands.into_iter().cycle()).unwrap_err();
@@ -160,10 +160,10 @@ mod tests {
     fn what_may_take_longer_in_all_stands_still_no_longer() {
         let step = Duration::from_millis(100);
         let mut patience = Patience::within(Duration::from_secs(10), step, Duration::from_secs(480));
-        let given_up = (1..).find_map(|look: u32| Some((look, patience.sees_at(step * look, [look.min(3000)]).err()?)));
+        let given_up = (1..).find_map(|check: u32| Some((check, patience.sees_at(step * check, [check.min(3000)]).err()?)));
         assert_eq!(given_up, Some((3101, GivenUp::Still(Duration::from_secs(10)))));
         let mut patience = Patience::within(Duration::from_secs(10), step, Duration::from_secs(480));
-        let given_up = (1..).find_map(|look: u32| Some((look, patience.sees_at(step * look, [look]).err()?)));
+        let given_up = (1..).find_map(|check: u32| Some((check, patience.sees_at(step * check, [check]).err()?)));
         assert_eq!(given_up, Some((4801, GivenUp::Endless(step * 4801))));
     }
 

@@ -1,6 +1,6 @@
 //! Starting, stopping and restarting the programs.
 //!
-//! etcd listens on a Unix socket in the control plane's folder: no port to collide on, and nobody but the owner of the
+//! etcd listens on a Unix socket in the control plane's folder: no port to collide on, and no user but the owner of the
 //! folder can reach the data behind the API server's back.
 //! The API server needs a port of its own, chosen anew while another program is faster.
 
@@ -31,7 +31,7 @@ pub(crate) const ETCD_SOCKET: &str = "etcd.sock:0";
 /// What etcd is called, and the cluster that it is the only member of.
 pub(crate) const ETCD_MEMBER: [&str; 3] = [
     "--name=controlplane",
-    // Nobody calls a single member's peer port, but etcd insists on one.
+    // No other member calls the peer port of a single one, but etcd insists on one.
     "--initial-advertise-peer-urls=http://127.0.0.1:2380",
     "--initial-cluster=controlplane=http://127.0.0.1:2380",
 ];
@@ -52,7 +52,7 @@ pub struct Options {
     /// The folder for keys, data and logs, kept at the end; objects of an earlier run in it are there again.
     /// Absent: a temporary folder, removed at the end.
     pub dir: Option<PathBuf>,
-    /// Write who asked for what to [`ControlPlane::audit_log`]: metadata, no bodies.
+    /// Write each request and its user to [`ControlPlane::audit_log`]: metadata, no bodies.
     pub audit_log: bool,
     /// Run kube-controller-manager too: ServiceAccounts named `default`, garbage collection, deletion of namespaces,
     /// Deployments that make Pods (which then stay pending).
@@ -86,7 +86,7 @@ pub struct ControlPlane {
     audit_log: Option<PathBuf>,
 }
 
-/// In the order in which they are stopped: nobody loses what it depends on.
+/// In the order in which they are stopped: none loses what it depends on.
 pub(crate) struct Programs {
     controller_manager: Option<Supervised>,
     pub(crate) api_server: Option<Supervised>,
@@ -99,7 +99,7 @@ pub(crate) struct Programs {
 /// It ends with the process. Tests keep apart by namespaces.
 ///
 /// # Errors
-/// The error of the one start, for everyone who asks.
+/// The error of the one start, for every caller.
 pub fn shared() -> Result<&'static ControlPlane, &'static Error> {
     static SHARED: OnceLock<Result<ControlPlane, Error>> = OnceLock::new();
     SHARED.get_or_init(|| ControlPlane::start(Options { release: Release::from_environment()?, ..Options::default() })).as_ref()
@@ -341,7 +341,7 @@ pub(crate) fn controller_manager_arguments() -> Vec<String> {
         "--root-ca-file=ca.crt",
         "--use-service-account-credentials",
         "--leader-elect=false",
-        // Nobody asks for its metrics.
+        // Its metrics are not read.
         "--secure-port=0",
     ])
 }

@@ -30,7 +30,7 @@ const COLUMNS: usize = 80;
 /// Back to the beginning of the line, and empties it.
 const CLEAR: &str = "\r\x1b[K";
 
-/// Whether somebody watches who has a line that can be renewed.
+/// Whether stderr is a terminal, with a line that can be renewed.
 pub(crate) fn is_terminal() -> bool {
     let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
     std::io::stderr().is_terminal() && !dumb

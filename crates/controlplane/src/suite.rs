@@ -43,7 +43,7 @@ pub enum Outcome {
     Green,
     /// Some failed, or could not be run.
     Red,
-    /// Whoever waited has stopped it.
+    /// The caller has stopped it.
     Interrupted,
 }
 
@@ -161,7 +161,7 @@ impl Suite {
     }
 }
 
-/// Whether there is no terminal, but a log that somebody reads later.
+/// Whether there is no terminal, but a log that is read later.
 fn shows_all() -> bool {
     !crate::progress::is_terminal()
 }

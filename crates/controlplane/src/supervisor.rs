@@ -1,7 +1,7 @@
 //! Runs a program so that it ends with us, however we end.
 //!
 //! `Drop` does not run after a SIGKILL, nor for a `static`. The parent-death signal of Linux needs `unsafe` and is
-//! Linux only. A process group can only be killed by someone who is still alive.
+//! Linux only. A process group can only be killed by a process that still runs.
 //! What the kernel does reliably is close our file descriptors: so each program runs under a small `sh` whose standard
 //! input is a pipe that only we can write to. We never write; when the pipe ends, however that came about, the
 //! script ends the program.
@@ -39,7 +39,7 @@ pub(crate) const POLL: Duration = Duration::from_millis(20);
 const LOG_TAIL_BYTES: u64 = 4096;
 const LOG_TAIL_LINES: usize = 20;
 
-/// `$1` says who is ended, the `program` or its whole `group`; `$2` is the file for the program's process id, the rest is the program
+/// `$1` says what is ended, the `program` or its whole `group`; `$2` is the file for the program's process id, the rest is the program
 /// with its arguments.
 ///
 /// The grace is 2 s: an API server that lost its etcd would wait for minutes.
@@ -48,18 +48,18 @@ const LOG_TAIL_LINES: usize = 20;
 const SCRIPT: &str = r#"
 trap '' HUP INT QUIT
 trap : TERM
-whom=$1 pid_file=$2; shift 2
+target=$1 pid_file=$2; shift 2
 exec 3<&0 4>&1 </dev/null 1>&2
 "$@" 3<&- &
 program=$!
-[ "$whom" = group ] && whom=0 || whom=$program
+[ "$target" = group ] && target=0 || target=$program
 (
     trap '' TERM
     while read -r _ <&3; do :; done
-    kill -TERM "$whom"
+    kill -TERM "$target"
     ticks=0
     while [ "$ticks" -lt 20 ] && kill -0 "$program"; do sleep 0.1; ticks=$((ticks + 1)); done
-    kill -KILL "$whom"
+    kill -KILL "$target"
 ) 2>/dev/null &
 watcher=$!
 exec 3<&-
@@ -69,20 +69,20 @@ kill -KILL "$watcher"
 exit "$status"
 "#;
 
-/// Who is ended with the supervisor.
+/// What is ended with the supervisor.
 #[derive(Debug, Clone, Copy)]
-enum Whom {
+enum Target {
     /// A program that ends what it has started.
     Program,
     /// All that it has started as well: compilers run on without those that started them.
     Group,
 }
 
-impl Whom {
+impl Target {
     fn word(self) -> &'static str {
         match self {
-            Whom::Program => "program",
-            Whom::Group => "group",
+            Target::Program => "program",
+            Target::Group => "group",
         }
     }
 }
@@ -107,7 +107,7 @@ impl Supervised {
         dir: &Path,
         lifeline: Option<&PipeWriter>,
     ) -> Result<Supervised, Error> {
-        Supervised::start_in(Whom::Program, name, program, arguments, dir, lifeline, |command| {
+        Supervised::start_in(Target::Program, name, program, arguments, dir, lifeline, |command| {
             // A proxy that the user's shell is set up for has no business between programs on loopback.
             for variable in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
                 command.env_remove(variable);
@@ -127,11 +127,11 @@ impl Supervised {
         dir: &Path,
         prepare: impl FnOnce(&mut Command),
     ) -> Result<Supervised, Error> {
-        Supervised::start_in(Whom::Group, name, program, arguments, dir, None, prepare)
+        Supervised::start_in(Target::Group, name, program, arguments, dir, None, prepare)
     }
 
     fn start_in(
-        whom: Whom,
+        target: Target,
         name: &'static str,
         program: &Path,
         arguments: &[String],
@@ -153,7 +153,7 @@ impl Supervised {
             None => Stdio::null(),
         };
         let mut command = shell(SCRIPT, name);
-        command.arg(whom.word()).arg(&pid_file).arg(program).args(arguments).current_dir(dir);
+        command.arg(target.word()).arg(&pid_file).arg(program).args(arguments).current_dir(dir);
         prepare(&mut command);
         let supervisor =
             command.stdin(Stdio::piped()).stdout(stdout).stderr(log_file).spawn().map_err(Error::io("start", Path::new("sh")))?;
@@ -174,7 +174,7 @@ impl Supervised {
     /// With which status the program has ended, if it has.
     ///
     /// # Errors
-    /// When nobody can say.
+    /// When that cannot be found out.
     pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>, Error> {
         let waited = self.supervisor.try_wait();
         waited.map_err(Error::io("wait for", Path::new(self.name)))

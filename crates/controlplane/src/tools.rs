@@ -12,7 +12,7 @@
 //!
 //! A download that fails, whatever the reason, is no error: its programs are built.
 //! Building serves nearly all programs and works wherever Go's modules can be had, and Go's checksum database vouches for every source
-//! file. But an API server takes minutes, and whoever wants to see a demo has seconds: only for that is anything downloaded.
+//! file. But an API server takes minutes, and a user who wants to see a demo has seconds: only for that is anything downloaded.
 //!
 //! Two programs of a node are C, or need a C library: runc and nft. A registry of images has the clients of every cloud for its storage,
 //! which would be built with it.
@@ -364,7 +364,7 @@ pub enum ToolsError {
         output: String,
     },
 
-    /// Whoever waited has interrupted it, or something else has failed.
+    /// The caller has interrupted it, or something else has failed.
     #[error("interrupted")]
     Cancelled,
 

@@ -1,6 +1,6 @@
 //! The person, played over real HTTP: opens a link, records, decides, and says where the page sent them.
 //!
-//! For demonstrations and tests that nobody attends. It knows only what a browser knows: the link.
+//! For demonstrations and tests that no person attends. It knows only what a browser knows: the link.
 
 use std::time::Duration;
 
@@ -119,7 +119,7 @@ async fn load(
         let body = response.into_body().collect().await?.to_bytes();
         Ok::<_, hyper::Error>((status, location, body))
     };
-    // The connection has to be driven beside the exchange, and needs nobody once the exchange is over.
+    // The connection has to be driven beside the exchange, and needs no driver once the exchange is over.
     let (status, location, body) = tokio::select! {
         done = exchange => done?,
         broken = connection => return Err(match broken {

@@ -1,7 +1,7 @@
 //! PURE. The root certificates of the image.
 //!
 //! They are Mozilla's, from a crate that `Cargo.lock` pins. Those of the machine that builds were rejected: they differ from one
-//! machine to the next, and may hold a company's own authority, which nobody meant to ship.
+//! machine to the next, and may hold a company's own authority, which is not meant to be shipped.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -34,7 +34,7 @@ impl Node {
         let mut kill = Command::new("sh");
         kill.args(["-c", "kill -KILL \"$@\"", "kill"]).args(pids.iter().map(u32::to_string));
         let status = kill.stderr(Stdio::null()).status().map_err(Error::io("run", std::path::Path::new("sh")))?;
-        // One that ended in the meantime is as good as killed, but for the first there must be somebody to kill.
+        // One that ended in the meantime is as good as killed, but for the first there must be a process to kill.
         if status.success() || self.world().pids(None).iter().all(|pid| !pids.contains(pid)) {
             return Ok(());
         }

@@ -144,7 +144,7 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
-        // A destructor has nobody to tell.
+        // A destructor cannot return an error.
         let _ = self.stop();
     }
 }

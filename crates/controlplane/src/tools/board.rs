@@ -1,4 +1,4 @@
-//! Who builds what, and how far it is: told to whoever waits while the builders work.
+//! What is built by which builder, and how far it is: told to the user while the builders work.
 
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,13 +11,13 @@ use super::work::{Machine, Unit, Work};
 use crate::progress::{Line, say};
 use crate::supervisor::Supervised;
 
-/// How often builders are looked at.
+/// How often builders are checked.
 pub(super) const POLL: Duration = Duration::from_millis(100);
 
 /// How long counting may take before the start is told by what is usual.
 const COUNTING: Duration = Duration::from_secs(10);
 
-/// Whether whoever waits does so no more.
+/// Whether the caller waits no more.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 /// Makes everything that downloads or builds in this process stop, with [`ToolsError::Cancelled`]: what it has started ends first.
@@ -85,7 +85,7 @@ impl Board {
         self.cancelled.store(true, Ordering::Relaxed);
     }
 
-    /// Whether another builder has failed, or whoever waits has interrupted us.
+    /// Whether another builder has failed, or the caller has interrupted us.
     pub(super) fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Relaxed) || is_interrupted()
     }
@@ -127,7 +127,7 @@ impl Board {
     /// Waits until a program ends, and shows its output meanwhile.
     ///
     /// # Errors
-    /// [`ToolsError::Cancelled`], and the program is ended; or when nobody can say.
+    /// [`ToolsError::Cancelled`], and the program is ended; or when that cannot be found out.
     pub(super) fn wait(&self, program: &mut Supervised, mut sees: impl FnMut(&str)) -> Result<std::process::ExitStatus, ToolsError> {
         let mut length = 0;
         loop {

@@ -1,7 +1,7 @@
 //! Building pinned programs with Go, into the cache.
 //!
 //! A cache folder holds `go.mod`, `go.sum`, files of ours if there are any, `lock` and `bin/`.
-//! A program appears in `bin/` by a rename, so one that is there is whole. Whoever is interrupted leaves nothing that counts but what
+//! A program appears in `bin/` by a rename, so one that is there is whole. An interrupted build leaves nothing that counts but what
 //! Go's own cache holds by then, from which the next one goes on.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -85,7 +85,7 @@ impl Go<'_> {
                 match self.build(program, &label, board, begun) {
                     Ok(path) => drop(paths.insert(program, path)),
                     Err(error) => {
-                        // Nobody needs to know any more what the next one takes. One alone may fail without harm to others.
+                        // What the next one takes need not be known any more. One alone may fail without harm to others.
                         if ahead.is_some() {
                             board.cancel();
                         }
@@ -176,7 +176,7 @@ fn run(
     Ok((status, String::from_utf8_lossy(&fs::read(go.log()).unwrap_or_default()).into_owned()))
 }
 
-/// Removes what was left by a build that was killed. What still cannot be removed is in nobody's way.
+/// Removes what was left by a build that was killed. What still cannot be removed is in no build's way.
 fn clear(folder: &Path) {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(SCRATCH)) {

@@ -1,7 +1,7 @@
 //! The programs that the Kubernetes project publishes for tests, downloaded by its own tool for that, setup-envtest.
 //!
 //! It compares checksums, and it honours proxies.
-//! But it waits for ever for a server that says nothing, and unpacks to where it is looked for: so it runs under our eyes, in a folder
+//! But it waits for ever for a server that says nothing, and unpacks to where it is searched: so it runs under our eyes, in a folder
 //! that is thrown away, and a program appears in the cache by a rename.
 
 use std::collections::BTreeMap;

@@ -44,7 +44,7 @@ fn newest_patch(pinned: &str) -> String {
     format!("{}.x", minor.join("."))
 }
 
-/// The line for whoever waits: why, and how long what happens now takes.
+/// The line for the user: why, and how long what happens now takes.
 pub(super) fn instead(programs: &[Program], failure: &str, time: &str) -> String {
     let names: Vec<&str> = programs.iter().map(|program| program.name()).collect();
     format!("{}: not downloaded ({}); built with Go instead, once, which takes {time}", names.join(", "), one_line(failure))

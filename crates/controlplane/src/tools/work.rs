@@ -59,7 +59,7 @@ struct Part {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Work {
     parts: Vec<Part>,
-    /// What builders build who have not told their parts yet.
+    /// What builders build whose parts are not known yet.
     awaited: Vec<Unit>,
     /// How much was done after how long, in seconds of one core.
     seen: VecDeque<(Duration, f64)>,
@@ -74,14 +74,14 @@ pub(super) struct Machine {
 }
 
 impl Machine {
-    /// How many cores are left for us: all who want one get the same, and we want as many as there are.
+    /// How many cores are left for us: all processes that want one get the same, and we want as many as there are.
     fn share(self) -> f64 {
         self.cores * self.cores / (self.cores + self.load.max(0.0))
     }
 }
 
 impl Work {
-    /// Another builder, who tells later what parts there are.
+    /// Another builder, which tells later what parts there are.
     pub(super) fn await_parts(&mut self, unit: Unit) {
         self.awaited.push(unit);
     }
@@ -109,7 +109,7 @@ impl Work {
         part.done = done.min(part.all).max(part.done);
     }
 
-    /// The count of a tool that also counts what need not be built, and passes over that first.
+    /// The count of a tool that also counts what need not be built, and skips that first.
     pub(super) fn count_with_fresh(&mut self, part: usize, done: u32, all: u32) {
         let first = !self.parts[part].counted;
         self.count(part, all);
@@ -214,7 +214,7 @@ impl Work {
     }
 }
 
-/// A time as one says it: nobody believes seconds of what takes minutes.
+/// A time as one says it: seconds of what takes minutes are not believed.
 pub(crate) fn spoken(time: Duration) -> String {
     match time.as_secs() {
         0..=9 => "seconds".to_owned(),

@@ -20,7 +20,7 @@ struct Machine {
 }
 
 impl Machine {
-    fn look() -> Machine {
+    fn now() -> Machine {
         let settings = [
             "net/ipv4/ip_forward",
             "vm/overcommit_memory",
@@ -65,7 +65,7 @@ fn runs(pid: u32) -> bool {
 
 #[test]
 fn stopping_it_leaves_nothing() {
-    let before = Machine::look();
+    let before = Machine::now();
     let node = Node::start(NodeOptions::default()).unwrap();
     node.check().unwrap();
     let (folder, pids) = (node.dir().to_path_buf(), node.pids());
@@ -78,7 +78,7 @@ fn stopping_it_leaves_nothing() {
     assert_eq!(pids.into_iter().filter(|&pid| runs(pid)).collect::<Vec<u32>>(), [0; 0]);
     assert_eq!(cgroups.iter().find(|cgroup| cgroup.exists()), None);
     assert!(!folder.exists());
-    assert_eq!(Machine::look(), before);
+    assert_eq!(Machine::now(), before);
 }
 
 #[test]

@@ -27,7 +27,7 @@ enum Stored {
 
 /// What the store says to a key that arrives.
 pub(crate) enum Claim {
-    /// Nobody used it within the window; it is at work from now on.
+    /// It was not used within the window; it is at work from now on.
     Ours,
     /// The first call with it still runs.
     AtWork,

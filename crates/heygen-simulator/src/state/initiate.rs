@@ -165,7 +165,7 @@ fn check_clip(clip: &Value) -> Result<(), Answer> {
     }
 }
 
-/// 192 random bits in hexadecimal: whoever guesses one acts as the person.
+/// 192 random bits in hexadecimal: anyone who guesses one acts as the person.
 pub(super) fn random_token() -> Result<String, getrandom::Error> {
     let mut bytes = [0_u8; 24];
     getrandom::fill(&mut bytes)?;

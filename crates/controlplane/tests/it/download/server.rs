@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-/// What is answered to whoever asks for a path; anything else is 404.
+/// What is answered to a request for a path; anything else is 404.
 pub enum Answer {
     Whole(Vec<u8>),
     /// The same in pieces, one each second for 13 s.
@@ -75,7 +75,7 @@ fn serve(mut stream: &TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
     let answer = {
         let mut state = state.lock().unwrap();
         state.asked.push(target.clone());
-        // Whoever takes us for a proxy names the host, too; a token behind the path is nothing to us.
+        // A client that takes us for a proxy names the host, too; a token behind the path is nothing to us.
         let path = target.split('?').next().unwrap_or_default();
         state.answers.iter().find(|(known, _)| path.ends_with(*known)).map(|(_, answer)| Arc::clone(answer))
     };
