@@ -241,7 +241,7 @@ spec:
 YAML
 done_ "applied crds/, a Secret with the API key and the ClusterHeyGenAccount default"
 
-without_proxies "$bin/twinconsent-operator" run --heygen-base-url "$heygen" --allow-insecure-base-url --listen 127.0.0.1:0 \
+without_proxies "$bin/twinconsent-operator" run --heygen-base-url "$heygen" --allow-insecure-base-url --listen 127.0.0.1:0 --debug-listen 127.0.0.1:0 \
     --operator-namespace "$namespace" --watch-namespaces "$namespace" --shutdown-grace 5s 2>"$work/operator.log" &
 operator_pid=$!
 await 60 "$operator_pid" "The operator" 'every watch is synced' "$work/operator.log"

@@ -123,6 +123,11 @@ pub struct RunArgs {
     #[arg(long, value_name = "ADDRESS", env = "TWINCONSENT_LISTEN", default_value = "127.0.0.1:8080")]
     pub listen: String,
 
+    /// Address and port of /debug/consents/NAMESPACE/NAME, which tells what the operator does about one object, and why; on loopback
+    /// only, or `off`.
+    #[arg(long, value_name = "ADDRESS", env = "TWINCONSENT_DEBUG_LISTEN", default_value = "127.0.0.1:8081")]
+    pub debug_listen: String,
+
     /// How long running work may take after the first SIGTERM, as 25s or 1m30s; keep it below the pod's
     /// terminationGracePeriodSeconds. A second signal ends the operator at once.
     #[arg(long, value_name = "DURATION", env = "TWINCONSENT_SHUTDOWN_GRACE", default_value = "25s")]
@@ -164,6 +169,8 @@ pub struct Config {
     pub lease: Option<String>,
     /// Where the server for health and metrics listens.
     pub listen: SocketAddr,
+    /// Where what the operator does about one object is told: on loopback; `None`: nowhere.
+    pub debug_listen: Option<SocketAddr>,
     /// How long stopping may take.
     pub shutdown_grace: Duration,
     /// Format of log lines.
@@ -226,6 +233,7 @@ impl Config {
             leader_elect,
             lease_name,
             listen,
+            debug_listen,
             shutdown_grace,
             log_format,
             log_filter,
@@ -253,6 +261,7 @@ impl Config {
             concurrency: check::concurrency(&concurrency).map_err(of("concurrency"))?,
             lease: leader_elect.then_some(lease_name),
             listen: check::listen(&listen).map_err(of("listen"))?,
+            debug_listen: check::debug_listen(&debug_listen).map_err(of("debug-listen"))?,
             shutdown_grace: check::shutdown_grace(&shutdown_grace).map_err(of("shutdown-grace"))?,
             log_format,
             log_filter: check::log_filter(log_filter).map_err(of("log-filter"))?,

@@ -28,8 +28,9 @@ use crate::leadership::Leadership;
 use crate::metrics::Metrics;
 use crate::preflight::{self, Refused};
 use crate::queue::Queue;
+use crate::reconcile::explain::explain;
 use crate::roster::Roster;
-use crate::server::{Check, Readiness};
+use crate::server::{Check, Readiness, debug};
 use crate::sweep;
 use crate::undecodable::Undecodables;
 use crate::watch::history::History;
@@ -115,8 +116,8 @@ pub async fn run(
         consent_history: History::default(),
     });
 
-    let counted = Arc::downgrade(&context);
     // Not to be kept alive: what it was about to say ends with its last handle.
+    let (counted, explained) = (Arc::downgrade(&context), Arc::downgrade(&context));
     context.metrics.count_population(move || counted.upgrade().map(|context| context.population()).unwrap_or_default());
 
     let is_refused = |namespace: &Option<String>| namespace.as_ref().is_some_and(|namespace| refused.namespaces.contains(namespace));
@@ -150,6 +151,8 @@ pub async fn run(
         let until = stopping.clone();
         running.push(Box::pin(async move { until.run_until_cancelled_owned(watching).await.unwrap_or_default() }));
     }
+    let explain = move |namespace: &str, name: &str| explain(namespace, name, &*explained.upgrade()?);
+    running.push(Box::pin(debug::serve(config.debug_listen, explain, stopping.clone())));
     running.push(Box::pin(consents::decide(config.concurrency.into(), context.clone())));
     running.push(Box::pin(consents::run_alarms(context.clone())));
     running.push(Box::pin(sweep::watchdog::watch(context.clone())));

@@ -356,6 +356,13 @@ pub fn decide(consent: &DigitalTwinConsent, facts: &Facts, now: Timestamp) -> St
     view.refresh_or_rest(Rest::until(view.next_flag().into_iter().chain(link_check)).with_look(looks::next(&view, terms, due)))
 }
 
+/// The poll that would be made if it were due now, and what it would be for; `None`: the account cannot be used.
+#[must_use]
+pub fn poll_now(consent: &DigitalTwinConsent, facts: &Facts, now: Timestamp) -> Option<NextLook> {
+    let AccountFact::Usable(terms) = &facts.account else { return None };
+    Some(looks::next(&View::of(consent, facts, now), terms, now))
+}
+
 /// Whether the user asked for a look by the annotation, and none was made since.
 #[must_use]
 pub fn is_forced(consent: &DigitalTwinConsent) -> bool {

@@ -55,7 +55,7 @@
 //!
 //! 1. [`api`]: the three kinds, as users see them; [`link`] and [`request`]: the link, and the key that names a request.
 //! 2. [`outcome`], [`terms`], [`memory`]: what the core is told.
-//! 3. [`decide`], [`settle`], [`pace`]: the core; [`reports`]: what it can tell as an event.
+//! 3. [`decide`], [`settle`], [`pace`]: the core; [`reports`]: what it can tell as an event; [`explain`]: what it tells of a decision.
 //! 4. [`reconcile`]: the shell around it.
 //! 5. [`sweep`]: following many at once.
 //! 6. [`heygen`], [`account`], [`cluster`], [`watch`], [`slim`], [`undecodable`], [`roster`], [`fold`], [`queue`]: what the shell uses:
@@ -73,6 +73,7 @@ pub mod config;
 pub mod context;
 pub mod controller;
 pub mod decide;
+pub mod explain;
 pub mod fold;
 pub mod heygen;
 pub mod leader;

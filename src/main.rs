@@ -63,7 +63,7 @@ async fn run(config: &Config, (proxies, notes): (Proxies, Vec<String>)) -> anyho
     let metrics = Arc::new(Metrics::new());
     let readiness = Readiness::default();
     let checks = (preflight::Checks::register(&readiness), controller::Checks::register(&readiness));
-    let listener = server::bind(config.listen)?;
+    let listener = server::bind("--listen", config.listen)?;
     let server = tokio::spawn(server::serve(listener, readiness, metrics.clone(), shutdown.stopping().clone()));
 
     let connection = connection::find().await?;

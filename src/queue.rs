@@ -77,6 +77,15 @@ impl Queue {
         self.line().done(uid);
     }
 
+    /// Where an object stands: in a word, or nowhere.
+    #[must_use]
+    pub fn place(&self, uid: Uid) -> Option<&'static str> {
+        Some(match self.line().places.get(&uid)? {
+            Place::Waiting(_) => "waiting",
+            Place::Running | Place::RunningAgain(_) => "running",
+        })
+    }
+
     /// Waits until something was pushed.
     pub async fn changed(&self) {
         self.changed.notified().await;

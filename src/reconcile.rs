@@ -3,6 +3,8 @@
 //! Nothing is decided here. What looks like a decision (whose turn it is, whether the copy is stale) is asked of the module that
 //! knows. An object that rests leaves a time in the roster and a seat in its account's book, and nothing else.
 
+pub mod explain;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +22,7 @@ use crate::memory::{self, Answer, Handed, LONGEST_UNWRITTEN, Memory, Unwritten};
 use crate::outcome::{Class, Outcome, Trouble};
 use crate::pace;
 use crate::reports;
+use crate::roster::Standing;
 use crate::settle::{News, Notice, SecretNews, Settled, settle};
 use crate::sweep::book::{Ending, Lane};
 use crate::sweep::in_flight::InFlight;
@@ -41,9 +44,11 @@ pub async fn reconcile(consent: DigitalTwinConsent, context: &Context) -> Result
         if !context.may_finish() {
             return Ok(());
         }
-        let Some(Observed { wall, facts, usable, desk }) = observe(&consent, context).await? else { return Ok(()) };
-        let now = wall.now();
-        let step = decide::decide(&consent, &facts, now);
+        let Some(observed) = observe(&consent, context).await? else { return Ok(()) };
+        let now = observed.wall.now();
+        let step = decide::decide(&consent, &observed.facts, now);
+        let explained = explain::at_debug(&consent, &observed, &step);
+        let Observed { wall, facts, usable, desk } = observed;
         if !context.may_act() && !decide::records_an_answer(&step) {
             return Ok(());
         }
@@ -56,6 +61,7 @@ pub async fn reconcile(consent: DigitalTwinConsent, context: &Context) -> Result
             continue;
         }
         let (step, in_flight) = admitted(step, &consent, &facts, usable.as_deref(), desk.as_ref(), wall);
+        explain::tell(explained, in_flight.is_some());
         match step {
             Step::Rest(until) => {
                 rest(&consent, until, desk.as_deref(), wall, context);
@@ -101,13 +107,24 @@ struct Observed {
 /// `None` while the copy at hand is older than our own last write.
 async fn observe(consent: &DigitalTwinConsent, context: &Context) -> Result<Option<Observed>, cluster::Error> {
     let key = AccountKey::of(consent);
-    let (mut account, usable) = context.accounts.fact(&key);
-    if context.serves(&key, consent).await? == Some(false) {
-        account = AccountFact::NotAllowed(settings::refusal(&key, consent));
-    }
+    let account = context.accounts.fact(&key);
+    let is_served = context.serves(&key, consent).await? != Some(false);
     // Last: nothing is waited for between this and what follows from it.
     let wall = clock::wall();
-    let Some(standing) = context.roster.standing(consent, wall).filter(|standing| !standing.is_stale) else { return Ok(None) };
+    let standing = context.roster.standing(consent, wall).filter(|standing| !standing.is_stale);
+    Ok(standing.map(|standing| observed(consent, account, is_served, standing, wall, context)))
+}
+
+fn observed(
+    consent: &DigitalTwinConsent,
+    (account, usable): (AccountFact, Option<Arc<Usable>>),
+    is_served: bool,
+    standing: Standing,
+    wall: Wall,
+    context: &Context,
+) -> Observed {
+    let key = AccountKey::of(consent);
+    let account = if is_served { account } else { AccountFact::NotAllowed(settings::refusal(&key, consent)) };
     let desk = context.accounts.desk(&key);
     let mut memory = standing.memory;
     // Looks of the sweep that showed nothing new were told to nobody.
@@ -116,10 +133,10 @@ async fn observe(consent: &DigitalTwinConsent, context: &Context) -> Result<Opti
     if memory.looked_at.is_some() {
         memory.looked_at = polled_at;
     }
-    let started = wall.of(*context.decides_since.get_or_init(clock::steady));
+    let started = wall.of(context.decides_since.get().copied().unwrap_or_else(clock::steady));
     let proof = context.accounts.proof(&key, wall);
     let facts = Facts { account, ownership: standing.ownership, memory, started, doubt: wall.doubt(), polled_at, proof };
-    Ok(Some(Observed { wall, facts, usable, desk }))
+    Observed { wall, facts, usable, desk }
 }
 
 /// The step, or what to do instead while others come first or the account's gate is closed; and the call that was begun, if it is one.

@@ -289,18 +289,17 @@ impl Roster {
     pub fn standing(&self, consent: &DigitalTwinConsent, wall: Wall) -> Option<Standing> {
         let uid = uid(consent)?;
         let state = &mut *self.state();
-        let owner = state.owner(state.entries.get(&uid)?.claim);
+        let standing = state.standing(uid, consent, wall)?;
         let entry = state.entries.get_mut(&uid)?;
-        // A watch that has come further than what was written would have shown it, if it were there.
-        let is_yet_to_come = state.reached.get(&entry.shown.watch).is_none_or(|reached| *reached < entry.written);
-        let is_stale = is_yet_to_come && version(consent).is_some_and(|version| version < entry.written);
         // The newer copy may have come since this one was taken; then it is news now or was when it came.
-        entry.is_awaited |= is_stale && entry.version < entry.written;
-        Some(Standing {
-            ownership: if owner == Some(uid) { Ownership::Owner } else { Ownership::Other },
-            memory: entry.memory().shifted(wall.ahead()),
-            is_stale,
-        })
+        entry.is_awaited |= standing.is_stale && entry.version < entry.written;
+        Some(standing)
+    }
+
+    /// The same for those who only look.
+    #[must_use]
+    pub fn standing_as_seen(&self, consent: &DigitalTwinConsent, wall: Wall) -> Option<Standing> {
+        self.state().standing(uid(consent)?, consent, wall)
     }
 
     /// Notes what this process remembers of an object from now on, whether it wrote a version, and whether it has asked HeyGen; by the
@@ -377,6 +376,18 @@ impl State {
     fn owner(&mut self, claim: Claim) -> Option<Uid> {
         let Self { entries, claims, tenants, .. } = self;
         claims.owner(claim, |uid| claimant(entries, tenants, uid))
+    }
+
+    fn standing(&mut self, uid: Uid, consent: &DigitalTwinConsent, wall: Wall) -> Option<Standing> {
+        let owner = self.owner(self.entries.get(&uid)?.claim);
+        let entry = self.entries.get(&uid)?;
+        // A watch that has come further than what was written would have shown it, if it were there.
+        let is_yet_to_come = self.reached.get(&entry.shown.watch).is_none_or(|reached| *reached < entry.written);
+        Some(Standing {
+            ownership: if owner == Some(uid) { Ownership::Owner } else { Ownership::Other },
+            memory: entry.memory().shifted(wall.ahead()),
+            is_stale: is_yet_to_come && version(consent).is_some_and(|version| version < entry.written),
+        })
     }
 
     /// Changes what an object ranks by. Returns those whose ownership changes by it.

@@ -1,9 +1,10 @@
-//! The operator's own HTTP server: `/livez`, `/readyz` and `/metrics`.
+//! The operator's own HTTP server: `/livez`, `/readyz` and `/metrics`; and [another one](debug), on loopback.
 //!
 //! Alive means that the process answers. Ready means that every named check was passed once, such as a synced cache; a check is not
 //! taken back, since trouble with HeyGen or the API server is not mended by taking the operator out of service.
 
 pub mod connections;
+pub mod debug;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -37,8 +38,10 @@ const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=
 #[derive(Debug, Error)]
 pub enum ServerError {
     /// The address is taken or not ours.
-    #[error("--listen: cannot listen on {address}: {source}")]
+    #[error("{flag}: cannot listen on {address}: {source}")]
     Bind {
+        /// The flag that asks for it.
+        flag: &'static str,
         /// The address asked for.
         address: SocketAddr,
         /// What the system says.
@@ -143,7 +146,7 @@ impl Check {
     }
 }
 
-/// Takes the address, so that one that is taken is an error before anything else starts.
+/// Takes the address that a flag asks for, so that one that is taken is an error before anything else starts.
 ///
 /// `[::]` is every address of this machine, also those of IPv4, and where there is no IPv6 it is `0.0.0.0`: one setting is right in
 /// clusters of either kind, and of both.
@@ -151,8 +154,8 @@ impl Check {
 /// # Errors
 ///
 /// [`ServerError::Bind`] when the address is taken or does not belong to this machine.
-pub fn bind(address: SocketAddr) -> Result<TcpListener, ServerError> {
-    bind_by(address, open).map_err(|source| ServerError::Bind { address, source })
+pub fn bind(flag: &'static str, address: SocketAddr) -> Result<TcpListener, ServerError> {
+    bind_by(address, open).map_err(|source| ServerError::Bind { flag, address, source })
 }
 
 /// The same, with what asks the system as an argument.
@@ -217,7 +220,7 @@ mod tests {
     }
 
     async fn served() -> Served {
-        let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = bind("--listen", "127.0.0.1:0".parse().unwrap()).unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let (readiness, stop) = (Readiness::default(), CancellationToken::new());
         let task = tokio::spawn(serve(listener, readiness.clone(), Arc::new(Metrics::new()), stop.clone()));
@@ -268,16 +271,16 @@ mod tests {
 
     #[tokio::test]
     async fn a_taken_port_is_one_clear_line() {
-        let first = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let first = bind("--listen", "127.0.0.1:0".parse().unwrap()).unwrap();
         let address = first.local_addr().unwrap();
-        let error = bind(address).unwrap_err().to_string();
+        let error = bind("--listen", address).unwrap_err().to_string();
         assert!(error.starts_with(&format!("--listen: cannot listen on {address}: ")), "{error}");
         assert_eq!(error.lines().count(), 1);
     }
 
     #[tokio::test]
     async fn every_address_is_those_of_ipv6_and_of_ipv4() {
-        let listener = bind("[::]:0".parse().unwrap()).unwrap();
+        let listener = bind("--listen", "[::]:0".parse().unwrap()).unwrap();
         let port = listener.local_addr().unwrap().port();
         for host in ["127.0.0.1", "::1"] {
             let address: SocketAddr = (host.parse::<std::net::IpAddr>().unwrap(), port).into();

@@ -106,6 +106,12 @@ impl Desk {
         self.book().looked_at(uid).map(|at| wall.of(at))
     }
 
+    /// What an object waits for here: when its poll is due, by this wall clock, and with which priority; and about how many come before it.
+    #[must_use]
+    pub fn place(&self, uid: Uid, wall: Wall) -> Option<(Timestamp, &'static str, usize)> {
+        self.book().place(uid).map(|(due, priority, ahead)| (wall.of(due), priority, ahead))
+    }
+
     /// Lets the task see what has changed.
     pub fn ring(&self) {
         self.bell.notify_one();

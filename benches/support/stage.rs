@@ -78,7 +78,17 @@ impl Stage {
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build()?;
         let began = Instant::now();
         let child = Command::new(env!("CARGO_BIN_EXE_twinconsent-operator"))
-            .args(["run", "--listen", &address, "--watch-namespaces", NAMESPACE, "--log-filter", "warn", "--leader-elect=false"])
+            .args([
+                "run",
+                "--listen",
+                &address,
+                "--debug-listen=127.0.0.1:0",
+                "--watch-namespaces",
+                NAMESPACE,
+                "--log-filter",
+                "warn",
+                "--leader-elect=false",
+            ])
             .args(["--heygen-base-url", &self.heygen, "--allow-insecure-base-url"])
             .env("KUBECONFIG", self.plane.kubeconfig())
             .stdin(Stdio::null())

@@ -171,6 +171,12 @@ impl Gate {
         admitted
     }
 
+    /// How many requests could pass at once.
+    #[must_use]
+    pub fn tokens(&self, now: Duration) -> u32 {
+        self.state().limiter.tokens(now)
+    }
+
     /// How long it takes until there is another token.
     #[must_use]
     pub fn period(&self) -> Duration {

@@ -40,6 +40,13 @@ impl Limiter {
         self.period
     }
 
+    /// How many tokens there are.
+    #[must_use]
+    pub fn tokens(&self, now: Duration) -> u32 {
+        let missing = self.full_at.saturating_sub(now).as_nanos().div_ceil(self.period.as_nanos().max(1));
+        self.burst.saturating_sub(u32::try_from(missing).unwrap_or(u32::MAX))
+    }
+
     /// Takes a token.
     ///
     /// # Errors

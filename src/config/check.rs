@@ -82,6 +82,16 @@ pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
     text.trim().parse().map_err(|_| format!("must be an IP address and a port, such as 127.0.0.1:8080 or [::]:8080, not {text:?}"))
 }
 
+/// Whoever reaches it reads of every consent: only what runs in the same pod does, and `kubectl port-forward`.
+pub(super) fn debug_listen(text: &str) -> Result<Option<SocketAddr>, String> {
+    match text.trim() {
+        "off" => Ok(None),
+        address => address.parse().ok().filter(|address: &SocketAddr| address.ip().is_loopback()).map(Some).ok_or_else(|| {
+            format!("must be an address on loopback and a port, such as 127.0.0.1:8081 or [::1]:8081, or off, not {text:?}")
+        }),
+    }
+}
+
 pub(super) fn shutdown_grace(text: &str) -> Result<Duration, String> {
     duration::parse(text.trim()).ok_or_else(|| format!("must be a duration such as 25s or 1m30s, not {text:?}"))
 }

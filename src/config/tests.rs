@@ -52,6 +52,7 @@ fn the_defaults_are_those_of_the_documentation() {
         concurrency: 64,
         lease: Some("twinconsent-operator".to_owned()),
         listen: "127.0.0.1:8080".parse().unwrap(),
+        debug_listen: Some("127.0.0.1:8081".parse().unwrap()),
         shutdown_grace: Duration::from_secs(25),
         log_format: LogFormat::Text,
         log_filter: "info".to_owned(),
@@ -74,6 +75,7 @@ fn every_flag_reaches_the_configuration() {
         "--leader-elect=true",
         "--lease-name=shard.b",
         "--listen=[::]:9090",
+        "--debug-listen=[::1]:9091",
         "--shutdown-grace=1m30s",
         "--log-format=json",
         "--log-filter=warn,twinconsent=trace",
@@ -91,6 +93,7 @@ fn every_flag_reaches_the_configuration() {
         concurrency: 1024,
         lease: Some("shard.b".to_owned()),
         listen: "[::]:9090".parse().unwrap(),
+        debug_listen: Some("[::1]:9091".parse().unwrap()),
         shutdown_grace: Duration::from_secs(90),
         log_format: LogFormat::Json,
         log_filter: "warn,twinconsent=trace".to_owned(),
@@ -255,6 +258,20 @@ fn listen_must_be_an_address_with_a_port() {
             format!("--listen: must be an IP address and a port, such as 127.0.0.1:8080 or [::]:8080, not \"{text}\"")
         );
     }
+}
+
+#[test]
+fn decisions_are_explained_on_loopback_only_or_nowhere() {
+    for text in ["0.0.0.0:8081", "[::]:8081", "10.1.2.3:8081", "[fd00::1]:8081", "[::ffff:127.0.0.1]:8081", "localhost:8081", "8081", ""] {
+        assert_eq!(
+            refusal(&["--debug-listen", text]),
+            format!(
+                "--debug-listen: must be an address on loopback and a port, such as 127.0.0.1:8081 or [::1]:8081, or off, not \"{text}\""
+            )
+        );
+    }
+    assert_eq!(config(&["--debug-listen=127.1.2.3:0"]).unwrap().debug_listen, Some("127.1.2.3:0".parse().unwrap()));
+    assert_eq!(config(&["--debug-listen=off"]).unwrap().debug_listen, None);
 }
 
 #[test]

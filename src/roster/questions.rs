@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::alarms::NEVER;
 use super::{Entry, Roster};
 use crate::api::account_key::AccountKey;
 use crate::api::conditions::Situation;
@@ -16,6 +17,31 @@ impl Roster {
     pub fn copy(&self, uid: Uid) -> Option<DigitalTwinConsent> {
         let copy = self.state().entries.get(&uid)?.copy.clone();
         copy.unfold()
+    }
+
+    /// The copy of the object with this name, and its uid. It is looked for among all of its namespace: for people, who ask seldom.
+    #[must_use]
+    pub fn named(&self, namespace: &str, name: &str) -> Option<(Uid, DigitalTwinConsent)> {
+        let state = self.state();
+        let is_there = |entry: &Entry| state.tenants.get(entry.tenant).is_some_and(|tenant| tenant.namespace == namespace);
+        let there: Vec<Uid> = state.entries.iter().filter(|(_, entry)| is_there(entry)).map(|(uid, _)| *uid).collect();
+        drop(state);
+        // One after the other, so that nobody else waits for long.
+        there.into_iter().find_map(|uid| Some((uid, self.copy(uid).filter(|copy| copy.metadata.name.as_deref() == Some(name))?)))
+    }
+
+    /// Whether the account of an object serves its namespace, as far as is known.
+    #[must_use]
+    pub fn is_served(&self, uid: Uid) -> bool {
+        let state = self.state();
+        state.entries.get(&uid).is_some_and(|entry| state.tenants.is_served(entry.tenant))
+    }
+
+    /// When an object is to be decided anew, by the steady clock.
+    #[must_use]
+    pub fn alarm(&self, uid: Uid) -> Option<Timestamp> {
+        let alarm = self.state().entries.get(&uid)?.alarm;
+        (alarm != NEVER).then(|| Timestamp::from_millisecond(alarm).ok()).flatten()
     }
 
     /// The cluster accounts that an object names.

@@ -124,6 +124,17 @@ impl Book {
         self.seats.get(uid)?.looked_at()
     }
 
+    /// When the poll of an object is due, with which priority, and about how many come before it or its request.
+    #[must_use]
+    pub fn place(&self, uid: Uid) -> Option<(Timestamp, &'static str, usize)> {
+        let seat = self.seats.get(uid)?;
+        if self.turns.waits(uid) {
+            return Some((seat.due(), "request", self.turns.len()));
+        }
+        let level = Level::of(seat.queue);
+        Some((seat.due(), level.into(), self.ahead(if level == Level::Forced { Lane::Forced } else { Lane::Look })))
+    }
+
     /// How many seats there are, and how many wait for a turn to ask.
     #[must_use]
     pub fn census(&self) -> (usize, usize) {

@@ -36,6 +36,11 @@ impl Turns {
         self.fresh_until.remove(&uid);
     }
 
+    /// Whether an object waits.
+    pub(super) fn waits(&self, uid: Uid) -> bool {
+        self.fresh_until.contains_key(&uid)
+    }
+
     /// How many wait.
     pub(super) fn len(&self) -> usize {
         self.waiting.len()

@@ -230,7 +230,9 @@ impl World {
         let facts = self.facts(replica);
         let (at, ahead) = (self.clock.wall().of(self.now), self.clock.wall().ahead());
         let step = decide(&base, &facts, at);
-        Some(Decided { base, facts, step, at, ahead })
+        let decided = Decided { base, facts, step, at, ahead };
+        checks::check_explained(&decided);
+        Some(decided)
     }
 
     /// Decides, and lets the effect happen.

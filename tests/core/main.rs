@@ -12,6 +12,7 @@ mod columns;
 mod conditions;
 mod decoding;
 mod driver;
+mod explained;
 mod fleet;
 mod flows;
 mod kstatus;

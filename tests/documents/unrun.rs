@@ -39,6 +39,7 @@ const RUN_ELSEWHERE: &[(&str, &str)] = &[
     ("docs/installing.md", "tests/chart/statics.rs"),
     ("docs/installing.md", "tests/chart/statics.rs"),
     ("docs/installing.md", "tests/chart/statics.rs"),
+    ("docs/operating.md", "tests/install/readme.rs"),
     ("docs/rbac.md", "tests/chart/rights.rs"),
     ("docs/trust.md", "tests/crds/gate.rs"),
 ];

@@ -33,6 +33,8 @@ fn every_bad_argument_is_one_line_that_names_its_flag() {
         ("--leader-elect", "maybe"),
         ("--listen", "8080"),
         ("--listen", "localhost:http"),
+        ("--debug-listen", "0.0.0.0:8081"),
+        ("--debug-listen", "none"),
         ("--shutdown-grace", "soon"),
         ("--log-format", "xml"),
         ("--log-filter", "a=b=c"),

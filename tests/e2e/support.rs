@@ -24,7 +24,7 @@ use std::time::Duration;
 use controlplane::{Patience, patience};
 use heygen_simulator::{AccountDefinition, Control, MAIN_ACCOUNT, Settings, Simulator};
 use k8s_openapi::api::core::v1::{Namespace, Secret};
-use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Client, ResourceExt as _};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -240,6 +240,10 @@ impl World {
             let metrics = operator.metrics().await.unwrap_or_default();
             exposition::is_documented(&metrics);
             sinks.add("metrics", metrics);
+            for consent in self.consents().list(&ListParams::default()).await.unwrap().items {
+                let explained = operator.explain(&self.namespace, &consent.name_any()).await;
+                sinks.add("explanations", explained.map(|(_, text)| text).unwrap_or_default());
+            }
             operator.terminate().await;
         }
         sinks.collect(&self).await;

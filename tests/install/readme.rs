@@ -8,6 +8,7 @@
 
 use controlplane::Program;
 use packaging::archive::Image;
+use serde_json::Value;
 
 use crate::cluster::{Cluster, cluster, eventually, root};
 use crate::document::{Reader, Section};
@@ -52,6 +53,7 @@ fn follow(cluster: &Cluster, helm: Program, builds: bool) {
         } else if block.contains("-o jsonpath='{.status.url}'") {
             link.clone_from(&last);
             person.consent(&link);
+            explained(&reader);
         }
     }
     assert!(is_installed && !link.is_empty(), "the README installs nothing, or shows no link");
@@ -64,10 +66,24 @@ fn follow(cluster: &Cluster, helm: Program, builds: bool) {
     assert_eq!(table(&last), table(&shown), "{last}");
 }
 
+/// The document's way to what is explained of an object: the example's, while its link is in the status.
+fn explained(reader: &Reader<'_>) {
+    let section = Section::of("docs/operating.md", "## Why an object stands where it stands");
+    let told: Value = serde_json::from_str(&reader.types(&section.blocks("sh").remove(0), "")).unwrap();
+    let shown: Value = serde_json::from_str(&section.blocks("json").remove(0)).unwrap();
+    assert_eq!(told["object"], shown["object"]);
+    assert_eq!(fields(&told), fields(&shown), "{told:#}");
+}
+
+/// The names of an object's fields but for the one that says that it is worked on right now.
+fn fields(explanation: &Value) -> Vec<&str> {
+    explanation.as_object().unwrap().keys().map(String::as_str).filter(|field| *field != "workQueue").collect()
+}
+
 /// Has the operator ask a simulator, by the images that the digests name which `make image` has told.
 fn ask_the_simulator(cluster: &Cluster, helm: Program) {
     let account = cluster.get(&["clusterheygenaccount", "default"]).unwrap();
-    assert_eq!(account["spec"]["baseURL"], serde_json::Value::Null, "{account}");
+    assert_eq!(account["spec"]["baseURL"], Value::Null, "{account}");
     eventually("HeyGen itself was not reached", || ready_reason(cluster).and_then(|reason| expect(&reason, "Unreachable")));
 
     let image = Image::open(&root().join("dist/twinconsent-operator.tar")).unwrap();

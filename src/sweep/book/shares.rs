@@ -10,6 +10,7 @@
 //! An account's probe comes before all of them ([`Gate::admit_probe`](crate::account::gate::Gate::admit_probe)).
 
 use jiff::Timestamp;
+use strum::IntoStaticStr;
 
 use crate::sweep::seats::{Millis, Queue};
 
@@ -17,7 +18,8 @@ use crate::sweep::seats::{Millis, Queue};
 pub(super) const IN_A_ROW: u32 = 4;
 
 /// What a poll is for, in order of precedence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub(super) enum Level {
     /// A user forces it.
     Forced,

@@ -1,10 +1,28 @@
-//! What is checked at every request and at every status that is written.
+//! What is checked at every decision, at every request and at every status that is written.
 
 use twinconsent::api::consent::DigitalTwinConsentStatus;
+use twinconsent::decide::{Step, Then};
+use twinconsent::explain::{Standing, explain};
 use twinconsent::pace;
+use twinconsent::request::Request;
 use twinconsent::terms::Meaning;
 
-use super::{World, secs};
+use super::{Decided, World, secs};
+
+/// A decision is explained without link and key, tells when something is next, and what rests for good says what it waits for.
+pub(super) fn check_explained(Decided { base, facts, step, at, .. }: &Decided) {
+    let explanation = explain(base, facts, step, Standing::default(), *at);
+    let text = serde_json::to_string(&explanation).unwrap();
+    assert!(!text.contains("heygen.example") && !text.contains(&Request::of(base).idempotency_key), "a link or a key: {text}");
+    let next = explanation.next.map(|next| next.at);
+    match step {
+        Step::Rest(rest) | Step::Tell(_, Then::Rest(rest)) => {
+            assert_eq!(next, rest.earliest(), "{text}");
+            assert!(next.is_some() || !explanation.waits_for.is_empty(), "{text}");
+        }
+        Step::Tell(_, Then::Decide) | Step::Call(_) => assert_eq!(next, Some(*at), "{text}"),
+    }
+}
 
 impl World {
     /// Promise 1: no POST without a poll right before it, and none when that poll says granted.

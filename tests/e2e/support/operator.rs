@@ -62,7 +62,7 @@ impl Operator {
         let mut command = Command::new(env!("CARGO_BIN_EXE_twinconsent-operator"));
         without_proxies(&mut command);
         let child = command
-            .args(["run", "--listen", &address])
+            .args(["run", "--listen", &address, "--debug-listen=127.0.0.1:0"])
             .args(arguments)
             .env("KUBECONFIG", kubeconfig)
             .envs(environment.iter().copied())
@@ -92,13 +92,25 @@ impl Operator {
 
     /// What a path of the operator's own server answers, if it answers.
     pub async fn get(&self, path: &str) -> Option<(u16, String)> {
-        let url = self.url(path);
+        self.get_at(&self.url(path)).await
+    }
+
+    async fn get_at(&self, url: &str) -> Option<(u16, String)> {
         // Also in a test that talks to nobody else.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build().unwrap();
         let answer = client.get(url).send().await.ok()?;
         let status = answer.status().as_u16();
         Some((status, answer.text().await.ok()?))
+    }
+
+    /// What the operator explains of an object, once it listens for that: its log says where.
+    pub async fn explain(&self, namespace: &str, name: &str) -> Option<(u16, String)> {
+        let log = self.log();
+        let told = log.lines().find(|line| line.contains("decisions are explained at"))?;
+        let address = told.split_once("address").and_then(|(_, rest)| rest.split_once("127.0.0.1:"))?.1;
+        let port: String = address.chars().take_while(char::is_ascii_digit).collect();
+        self.get_at(&format!("http://127.0.0.1:{port}/debug/consents/{namespace}/{name}")).await
     }
 
     /// The metrics, if the operator still answers.
