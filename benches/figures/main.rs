@@ -15,14 +15,24 @@ mod process;
 #[path = "../support/stage.rs"]
 #[allow(dead_code, reason = "shared with the bench of many consents, which uses more of it")]
 mod stage;
+mod start;
 
 use anyhow::Context as _;
 
 /// How many consents are measured.
 const CONSENTS: &str = "TWINCONSENT_BENCH_CONSENTS";
 
+/// How many starts are measured.
+const STARTS: &str = "TWINCONSENT_BENCH_STARTS";
+
 fn main() -> anyhow::Result<()> {
-    let consents =
-        std::env::var(CONSENTS).map_or(Ok(500), |text| text.parse().with_context(|| format!("{CONSENTS} must be a whole number")))?;
-    tokio::runtime::Runtime::new()?.block_on(latency::measure(consents))
+    let (consents, starts) = (read(CONSENTS, 500)?, read(STARTS, 20)?);
+    tokio::runtime::Runtime::new()?.block_on(async {
+        start::measure(starts).await?;
+        if consents > 0 { latency::measure(consents).await } else { Ok(()) }
+    })
+}
+
+fn read(name: &str, default: usize) -> anyhow::Result<usize> {
+    std::env::var(name).map_or(Ok(default), |text| text.parse().with_context(|| format!("{name} must be a whole number")))
 }

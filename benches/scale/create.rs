@@ -85,6 +85,8 @@ pub async fn run(bench: &mut Bench<'_>, operator: Option<Operator>) -> anyhow::R
     for (name, process) in bench.processes(&operator) {
         bench.report.memory(&format!("after creation: {name}"), process)?;
     }
+    let writes = bench.writes(&operator).await?;
+    bench.report.tell("status writes of this operator until then", writes as f64);
     let executed = bench.heygen.executed()?;
     bench.report.expect("executed POSTs", executed, objects as u64);
     let events = bench.events().await? - events;

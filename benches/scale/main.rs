@@ -79,6 +79,10 @@ async fn run(settings: Settings, report: &mut Report) -> anyhow::Result<()> {
     approve::busy(&mut bench, &operator).await?;
     approve::all(&mut bench, &operator).await?;
     bench.report.phase("requests")?;
+    let all = bench.heygen.requests(0, u64::MAX)?;
+    for (kind, count) in &all.kinds {
+        bench.report.tell(&format!("requests in all: {kind}"), *count as f64);
+    }
     let (executed, lost) = (bench.heygen.executed()?, bench.heygen.lost()?);
     bench.report.expect("executed POSTs in all", executed, bench.settings.objects as u64);
     bench.report.expect("requests that were not recorded", lost, 0);

@@ -20,6 +20,9 @@ pub const NAMESPACE: &str = "measured";
 /// Where the raw writes go; no operator watches it.
 pub const UNWATCHED: &str = "unwatched";
 
+/// The program that is measured, in the environment: another build of the operator, to compare the two by the same bench.
+const OPERATOR: &str = "TWINCONSENT_BENCH_OPERATOR";
+
 /// How long the operator may take to be ready before the run is given up.
 const PATIENCE: Duration = Duration::from_secs(600);
 
@@ -77,7 +80,8 @@ impl Stage {
         let address = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build()?;
         let began = Instant::now();
-        let child = Command::new(env!("CARGO_BIN_EXE_twinconsent-operator"))
+        let program = std::env::var_os(OPERATOR).unwrap_or_else(|| env!("CARGO_BIN_EXE_twinconsent-operator").into());
+        let child = Command::new(program)
             .args([
                 "run",
                 "--listen",

@@ -31,7 +31,10 @@ fn a_new_object_waits_for_a_permit_then_for_the_person_and_an_approved_one_for_n
     assert_eq!(told(&mut world), ("Poll", Some(("poll", Some("first"))), words(&["a permit of X/a"])));
     world.settle_down();
     assert_eq!(told(&mut world), ("Rest", Some(("poll", Some("routine"))), words(&["the author of this object", "the person"])));
-    assert_eq!(explained(&mut world, Standing::default()).why, "AwaitingApproval: Waiting for the person. Send them the link in status.url.");
+    assert_eq!(
+        explained(&mut world, Standing::default()).why,
+        "AwaitingApproval: Waiting for the person. Send them the link in status.url."
+    );
     world.heygen.word = Some("approved".into());
     world.live(HOUR);
     assert_eq!(told(&mut world), ("Rest", Some(("poll", Some("routine"))), Vec::new()));
