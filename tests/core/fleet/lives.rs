@@ -148,3 +148,14 @@ fn links_that_go_into_secrets_and_one_with_an_interval_of_its_own() {
     fleet.live(30 * MINUTE);
     assert_recorded!("secrets", fleet);
 }
+
+#[test]
+fn sixty_that_come_one_after_the_other() {
+    let mut fleet = Fleet::new(LIMIT.0, LIMIT.1);
+    for _ in 0..60 {
+        fleet.create(1, "n", Some("pending"), &json!({}));
+        fleet.live(1);
+    }
+    fleet.live(15 * MINUTE);
+    assert_recorded!("trickling", fleet);
+}
