@@ -82,19 +82,11 @@ impl Stage {
         let began = Instant::now();
         let program = std::env::var_os(OPERATOR).unwrap_or_else(|| env!("CARGO_BIN_EXE_twinconsent-operator").into());
         let child = Command::new(program)
-            .args([
-                "run",
-                "--listen",
-                &address,
-                "--debug-listen=127.0.0.1:0",
-                "--watch-namespaces",
-                NAMESPACE,
-                "--log-filter",
-                "warn",
-                "--leader-elect=false",
-            ])
+            .args(["run", "--listen", &address, "--watch-namespaces", NAMESPACE, "--log-filter", "warn", "--leader-elect=false"])
             .args(["--heygen-base-url", &self.heygen, "--allow-insecure-base-url"])
             .env("KUBECONFIG", self.plane.kubeconfig())
+            // No flag: another build may not know it.
+            .env("TWINCONSENT_DEBUG_LISTEN", "127.0.0.1:0")
             .stdin(Stdio::null())
             .spawn()
             .context("cannot start the operator")?;
