@@ -35,6 +35,12 @@ const LABELS_STAY_FRESH: Duration = Duration::from_secs(60);
 /// How many wake-ups of accounts may wait in a queue.
 pub(crate) const WAKE_QUEUE: usize = 1024;
 
+/// What is told of a watch that fails, see [`Complaints`].
+pub(crate) const WATCH: &str = "the watch is disturbed; trying again";
+
+/// What is told of an object whose reconcile fails.
+pub(crate) const RECONCILE: &str = "could not reconcile; trying again";
+
 /// What the reconcilers share.
 pub struct Context {
     /// HeyGen.

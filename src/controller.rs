@@ -35,12 +35,6 @@ use crate::sweep;
 use crate::undecodable::Undecodables;
 use crate::watch::history::History;
 
-/// What is told of a watch that fails, see [`crate::complaints`].
-const WATCH: &str = "the watch is disturbed; trying again";
-
-/// What is told of an object whose reconcile fails.
-const RECONCILE: &str = "could not reconcile; trying again";
-
 /// What must be synced before the operator is ready.
 #[derive(Debug)]
 pub struct Checks {

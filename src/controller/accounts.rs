@@ -14,14 +14,13 @@ use kube::runtime::watcher::{self, Event};
 use kube::{Api, Resource, ResourceExt as _};
 use tokio::sync::mpsc;
 
-use super::{RECONCILE, WATCH};
 use crate::account::reconcile::{self as account, Deps};
 use crate::account::settings::AccountObject;
 use crate::api::account_key::AccountKey;
 use crate::api::consent::AccountKind;
 use crate::clock;
 use crate::cluster;
-use crate::context::Context;
+use crate::context::{Context, RECONCILE, WATCH};
 use crate::metrics::{self, Metrics, ReconcileResult};
 use crate::slim::{Kind, Slim};
 use crate::sweep;

@@ -11,12 +11,12 @@ use tokio::sync::oneshot;
 use tokio_util::task::JoinMap;
 use tracing::Instrument as _;
 
-use super::{RECONCILE, WATCH, named};
+use super::named;
 use crate::api::consent::DigitalTwinConsent;
 use crate::api::uid::{self, Uid};
 use crate::clock;
 use crate::cluster;
-use crate::context::Context;
+use crate::context::{Context, RECONCILE, WATCH};
 use crate::metrics::{Kind, ReconcileResult};
 use crate::pace;
 use crate::queue::Cause;
