@@ -142,17 +142,21 @@ fn no_row_is_without_an_actor_and_what_to_do() {
         page.lines().filter(|line| line.starts_with("| ")).skip(1).map(|line| line.split('|').map(str::trim).collect()).collect();
     assert_eq!(rows.len(), Situation::VARIANTS.len() + 3);
     for row in rows {
-        let (who, what) = (row[7], row[8]);
-        assert!(who.split(", then ").all(|actor| known.iter().any(|known| known == actor)), "{}: {who:?} is nobody in particular", row[1]);
+        let (actors, what) = (row[7], row[8]);
+        assert!(
+            actors.split(", then ").all(|actor| known.iter().any(|known| known == actor)),
+            "{}: {actors:?} is nobody in particular",
+            row[1]
+        );
         assert!(what.ends_with('.'), "{}: {what:?}", row[1]);
     }
     for &situation in Situation::VARIANTS {
         let row = situation.row();
-        let nobody = row.actors.contains(&Actor::Nobody);
-        assert!(!row.actors.is_empty() && (!nobody || row.actors.len() == 1), "{situation:?}: {:?}", row.actors);
-        assert_eq!(row.action.is_empty(), nobody, "{situation:?}: {:?} is for {:?} to do", row.action, row.actors);
+        let is_nobody = row.actors.contains(&Actor::Nobody);
+        assert!(!row.actors.is_empty() && (!is_nobody || row.actors.len() == 1), "{situation:?}: {:?}", row.actors);
+        assert_eq!(row.action.is_empty(), is_nobody, "{situation:?}: {:?} is for {:?} to do", row.action, row.actors);
         assert!(row.message.ends_with(row.action), "{situation:?}");
-        // Who waits for the operator or for the person is not stalled.
+        // A consent that waits for the operator or for the person is not stalled.
         let acts = row.actors.iter().any(|actor| matches!(actor, Actor::Author | Actor::PlatformTeam | Actor::HeyGenSupport));
         assert!(row.progress != Progress::Stalled || acts, "{situation:?}");
     }

@@ -59,7 +59,7 @@ fn every_consent_in_a_repository_of_the_examples_is_protected_as_the_document_sa
         let mut left = vec![folder.clone()];
         while let Some(path) = left.pop() {
             if path.is_dir() {
-                // What the operator writes in every situation is recorded there, and given to nobody.
+                // What the operator writes in every situation is recorded there, and is no file for users.
                 let inside = std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path());
                 left.extend(inside.filter(|path| !path.ends_with("resource_customizations")));
                 continue;
@@ -151,7 +151,7 @@ fn every_row_has_its_object_and_every_object_its_row() {
     }
 }
 
-/// A file that nobody records any longer would be compared with nothing.
+/// A file that is not recorded any longer would be compared with nothing.
 #[test]
 fn every_object_is_recorded_by_a_test_of_whole_lifecycles() {
     let sources: String = std::fs::read_dir(root().join("tests/e2e"))

@@ -128,7 +128,7 @@ fn every_cell_stays_one_cell() {
 }
 
 /// What docs/personal-data.md and docs/trust.md say of metrics rests on this: of all labels, these alone name anything that a user has
-/// made. Whoever adds a label writes it down in one of the two, and in those documents if it is in the first.
+/// made. A new label is written down in one of the two, and in those documents if it is in the first.
 const NAMES_OF_USERS: [&str; 2] = ["account", "account_namespace"];
 
 /// Labels whose values stand in the code.

@@ -1,4 +1,4 @@
-//! Approval to `Ready=True`: single ones, by the sweep and by the annotation, also while the sweep uses the whole budget; then all.
+//! Approval to `Ready=True`: single ones, by routine polls and by the annotation, also while routine polls use the whole budget; then all.
 
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ use crate::process::Spread;
 use crate::settings::Settings;
 use crate::stage::{NAMESPACE, Operator};
 
-/// A pass through the list that is to keep the sweep busy takes so many seconds: longer than the interval that a consent has grown to.
+/// A scan of the list that is to keep the account busy takes so many seconds: longer than the interval that a consent has grown to.
 const BUSY_SCAN: u64 = 40;
 
-/// The most single approvals while the sweep is busy.
+/// The most single approvals while the account is busy.
 const BUSY_APPROVALS: usize = 5;
 
-/// How long the sweep may take to be busy.
+/// How long the account may take to be busy.
 const BUSY_AFTER: Duration = Duration::from_secs(90);
 
 /// An object that was approved, and when.
@@ -28,7 +28,7 @@ struct Approved {
     at: Duration,
 }
 
-/// Approvals spread over the round of the sweep and over the list, of which every second one is annotated too.
+/// Approvals spread over the interval of the polls and over the list, of which every second one is annotated too.
 pub async fn single(bench: &mut Bench<'_>, operator: &Operator) -> anyhow::Result<()> {
     let approvals = bench.settings.approvals;
     if approvals == 0 {
@@ -49,20 +49,20 @@ pub async fn single(bench: &mut Bench<'_>, operator: &Operator) -> anyhow::Resul
         }
     }
     board::until("approved and ready", ready + 2 * approvals, || bench.board.ready()).await?;
-    tell(bench, "by the sweep, ms", &polled);
+    tell(bench, "by a routine poll, ms", &polled);
     tell(bench, "with requestedAt, ms", &annotated);
     let writes = bench.writes(operator).await? - writes;
     bench.report.tell("status writes an approval, half of them annotated", writes as f64 / (2 * approvals) as f64);
     Ok(())
 }
 
-/// Annotated approvals while the sweep has more to do than the budget allows.
+/// Annotated approvals while more polls are due than the budget allows.
 pub async fn busy(bench: &mut Bench<'_>, operator: &Operator) -> anyhow::Result<()> {
     let approvals = bench.settings.approvals.min(BUSY_APPROVALS);
     if approvals == 0 {
         return Ok(());
     }
-    bench.report.phase("single approvals while the sweep uses the whole budget")?;
+    bench.report.phase("single approvals while routine polls use the whole budget")?;
     let rate = (bench.settings.pages() as u64 * 60).div_ceil(BUSY_SCAN).min(bench.settings.rate);
     let mut account = Settings { rate, ..bench.settings.clone() }.limit();
     account["polling"] = json!({ "interval": "1s", "minimum": "1s" });
@@ -77,7 +77,7 @@ pub async fn busy(bench: &mut Bench<'_>, operator: &Operator) -> anyhow::Result<
         seen = bench.heygen.requests(from.max(now.saturating_sub(10_000)), now)?.total as f64;
     }
     bench.report.tell("the budget, requests a second", rate as f64 / 60.0);
-    bench.report.tell("used by the sweep, requests a second", seen / 10.0);
+    bench.report.tell("used by routine polls, requests a second", seen / 10.0);
     let mut annotated = Vec::new();
     for number in 0..approvals {
         let ready = bench.board.ready();

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 /// Groups on a page of HeyGen's list.
 pub const PAGE: usize = 50;
 
-/// The default interval of the sweep, in seconds.
+/// The default interval of routine polls, in seconds.
 const INTERVAL: f64 = 60.0;
 
 #[derive(Debug, Clone)]

@@ -15,7 +15,7 @@ const NOT_READY: &str = "Ready=False:AccountNotReady Initiated=False Approved=Fa
 /// What HeyGen asks for where it names a time; less than half a minute would not be told.
 const RETRY_AFTER: Duration = Duration::from_secs(45);
 
-/// How long the key is out of use; long enough to see whether somebody knocks all the time.
+/// How long the key is out of use; long enough to see whether requests go on all the time.
 const OUTAGE: Duration = Duration::from_secs(8);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -51,7 +51,7 @@ async fn key_refused(stage: &Stage, row: &Row, at: &str, kinds: &[PathKind]) {
     assert_eq!(status, "False", "{account}");
     assert_eq!(shown, account_message(row), "{account}");
     let closed = (stage.elapsed(), stage.next_request());
-    // A limit is waited out, which is the consent's turn; a key that must be mended is named to whoever waits for the consent.
+    // A limit is waited out, and the consent's `Ready` stays; a key that must be mended is named in it, for the person who waits.
     let expected = if reason == "Throttled" { INITIATING } else { NOT_READY };
     let consent = stage.until_reading(&new, expected).await;
     if reason != "Throttled" {
@@ -59,7 +59,7 @@ async fn key_refused(stage: &Stage, row: &Row, at: &str, kinds: &[PathKind]) {
     }
     watch_bystander(stage, OUTAGE).await;
     let all = stage.requests_of(&account, closed.1).len() as u64;
-    // What was under way when the gate closed, one call for each of the two consents, and a probe each half minute.
+    // What was under way when the circuit breaker opened, one call for each of the two consents, and a probe each half minute.
     let most = 2 + most_at(Duration::from_secs(30), stage.elapsed() - closed.0);
     assert!(all <= most, "{account}: {all} requests while the key was out of use, {most} are allowed");
     assert_eq!(stage.executed(&new), 0, "{account}");

@@ -68,7 +68,7 @@ async fn whatever_the_list_does_an_approval_is_seen_and_nothing_else_is_told() {
             stage.has_its_only_link(name).await;
             stage.only_readings(name, &[INITIATING, AWAITING, APPROVED]);
         }
-        // A second's polls cost at most a pass over the three pages and a single read of each that the pass did not show; more than
+        // A second's polls cost at most a scan of the three pages and a single read of each that the scan did not show; more than
         // that come once, for the polls and requests at the beginning.
         let (requests, elapsed) = (stage.requests_of(trouble, first), stage.elapsed() - began);
         let (all, asked) = (requests.len() as u64, ASKED.len() as u64);

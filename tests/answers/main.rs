@@ -2,7 +2,7 @@
 //! or a list can do, each run with the operator's binary on the real control plane.
 //!
 //! Each row has a group of its own, and an account of its own where the answer concerns the whole key. A row is checked for all
-//! conditions, for the message where somebody must act, for the number of requests in the time that really passed, for the number
+//! conditions, for the message where a person must act, for the number of requests in the time that really passed, for the number
 //! of consent requests that HeyGen executed, and for its link; and it heals once HeyGen answers as it should.
 //!
 //! Whether the operator reads groups singly or by list pages is its own affair: what an answer is about is kept out of the lists

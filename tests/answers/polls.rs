@@ -12,7 +12,7 @@ async fn a_poll_that_fails_leads_to_no_request_changes_no_link_and_heals() {
     let owned = Stage::start("polls").await;
     let stage = &owned;
     join_all(rows().map(|row| async move {
-        // Five failures in a row concern everybody, so rows that look like an outage have an account to themselves.
+        // Five failures in a row concern the whole account, so rows that look like an outage have an account to themselves.
         stage.account_of_its_own(&row.name()).await;
         stage.ask_on(&row.name(), &asked(&row)).await;
         stage.until_reading(&asked(&row), AWAITING).await;

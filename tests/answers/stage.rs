@@ -13,7 +13,7 @@ use crate::support::{Scene, World, eventually};
 /// How often the accounts poll what waits for a person.
 pub const INTERVAL: Duration = Duration::from_secs(1);
 
-/// How often the accounts poll what waits for somebody to mend something; the operator comes back after at least 0.9 of it.
+/// How often the accounts poll what waits until it is mended; the operator comes back after at least 0.9 of it.
 pub const SLOW: Duration = Duration::from_secs(5);
 
 /// An account of the tests.
@@ -122,7 +122,7 @@ impl Stage {
         let elapsed = self.elapsed() - since.time;
         let most = allowed(elapsed);
         assert!(tries <= most, "{account}: {tries} tries for a group within {elapsed:?}, {most} are allowed");
-        // Two groups at the most, a pass over the list a second, and the account's probes.
+        // Two groups at the most, a scan of the list a second, and the account's probes.
         let most = 2 * most + 2 * most_at(INTERVAL, elapsed);
         assert!(all <= most, "{account}: {all} requests within {elapsed:?}, {most} are allowed");
     }

@@ -1,4 +1,4 @@
-//! What a person, a training, or somebody at HeyGen can do to a group: one row each, on a group whose person has been asked.
+//! What a person, a training, or HeyGen's staff can do to a group: one row each, on a group whose person has been asked.
 
 use std::time::Duration;
 

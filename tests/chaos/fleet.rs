@@ -15,7 +15,7 @@ use twinconsent::api::consent::DigitalTwinConsent;
 
 use crate::support::{DEADLINE, LONG, World, condition, eventually_within, timed};
 
-/// A rate that gets in nobody's way, at the intervals of a default account.
+/// A rate that delays nothing, at the intervals of a default account.
 pub fn generous_account() -> serde_json::Value {
     json!({ "rateLimit": { "requestsPerMinute": 60000, "burst": 1000 } })
 }

@@ -1,4 +1,4 @@
-//! Others act while a request is in flight: another replica, an editor of labels, the user who asks anew, re-creates or deletes.
+//! What happens while a request is in flight: another replica acts, labels are edited, the user asks anew, re-creates or deletes.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};

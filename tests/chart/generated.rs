@@ -107,7 +107,7 @@ fn kustomize_builds_the_bases_into_the_static_manifests() {
     }
 }
 
-/// Whoever deletes what was installed must not delete every consent and its record.
+/// A user who deletes what was installed must not delete every consent and its record.
 #[test]
 fn definitions_are_in_a_file_of_their_own_and_no_tool_removes_them() {
     let read = |file: &str| helm::parsed(&std::fs::read_to_string(root().join(file)).unwrap());

@@ -1,4 +1,4 @@
-//! Helm, in both major versions that are in use, untouched by the settings of whoever runs the tests.
+//! Helm, in both major versions that are in use, untouched by the settings of the user who runs the tests.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};

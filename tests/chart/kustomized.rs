@@ -47,7 +47,7 @@ fn an_argument_that_the_documented_patch_appends_counts_whichever_flag_it_is() {
     let cli = Cli::command();
     let run = cli.find_subcommand("run").unwrap();
     for flag in run.get_arguments().filter(|argument| argument.get_id() != "help") {
-        // As the chart writes it, and as nobody would.
+        // As the chart writes it, and as a user would not.
         let value = flag.get_possible_values().last().map_or_else(|| "appended".to_owned(), |value| value.get_name().to_owned());
         let appended = format!("--{}={value}", flag.get_long().unwrap());
         let changed = overlay.replace("--watch-label-selector=tier=gold", &format!("'{appended}'"));

@@ -117,7 +117,7 @@ fn taken_over_with_changes(helm: Helm) {
     release.run_in("uninstall", &["twinconsent"]).ok();
     polls("32s");
 
-    // Somebody else's account is not touched.
+    // Another owner's account is not touched.
     release.run_in("uninstall", &["twinconsent"]).ok();
     let disowned = ["annotate", "clusterheygenaccount", "default", "meta.helm.sh/release-name-", "meta.helm.sh/release-namespace-"];
     plane.kubectl_ok(&disowned).unwrap();

@@ -25,10 +25,10 @@ async fn the_simulator_answers_for_its_own_account_and_for_no_other() {
     let given = |flag: &str| arguments.iter().find(|argument| argument.starts_with(flag)).map(String::as_str);
     let heygen = given("--heygen-base-url=").unwrap_or("--heygen-base-url=https://api.heygen.com");
     let insecure = given("--allow-insecure-base-url=").unwrap_or("--allow-insecure-base-url=false");
-    // Nobody outside is called: a proxy that is not there stands before HeyGen. What is on loopback is reached past it.
-    let nobody = [("HTTPS_PROXY", "http://127.0.0.1:1"), ("HTTP_PROXY", "http://127.0.0.1:1")];
+    // No server outside is called: a proxy that is not there stands before HeyGen. What is on loopback is reached past it.
+    let dead_proxy = [("HTTPS_PROXY", "http://127.0.0.1:1"), ("HTTP_PROXY", "http://127.0.0.1:1")];
     let kubeconfig = world.plane.kubeconfig().display().to_string();
-    let operator = Operator::start_in(&world, &kubeconfig, &[heygen, insecure], &nobody);
+    let operator = Operator::start_in(&world, &kubeconfig, &[heygen, insecure], &dead_proxy);
     operator.until_ready().await;
     world.until_cluster_account_is_observed().await;
     let shown = eventually("the tenant's account is told of", || async {

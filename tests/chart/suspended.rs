@@ -76,7 +76,7 @@ fn stopped_by_a_value(helm: Helm) {
     release.run("upgrade", &[STOP]).ok();
     assert_eq!(release.suspend(), true);
 
-    // Who resumes it by hand disagrees with the values, and both are told.
+    // A user who resumes it by hand disagrees with the values, and both are named.
     release.by_hand("false");
     let refusal = release.run("upgrade", &[STOP, "--set=account.polling.interval=91s"]).refusal();
     assert!(refusal.contains("account.suspend: it is true, but somebody has resumed the account by hand"), "{refusal}");

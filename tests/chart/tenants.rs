@@ -1,4 +1,4 @@
-//! Whoever has rights in one namespace and no others can install the chart there, beside the definitions that somebody else has brought.
+//! A user who has rights in one namespace and no others can install the chart there, beside definitions that are there already.
 
 use crate::cluster::{eventually, served};
 use crate::helm::{Helm, NAMESPACE, Said, argument, objects, value_files};
@@ -34,8 +34,8 @@ fn the_admin_of_a_namespace_installs_upgrades_and_removes_it() {
         assert!(!may("create", "clusterroles.rbac.authorization.k8s.io"));
 
         let as_admin = |arguments: &[&str]| -> Said {
-            let who = ["--namespace", &namespace, "--kube-as-user", &admin];
-            helm.run_on(plane.kubeconfig(), &[arguments, &who].concat())
+            let admin_there = ["--namespace", &namespace, "--kube-as-user", &admin];
+            helm.run_on(plane.kubeconfig(), &[arguments, &admin_there].concat())
         };
         let watched = format!("--set=replicas=0,networkPolicy.enabled=true,watch.namespaces={{{namespace}}}");
         let install = ["upgrade", "--install", "twinconsent", "charts/twinconsent", &watched];

@@ -66,7 +66,7 @@ const CONSENT: &str = "DigitalTwinConsent";
 const ACCOUNT: &str = "HeyGenAccount";
 const CLUSTER_ACCOUNT: &str = "ClusterHeyGenAccount";
 
-/// What Argo CD says of an account: what passes by itself is progress, what needs somebody is degraded.
+/// What Argo CD says of an account: what passes by itself is progress, what a person must act on is degraded.
 const ACCOUNTS: [(AccountReason, &str); 8] = [
     (AccountReason::CredentialsAccepted, "Healthy"),
     (AccountReason::CredentialsRejected, "Degraded"),

@@ -1,4 +1,4 @@
-//! The command with which a gate looks at a consent: what it lets through, on the real API server.
+//! The command with which a gate checks a consent: what it lets through, on the real API server.
 
 use serde_json::{Value, json};
 

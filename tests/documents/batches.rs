@@ -1,4 +1,4 @@
-//! The batches of docs/many-people.md, by its blocks: nobody has a link before their batch begins, and everybody when it has begun.
+//! The batches of docs/many-people.md, by its blocks: no person has a link before their batch begins, and each when it has begun.
 
 use controlplane::ControlPlane;
 use tokio::runtime::Runtime;

@@ -47,7 +47,7 @@ fn the_job_that_waits_goes_on_when_the_person_has_consented_to_this_twin_and_not
         until_polled(heygen, &group);
         assert!(!waits.is_finished(), "it went on before the person had consented");
         job.refuses(check);
-        // `Ready` of those who ask for nothing more than the invitation does not count.
+        // `Ready` of objects that ask for nothing more than the invitation does not count.
         change(plane, "rosalind", "{\"spec\":{\"readyWhen\":\"Initiated\"}}");
         until_reason(plane, "rosalind", "True", "AwaitingApproval");
         until_polled(heygen, &group);

@@ -84,7 +84,7 @@ impl Judge {
                     // By the server: Argo CD's definition is larger than an annotation may be.
                     said(self.plane.kubectl().args(["apply", "--server-side", "-f", "-"]), &definition).unwrap();
                 }
-                // So many that a second, in which the tests of this kind look, is too short on a busy machine.
+                // So many that a second, the deadline of other waits here, is too short on a busy machine.
                 self.plane.kubectl_ok(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=120s"]).unwrap();
             }
         }

@@ -12,7 +12,7 @@ use controlplane::Patience;
 /// How long a block may stand still.
 const DEADLINE: Duration = Duration::from_secs(120);
 
-/// How long nobody looks between two looks.
+/// The pause between two checks.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Reads the names of files, each of which it executes with something to read, and says when that is done; it ends at the first error.

@@ -27,7 +27,7 @@ const NOT_RUN: &[(&str, &str)] = &[
 ];
 
 /// The document and the file of each block that another test is said to run, in order. That a file names the document is checked
-/// (`pages`), and that it runs the block is not: whoever adds one here has seen that test fail when the block was broken.
+/// (`pages`), and that it runs the block is not: before one is added here, that test has to be seen failing with the block broken.
 const RUN_ELSEWHERE: &[(&str, &str)] = &[
     ("README.md", "tests/install/readme.rs"),
     ("README.md", "tests/install/readme.rs"),

@@ -23,7 +23,7 @@ const DEADLINE: Duration = Duration::from_secs(120);
 
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// The account of a cluster that is set up: it polls faster than anybody's, because blocks wait for what it sees.
+/// The account of a cluster that is set up: it polls faster than any other, because blocks wait for what it sees.
 const ACCOUNT: &str = "apiVersion: twinconsent.io/v1alpha1
 kind: ClusterHeyGenAccount
 metadata: {name: default}

@@ -1,4 +1,4 @@
-//! Answers of HeyGen that nobody can believe: nothing is concluded from them, and they are not asked for in a hurry.
+//! Answers of HeyGen that cannot be believed: nothing is concluded from them, and they are not asked for in a hurry.
 
 use std::time::Duration;
 

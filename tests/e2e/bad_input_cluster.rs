@@ -17,12 +17,12 @@ use crate::support::{Operator, World, eventually, plane, prepared};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_its_cluster_the_operator_lives_is_not_ready_and_keeps_trying() {
-    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let kubeconfig = kubeconfig_of(&nobody.local_addr().unwrap().to_string());
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let kubeconfig = kubeconfig_of(&silent.local_addr().unwrap().to_string());
     let tries = Arc::new(AtomicU32::new(0));
     let counted = tries.clone();
     tokio::spawn(async move {
-        while nobody.accept().await.is_ok() {
+        while silent.accept().await.is_ok() {
             counted.fetch_add(1, Ordering::Relaxed);
         }
     });

@@ -89,7 +89,7 @@ async fn an_account_that_cannot_be_used_says_why_and_a_standby_says_nothing() {
 async fn initiations_are_the_requests_that_heygen_accepted_and_no_others() {
     let scene = Scene::start("initiations").await;
     let accepted = async || scene.operator().counter("twinconsent_initiations_total", "").await;
-    // Somebody else has asked: there is nothing to ask for.
+    // Another consent has asked: there is nothing to ask for.
     let approved = GroupDefinition { consent_status: Some("approved".into()), ..GroupDefinition::twin("adopted") };
     scene.simulator.create_group(approved).unwrap();
     scene.ask_again("adopted", json!({})).await;

@@ -1,6 +1,6 @@
 //! Very large objects, as large as the API server takes them, and many: they do not take the operator's memory.
 //!
-//! As many and as large as those that took it twice in a row under the chart's limit. A tenth of them would prove nothing: whoever reads a
+//! As many and as large as those that took it twice in a row under the chart's limit. A tenth of them would prove nothing: a reader of a
 //! whole page at once, or keeps what it was shown, stays below the limit with so few.
 
 use controlplane::{ControlPlane, Options};
@@ -67,7 +67,7 @@ async fn long_annotations_and_many_labels_take_no_memory_whether_lists_are_strea
     world.plane.stop_api_server();
 }
 
-/// A text that cannot be packed, and is another for each object: whoever keeps it pays for it.
+/// A text that cannot be packed, and is another for each object: keeping it costs its whole length.
 fn noise(seed: usize, length: usize, letters: &[u8]) -> String {
     let mut state = seed as u64 + 1;
     let letter = || {

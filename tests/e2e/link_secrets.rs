@@ -103,7 +103,7 @@ async fn a_link_secret_that_was_restored_with_its_object_is_taken_over() {
     assert_eq!(owners, [awaiting.metadata.uid.as_ref()], "the owner of before is replaced");
     assert_eq!((text(&taken, "url"), scene.executed("ada")), (text(&kept, "url"), 1));
 
-    // The same Secret for another group is somebody else's.
+    // The same Secret for another group belongs to another consent.
     scene.delete("ada").await;
     scene.ask("bob", json!({ "linkSecretRef": { "name": "ada-link" } })).await;
     scene.until_reading("bob", "Ready=False:LinkSecretConflict Initiated=False Approved=False Stalled").await;

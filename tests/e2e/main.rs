@@ -16,9 +16,9 @@ mod counts;
 mod fixtures;
 mod large_objects;
 mod link_secrets;
-#[path = "../support/nobody.rs"]
-mod nobody;
 mod noise;
+#[path = "../support/nowhere.rs"]
+mod nowhere;
 mod owners;
 mod proxies;
 mod recorded;

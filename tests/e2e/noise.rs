@@ -1,4 +1,4 @@
-//! What goes wrong for ever is not written for ever: neither into the log, nor into a status that somebody else writes too.
+//! What goes wrong for ever is not written for ever: neither into the log, nor into a status that another operator writes too.
 
 use std::time::Instant;
 
@@ -70,7 +70,7 @@ async fn an_account_that_serves_none_of_an_operators_namespaces_is_left_to_the_o
     until_reading(&consents, "ada", not_allowed).await;
     let looked = "kind=\"ClusterHeyGenAccount\"";
     let before = theirs.counter("twinconsent_reconciles_total", looked).await;
-    eventually("the other operator has looked at the account several times more", || async {
+    eventually("the other operator has checked the account several times more", || async {
         let now = theirs.counter("twinconsent_reconciles_total", looked).await;
         if now >= before + 2.0 { Ok(()) } else { Err(now) }
     })

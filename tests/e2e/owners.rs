@@ -1,4 +1,4 @@
-//! Who owns a group is decided by one rank: whoever can do nothing for a group keeps nobody else from it.
+//! The owner of a group is decided by one rank: a consent that can do nothing for a group keeps no other from it.
 
 use heygen_simulator::GroupDefinition;
 use kube::Api;
@@ -57,12 +57,12 @@ async fn an_older_consent_of_a_namespace_that_is_refused_blocks_no_other_whether
     stage.scene.consent("ada", stage.spec.clone()).await;
     let first = stage.until_here(AWAITING).await;
 
-    // Whoever has asked keeps the group, also from an older one that is served by now.
+    // A consent that has asked keeps the group, also from an older one that is served by now.
     serve(&stage.scene, Some(&stage.elsewhere)).await;
     stage.until_there(DUPLICATE).await;
     stage.scene.left_alone(&["ada"]).await;
 
-    // It is their turn once the one that has asked is gone, and they lose it again with the account.
+    // They own it once the one that has asked is gone, and lose it again with the account.
     stage.scene.delete("ada").await;
     let second = stage.until_there(AWAITING).await;
     assert!(link(&second).is_some() && link(&second) != link(&first), "a link has crossed a namespace");
@@ -88,7 +88,7 @@ async fn an_older_consent_that_is_suspended_before_it_has_asked_blocks_no_other(
     let resume = Patch::Merge(json!({ "spec": { "suspend": false } }));
     stage.others.patch("there", &PatchParams::default(), &resume).await.unwrap();
     stage.until_there(DUPLICATE).await;
-    // Whoever has asked keeps it while it is suspended.
+    // A consent that has asked keeps it while it is suspended.
     stage.scene.change("ada", json!({ "suspend": true })).await;
     stage.until_here(&format!("{AWAITING} Suspended")).await;
     stage.until_there(DUPLICATE).await;

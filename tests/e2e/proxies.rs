@@ -17,7 +17,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::support::{Operator, World, eventually, plane};
 use crate::tls::Authority;
 
-/// Whom the proxy lets through, and how that travels.
+/// Which user the proxy lets through, and how that travels.
 const USER: &str = "proxy-user:proxy-hunter2";
 const USER_IN_BASE64: &str = "cHJveHktdXNlcjpwcm94eS1odW50ZXIy";
 
@@ -46,7 +46,7 @@ async fn a_link_comes_through_the_companys_proxy_which_sees_no_key_and_whose_pas
     world.end([operator]).await;
 }
 
-/// Two of these made the library pass over the proxy: an empty variable before the other, and what looks like a program behind a server.
+/// Two of these made the library skip the proxy: an empty variable before the other, and what looks like a program behind a server.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proxy_is_named_in_lower_case_and_without_a_scheme_too_whatever_else_is_set() {
     let company = Company::found("heygen.test").await;
@@ -156,7 +156,7 @@ async fn a_proxy_that_a_file_names_may_change_without_a_restart() {
     let proxy = Proxy::start(Some(company.heygen(&world).await), None).await;
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("HTTPS_PROXY");
-    // Nobody listens there; the variable is the file's to override.
+    // Nothing listens there; the variable is the file's to override.
     replace(&file, "http://127.0.0.1:1\n");
     let argument = format!("--proxy-folder={}", folder.path().display());
     let url = format!("http://{}", proxy.address);
@@ -243,7 +243,7 @@ impl Company {
         .await
     }
 
-    /// An operator that trusts the company and, unless the variables say otherwise, nobody else.
+    /// An operator that trusts the company's authority and, unless the variables say otherwise, no other.
     fn operator(&self, world: &World, base_url: &str, variables: &[(&str, &str)], arguments: &[&str]) -> Operator {
         let (bundle, none, nowhere) = (self.bundle(), self.file("none.pem"), self.file("none"));
         let mut environment = vec![("SSL_CERT_FILE", none.as_str()), ("SSL_CERT_DIR", nowhere.as_str())];

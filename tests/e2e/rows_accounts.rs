@@ -1,4 +1,4 @@
-//! Consents whose account cannot be used: each is told what was looked for and where, and heals without a restart.
+//! Consents whose account cannot be used: each says what was looked for and where, and heals without a restart.
 
 use heygen_simulator::MAIN_ACCOUNT;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
@@ -117,12 +117,12 @@ async fn a_key_is_never_sent_in_the_clear_unless_that_is_allowed() {
 async fn a_cluster_account_that_only_consents_name_is_found_missed_once_it_is_gone_and_found_again() {
     let world = World::without_account("named").await;
     world.cluster_account(every_second()).await;
-    // An account of the flag that does not exist keeps nobody from working.
+    // An account of the flag that does not exist stops no consent.
     let scene = Scene::of(world, &["--cluster-accounts=never-made"]).await;
     let account = json!({ "kind": "ClusterHeyGenAccount", "name": scene.namespace });
     scene.ask("ada", json!({ "accountRef": account })).await;
     scene.until_reading("ada", AWAITING).await;
-    assert_eq!(scene.versions("ada").len(), 2, "created, AwaitingApproval: nobody said that the account is missing");
+    assert_eq!(scene.versions("ada").len(), 2, "created, AwaitingApproval: never that the account is missing");
 
     for name in ["never-made", "unheard-of"] {
         scene.ask(name, json!({ "accountRef": { "kind": "ClusterHeyGenAccount", "name": name } })).await;
@@ -133,7 +133,7 @@ async fn a_cluster_account_that_only_consents_name_is_found_missed_once_it_is_go
     let accounts: Api<ClusterHeyGenAccount> = Api::all(scene.client.clone());
     accounts.delete(&scene.namespace, &DeleteParams::default()).await.unwrap();
     let missing = format!("ClusterHeyGenAccount \"{}\" does not exist", scene.namespace);
-    // It is read every few seconds: whoever comes before that is still served.
+    // It is read every few seconds: a consent that comes before that is still served.
     let asked = std::sync::atomic::AtomicU32::new(0);
     let late = eventually("a consent misses the account that is gone", || async {
         let name = format!("late-{}", asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed));

@@ -1,4 +1,4 @@
-//! What HeyGen says about the person: approved, waived, not required, refused, failed, and words that nobody knows.
+//! What HeyGen says about the person: approved, waived, not required, refused, failed, and words that are not known.
 
 use std::time::Duration;
 
@@ -71,7 +71,7 @@ pub async fn a_waiver_by_word_and_one_by_silence_need_no_request() {
     }
     scene.left_alone(&["ada", "bob"]).await;
     for name in ["ada", "bob"] {
-        // One poll before anything is told; of a word that the list lacks, a single read as well.
+        // One poll before anything is said; of a word that the list lacks, a single read as well.
         let (reads, most) = (scene.reads(name), 2 + 2 * most_at(Duration::from_secs(1), began.elapsed()));
         assert!(reads <= most, "{name}: {reads} looks, {most} are allowed");
         assert_eq!((scene.posts(name).len(), scene.executed(name)), (0, 0), "{name}");
@@ -103,7 +103,7 @@ pub async fn only_a_group_of_nothing_but_photos_needs_no_consent() {
     scene.end().await;
 }
 
-/// A prompt avatar depicts nobody. By HeyGen's schema its looks are photo avatars; the names under which it is created mean the same.
+/// A prompt avatar depicts no person. By HeyGen's schema its looks are photo avatars; the names under which it is created mean the same.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_prompt_avatar_needs_no_consent_by_whatever_name_its_looks_go_and_unknown_ones_wait() {
     let scene = Scene::start("prompts").await;
@@ -235,7 +235,7 @@ async fn a_word_that_is_unknown_counts_once_the_policy_has_it_as_the_message_say
     let reported = scene.until_reading("asked", "Ready=Unknown:UnrecognizedConsentStatus Initiated=True Approved=False").await;
     scene.until_reading("given", APPROVED).await;
 
-    // As somebody would who has nothing but the message.
+    // As a user would who has nothing but the message.
     let message = message(&reported);
     let example = message.split('`').nth(1).unwrap();
     assert!(message.contains("spec.consentPolicy.granted of the ClusterHeyGenAccount"), "{message}");

@@ -1,4 +1,4 @@
-//! What is told of consent is believed only as far as HeyGen has said so: to this object, under the policy as it is, not too long ago.
+//! What a status says of consent is believed only as far as HeyGen has said so: to this object, under the policy as it is, not too long ago.
 
 use heygen_simulator::{FaultAction, GroupDefinition};
 use serde_json::{Value, json};
@@ -139,7 +139,7 @@ pub async fn what_is_not_verified_for_too_long_is_told_whatever_stopped_it_and_h
     create(&others, "fenced", &json!({ "groupID": "fenced", "accountRef": reference })).await;
     until_reading(&others, "fenced", "Ready=True:Approved Initiated=False Approved=True").await;
 
-    // From now on HeyGen says otherwise, and nobody hears of it.
+    // From now on HeyGen says otherwise, and the operator does not learn of it.
     for name in ["unread", "suspended", "fenced"] {
         scene.simulator.reject(name).unwrap();
     }

@@ -1,4 +1,4 @@
-//! One account for an organisation: whom it serves, and its kill switch, which stops them all and nobody else.
+//! One account for an organisation: which namespaces it serves, and its kill switch, which stops them all and no others.
 
 use std::time::Duration;
 

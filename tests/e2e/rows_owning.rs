@@ -34,7 +34,7 @@ pub async fn the_second_consent_for_a_group_waits_in_its_namespace_until_the_fir
 
     scene.consents().delete("ada", &DeleteParams::default()).await.unwrap();
     let heir = until_reading(&others, "lovelace", AWAITING).await;
-    // Whoever waits in another namespace has a link of its own in the end: the one that was made for the first is not replayed to it.
+    // The consent that waits in another namespace has a link of its own in the end: the one that was made for the first is not replayed to it.
     assert!(link(&heir).is_some() && link(&heir) != link(&first), "a link has crossed a namespace");
     let summary = scene.simulator.group_summary("ada");
     assert_eq!((summary.executed, summary.replayed), (2, 0));

@@ -57,7 +57,7 @@ async fn an_object_that_is_deleted_and_created_again_gets_the_same_link() {
     scene.ask("ada", json!({ "rerouteURL": "https://example.com/thanks" })).await;
     let first = link(&scene.until_reading("ada", AWAITING).await);
     scene.delete("ada").await;
-    assert!(scene.consents().get_opt("ada").await.unwrap().is_none(), "the deletion waits for nobody");
+    assert!(scene.consents().get_opt("ada").await.unwrap().is_none(), "the deletion waits");
     scene.ask_again("ada", json!({ "rerouteURL": "https://example.com/thanks" })).await;
     let second = link(&scene.until_reading("ada", AWAITING).await);
     assert_eq!(second, first);

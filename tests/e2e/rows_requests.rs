@@ -1,4 +1,4 @@
-//! Requests that HeyGen refuses, that cannot be sent, and that have to wait for their turn.
+//! Requests that HeyGen refuses, that cannot be sent, and that have to wait for a permit.
 
 use heygen_simulator::{AccountPatch, FaultAction, FaultRule, GroupDefinition, MAIN_ACCOUNT, PathKind};
 use serde_json::json;
@@ -10,7 +10,7 @@ use crate::support::{Scene, World};
 #[tokio::test(flavor = "multi_thread")]
 pub async fn a_request_that_heygen_calls_invalid_names_the_field_and_heals_when_heygen_changes_its_mind() {
     let scene = Scene::start("invalid").await;
-    let refusal = json!({ "error": { "code": "invalid_parameter", "message": "prose that nobody may quote", "param": "reroute_url" } });
+    let refusal = json!({ "error": { "code": "invalid_parameter", "message": "prose that must not be quoted", "param": "reroute_url" } });
     let fault = FaultRule::new(FaultAction::raw(400, "application/json", refusal.to_string())).on(PathKind::Consent);
     let fault = scene.simulator.add_fault(fault).unwrap();
     scene.ask("ada", json!({ "rerouteURL": "https://example.com/thanks" })).await;

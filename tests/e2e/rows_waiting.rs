@@ -106,8 +106,8 @@ async fn a_dead_link_is_renewed_with_the_same_key_once_heygen_has_forgotten_it()
     assert!(scene.simulator.group("manual").unwrap().links[0].expired, "HeyGen's link died as well");
     scene.left_alone(&["ada", "late", "manual"]).await;
     assert_eq!(scene.executed("ada"), 2);
-    assert_eq!(scene.posts("manual").len(), 1, "nobody renews unasked");
-    assert_eq!(scene.posts("late").len(), 1, "nobody renews after the deadline");
+    assert_eq!(scene.posts("manual").len(), 1, "it was renewed unasked");
+    assert_eq!(scene.posts("late").len(), 1, "it was renewed after the deadline");
     scene.until_events("ada", &["ConsentRequested", "LinkExpired", "LinkRenewed"]).await;
     scene.end().await;
 }

@@ -65,7 +65,7 @@ async fn revoked_in_words(scene: &Scene) {
     assert_eq!(scene.executed("revoked"), 1);
 }
 
-/// Neither makes nor breaks an approval; but nobody knows any more whether the twin may be used.
+/// Neither makes nor breaks an approval; but it is not known any more whether the twin may be used.
 async fn an_unknown_word(scene: &Scene) {
     let approval = scene.consents().get("frozen").await.unwrap().status.unwrap().approval_time;
     let began = Instant::now();

@@ -1,4 +1,4 @@
-//! Anybody in the cluster may open the operator's port, as often as they like and without ever finishing a request.
+//! Any pod of the cluster may open the operator's port, as often as it likes and without ever finishing a request.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -17,8 +17,8 @@ const CLIENTS: usize = 4000;
 /// What the operator's memory may grow by meanwhile, in kB: a tenth of what the chart lets it have.
 const GROWTH: u64 = 25 * 1024;
 
-/// How soon a probe must be answered: the kubelet's patience, if nobody says otherwise. A machine on which it takes a good part of that
-/// when nobody is in the way is too slow to say more than how many times as long it takes.
+/// How soon a probe must be answered: the kubelet's patience by default. A machine on which it takes a good part of that
+/// when nothing is in the way is too slow to say more than how many times as long it takes.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -81,7 +81,7 @@ async fn slowest_probe(operator: &Operator) -> Duration {
     slowest
 }
 
-/// One of five sorts: who says nothing, who stops in the first line or in a header, who sends a header without end, and who asks for
+/// One of five sorts: one that says nothing, one that stops in the first line or in a header, one that sends a header without end, and one that asks for
 /// the longest page and does not read it.
 async fn slow_client(address: &str, number: usize) -> TcpStream {
     let endless = format!("GET /livez HTTP/1.1\r\nX-Endless: {}", "x".repeat(64 * 1024));

@@ -41,7 +41,7 @@ pub const DEADLINE: Duration = Duration::from_secs(60);
 /// How long something may stand still that concerns hundreds, or that a probe has to find out which may be a minute away.
 pub const LONG: Duration = Duration::from_secs(120);
 
-/// How long nobody looks between two looks.
+/// The pause between two checks.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// The namespace of the operators and of the cluster accounts' Secrets.
@@ -88,7 +88,7 @@ pub struct World {
 }
 
 impl World {
-    /// A world whose account polls pending consents every second, at a rate that gets in nobody's way.
+    /// A world whose account polls pending consents every second, at a rate that delays nothing.
     pub async fn start(name: &str) -> Self {
         let account = json!({
             "rateLimit": { "requestsPerMinute": 60000, "burst": 1000 },
@@ -105,7 +105,7 @@ impl World {
         world
     }
 
-    /// A world in which nobody has set up an account yet.
+    /// A world in which no account is set up yet.
     pub async fn without_account(name: &str) -> Self {
         Self::on(plane(), name).await
     }

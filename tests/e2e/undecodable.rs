@@ -1,4 +1,4 @@
-//! Values that the API server accepts and a program may not be able to hold: they stop nobody.
+//! Values that the API server accepts and a program may not be able to hold: they stop no other object.
 
 use controlplane::{ControlPlane, Options};
 use heygen_simulator::GroupDefinition;
@@ -55,7 +55,7 @@ async fn whatever_the_api_server_accepts_in_a_status_stops_no_other_and_is_serve
     for kind in ["DigitalTwinConsent", "HeyGenAccount"] {
         assert_eq!(operator.counter("twinconsent_undecodable_objects", kind).await, 0.0, "{kind}");
     }
-    // What nobody overwrites stays, and would stop this test's own types.
+    // What is not overwritten stays, and would stop this test's own types.
     for (name, ..) in &odd {
         consents.delete(name, &DeleteParams::default()).await.unwrap();
     }

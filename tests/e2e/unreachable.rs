@@ -4,16 +4,16 @@ use kube::api::{Api, Patch, PatchParams};
 use serde_json::{Value, json};
 use twinconsent::api::account::ClusterHeyGenAccount;
 
-use crate::nobody;
+use crate::nowhere;
 use crate::support::{OPERATOR_NAMESPACE, Operator, World, eventually};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_names_the_cause_and_the_log_once_for_each_and_the_end_of_it() {
     let world = World::without_account("cause").await;
-    let (_taken, nobody) = nobody::at_an_address();
-    world.cluster_account(json!({ "baseURL": format!("http://{nobody}/some/path") })).await;
+    let (_taken, address) = nowhere::at_an_address();
+    world.cluster_account(json!({ "baseURL": format!("http://{address}/some/path") })).await;
     let operator = Operator::start(&world, &["--log-filter=info"]);
-    let refused = format!("HeyGen cannot be reached: {nobody} refuses the connection. The operator tries again with growing pauses.");
+    let refused = format!("HeyGen cannot be reached: {address} refuses the connection. The operator tries again with growing pauses.");
     until_reading(&world, "Unreachable", &refused).await;
 
     // Each other key is probed at once, and meets the same.
@@ -28,7 +28,7 @@ async fn an_account_names_the_cause_and_the_log_once_for_each_and_the_end_of_it(
     }
     until_reading(&world, "Unreachable", &refused).await;
 
-    let name = nobody::by_name("heygen");
+    let name = nowhere::by_name("heygen");
     patch(&world, json!({ "baseURL": format!("http://{name}/some/path") })).await;
     let unknown =
         format!("HeyGen cannot be reached: the name {name} cannot be resolved (DNS). The operator tries again with growing pauses.");

@@ -64,7 +64,7 @@ async fn a_status_that_is_refused_is_tried_ever_more_seldom_and_told_and_costs_o
     assert_eq!(scene.operator().counter("twinconsent_unwritten_statuses", "").await, 1.0);
 
     refusal.end().await;
-    // Whoever has mended it need not wait for the pause to be over.
+    // Once it is mended, the pause need not be waited for.
     scene.force("ada", "mended").await;
     let awaiting = scene.until_reading("ada", AWAITING).await;
     assert_eq!(link(&awaiting), Some(scene.simulator.group("ada").unwrap().links[0].url.clone()));

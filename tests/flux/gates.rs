@@ -104,7 +104,7 @@ async fn a_withdrawal_closes_the_gate_and_leaves_what_runs_running() {
 async fn invitations_wait_for_the_link_and_not_for_the_person() {
     let stage = Stage::start("invited").await;
     let (grace, katherine) = (stage.group("grace"), stage.group("katherine"));
-    // Nobody needs to be asked about this one: `Initiated` is never True of it.
+    // No person needs to be asked about this one: `Initiated` is never True of it.
     stage.simulator.set_consent_status(&katherine, Some("approved")).unwrap();
     stage.apply("invitations.yaml", json!({ "timeout": LONG })).await;
     stage.until_kustomization("invitations", READY, "").await;

@@ -93,7 +93,7 @@ impl Repository {
     }
 }
 
-/// `git`, shielded from the settings of whoever runs the tests.
+/// `git`, shielded from the settings of the user who runs the tests.
 fn git(folder: &Path) -> Command {
     let mut command = Command::new("git");
     command.current_dir(folder).stdin(Stdio::null());

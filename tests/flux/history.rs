@@ -1,4 +1,4 @@
-//! What changes in git, and what somebody changes behind its back.
+//! What changes in git, and what is changed behind its back.
 
 use heygen_simulator::PathKind;
 use kube::ResourceExt as _;

@@ -20,8 +20,8 @@ const FORCED: usize = 5;
 /// How many requests may go before a forced poll: those of the two seconds that a busy machine may take to learn of it.
 const AHEAD: usize = 2 * PER_SECOND;
 
-/// Groups that nobody asks about, in the midst of the others, make the list so long that a pass through it takes twice as long as the
-/// interval: when it ends, those who were seen first are due again.
+/// Groups that no consent names, in the midst of the others, make the list so long that a scan of it takes twice as long as the
+/// interval: when it ends, those that were seen first are due again.
 const STRANGERS: usize = 700;
 const PAGES: usize = (CONSENTS + STRANGERS) / 50;
 

@@ -1,4 +1,4 @@
-//! One group of somebody else among two hundred.
+//! One group of another HeyGen account among two hundred.
 
 use serde_json::json;
 use twinconsent::api::account::HeyGenAccount;

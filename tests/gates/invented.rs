@@ -32,7 +32,7 @@ async fn however_many_accounts_are_invented_the_kill_switch_of_one_that_exists_s
             let name = format!("invented-{number}");
             let account = reference(&format!("{}-{name}", world.namespace));
             world.consent(&name, json!({ "groupID": name, "accountRef": account })).await;
-            // Some are taken back at once, and named by nobody any more.
+            // Some are taken back at once, and named by no consent any more.
             if number.is_multiple_of(3) {
                 world.delete(&name).await;
             }

@@ -1,4 +1,4 @@
-//! Accounts as gates: what a throttle, a rotated key, an unpaid bill, one foreign group or the kill switch does to hundreds of consents.
+//! What a throttle, a rotated key, an unpaid bill, one foreign group or the kill switch does to hundreds of consents.
 //!
 //! "Nothing happens for so long" is measured beside a bystander: a consent of another account that is polled every second, in the
 //! same operator, so that the time that has passed is time in which the operator worked.

@@ -69,7 +69,7 @@ async fn world(name: &str) -> (World, Operator, Vec<String>) {
     (world, operator, names)
 }
 
-/// Asserts that this answer to everything is told once, by the account, and ends the requests.
+/// Asserts that this answer to everything is said once, by the account, and ends the requests.
 async fn pauses(world: &World, answer: FaultAction, reason: &str) {
     let before = versions(world).await;
     let since = world.next_request();

@@ -1,4 +1,4 @@
-//! What an account will be told of an answer that did not come: each kind of trouble on a real connection, with and without a proxy.
+//! What an account will say of an answer that did not come: each kind of trouble on a real connection, with and without a proxy.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use twinconsent::metrics::Metrics;
 use twinconsent::outcome::{Check, Class, FaultKind, Outcome};
 use twinconsent::proxies::Proxies;
 
-use crate::nobody;
+use crate::nowhere;
 use crate::server::{Answer, Server, answer};
 use crate::tls::Authority;
 use crate::{logged, trouble};
@@ -43,7 +43,7 @@ const PATIENT: Duration = Duration::from_secs(120);
 #[tokio::test]
 async fn a_name_that_no_server_knows_is_dns_of_heygen_or_of_the_proxy() {
     let none = ExtraRoots::default();
-    let (heygen, proxy) = (nobody::by_name("heygen"), nobody::by_name("proxy"));
+    let (heygen, proxy) = (nowhere::by_name("heygen"), nowhere::by_name("proxy"));
     // Without TLS, which takes no such name.
     let (kind, _, said) = shown(&format!("http://{heygen}:8443/some/path"), None, &none, PATIENT).await;
     assert_eq!(kind, FaultKind::Unresolved);
@@ -54,15 +54,15 @@ async fn a_name_that_no_server_knows_is_dns_of_heygen_or_of_the_proxy() {
         assert!(said.ends_with(&format!("the name of the proxy {proxy} cannot be resolved (DNS)")), "{said}");
     }
     // This proxy is asked for an address, not for the name.
-    let (_taken, nobody) = nobody::at_an_address();
-    let (kind, at_proxy, _) = shown(&format!("http://{heygen}"), Some(&format!("socks5://{nobody}")), &none, PATIENT).await;
+    let (_taken, address) = nowhere::at_an_address();
+    let (kind, at_proxy, _) = shown(&format!("http://{heygen}"), Some(&format!("socks5://{address}")), &none, PATIENT).await;
     assert_eq!((kind, at_proxy), (FaultKind::Unresolved, false));
 }
 
 #[tokio::test]
 async fn a_port_where_nothing_listens_is_heygens_or_the_proxys() {
     let none = ExtraRoots::default();
-    let (_taken, address) = nobody::at_an_address();
+    let (_taken, address) = nowhere::at_an_address();
     let (kind, _, said) = shown(&format!("https://{address}"), None, &none, PATIENT).await;
     assert_eq!((kind, said.as_str()), (FaultKind::Refused, format!("HeyGen cannot be reached: {address} refuses the connection").as_str()));
     for (scheme, expected) in [("http", FaultKind::Refused), ("https", FaultKind::Refused), ("socks5h", FaultKind::Unconnected)] {
@@ -157,7 +157,7 @@ async fn a_proxy_that_never_answers_is_given_up_at_the_connect_deadline() {
 async fn a_certificate_that_is_not_accepted_is_the_proxys_or_heygens() {
     let (ours, another) = (Authority::new(), Authority::new());
     let roots = ExtraRoots::from_pem(ours.pem().as_bytes()).unwrap();
-    // The proxy cannot show who it is.
+    // The proxy cannot prove its name.
     let proxy = Server::with_tls(Answer::Bytes(answer(200, "", "")), another.acceptor("127.0.0.1")).await.credentials.base_url;
     let (kind, at_proxy, said) = shown("https://heygen.test", Some(proxy.as_str()), &roots, PATIENT).await;
     assert_eq!((kind, at_proxy), (FaultKind::Certificate(Check::Issuer), true), "{said}");
@@ -166,7 +166,7 @@ async fn a_certificate_that_is_not_accepted_is_the_proxys_or_heygens() {
     proxy.set_scheme("https").unwrap();
     let (kind, at_proxy, said) = shown("https://heygen.test", Some(proxy.as_str()), &roots, PATIENT).await;
     assert_eq!((kind, at_proxy), (FaultKind::NotTls, true), "{said}");
-    // HeyGen cannot show who it is, behind a proxy of each kind.
+    // HeyGen cannot prove its name, behind a proxy of each kind.
     let mut expired = CertificateParams::new(vec!["heygen.test".to_owned()]).unwrap();
     expired.not_after = rcgen::date_time_ymd(2001, 1, 1);
     for (acceptor, check) in [
@@ -213,20 +213,20 @@ async fn what_a_socks_proxy_refuses_is_the_proxys_trouble() {
     }
 }
 
-/// Whom a SOCKS proxy lets through.
+/// Which clients a SOCKS proxy lets through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Door {
-    /// Everybody.
+    /// Every client.
     Open,
-    /// Who has a password, whichever.
+    /// Those with a password, whichever.
     Password,
-    /// Nobody: the password is wrong.
+    /// None: the password is wrong.
     WrongPassword,
-    /// Nobody: the rules do not allow it.
+    /// None: the rules do not allow it.
     Shut,
 }
 
-/// A SOCKS 5 proxy (RFC 1928, with passwords by RFC 1929) that leads everybody to one server.
+/// A SOCKS 5 proxy (RFC 1928, with passwords by RFC 1929) that leads every client to one server.
 struct Socks {
     address: std::net::SocketAddr,
     /// User and password, and where to.

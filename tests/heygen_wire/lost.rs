@@ -22,7 +22,7 @@ async fn a_body_over_the_cap_is_not_read_to_its_end() {
     let server = Server::saying(200, "", &group(BODY_CAP - overhead + 1)).await;
     assert_eq!(trouble(client().group(&server.credentials, "g1").await).class, Class::Unreadable);
 
-    // It never ends, so whoever reads to the end waits for ever.
+    // It never ends, so a client that reads to the end waits for ever.
     let mut endless = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
     endless.extend(format!("{:x}\r\n{}\r\n", 2 * BODY_CAP, "x".repeat(2 * BODY_CAP)).into_bytes());
     let server = Server::with(Answer::Stall(endless)).await;

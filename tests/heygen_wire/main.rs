@@ -9,8 +9,8 @@ mod causes;
 mod certificates;
 mod list;
 mod lost;
-#[path = "../support/nobody.rs"]
-mod nobody;
+#[path = "../support/nowhere.rs"]
+mod nowhere;
 mod server;
 mod tls;
 

@@ -1,4 +1,4 @@
-//! A server that says, byte for byte, what it was told to say.
+//! A server that says, byte for byte, what a test has written.
 
 use std::time::Duration;
 
@@ -70,7 +70,7 @@ impl Server {
         Self::with(Answer::Bytes(answer(status, headers, body))).await
     }
 
-    /// A server that says this to everybody who comes, whatever they say.
+    /// A server that says this to every client, whatever it says.
     pub async fn blurting(bytes: &'static str) -> Self {
         Self::with(Answer::Blurt(bytes)).await
     }

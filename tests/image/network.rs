@@ -1,5 +1,5 @@
 //! What a scratch image is known to fail at: names and certificates. The operator finds HeyGen by a name server as a pod has one,
-//! and trusts the roots of its image, those of `--ca-bundle`, and nobody else.
+//! and trusts the roots of its image, those of `--ca-bundle`, and no others.
 
 use std::net::SocketAddr;
 
@@ -32,7 +32,7 @@ async fn the_operator_finds_heygen_by_its_name_and_trusts_what_it_should() {
     assert!(names.asked().iter().any(|name| name == NAME), "HeyGen was not looked up: {:?}", names.asked());
     drop(operator);
 
-    // Nobody vouches for it.
+    // No authority vouches for it.
     let heygen = HeyGen::start("stranger").await;
     let root = heygen.root();
     let operator = heygen.operator(&root, &[]);
@@ -49,7 +49,7 @@ async fn the_operator_finds_heygen_by_its_name_and_trusts_what_it_should() {
     drop(operator);
 }
 
-/// HeyGen with a certificate of an authority of its own, and somebody who has an account with it.
+/// HeyGen with a certificate of an authority of its own, and an account there.
 struct HeyGen {
     world: World,
     authority: Authority,

@@ -89,7 +89,7 @@ impl Cluster {
     /// The node.
     ///
     /// # Panics
-    /// With an existing cluster, which nobody can be in the network of.
+    /// With an existing cluster, whose network a test cannot enter.
     pub fn node(&self) -> &Node {
         self.node.as_ref().expect("this takes a node of the tests' own: unset KUBECONFIG")
     }
@@ -112,7 +112,7 @@ impl Cluster {
         output(&mut self.kubectl_command(&["apply", "-f", "-"]), yaml).unwrap();
     }
 
-    /// Applies a manifest with the rights of somebody else.
+    /// Applies a manifest with the rights of another user.
     pub fn apply_as(&self, user: &str, yaml: &str) -> Result<String, String> {
         output(&mut self.kubectl_command(&["--as", user, "apply", "-f", "-"]), yaml)
     }
@@ -140,7 +140,7 @@ impl Cluster {
             .collect()
     }
 
-    /// The API server's log of who asked for what; empty if it keeps none.
+    /// The API server's log of requests and their users; empty if it keeps none.
     pub fn audit_log(&self) -> String {
         self.node.as_ref().and_then(Node::audit_log).map(|log| std::fs::read_to_string(log).unwrap()).unwrap_or_default()
     }
@@ -149,7 +149,7 @@ impl Cluster {
 /// Runs a program with this input. Returns what it prints, or what it says of its failure.
 pub fn output(command: &mut Command, input: &str) -> Result<String, String> {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // Small enough for the pipe, so that nobody waits for anybody.
+    // Small enough for the pipe, so that neither side waits for the other.
     let fed = child.stdin.take().unwrap().write_all(input.as_bytes());
     let output = child.wait_with_output().unwrap();
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

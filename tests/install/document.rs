@@ -38,7 +38,7 @@ impl Section {
     }
 }
 
-/// Somebody with a shell in the repository, kubectl, and one of the two Helms as `helm`.
+/// A user with a shell in the repository, kubectl, and one of the two Helms as `helm`.
 pub struct Reader<'a> {
     cluster: &'a Cluster,
     programs: TempDir,

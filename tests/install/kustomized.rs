@@ -51,7 +51,7 @@ fn an_overlay_with_a_prefix_and_a_generated_secret_installs_it_and_serves_a_cons
     cluster.clear(&[NAMESPACE]);
 }
 
-/// The overlay above the document's. The patch is a test's: nobody real is asked.
+/// The overlay above the document's. The patch is a test's: no real person is asked.
 fn spring() -> String {
     let argument = |argument: &str| format!("      - {{op: add, path: /spec/template/spec/containers/0/args/-, value: {argument}}}\n");
     format!(

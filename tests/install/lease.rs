@@ -1,4 +1,4 @@
-//! Who leads, and for how long nobody did.
+//! Which replica leads, and for how long none did.
 
 use std::thread;
 use std::time::{Duration, Instant};

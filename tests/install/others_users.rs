@@ -13,7 +13,7 @@ const NAMESPACE: &str = "studio";
 /// The user that the namespace's pods get, as OpenShift would choose one.
 const USER: &str = "1000680000";
 
-/// Ours are what the document does not say: where the images are, and that nobody real is asked.
+/// Ours are what the document does not say: where the images are, and that no real person is asked.
 const VALUES: &str = "
 global: {imageRegistry: localhost}
 twinconsent:

@@ -69,10 +69,10 @@ fn follow(cluster: &Cluster, helm: Program, builds: bool) {
 /// The document's way to what is explained of an object: the example's, while its link is in the status.
 fn explained(reader: &Reader<'_>) {
     let section = Section::of("docs/operating.md", "## Why an object stands where it stands");
-    let told: Value = serde_json::from_str(&reader.types(&section.blocks("sh").remove(0), "")).unwrap();
+    let answered: Value = serde_json::from_str(&reader.types(&section.blocks("sh").remove(0), "")).unwrap();
     let shown: Value = serde_json::from_str(&section.blocks("json").remove(0)).unwrap();
-    assert_eq!(told["object"], shown["object"]);
-    assert_eq!(fields(&told), fields(&shown), "{told:#}");
+    assert_eq!(answered["object"], shown["object"]);
+    assert_eq!(fields(&answered), fields(&shown), "{answered:#}");
 }
 
 /// The names of an object's fields but for the one that says that it is worked on right now.
@@ -80,7 +80,7 @@ fn fields(explanation: &Value) -> Vec<&str> {
     explanation.as_object().unwrap().keys().map(String::as_str).filter(|field| *field != "workQueue").collect()
 }
 
-/// Has the operator ask a simulator, by the images that the digests name which `make image` has told.
+/// Has the operator ask a simulator, by the images whose digests `make image` has printed.
 fn ask_the_simulator(cluster: &Cluster, helm: Program) {
     let account = cluster.get(&["clusterheygenaccount", "default"]).unwrap();
     assert_eq!(account["spec"]["baseURL"], Value::Null, "{account}");
@@ -89,7 +89,7 @@ fn ask_the_simulator(cluster: &Cluster, helm: Program) {
     let image = Image::open(&root().join("dist/twinconsent-operator.tar")).unwrap();
     let [url, insecure] = Beside::values();
     let digest = format!("image.digest={}", image.digest);
-    // Nobody who waits here wants to wait a minute for the next poll.
+    // A test need not wait a minute for the next poll.
     let polling = "account.polling.interval=2s,account.polling.minimum=1s".to_owned();
     let values = [url, insecure, digest, polling].map(|value| format!("--set={value}"));
     let upgrade =

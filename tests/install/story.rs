@@ -13,10 +13,10 @@ use crate::{heygen, lease};
 /// The group of `examples/minimal.yaml`.
 const EXAMPLE: &str = "5f2c8e0b9d3a4c71ada";
 
-/// The longest that nobody leads after the leader's pod was killed.
+/// The longest that no replica leads after the leader's pod was killed.
 const LONGEST_TAKEOVER: Duration = Duration::from_secs(20);
 
-/// The longest that the Lease may go without a renewal while pods are replaced: as long as it is valid, and a look at it.
+/// The longest that the Lease may go without a renewal while pods are replaced: as long as it is valid, and one check of it.
 const LONGEST_GAP: Duration = Duration::from_secs(16);
 
 /// How many consents are pending, and how many are created right before the leader is killed.

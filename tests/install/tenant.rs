@@ -1,4 +1,4 @@
-//! Installed by somebody who has rights in one namespace and no others; the operator, too, has no more than it was granted there.
+//! Installed by a user who has rights in one namespace and no others; the operator, too, has no more than it was granted there.
 
 use controlplane::Program;
 use serde_json::Value;
@@ -42,7 +42,7 @@ fn the_admin_of_a_namespace_installs_it_and_the_operator_has_no_right_elsewhere_
         cluster.apply(&format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: {NAMESPACE}, labels: {labels}}}\n"));
         cluster.kubectl(&["create", "rolebinding", "admin", "--clusterrole=admin", "--user", ADMIN, "-n", NAMESPACE]);
 
-        // What the document tells the admin, and after it what somebody else does.
+        // What the document has the admin do, and after it what the other admin does.
         let blocks = Section::of("docs/installing.md", "### As the admin of a namespace").blocks("sh");
         let [install, grant] = &blocks[..] else { panic!("there are {} blocks", blocks.len()) };
         let reader = Reader::new(cluster, helm);

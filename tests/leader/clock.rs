@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::replicas::{LEASE, leases, replica, replica_in, until_held_by};
 use crate::support::World;
 
-/// How far ahead, one after the other, in seconds. Whoever stands by has a clock that is right.
+/// How far ahead, one after the other, in seconds. The standby has a clock that is right.
 const STEPS: [i32; 5] = [90_000, 0, -7_200, 90_000, 0];
 
 /// How many people consent, and how many requests meet trouble, before each step.
@@ -68,7 +68,7 @@ async fn whenever_the_clock_is_set_approvals_are_seen_requests_are_repeated_and_
     world.end([leader, standby]).await;
 }
 
-/// Who holds the Lease, and how often it has changed hands.
+/// The holder of the Lease, and how often it has changed hands.
 async fn lease(world: &World) -> (Option<String>, Option<i32>) {
     let spec = leases(world).get(LEASE).await.unwrap().spec.unwrap();
     (spec.holder_identity, spec.lease_transitions)

@@ -34,7 +34,7 @@ async fn a_leader_that_is_cut_off_from_the_api_server_stops_before_another_one_b
     leader.until_ready().await;
     let standby = replica(&world, "second");
     standby.until_ready().await;
-    // Its answer is on its way when the wire is cut: whoever leads next asks again, under the same key.
+    // Its answer is on its way when the wire is cut: the next leader asks again, under the same key.
     let held = FaultRule::new(FaultAction::delay_after(Duration::from_secs(50))).on(PathKind::Consent).group("ada");
     let held = world.simulator.add_fault(held).unwrap();
     world.simulator.create_group(GroupDefinition::twin("ada")).unwrap();
@@ -108,7 +108,7 @@ async fn a_leader_that_slept_while_it_followed_many_asks_heygen_for_nothing_when
     world.end([standby]).await;
 }
 
-/// The requests for consent, whoever sent them.
+/// The requests for consent, of all replicas.
 fn leader_posts(world: &World) -> usize {
     world.simulator.requests_since(0).iter().filter(|request| request.kind == PathKind::Consent).count()
 }

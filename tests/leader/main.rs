@@ -1,4 +1,4 @@
-//! Replicas: who of them acts, how fast another one takes over, and that it costs nobody a second link; and what keeps one from beginning.
+//! Replicas: which of them acts, how fast another one takes over, and that no person gets a second link by that; and what keeps one from beginning.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test tells its figures, and a log when it fails")]

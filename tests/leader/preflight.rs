@@ -150,12 +150,12 @@ async fn a_consent_in_a_namespace_without_rights_holds_no_group_and_the_rank_dec
     assert_eq!(executed(), [1, 2]);
 
     restricted.grant(&other);
-    // Whoever has asked and owns the group keeps it, also from an older one that has asked, too.
+    // The consent that has asked and owns the group keeps it, also from an older one that has asked, too.
     until_reading(&unseen, "new", DUPLICATE).await;
     until_reading(&unseen, "asked", DUPLICATE_THAT_HAS_ASKED).await;
     until_reading(&world.consents(), "new", AWAITING).await;
     until_reading(&world.consents(), "asked", AWAITING).await;
-    // Those that follow their group go on doing so, and it costs nobody a request.
+    // Those that follow their group go on doing so, and it costs no request.
     for group in ["new", "asked"] {
         let before = world.reads(group);
         world.until_read(group, before + 3).await;

@@ -12,7 +12,7 @@ use crate::replicas::pair;
 use crate::support::scene::link;
 use crate::support::{LONG, Operator, World, condition, eventually_within, prepared};
 
-/// How many of each: whose approval was written after the backup, who was asked for anew after it, who was created after it.
+/// How many of each: those whose approval was written after the backup, those that were asked for anew after it, those created after it.
 const FEW: usize = 15;
 
 /// The same where the figure is measured: about a thousand in all.
@@ -96,7 +96,7 @@ async fn restored(world: World, each: usize, start: impl AsyncFn(&World) -> Vec<
         Versions::Bumped => world.plane.restore_bumped().unwrap(),
     }
     let began = Instant::now();
-    // Whoever looks after the cluster applies again what was lost.
+    // The cluster's admin applies again what was lost.
     create(&world, &late).await;
     ask_again(&world, &again).await;
     let applied = began.elapsed();
@@ -136,7 +136,7 @@ async fn ask_again(world: &World, names: impl IntoIterator<Item = &String>) {
     changed.buffer_unordered(AT_ONCE).for_each(async |_| {}).await;
 }
 
-/// One after the other: whoever waits for a thousand must not ask for all of them at every look.
+/// One after the other: a wait for a thousand must not get all of them at every check.
 async fn until_all(world: &World, names: impl IntoIterator<Item = &String>, reason: &str) {
     for name in names {
         until_it(world, name, reason, |consent| condition(consent, "Ready").is_some_and(|(_, was)| was == reason)).await;

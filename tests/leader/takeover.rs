@@ -8,10 +8,10 @@ use serde_json::json;
 use crate::replicas::{pair, replica, until_held_by};
 use crate::support::{DEADLINE, World, eventually_within};
 
-/// The longest that nobody acts after a leader was killed.
+/// The longest that no replica acts after a leader was killed.
 const LONGEST_GAP: Duration = Duration::from_secs(20);
 
-/// The longest that nobody acts after a leader has left of its own accord.
+/// The longest that no replica acts after a leader has left of its own accord.
 const LONGEST_HANDOVER: Duration = Duration::from_secs(5);
 
 #[tokio::test(flavor = "multi_thread")]

@@ -79,7 +79,7 @@ impl Life {
             .await;
     }
 
-    /// A spec that somebody edits while HeyGen is being asked: the status cannot be written, and the object is read again.
+    /// A spec that is edited while HeyGen is being asked: the status cannot be written, and the object is read again.
     async fn with_a_conflict(&self) {
         let world = &self.world;
         let slow = FaultRule::new(FaultAction::delay_after(Duration::from_secs(1))).on(PathKind::Consent).group("edited");

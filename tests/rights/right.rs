@@ -16,7 +16,7 @@ pub struct Right {
 }
 
 impl Right {
-    /// Whether whoever was granted this may do that.
+    /// Whether this grant allows that.
     pub fn covers(&self, used: &Self) -> bool {
         let everywhere = |granted: &Option<String>, used: &Option<String>| granted.is_none() || granted == used;
         self.verb == used.verb

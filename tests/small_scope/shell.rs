@@ -338,8 +338,8 @@ fn checks_owner(world: &mut World, place: usize) {
     let owns = |(other, object): (usize, &Object)| {
         other != place && world.served[other] && object.metadata.deletion_timestamp.is_none() && has_asked(object)
     };
-    let objects = world.kube.iter().enumerate().filter_map(|(other, object)| Some((other, object.as_ref()?)));
-    if world.replicas.len() == 1 && objects.map(owns).any(|owns| owns) {
+    let mut objects = world.kube.iter().enumerate().filter_map(|(other, object)| Some((other, object.as_ref()?)));
+    if world.replicas.len() == 1 && objects.any(owns) {
         world.breaks("ownership: asked although another object owns the group".into());
     }
 }

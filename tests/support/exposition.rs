@@ -33,7 +33,7 @@ pub fn families(page: &str) -> Vec<Family> {
         } else if !line.starts_with('#') {
             let family = families.last_mut().expect("a HELP before each value");
             for (label, value) in labels(line) {
-                // Of a histogram: the buckets are no label that anybody chose.
+                // Of a histogram: the buckets are no label that was chosen.
                 if label != "le" {
                     family.labels.entry(label).or_default().insert(value);
                 }

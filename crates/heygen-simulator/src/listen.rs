@@ -66,6 +66,6 @@ mod tests {
             assert_eq!(bound(everywhere, code), Ok((Ipv4Addr::UNSPECIFIED, 8090).into()));
         }
         assert_eq!(bound(everywhere, 98), Err(Some(98)), "another one's port");
-        assert_eq!(bound((Ipv6Addr::LOCALHOST, 8090).into(), 99), Err(Some(99)), "nobody asked for every address");
+        assert_eq!(bound((Ipv6Addr::LOCALHOST, 8090).into(), 99), Err(Some(99)), "every address was not asked for");
     }
 }

@@ -96,7 +96,7 @@ impl Operator {
     }
 
     async fn get_at(&self, url: &str) -> Option<(u16, String)> {
-        // Also in a test that talks to nobody else.
+        // Also in a test that makes no other connection.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build().unwrap();
         let answer = client.get(url).send().await.ok()?;

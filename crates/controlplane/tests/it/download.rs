@@ -183,7 +183,7 @@ fn assert_given_up(stage: &Stage) {
     let outcome = stage.run(&mut stage.command(&stage.address(INDEX)));
     assert!(began.elapsed() >= STILL, "{:?}: {}", began.elapsed(), outcome.stderr);
     assert_built_instead(stage, &outcome, "nothing came for 10 s");
-    eventually("nobody waits any more", || stage.server.held() == 0);
+    eventually("no client waits any more", || stage.server.held() == 0);
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn a_download_ends_with_the_start_that_waits_for_it_and_leaves_nothing_in_the_wa
     eventually("half of it is there", || stage.server.held() == 1);
     child.kill().unwrap(); // SIGKILL
     child.wait().unwrap();
-    eventually("nobody waits any more", || stage.server.held() == 0);
+    eventually("no client waits any more", || stage.server.held() == 0);
 
     publish(&stage, whole_archive(&stage), Answer::Whole);
     let outcome = stage.run(&mut stage.command(&stage.address(INDEX)));

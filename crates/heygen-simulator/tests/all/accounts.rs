@@ -77,7 +77,7 @@ async fn a_key_survives_neither_in_the_record_nor_in_debug_texts() {
 #[tokio::test]
 async fn settings_that_contradict_themselves_do_not_start() {
     let twice = Settings { groups: vec![GroupDefinition::twin("a"), GroupDefinition::twin("a")], ..Settings::default() };
-    let without_an_account = {
+    let of_no_account = {
         let mut group = GroupDefinition::twin("a");
         group.account = Some("nobody".to_owned());
         Settings { groups: vec![group], ..Settings::default() }
@@ -87,8 +87,8 @@ async fn settings_that_contradict_themselves_do_not_start() {
         settings.accounts.push(AccountDefinition::new("second", DEMO_API_KEY));
         settings
     };
-    let nobody = Settings { accounts: Vec::new(), ..Settings::default() };
-    for settings in [twice, without_an_account, same_key, nobody] {
+    let without_accounts = Settings { accounts: Vec::new(), ..Settings::default() };
+    for settings in [twice, of_no_account, same_key, without_accounts] {
         let error = Simulator::start(settings).await.unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
     }

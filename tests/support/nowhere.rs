@@ -1,10 +1,10 @@
-//! Whom nobody reaches, on any machine and without a network.
+//! Servers that cannot be reached, on any machine and without a network.
 
 use std::net::SocketAddr;
 
 use tokio::net::TcpSocket;
 
-/// Takes an address and does not listen there: connections are refused, and nobody else gets the port while this is held.
+/// Takes an address and does not listen there: connections are refused, and no other process gets the port while this is held.
 pub fn at_an_address() -> (TcpSocket, SocketAddr) {
     let taken = TcpSocket::new_v4().unwrap();
     taken.bind("127.0.0.1:0".parse().unwrap()).unwrap();
