@@ -18,7 +18,7 @@
 //!
 //! One call sends one request: redirects are not followed (the key would travel with them) and no layer below retries.
 //!
-//! Nothing leaks: keys are sent as sensitive headers, links leave as [`Link`](crate::link::Link), and neither prose, URL nor body of
+//! Nothing leaks: keys are sent as sensitive headers, links leave as [`Link`](twinconsent_core::consent::link::Link), and neither prose, URL nor body of
 //! an answer reaches a log, a metric or an [`Outcome`].
 //!
 //! Certificates are checked against the root certificates of the system (`SSL_CERT_FILE` and `SSL_CERT_DIR` override where they are
@@ -30,8 +30,8 @@ mod answers;
 mod classify;
 mod exchange;
 mod fault;
+pub mod renewal;
 mod retry_after;
-mod roots;
 mod wire;
 
 use std::sync::{Arc, PoisonError, RwLock};
@@ -44,19 +44,19 @@ use serde_json::Value;
 use thiserror::Error;
 use url::Url;
 
-use crate::metrics::{Answered, Metrics, Operation};
-use crate::outcome::{Class, Outcome, Started, Trouble};
-use crate::proxies::Proxies;
-use crate::request::Content;
+use crate::process::metrics::{Answered, Metrics, Operation};
+use crate::process::proxies::Proxies;
+use twinconsent_core::consent::outcome::{Class, Outcome, Started, Trouble};
+use twinconsent_core::consent::request::Content;
 
 use exchange::Attempted;
 use fault::Way;
 
+pub use crate::process::roots::{ExtraRoots, RootsError};
 pub use answers::{Answer, answers};
 pub use classify::Remedy;
 pub use exchange::BODY_CAP;
 pub use retry_after::{LONGEST_RETRY_AFTER, parse_retry_after};
-pub use roots::{ExtraRoots, RootsError};
 
 /// How long connecting may take, name resolution and TLS included.
 pub const CONNECT_DEADLINE: Duration = Duration::from_secs(5);

@@ -19,7 +19,7 @@
 //! - **decide** ([`decide`]): object, facts and time in, one step out.
 //! - **act** ([`reconcile`]): that step: a request to HeyGen, or a look at the link Secret.
 //! - **settle** ([`settle`]): what came of it, as a new status.
-//! - **record** ([`cluster`]): one status patch, under the precondition that the object is still the one that was decided on.
+//! - **record** ([`kubernetes`]): one status patch, under the precondition that the object is still the one that was decided on.
 //!
 //! The pure modules know no clock, no randomness and no client: time and facts are arguments, so that a property test can try what
 //! would take weeks.
@@ -58,45 +58,13 @@
 //! 3. [`decide`], [`settle`], [`pace`]: the core; [`reports`]: what it can tell as an event; [`explain`]: what it tells of a decision.
 //! 4. [`reconcile`]: the shell around it.
 //! 5. [`sweep`]: following many at once.
-//! 6. [`heygen`], [`account`], [`cluster`], [`watch`], [`slim`], [`undecodable`], [`roster`], [`fold`], [`queue`]: what the shell uses:
+//! 6. [`heygen`], [`account`], [`kubernetes`], [`watch`], [`slim`], [`undecodable`], [`roster`], [`fold`], [`queue`]: what the shell uses:
 //!    HeyGen, keys, Kubernetes, who owns what, who is next.
 //! 7. [`controller`], [`context`]: how it is wired.
 //! 8. [`preflight`], [`leader`], [`leadership`]: what must be in order before it works, and which replica does.
 //! 9. [`config`], [`proxies`], [`renewal`], [`telemetry`], [`complaints`], [`metrics`], [`server`], [`shutdown`], [`clock`]: the process.
 
-pub mod account;
-pub mod api;
-pub mod clock;
-pub mod cluster;
-pub mod complaints;
-pub mod config;
-pub mod context;
-pub mod controller;
-pub mod decide;
-pub mod explain;
-pub mod fold;
 pub mod heygen;
-pub mod leader;
-pub mod leadership;
-pub mod link;
-pub mod memory;
-pub mod metrics;
-pub mod outcome;
-pub mod pace;
-pub mod preflight;
-pub mod proxies;
-pub mod queue;
-pub mod reconcile;
-pub mod renewal;
-pub mod reports;
-pub mod request;
-pub mod roster;
-pub mod server;
-pub mod settle;
-pub mod shutdown;
-pub mod slim;
-pub mod sweep;
-pub mod telemetry;
-pub mod terms;
-pub mod undecodable;
-pub mod watch;
+pub mod kubernetes;
+pub mod process;
+pub mod runtime;

@@ -4,16 +4,22 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
-use twinconsent::cluster::connection;
-use twinconsent::config::{self, Cli, Command, Config, RunArgs, in_cluster_namespace, read_bundle};
+use twinconsent::heygen::renewal;
 use twinconsent::heygen::{Deadlines, HeyGen};
-use twinconsent::leader::election::Election;
-use twinconsent::leadership::Leadership;
-use twinconsent::metrics::Metrics;
-use twinconsent::proxies::Proxies;
-use twinconsent::server::{self, Readiness};
-use twinconsent::shutdown::Shutdown;
-use twinconsent::{api, controller, preflight, renewal, telemetry};
+use twinconsent::kubernetes::connection;
+use twinconsent::kubernetes::leader::election::Election;
+use twinconsent::kubernetes::leadership::Leadership;
+use twinconsent::kubernetes::preflight;
+use twinconsent::process::config;
+use twinconsent::process::config::{Cli, Command, Config, RunArgs, in_cluster_namespace, read_bundle};
+use twinconsent::process::metrics::Metrics;
+use twinconsent::process::proxies::Proxies;
+use twinconsent::process::server;
+use twinconsent::process::server::Readiness;
+use twinconsent::process::shutdown::Shutdown;
+use twinconsent::process::telemetry;
+use twinconsent::runtime::run;
+use twinconsent_core::api;
 
 /// How many threads work, at most. More would each take an arena of memory and gain nothing: the API server and HeyGen set the pace.
 const MOST_THREADS: usize = 4;
@@ -62,7 +68,7 @@ async fn run(config: &Config, (proxies, notes): (Proxies, Vec<String>)) -> anyho
     let shutdown = Shutdown::on_signals(config.shutdown_grace).context("cannot listen to signals")?;
     let metrics = Arc::new(Metrics::new());
     let readiness = Readiness::default();
-    let checks = (preflight::Checks::register(&readiness), controller::Checks::register(&readiness));
+    let checks = (preflight::Checks::register(&readiness), run::Checks::register(&readiness));
     let listener = server::bind("--listen", config.listen)?;
     let server = tokio::spawn(server::serve(listener, readiness, metrics.clone(), shutdown.stopping().clone()));
 
@@ -90,7 +96,7 @@ async fn work(
     config: &Config,
     heygen: HeyGen,
     metrics: Arc<Metrics>,
-    checks: (preflight::Checks, controller::Checks),
+    checks: (preflight::Checks, run::Checks),
     stopping: &CancellationToken,
 ) -> anyhow::Result<()> {
     let client = connection::client(connection.clone())?;
@@ -98,14 +104,14 @@ async fn work(
     let checks = (checks.1, Arc::new(preflight::Refused::new(refused, &checks.0)));
     let Some(lease) = &config.lease else {
         metrics.leads(true);
-        controller::run(client, config, heygen, metrics, checks, Leadership::unopposed(), stopping.clone()).await;
+        run::run(client, config, heygen, metrics, checks, Leadership::unopposed(), stopping.clone()).await;
         return Ok(());
     };
     let (election, leadership) = Election::new(connection, &config.operator_namespace, lease, config::identity())?;
     let over = CancellationToken::new();
     let counted = metrics.clone();
     let work = async {
-        let working = controller::run(client, config, heygen, metrics, checks, leadership.clone(), stopping.clone());
+        let working = run::run(client, config, heygen, metrics, checks, leadership.clone(), stopping.clone());
         let led = leadership.while_it_lasts(working).await;
         // What was under way has ended: another replica may go on at once.
         over.cancel();

@@ -15,13 +15,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::json;
-use twinconsent::account::calls_for_a_probe;
-use twinconsent::account::gate::Gate;
-use twinconsent::account::reconcile::reading;
-use twinconsent::decide::AccountFact;
 use twinconsent::heygen::{Answer, answers};
-use twinconsent::outcome::{LookType, Outcome, Trouble};
-use twinconsent::settle::Notice;
+use twinconsent::runtime::accounts::calls_for_a_probe;
+use twinconsent::runtime::accounts::reconcile::reading;
+use twinconsent::runtime::gate::Gate;
+use twinconsent_core::consent::apply::Notice;
+use twinconsent_core::consent::outcome::{LookType, Outcome, Trouble};
+use twinconsent_core::consent::step::AccountFact;
 
 use crate::driver::{HOUR, MINUTE, Progress, World};
 use crate::model::{Fault, Model};

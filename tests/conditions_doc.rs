@@ -9,8 +9,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use strum::VariantArray as _;
-use twinconsent::api::conditions::Situation;
-use twinconsent::settle::situation::{Actor, Progress, Ready};
+use twinconsent_core::api::conditions::Situation;
+use twinconsent_core::consent::situation::{Actor, Progress, Ready};
 
 const HEAD: &str = "\
 # Conditions of a DigitalTwinConsent

@@ -8,7 +8,7 @@ const GENERATE: &str = "TWINCONSENT_GENERATE";
 
 #[test]
 fn the_definitions_in_crds_are_those_of_the_rust_types() {
-    let files = twinconsent::api::crd_files().expect("YAML");
+    let files = twinconsent_core::api::crd_files().expect("YAML");
     let files: Vec<(String, String)> = files.into_iter().map(|(name, content)| (format!("crds/{name}"), content)).collect();
     let mut complaints = surplus("crds", &files);
     complaints.extend(stale(&files));

@@ -91,7 +91,7 @@ fn the_tests_of_health_lua_in_argo_cds_layout_are_generated() {
 #[test]
 fn what_resync_makes_of_an_object_is_generated() {
     let mut object: Value = serde_saphyr::from_str(&read(&format!("{FOLDER}/{BEFORE_RESYNC}"))).unwrap();
-    object["metadata"]["annotations"] = json!({ twinconsent::api::REQUESTED_AT: "2026-01-02T03:04:05Z" });
+    object["metadata"]["annotations"] = json!({ twinconsent_core::api::REQUESTED_AT: "2026-01-02T03:04:05Z" });
     let text = format!("# Generated from {BEFORE_RESYNC} by `make generate`. Do not edit.\n{}", serde_saphyr::to_string(&object).unwrap());
     is_generated(&format!("{FOLDER}/{AFTER_RESYNC}"), &text);
 }

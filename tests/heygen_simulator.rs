@@ -10,9 +10,9 @@ use heygen_simulator::{
     Simulator,
 };
 use twinconsent::heygen::{AuthScheme, Credentials, HeyGen};
-use twinconsent::metrics::Metrics;
-use twinconsent::outcome::{Class, LookType, LooksPage, Outcome, Started};
-use twinconsent::request::{Content, Video};
+use twinconsent::process::metrics::Metrics;
+use twinconsent_core::consent::outcome::{Class, LookType, LooksPage, Outcome, Started};
+use twinconsent_core::consent::request::{Content, Video};
 
 struct Line {
     heygen: HeyGen,

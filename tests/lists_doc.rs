@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
-use twinconsent::metrics::Metrics;
-use twinconsent::reports::{About, Report};
+use twinconsent::process::metrics::Metrics;
+use twinconsent_core::consent::report::{About, Report};
 
 #[path = "support/exposition.rs"]
 mod exposition;

@@ -10,9 +10,9 @@ use std::path::Path;
 
 use clap::CommandFactory as _;
 use strum::VariantArray as _;
-use twinconsent::api::conditions::{AccountReason, Situation, reasons, types};
-use twinconsent::config::Cli;
-use twinconsent::metrics::Metrics;
+use twinconsent::process::config::Cli;
+use twinconsent::process::metrics::Metrics;
+use twinconsent_core::api::conditions::{AccountReason, Situation, reasons, types};
 
 /// Where *look* is HeyGen's: the names in its API, what a group has, and how we say that it is so.
 /// Whoever writes of HeyGen's looks in another way adds that way here.
@@ -73,7 +73,7 @@ fn read() -> Vec<(String, String)> {
 /// What the program itself says.
 fn said() -> Vec<(String, String)> {
     let mut texts: Vec<_> =
-        twinconsent::api::crd_files().unwrap().into_iter().map(|(name, text)| (format!("the definition {name}"), text)).collect();
+        twinconsent_core::api::crd_files().unwrap().into_iter().map(|(name, text)| (format!("the definition {name}"), text)).collect();
     let mut command = Cli::command();
     let runs = command.find_subcommand_mut("run").unwrap().render_long_help().to_string();
     texts.push(("--help".to_owned(), command.render_long_help().to_string()));

@@ -16,7 +16,7 @@ use kube::{Client, Resource};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use tokio_util::task::AbortOnDropHandle;
-use twinconsent::api::consent::DigitalTwinConsent;
+use twinconsent_core::api::consent::DigitalTwinConsent;
 
 use crate::stage::NAMESPACE;
 

@@ -14,7 +14,7 @@ use kube::api::{Api, Patch, PatchParams, PostParams, WatchParams};
 use kube::{Resource as _, ResourceExt as _};
 use serde_json::{Value, json};
 use tokio_util::task::AbortOnDropHandle;
-use twinconsent::api::consent::DigitalTwinConsent;
+use twinconsent_core::api::consent::DigitalTwinConsent;
 
 use crate::bench::Bench;
 use crate::board::TELL;

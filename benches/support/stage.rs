@@ -9,8 +9,8 @@ use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::api::{Api, Patch, PatchParams};
 use kube::{Client, Config};
 use serde_json::{Value, json};
-use twinconsent::api::account::HeyGenAccount;
-use twinconsent::api::consent::DigitalTwinConsent;
+use twinconsent_core::api::account::HeyGenAccount;
+use twinconsent_core::api::consent::DigitalTwinConsent;
 
 use crate::process::Process;
 
@@ -39,7 +39,7 @@ impl Stage {
     pub async fn set(heygen: &str) -> anyhow::Result<Self> {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let plane = tokio::task::spawn_blocking(|| controlplane::ControlPlane::start(controlplane::Options::default())).await??;
-        for (_, yaml) in twinconsent::api::crd_files()? {
+        for (_, yaml) in twinconsent_core::api::crd_files()? {
             plane.apply(&yaml)?;
         }
         plane.kubectl_ok(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"])?;

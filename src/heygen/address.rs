@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use crate::outcome::{Class, Trouble};
+use twinconsent_core::consent::outcome::{Class, Trouble};
 
 /// The URL of a resource below the base, each segment escaped.
 ///

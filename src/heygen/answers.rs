@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::classify::{self, ALREADY_BOUND, Remedy};
 use super::{Operation, exchange, started, wire};
-use crate::outcome::{Class, Outcome, Trouble};
-use crate::request::Content;
+use twinconsent_core::consent::outcome::{Class, Outcome, Trouble};
+use twinconsent_core::consent::request::Content;
 
 /// An answer that is not the one asked for, or several that are understood alike.
 #[derive(Debug, Clone)]

@@ -18,7 +18,7 @@ use Remedy::{Caller as C, Retry as R, User as U, Wait as A};
 use serde_json::Value;
 
 use super::Operation;
-use crate::outcome::{Class, Trouble};
+use twinconsent_core::consent::outcome::{Class, Trouble};
 
 /// What an answer with this status and body means, when it is not the answer that was asked for.
 ///

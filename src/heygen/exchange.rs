@@ -11,8 +11,8 @@ use serde_json::Value;
 use super::fault::Way;
 use super::retry_after::{parse_date, parse_retry_after};
 use super::{Operation, classify, wire};
-use crate::clock;
-use crate::outcome::{Class, Fault, Outcome, Started, Trouble};
+use crate::process::clock;
+use twinconsent_core::consent::outcome::{Class, Fault, Outcome, Started, Trouble};
 
 /// The largest body that is read, in bytes: a page of 50 looks takes some 100 KiB.
 pub const BODY_CAP: usize = 1 << 20;

@@ -9,8 +9,8 @@ use std::io::{self, ErrorKind};
 use rustls::CertificateError;
 use url::Url;
 
-use crate::outcome::{Check, Fault, FaultKind};
-use crate::proxies::{Proxies, Proxy};
+use crate::process::proxies::{Proxies, Proxy};
+use twinconsent_core::consent::outcome::{Check, Fault, FaultKind};
 
 /// Where a request goes, and through what.
 pub(super) struct Way<'a> {

@@ -11,8 +11,8 @@
 
 use serde_json::{Map, Value};
 
-use crate::link::Link;
-use crate::outcome::{Group, GroupsPage, ListedGroup, LookType, LooksPage, Started};
+use twinconsent_core::consent::link::Link;
+use twinconsent_core::consent::outcome::{Group, GroupsPage, ListedGroup, LookType, LooksPage, Started};
 
 /// The longest cursor that is sent back, in bytes. It travels in the request's line, for which servers allow 8 KiB and more.
 const TOKEN_CAP: usize = 4096;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use heygen_simulator::GroupDefinition;
 use serde_json::{Value, json};
-use twinconsent::api::consent::DigitalTwinConsent;
+use twinconsent_core::api::consent::DigitalTwinConsent;
 
 use crate::support::scene::{link, most_at, reading};
 use crate::support::{Scene, World, eventually};

@@ -11,7 +11,7 @@ use kube::runtime::watcher::{self, Event};
 use serde_json::json;
 use tokio::sync::{Mutex, MutexGuard, watch};
 use tokio::task::JoinHandle;
-use twinconsent::api::consent::DigitalTwinConsent;
+use twinconsent_core::api::consent::DigitalTwinConsent;
 
 use crate::support::{DEADLINE, LONG, World, condition, eventually_within, timed};
 

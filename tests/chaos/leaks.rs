@@ -5,13 +5,13 @@ use k8s_openapi::api::events::v1::Event;
 use kube::api::{Api, PostParams};
 use secrecy::SecretString;
 use serde_json::json;
-use twinconsent::api::consent::DigitalTwinConsentStatus;
-use twinconsent::decide::Call;
 use twinconsent::heygen::{AuthScheme, Credentials};
-use twinconsent::link::Link;
-use twinconsent::memory::{Answer, Memory};
-use twinconsent::outcome::{Outcome, Started};
-use twinconsent::settle::News;
+use twinconsent_core::api::consent::DigitalTwinConsentStatus;
+use twinconsent_core::consent::apply::News;
+use twinconsent_core::consent::link::Link;
+use twinconsent_core::consent::outcome::{Outcome, Started};
+use twinconsent_core::consent::state::{Answer, Memory};
+use twinconsent_core::consent::step::Call;
 
 use crate::support::World;
 use crate::support::leaks::{Sinks, secrets_of};
@@ -95,9 +95,9 @@ fn nothing_that_carries_a_key_or_a_link_prints_it() {
     let (key, url) = ("hg_secret_key", "https://app.heygen.com/consent/token-of-the-link");
     let link = Link::new(url);
     let started = Started { link: Some(link.clone()), group: None, request_id: None };
-    let consent = twinconsent::api::consent::DigitalTwinConsent::new("ada", Default::default());
-    let request = twinconsent::request::Request::of(&consent);
-    let outcome = twinconsent::outcome::Outcome::Initiated(started.clone());
+    let consent = twinconsent_core::api::consent::DigitalTwinConsent::new("ada", Default::default());
+    let request = twinconsent_core::consent::request::Request::of(&consent);
+    let outcome = twinconsent_core::consent::outcome::Outcome::Initiated(started.clone());
     let answer = Answer { at: jiff::Timestamp::UNIX_EPOCH, request, outcome, in_secret: None };
     let credentials = Credentials {
         base_url: "https://api.heygen.com".parse().unwrap(),

@@ -8,7 +8,7 @@ use heygen_simulator::{FaultAction, FaultRule, PathKind};
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 use tokio::time::MissedTickBehavior;
-use twinconsent::api::consent::DigitalTwinConsent;
+use twinconsent_core::api::consent::DigitalTwinConsent;
 
 use crate::fleet::{LinkWatch, alone, assert_one_link_each, create, generous_account, groups, latency};
 use crate::support::{DEADLINE, World, eventually};

@@ -8,10 +8,10 @@ use controlplane::Program;
 use serde_json::{Value, json};
 use strum::VariantArray as _;
 use tempfile::TempDir;
-use twinconsent::account::shown::Shown;
-use twinconsent::api::conditions::Situation;
-use twinconsent::metrics::Metrics;
-use twinconsent::settle::situation::Progress;
+use twinconsent::process::metrics::Metrics;
+use twinconsent::process::metrics::shown::Shown;
+use twinconsent_core::api::conditions::Situation;
+use twinconsent_core::consent::situation::Progress;
 
 use crate::cluster::write;
 use crate::helm::{self, Said, argument, object, objects, parsed, root, shielded};

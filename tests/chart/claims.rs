@@ -52,7 +52,7 @@ fn the_definitions_that_are_told_are_those_that_come() {
         .iter()
         .map(|crd| ["kind", "version", "name"].map(|part| crd[part].as_str().unwrap().to_owned()))
         .collect();
-    let mut come: Vec<[String; 3]> = twinconsent::api::crd_files()
+    let mut come: Vec<[String; 3]> = twinconsent_core::api::crd_files()
         .unwrap()
         .iter()
         .map(|(_, yaml)| {

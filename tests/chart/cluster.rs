@@ -32,7 +32,7 @@ pub fn served() -> &'static ControlPlane {
     static SERVED: OnceLock<ControlPlane> = OnceLock::new();
     SERVED.get_or_init(|| {
         let plane = fresh();
-        for (_, yaml) in twinconsent::api::crd_files().unwrap() {
+        for (_, yaml) in twinconsent_core::api::crd_files().unwrap() {
             // As Helm does; without an annotation that a later apply would complain of.
             kubectl_with(&plane, &["apply", "--server-side", "-f", "-"], &yaml).ok();
         }

@@ -25,7 +25,7 @@ pub fn compare(path: &str, expected: &str) {
 #[test]
 fn the_definitions_in_the_chart_are_those_of_the_rust_types() {
     let mut expected = Vec::new();
-    for (name, yaml) in twinconsent::api::crd_files().unwrap() {
+    for (name, yaml) in twinconsent_core::api::crd_files().unwrap() {
         let plural = name.trim_start_matches("twinconsent.io_");
         expected.push(plural.to_owned());
         compare(&format!("charts/twinconsent/templates/crds/{plural}"), &as_template(&name, &yaml));
@@ -112,7 +112,7 @@ fn kustomize_builds_the_bases_into_the_static_manifests() {
 fn definitions_are_in_a_file_of_their_own_and_no_tool_removes_them() {
     let read = |file: &str| helm::parsed(&std::fs::read_to_string(root().join(file)).unwrap());
     let definitions = read(DEFINITIONS);
-    assert_eq!(definitions.len(), twinconsent::api::crd_files().unwrap().len());
+    assert_eq!(definitions.len(), twinconsent_core::api::crd_files().unwrap().len());
     for definition in &definitions {
         assert_eq!(definition["kind"], "CustomResourceDefinition");
         let marks = &definition["metadata"]["annotations"];

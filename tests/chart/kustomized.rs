@@ -6,7 +6,7 @@ use clap::{CommandFactory as _, Parser as _};
 use controlplane::Program;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use twinconsent::config::{Cli, Command, RunArgs};
+use twinconsent::process::config::{Cli, Command, RunArgs};
 
 use crate::cluster::{get, kubectl_with, served, write};
 use crate::helm::{self, argument, copy_folder, object, parsed, root, shielded};
@@ -124,7 +124,7 @@ fn kustomize_is_told_of_every_field_that_names_an_object() {
     }
     assert_eq!(shown["namePrefix"], shown["nameSuffix"]);
     let mut references = Vec::new();
-    for (_, yaml) in twinconsent::api::crd_files().unwrap() {
+    for (_, yaml) in twinconsent_core::api::crd_files().unwrap() {
         let definition = &parsed(&yaml)[0];
         let kind = definition["spec"]["names"]["kind"].as_str().unwrap();
         let spec = &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use clap::Parser as _;
 use serde_json::Value;
-use twinconsent::config::{Cli, Command, Config};
+use twinconsent::process::config::{Cli, Command, Config};
 
 use crate::helm::{ACCOUNT_KIND, argument, object, objects, parsed, template_where, value_files};
 
@@ -108,7 +108,8 @@ fn the_operator_takes_the_arguments_that_the_chart_gives() {
 
 #[test]
 fn the_values_of_the_account_are_its_fields() {
-    let schema = twinconsent::api::crd_files().unwrap().into_iter().find(|(name, _)| name.contains("clusterheygenaccounts")).unwrap().1;
+    let schema =
+        twinconsent_core::api::crd_files().unwrap().into_iter().find(|(name, _)| name.contains("clusterheygenaccounts")).unwrap().1;
     let definition = &parsed(&schema)[0];
     let spec = &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
     let values: Value =

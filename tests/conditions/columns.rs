@@ -2,8 +2,8 @@
 
 #![allow(dead_code, reason = "several test binaries include this, and none uses all of it")]
 
-use twinconsent::api::conditions::Situation;
-use twinconsent::settle::situation::{Progress, Ready};
+use twinconsent_core::api::conditions::Situation;
+use twinconsent_core::consent::situation::{Progress, Ready};
 
 /// The conditions that stand beside `Ready` and speak of this situation.
 pub fn besides(situation: Situation) -> &'static str {

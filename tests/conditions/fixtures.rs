@@ -10,8 +10,8 @@
 mod columns;
 
 use strum::VariantArray as _;
-use twinconsent::api::conditions::{AccountReason, Situation};
-use twinconsent::settle::situation::{Progress, Ready};
+use twinconsent_core::api::conditions::{AccountReason, Situation};
+use twinconsent_core::consent::situation::{Progress, Ready};
 
 /// Where the objects lie, with one folder for each kind.
 pub const FOLDER: &str = "examples/gitops/argo-cd/resource_customizations/twinconsent.io";

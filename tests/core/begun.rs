@@ -1,9 +1,9 @@
 //! "Security code already binded": consent was begun before, and no call gives the link of then.
 
 use serde_json::{Value, json};
-use twinconsent::decide::{AccountFact, Ownership};
-use twinconsent::outcome::{Class, Trouble};
-use twinconsent::settle::Notice;
+use twinconsent_core::consent::apply::Notice;
+use twinconsent_core::consent::outcome::{Class, Trouble};
+use twinconsent_core::consent::step::{AccountFact, Ownership};
 
 use crate::driver::{HOUR, MINUTE, World};
 use crate::model::{Fault, Model};
@@ -238,13 +238,13 @@ fn it_is_nothing_new_to_a_person_who_waits_with_a_link_that_lives() {
     let mut world = world(json!({}));
     world.settle_down();
     let told = world.object.clone();
-    let request = twinconsent::request::Request::of(&world.object);
-    let outcome = twinconsent::outcome::Outcome::Trouble(Trouble::of(Class::AlreadyBound));
+    let request = twinconsent_core::consent::request::Request::of(&world.object);
+    let outcome = twinconsent_core::consent::outcome::Outcome::Trouble(Trouble::of(Class::AlreadyBound));
     let mut facts = world.facts_of(0);
-    let answer = twinconsent::memory::Answer { at: world.now, request, outcome, in_secret: None };
+    let answer = twinconsent_core::consent::state::Answer { at: world.now, request, outcome, in_secret: None };
     facts.memory.answer = Some(Box::new(answer));
-    let found = twinconsent::settle::News::Found(twinconsent::decide::Finding::Answered);
-    let settled = twinconsent::settle::settle(&world.object, &facts, &found, world.now);
+    let found = twinconsent_core::consent::apply::News::Found(twinconsent_core::consent::step::Finding::Answered);
+    let settled = twinconsent_core::consent::apply::apply(&world.object, &facts, &found, world.now);
     assert_eq!(Some(settled.status), told.status);
     assert!(settled.notices.is_empty());
 }

@@ -1,11 +1,11 @@
 //! What is told of consent is believed only as far as HeyGen has said so: to this object, under the policy as it is, not too long ago.
 
 use serde_json::{Value, json};
-use twinconsent::api::account::ConsentPolicy;
-use twinconsent::decide::{AccountFact, Proof};
-use twinconsent::outcome::{Class, LookType, Trouble};
-use twinconsent::settle::Notice;
-use twinconsent::terms::Terms;
+use twinconsent_core::api::account::ConsentPolicy;
+use twinconsent_core::consent::apply::Notice;
+use twinconsent_core::consent::outcome::{Class, LookType, Trouble};
+use twinconsent_core::consent::policy::Terms;
+use twinconsent_core::consent::step::{AccountFact, Proof};
 
 use crate::driver::{HOUR, MINUTE, World, secs};
 use crate::kstatus::kstatus;
@@ -304,7 +304,7 @@ fn a_thousand_consents_do_not_become_unverified_at_once() {
         world.settle_down();
         world.account = Some(AccountFact::NotReady("The key is refused.".into()));
         let next = world.settle_down().unwrap();
-        *minutes.entry(twinconsent::pace::since(world.now, next).as_secs() / 60).or_default() += 1;
+        *minutes.entry(twinconsent_core::consent::polling::since(world.now, next).as_secs() / 60).or_default() += 1;
     }
     assert!(minutes.keys().all(|minute| (72 * 60..73 * 60).contains(minute)), "{minutes:?}");
     assert!(minutes.values().all(|count| *count < 20), "{minutes:?}");

@@ -4,12 +4,12 @@
 use jiff::Timestamp;
 use serde_json::json;
 use strum::VariantArray as _;
-use twinconsent::api::account::ConsentPolicy;
-use twinconsent::api::conditions::Situation;
-use twinconsent::decide::{AccountFact, Ownership};
-use twinconsent::outcome::{Class, Trouble};
-use twinconsent::settle::told::{agrees, remembered};
-use twinconsent::terms::{Meaning, Terms};
+use twinconsent_core::api::account::ConsentPolicy;
+use twinconsent_core::api::conditions::Situation;
+use twinconsent_core::consent::outcome::{Class, Trouble};
+use twinconsent_core::consent::policy::{Meaning, Terms};
+use twinconsent_core::consent::status::{agrees, remembered};
+use twinconsent_core::consent::step::{AccountFact, Ownership};
 
 use crate::columns;
 use crate::driver::{HOUR, MINUTE, World, secs};
@@ -294,7 +294,7 @@ fn a_backup_of_any_row_that_comes_back_leads_to_what_heygen_says_and_asks_nobody
                 let (before, executed, at) = (believed(&world), world.heygen.executed(), world.now);
                 world.roll_back(backup);
                 // Whoever is told that the history has changed remembers nothing of the other one.
-                let reread_at = twinconsent::pace::add(world.now, secs(1));
+                let reread_at = twinconsent_core::consent::polling::add(world.now, secs(1));
                 world.replicas[0].memory = std::mem::take(&mut world.replicas[0].memory).in_another_history(reread_at);
                 if is_restarted {
                     world.crash(0);

@@ -2,10 +2,11 @@
 
 use jiff::Timestamp;
 use serde_json::json;
-use twinconsent::decide::{AccountFact, Ownership};
-use twinconsent::outcome::{Class, Trouble};
-use twinconsent::pace::{self, LONGEST_BACKOFF, SLOWEST_PENDING};
-use twinconsent::settle::told;
+use twinconsent_core::consent::outcome::{Class, Trouble};
+use twinconsent_core::consent::polling;
+use twinconsent_core::consent::polling::{LONGEST_BACKOFF, SLOWEST_PENDING};
+use twinconsent_core::consent::status;
+use twinconsent_core::consent::step::{AccountFact, Ownership};
 
 use crate::driver::{HOUR, MINUTE, World, secs};
 use crate::model::{Fault, Model};
@@ -146,11 +147,11 @@ impl State {
 
     /// Lives for a while, and sees that HeyGen is asked as often as ever.
     fn live(&self, world: &mut World, seconds: u64, told: &str) {
-        let end = pace::add(world.now, secs(seconds));
+        let end = polling::add(world.now, secs(seconds));
         let mut asked_at = world.now;
         let silence = |asked_at: Timestamp, now: Timestamp, world: &World| {
             let (longest, silence) =
-                (self.interval.map(|interval| secs(interval) + LONGEST_BACKOFF.mul_f64(1.25)), pace::since(asked_at, now));
+                (self.interval.map(|interval| secs(interval) + LONGEST_BACKOFF.mul_f64(1.25)), polling::since(asked_at, now));
             assert!(longest.is_none_or(|longest| silence <= longest), "{told}: nobody asks for {silence:?}:\n{}", world.trace.join("\n"));
         };
         for wakes in 0.. {
@@ -232,14 +233,14 @@ fn a_time_in_a_status_that_lies_ahead_counts_as_now_and_the_end_of_the_link_keep
     world.set_clock(25 * HOUR as i64);
     world.live(MINUTE);
     let written = world.status();
-    let now = pace::add(world.now, secs(HOUR));
-    let read = told::by_now(written, now);
+    let now = polling::add(world.now, secs(HOUR));
+    let read = status::by_now(written, now);
     let times = read.conditions.iter().map(|condition| &condition.last_transition_time);
     let times = times.chain(read.history.iter().map(|entry| &entry.observation_time)).chain(&read.initiation_time);
     assert!(times.clone().count() >= 4 && times.clone().all(|time| time.0 == now), "{read:?}");
-    assert_eq!(read.link_expiration_time.as_ref().unwrap().0, pace::add(now, secs(24 * HOUR)));
-    let later = pace::add(now, secs(30 * HOUR));
-    assert!(matches!(told::by_now(written, later), std::borrow::Cow::Borrowed(_)), "by then they lie behind");
+    assert_eq!(read.link_expiration_time.as_ref().unwrap().0, polling::add(now, secs(24 * HOUR)));
+    let later = polling::add(now, secs(30 * HOUR));
+    assert!(matches!(status::by_now(written, later), std::borrow::Cow::Borrowed(_)), "by then they lie behind");
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! The conditions table: what each row looks like, which row wins, and what suspension, ownership and the account do.
 
 use serde_json::{Value, json};
-use twinconsent::api::account::ConsentPolicy;
-use twinconsent::decide::{AccountFact, Ownership};
-use twinconsent::outcome::{Class, LookType, Trouble};
-use twinconsent::settle::Notice;
-use twinconsent::terms::Terms;
+use twinconsent_core::api::account::ConsentPolicy;
+use twinconsent_core::consent::apply::Notice;
+use twinconsent_core::consent::outcome::{Class, LookType, Trouble};
+use twinconsent_core::consent::policy::Terms;
+use twinconsent_core::consent::step::{AccountFact, Ownership};
 
 use crate::driver::{HOUR, MINUTE, World, at, describe, secs};
 use crate::model::{Fault, Model};

@@ -1,9 +1,9 @@
 //! Whatever stands in an object, decoding it ends, and takes along as much as can be read.
 
 use serde_json::{Value, json};
-use twinconsent::api::account::{ClusterHeyGenAccount, HeyGenAccount};
-use twinconsent::api::consent::DigitalTwinConsent;
-use twinconsent::slim::{Kind, Slim};
+use twinconsent::kubernetes::decoding::{Kind, Slim};
+use twinconsent_core::api::account::{ClusterHeyGenAccount, HeyGenAccount};
+use twinconsent_core::api::consent::DigitalTwinConsent;
 
 use crate::leaves::{leaves, oddities, with};
 
@@ -18,7 +18,7 @@ fn kinds() -> [(Value, Value); 3] {
     let account = json!({ "apiKeySecretRef": { "name": "s", "key": "k" } });
     let specs = [json!({ "groupID": "g" }), account.clone(), account];
     let mut schemas =
-        twinconsent::api::crds().into_iter().map(|crd| json!(crd)["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone());
+        twinconsent_core::api::crds().into_iter().map(|crd| json!(crd)["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone());
     specs.map(|spec| (schemas.next().unwrap(), json!({ "metadata": { "name": "ada" }, "spec": spec, "status": {} })))
 }
 

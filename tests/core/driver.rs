@@ -17,15 +17,16 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use twinconsent::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus};
-use twinconsent::clock::steps::Steps;
-use twinconsent::decide::{self, AccountFact, Call, Facts, Finding, Ownership, Proof, Rest, Step, Then, decide};
-use twinconsent::memory::{LONGEST_UNWRITTEN, Memory, Unwritten};
-use twinconsent::outcome::{Group, Outcome};
-use twinconsent::pace;
-use twinconsent::request::Request;
-use twinconsent::settle::{News, Notice, settle};
-use twinconsent::terms::Terms;
+use twinconsent::process::clock::steps::Steps;
+use twinconsent_core::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus};
+use twinconsent_core::consent::apply::{News, Notice, apply};
+use twinconsent_core::consent::outcome::{Group, Outcome};
+use twinconsent_core::consent::policy::Terms;
+use twinconsent_core::consent::polling;
+use twinconsent_core::consent::request::Request;
+use twinconsent_core::consent::state::{LONGEST_UNWRITTEN, Memory, Unwritten};
+use twinconsent_core::consent::step;
+use twinconsent_core::consent::step::{AccountFact, Call, Facts, Finding, Ownership, Proof, Rest, Step, Then, decide};
 
 use crate::model::Model;
 use effects::Called;
@@ -189,7 +190,7 @@ impl World {
     }
 
     pub fn note(&mut self, line: String) {
-        let passed = pace::since(self.begun, self.now).as_secs();
+        let passed = polling::since(self.begun, self.now).as_secs();
         let stamp = format!("{}+{:02}:{:02}:{:02}", passed / 86400, passed / 3600 % 24, passed / 60 % 60, passed % 60);
         self.trace.push(format!("{stamp}  {line}"));
     }
@@ -239,15 +240,15 @@ impl World {
     pub fn begin(&mut self, index: usize) -> Progress {
         let Some(mut decided) = self.decided(index) else { return Progress::Rest(None) };
         if let Step::Call(call @ Call::Look) = &decided.step {
-            let turn = self.replicas[index].turn.unwrap_or_else(|| pace::add(self.now, self.queue));
+            let turn = self.replicas[index].turn.unwrap_or_else(|| polling::add(self.now, self.queue));
             self.replicas[index].turn = Some(turn).filter(|turn| *turn > self.now);
             if turn > self.now {
-                let wait = pace::since(self.now, turn);
-                decided.step = decide::delayed(&decided.base, &decided.facts, call, wait, decided.at);
+                let wait = polling::since(self.now, turn);
+                decided.step = step::delayed(&decided.base, &decided.facts, call, wait, decided.at);
                 if let Step::Rest(Rest { look: Some(look), .. }) | Step::Tell(_, Then::Rest(Rest { look: Some(look), .. })) =
                     &mut decided.step
                 {
-                    look.at = pace::shifted(turn, decided.ahead);
+                    look.at = polling::shifted(turn, decided.ahead);
                 }
             }
         }
@@ -282,14 +283,14 @@ impl World {
 
     fn rest(&mut self, index: usize, rest: Rest, ahead: SignedDuration) -> Progress {
         self.replicas[index].rest = rest;
-        Progress::Rest(rest.earliest().map(|at| pace::shifted(at, -ahead)))
+        Progress::Rest(rest.earliest().map(|at| polling::shifted(at, -ahead)))
     }
 
     /// Settles and writes what the last step brought.
     pub fn finish(&mut self, index: usize) -> Progress {
         let Some(InHand { base, facts, news, then, at, ahead }) = self.replicas[index].in_hand.take() else { return Progress::Going };
         let mut current = base.clone();
-        let mut settled = settle(&current, &facts, &news, at);
+        let mut settled = apply(&current, &facts, &news, at);
         if settled.status != current.status.clone().unwrap_or_default()
             && current.metadata.resource_version != self.object.metadata.resource_version
         {
@@ -301,14 +302,14 @@ impl World {
                 return Progress::Going;
             }
             current = self.object.clone();
-            settled = settle(&current, &facts, &news, at);
+            settled = apply(&current, &facts, &news, at);
         }
         if self.refuses && settled.status != current.status.clone().unwrap_or_default() {
             let before = facts.memory.unwritten.as_deref();
             let unwritten = Unwritten::after(before, &current, LONGEST_UNWRITTEN, at);
             self.refused.push(self.now);
             self.note(format!("   (refused, {} in a row)", unwritten.failures));
-            let until = pace::shifted(unwritten.not_before, -ahead);
+            let until = polling::shifted(unwritten.not_before, -ahead);
             let replica = &mut self.replicas[index];
             replica.memory = Memory { unwritten: Some(Box::new(unwritten)), ..facts.memory }.shifted(-ahead);
             replica.copy = Some(current);

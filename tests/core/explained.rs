@@ -2,9 +2,9 @@
 //! decision of every life: that no link and no key is in it.
 
 use serde_json::json;
-use twinconsent::decide::{AccountFact, Ownership};
-use twinconsent::explain::{Account, Explanation, Standing, explain};
-use twinconsent::outcome::{Class, Trouble};
+use twinconsent_core::consent::explain::{Account, Explanation, Standing, explain};
+use twinconsent_core::consent::outcome::{Class, Trouble};
+use twinconsent_core::consent::step::{AccountFact, Ownership};
 
 use crate::driver::{Decided, HOUR, World, at};
 use crate::model::{Fault, Model};

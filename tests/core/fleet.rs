@@ -12,9 +12,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
-use twinconsent::decide::{self, Call, LOOK_STAYS_FRESH, Rest, Step};
-use twinconsent::outcome::{Class, GroupsPage, ListedGroup, Outcome, Trouble};
-use twinconsent::pace;
+use twinconsent_core::consent::outcome::{Class, GroupsPage, ListedGroup, Outcome, Trouble};
+use twinconsent_core::consent::polling;
+use twinconsent_core::consent::step;
+use twinconsent_core::consent::step::{Call, LOOK_STAYS_FRESH, Rest, Step};
 
 use crate::driver::effects::{POLL, answered};
 use crate::driver::{Progress, Replica, World, at, secs};
@@ -150,7 +151,7 @@ impl Fleet {
 
     /// Lets time pass.
     pub fn live(&mut self, seconds: u64) {
-        let end = pace::add(self.now, secs(seconds));
+        let end = polling::add(self.now, secs(seconds));
         for _ in 0..1_000_000 {
             self.settle();
             let alarms = self.members.iter().filter_map(|member| member.alarm);
@@ -209,7 +210,7 @@ impl Fleet {
     fn begin(&mut self, under_way: UnderWay, of: Of, outcome: Outcome) {
         self.flown += 1;
         let flight = Flight { under_way, began: self.now, of, outcome };
-        self.flights.insert((pace::add(self.now, LATENCY), self.flown), flight);
+        self.flights.insert((polling::add(self.now, LATENCY), self.flown), flight);
     }
 
     fn lands(&mut self, Flight { under_way, began, of, outcome }: Flight) {
@@ -250,7 +251,7 @@ impl Fleet {
             (world.now, world.heygen.fault, world.replicas[0].polled_at) = (self.now, fault, polled_at);
             world.deliver(0);
             let Some(mut decided) = world.decided(0) else { return };
-            if decide::would_look(&decided.step)
+            if step::would_look(&decided.step)
                 && let Some((seen_at, outcome)) = member.handed.take()
                 && member.acted_at.is_none_or(|acted_at| seen_at >= acted_at)
             {
@@ -266,7 +267,7 @@ impl Fleet {
                 && call.asks_heygen()
             {
                 let priority = match call {
-                    Call::Look if decide::is_forced(&decided.base) => Priority::Forced,
+                    Call::Look if step::is_forced(&decided.base) => Priority::Forced,
                     Call::Look => Priority::Poll,
                     _ => Priority::Request,
                 };
@@ -274,9 +275,9 @@ impl Fleet {
                     Ok(permit) => under_way = Some(permit),
                     Err(wait) => {
                         if let (Priority::Request, Some(seen)) = (priority, &decided.facts.memory.seen) {
-                            self.budget.wait(number, pace::add(seen.at, LOOK_STAYS_FRESH));
+                            self.budget.wait(number, polling::add(seen.at, LOOK_STAYS_FRESH));
                         }
-                        decided.step = decide::delayed(&decided.base, &decided.facts, call, wait, decided.at);
+                        decided.step = step::delayed(&decided.base, &decided.facts, call, wait, decided.at);
                     }
                 }
             }
@@ -299,7 +300,7 @@ impl Fleet {
         let Rest { until, look } = member.world.replicas[0].rest;
         member.alarm = until;
         let metadata = &member.world.object.metadata;
-        let share = pace::share(metadata.uid.as_deref().unwrap_or_default(), 0);
+        let share = polling::share(metadata.uid.as_deref().unwrap_or_default(), 0);
         let place = (metadata.namespace.as_deref().unwrap_or_default(), member.world.object.spec.group_id.as_str());
         self.budget.rest(number, place, share, look, self.now);
     }

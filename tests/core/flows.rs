@@ -1,8 +1,9 @@
 //! Requests that are refused, unanswered, renewed, or whose link goes into a Secret.
 
 use serde_json::{Value, json};
-use twinconsent::outcome::{self, Class, FaultKind, Trouble};
-use twinconsent::settle::Notice;
+use twinconsent_core::consent::apply::Notice;
+use twinconsent_core::consent::outcome;
+use twinconsent_core::consent::outcome::{Class, FaultKind, Trouble};
 
 use crate::driver::{HOUR, MINUTE, Progress, World};
 use crate::model::{Fault, Model};

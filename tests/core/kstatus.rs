@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 use strum::VariantArray as _;
-use twinconsent::api::conditions::Situation;
-use twinconsent::api::consent::DigitalTwinConsent;
-use twinconsent::decide::{AccountFact, Ownership};
-use twinconsent::outcome::{Class, LookType, Trouble};
-use twinconsent::settle::told::remembered;
+use twinconsent_core::api::conditions::Situation;
+use twinconsent_core::api::consent::DigitalTwinConsent;
+use twinconsent_core::consent::outcome::{Class, LookType, Trouble};
+use twinconsent_core::consent::status::remembered;
+use twinconsent_core::consent::step::{AccountFact, Ownership};
 
 use crate::columns;
 use crate::driver::{HOUR, World};
@@ -51,7 +51,11 @@ pub fn object_in(situation: Situation, extra: &Value) -> World {
         Situation::GroupMissing => world.heygen.missing = true,
         Situation::TrainingFailed => world.heygen.training = Some("failed".into()),
         Situation::Waived => {
-            world.terms = twinconsent::terms::Terms::new(serde_json::from_value(json!({"waived": ["skipped"]})).ok().as_ref(), None, None)
+            world.terms = twinconsent_core::consent::policy::Terms::new(
+                serde_json::from_value(json!({"waived": ["skipped"]})).ok().as_ref(),
+                None,
+                None,
+            )
         }
         Situation::NotRequired => world.heygen.looks = vec![LookType::PhotoAvatar],
         Situation::AccountNotReady => world.account = Some(AccountFact::NotReady("There is no such account.".into())),

@@ -1,7 +1,7 @@
 //! The link Secret: what is told when Kubernetes does not take it, and how a link that is gone from it comes back.
 
 use serde_json::json;
-use twinconsent::settle::{News, Refusal, SecretNews, settle};
+use twinconsent_core::consent::apply::{News, Refusal, SecretOutcome, apply};
 
 use crate::driver::effects::FIND_LINK;
 use crate::driver::{HOUR, MINUTE, World};
@@ -121,7 +121,7 @@ fn what_kubernetes_refuses_is_told_by_its_cause() {
     for (refusal, says) in
         [(Refusal::Quota, "quota"), (Refusal::Admission, "admission"), (Refusal::Forbidden, "no right"), (Refusal::Other, "operator's log")]
     {
-        let settled = settle(&world.object, &facts, &News::Secret(SecretNews::Refused(refusal)), world.now);
+        let settled = apply(&world.object, &facts, &News::Secret(SecretOutcome::Refused(refusal)), world.now);
         let ready = settled.status.conditions.iter().find(|condition| condition.type_ == "Ready").unwrap();
         assert!(ready.reason == "LinkSecretNotWritable" && ready.message.contains(says), "{refusal:?}: {}", ready.message);
         told.insert(ready.message.clone());

@@ -6,9 +6,9 @@ mod disturbed;
 mod judged;
 
 use serde_json::json;
-use twinconsent::decide::AccountFact;
-use twinconsent::outcome::{Class, LookType, Trouble};
-use twinconsent::settle::Notice;
+use twinconsent_core::consent::apply::Notice;
+use twinconsent_core::consent::outcome::{Class, LookType, Trouble};
+use twinconsent_core::consent::step::AccountFact;
 
 use crate::driver::effects::{LOOKS, POLL, POST};
 use crate::driver::{HOUR, MINUTE, World, secs};

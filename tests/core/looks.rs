@@ -1,11 +1,11 @@
 //! "Look before calling": every cell of the table, and what a higher epoch changes.
 
 use serde_json::{Value, json};
-use twinconsent::api::account::ConsentPolicy;
-use twinconsent::decide::{AccountFact, Ownership};
-use twinconsent::outcome::{Class, LookType, Trouble};
-use twinconsent::pace;
-use twinconsent::terms::Terms;
+use twinconsent_core::api::account::ConsentPolicy;
+use twinconsent_core::consent::outcome::{Class, LookType, Trouble};
+use twinconsent_core::consent::policy::Terms;
+use twinconsent_core::consent::polling;
+use twinconsent_core::consent::step::{AccountFact, Ownership};
 
 use crate::driver::{HOUR, MINUTE, World, secs};
 use crate::model::{Fault, Model};
@@ -187,7 +187,7 @@ fn who_owns_a_group_is_told_once_the_account_is_known_and_asked_again_within_ten
     world.account = None;
     let again = world.settle_down().unwrap();
     assert_eq!((world.ready().1, world.writes), ("DuplicateAvatarGroup", 1));
-    assert!(pace::since(world.now, again) <= secs(10 * MINUTE), "{again}");
+    assert!(polling::since(world.now, again) <= secs(10 * MINUTE), "{again}");
     world.live(24 * HOUR);
     assert_eq!((world.writes, world.heygen.calls), (1, 0), "that costs nothing");
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use twinconsent::link::Link;
-use twinconsent::outcome::{Class, Group, LookType, LooksPage, Outcome, Started, Trouble};
-use twinconsent::pace;
+use twinconsent_core::consent::link::Link;
+use twinconsent_core::consent::outcome::{Class, Group, LookType, LooksPage, Outcome, Started, Trouble};
+use twinconsent_core::consent::polling;
 
 /// How long a key is replayed.
 pub const WINDOW: Duration = Duration::from_secs(24 * 3600);
@@ -114,7 +114,7 @@ impl Model {
 
     /// The link that is replayed for a key.
     pub fn link(&self, key: &str, now: Timestamp) -> Option<&str> {
-        self.keys.get(key).filter(|(at, _)| pace::since(*at, now) < WINDOW).map(|(_, link)| link.as_str())
+        self.keys.get(key).filter(|(at, _)| polling::since(*at, now) < WINDOW).map(|(_, link)| link.as_str())
     }
 
     pub fn executed(&self) -> usize {

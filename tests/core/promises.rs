@@ -7,9 +7,9 @@
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use serde_json::json;
-use twinconsent::decide::{Call, Step, decide};
-use twinconsent::outcome::{Class, Trouble};
-use twinconsent::pace;
+use twinconsent_core::consent::outcome::{Class, Trouble};
+use twinconsent_core::consent::polling;
+use twinconsent_core::consent::step::{Call, Step, decide};
 
 use crate::driver::{HOUR, Progress, World, secs};
 use crate::model::{Fault, Model, WINDOW};
@@ -146,7 +146,7 @@ fn happen(world: &mut World, event: &Event, serial: u32) -> Result<(), TestCaseE
         Event::Word(word) => world.heygen.word = word.map(str::to_owned),
         Event::Fault(fault) => world.heygen.fault.clone_from(fault),
         Event::Missing(missing) => world.heygen.missing = *missing,
-        Event::Wait(seconds) => world.now = pace::add(world.now, secs(*seconds)),
+        Event::Wait(seconds) => world.now = polling::add(world.now, secs(*seconds)),
         Event::Suspend(suspend) => world.edit(json!({"suspend": suspend})),
         Event::ReadyWhen(initiated) => world.edit(json!({"readyWhen": if *initiated { "Initiated" } else { "Approved" }})),
         Event::Refuse(refuses) => world.refuses = *refuses,
@@ -174,7 +174,7 @@ fn finish(world: &mut World, replica: usize) -> Result<Progress, TestCaseError> 
         }
         (true, false) => {
             let looks = &world.replicas[replica];
-            let apart = looks.withdrawing_since.zip(looks.last_poll.as_ref()).map(|(first, (last, _))| pace::since(first, *last));
+            let apart = looks.withdrawing_since.zip(looks.last_poll.as_ref()).map(|(first, (last, _))| polling::since(first, *last));
             prop_assert!(["pending", "rejected", "expired"].contains(&seen.as_str()), "withdrawn by {seen:?}:\n{}", world.trace.join("\n"));
             prop_assert!(apart >= Some(secs(60)), "withdrawn by looks {apart:?} apart:\n{}", world.trace.join("\n"));
         }
@@ -189,7 +189,7 @@ fn promise_one(world: &World) -> Result<(), TestCaseError> {
     for (index, first) in executed.iter().enumerate() {
         for second in &executed[index + 1..] {
             prop_assert!(
-                first.key != second.key || pace::since(first.at, second.at) >= WINDOW,
+                first.key != second.key || polling::since(first.at, second.at) >= WINDOW,
                 "two requests:\n{}",
                 world.trace.join("\n")
             );
@@ -235,7 +235,7 @@ proptest! {
             let asked = world.status().initiation.as_ref().is_some_and(|initiation| initiation.idempotency_key == world.key());
             let held = world.ready().1 == "ConsentRevoked" || world.ready().1 == "ConsentRefused";
             // The one gap: the answer to an automatic renewal was lost, and after the deadline no renewal is repeated.
-            let renews = world.object.spec.link_renewal == Some(twinconsent::api::consent::LinkRenewal::Automatic);
+            let renews = world.object.spec.link_renewal == Some(twinconsent_core::api::consent::LinkRenewal::Automatic);
             let held = held || (asked && renews && shown.is_some() && world.condition("Overdue").is_some());
             // A link that is deleted comes back only while it lives and HeyGen repeats it for certain.
             let held = held || (events.iter().any(|event| matches!(event, Event::Gone)) && shown.is_none());
@@ -246,7 +246,7 @@ proptest! {
         world.live(2 * HOUR);
         let (writes, calls, notices) = (world.writes, world.heygen.calls, world.notices.len());
         world.live(3 * HOUR);
-        let turned = 2 + 2 * usize::from(world.object.spec.link_renewal == Some(twinconsent::api::consent::LinkRenewal::Automatic));
+        let turned = 2 + 2 * usize::from(world.object.spec.link_renewal == Some(twinconsent_core::api::consent::LinkRenewal::Automatic));
         prop_assert!(world.writes - writes <= turned, "{} writes in a quiet time:\n{}", world.writes - writes, world.trace.join("\n"));
         prop_assert!(world.heygen.calls - calls <= 200, "{} calls in three quiet hours", world.heygen.calls - calls);
         prop_assert!(world.notices.len() - notices <= 2 * turned);
@@ -298,16 +298,16 @@ proptest! {
             let Some(next) = next else { break };
             world.now = next;
         }
-        prop_assert!(pace::since(world.replicas[0].started, world.now) > secs(10) || suspended);
+        prop_assert!(polling::since(world.replicas[0].started, world.now) > secs(10) || suspended);
         let replica = &world.replicas[0];
-        let facts = twinconsent::decide::Facts {
-            account: twinconsent::decide::AccountFact::Resolving,
-            ownership: twinconsent::decide::Ownership::Other,
+        let facts = twinconsent_core::consent::step::Facts {
+            account: twinconsent_core::consent::step::AccountFact::Resolving,
+            ownership: twinconsent_core::consent::step::Ownership::Other,
             memory: replica.memory.clone(),
             started: replica.started,
             doubt: None,
             polled_at: None,
-            proof: twinconsent::decide::Proof::default(),
+            proof: twinconsent_core::consent::step::Proof::default(),
         };
         // Neither a duplicate nor an object without an account calls HeyGen.
         prop_assert!(!matches!(decide(&world.object, &facts, world.now), Step::Call(call) if call != Call::WriteLinkSecret));

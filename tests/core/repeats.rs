@@ -1,7 +1,7 @@
 //! Promise 6, in numbers: how many requests a life may cost.
 
 use serde_json::json;
-use twinconsent::outcome::{Class, Trouble};
+use twinconsent_core::consent::outcome::{Class, Trouble};
 
 use crate::driver::{HOUR, World};
 use crate::model::{Fault, Model};

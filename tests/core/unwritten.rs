@@ -1,9 +1,9 @@
 //! A status that cannot be written: whatever HeyGen has answered is kept, and nothing is asked twice because of it.
 
 use serde_json::json;
-use twinconsent::memory::{LONGEST_UNWRITTEN, Unwritten, longest_in_common};
-use twinconsent::outcome::{Class, Trouble};
-use twinconsent::pace;
+use twinconsent_core::consent::outcome::{Class, Trouble};
+use twinconsent_core::consent::polling;
+use twinconsent_core::consent::state::{LONGEST_UNWRITTEN, Unwritten, longest_in_common};
 
 use crate::driver::{HOUR, World, secs};
 use crate::model::{Fault, Model};
@@ -25,7 +25,7 @@ fn a_record_that_fails_for_days_leads_to_no_second_request_and_pauses_that_grow_
             world.refuses = false;
             world.heygen.fault = None;
             let asked = world.heygen.posts.len();
-            world.now = pace::add(world.now, LONGEST_UNWRITTEN);
+            world.now = polling::add(world.now, LONGEST_UNWRITTEN);
             world.settle_down();
             if class.is_none() {
                 assert_eq!(world.heygen.posts.len(), asked, "{what}");
@@ -67,11 +67,11 @@ fn in_a_trouble_that_all_have_the_api_server_is_tried_about_as_often_however_man
         let (mut now, mut unwritten) = (World::new(json!({}), Model::saying(None)).now, None);
         for _ in 0..20 {
             let next = Unwritten::after(unwritten.as_ref(), &consent, longest_in_common(waiting), now);
-            let pause = pace::since(now, next.not_before);
+            let pause = polling::since(now, next.not_before);
             assert!(pause <= secs(longest), "{waiting}: {pause:?}");
             (now, unwritten) = (next.not_before, Some(next));
         }
-        let pause = pace::since(now, Unwritten::after(unwritten.as_ref(), &consent, longest_in_common(waiting), now).not_before);
+        let pause = polling::since(now, Unwritten::after(unwritten.as_ref(), &consent, longest_in_common(waiting), now).not_before);
         let tries_a_second = waiting as f64 / pause.as_secs_f64();
         assert!(tries_a_second <= 27.0 || longest == 3_600, "{waiting}: {tries_a_second}");
     }
@@ -83,14 +83,14 @@ fn trouble_is_told_once_it_is_no_short_one_and_then_about_once_an_hour_however_s
     for longest in [secs(30), secs(300), LONGEST_UNWRITTEN] {
         let began = World::new(json!({}), Model::saying(None)).now;
         let (mut now, mut unwritten, mut told) = (began, None, Vec::new());
-        while pace::since(began, now) < secs(24 * 3600) {
+        while polling::since(began, now) < secs(24 * 3600) {
             let next = Unwritten::after(unwritten.as_ref(), &consent, longest, now);
             told.extend(next.is_worth_telling().then_some(now));
             (now, unwritten) = (next.not_before, Some(next));
         }
-        let first = pace::since(began, told[0]);
+        let first = polling::since(began, told[0]);
         assert!(first >= secs(11) && first <= secs(15), "{longest:?}: {first:?}");
-        let soonest = told.windows(2).map(|pair| pace::since(pair[0], pair[1])).min();
+        let soonest = told.windows(2).map(|pair| polling::since(pair[0], pair[1])).min();
         assert!(soonest >= Some(secs(2_700)), "{longest:?}: told again after {soonest:?}");
         assert!((12..=32).contains(&told.len()), "{longest:?}: told {} times in a day", told.len());
     }
@@ -98,7 +98,7 @@ fn trouble_is_told_once_it_is_no_short_one_and_then_about_once_an_hour_however_s
 
 /// Each pause is about twice as long as the one before, and none longer than an hour.
 fn pauses_grow(world: &World, what: &str) {
-    let pauses: Vec<_> = world.refused.windows(2).map(|pair| pace::since(pair[0], pair[1])).collect();
+    let pauses: Vec<_> = world.refused.windows(2).map(|pair| polling::since(pair[0], pair[1])).collect();
     assert!(pauses.len() >= 15, "{what}: only {} tries", pauses.len());
     for (number, pause) in pauses.iter().enumerate() {
         let full = secs(1 << number.min(16)).min(LONGEST_UNWRITTEN);

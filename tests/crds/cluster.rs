@@ -104,7 +104,7 @@ pub fn until(what: &str, attempt: impl FnMut() -> Result<(), String>) {
 
 /// The generated definitions as one stream, in the words of the generated files.
 pub fn definitions() -> String {
-    let files = twinconsent::api::crd_files().expect("YAML");
+    let files = twinconsent_core::api::crd_files().expect("YAML");
     files.into_iter().map(|(_, yaml)| format!("---\n{yaml}")).collect()
 }
 

@@ -224,7 +224,7 @@ pub fn singular(kind: &str) -> &'static str {
 }
 
 fn root(kind: &str) -> Value {
-    let definitions = twinconsent::api::crds();
+    let definitions = twinconsent_core::api::crds();
     let definition = definitions.iter().find(|definition| definition.spec.names.kind == kind).expect("one of the three kinds");
     let schema = definition.spec.versions[0].schema.as_ref().and_then(|schema| schema.open_api_v3_schema.as_ref());
     serde_json::to_value(schema).expect("JSON")

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use twinconsent::pace::{missing_interval, pending_interval};
-use twinconsent::terms::Terms;
+use twinconsent_core::consent::policy::Terms;
+use twinconsent_core::consent::polling::{missing_interval, pending_interval};
 
 #[test]
 fn how_often_is_polled_is_what_the_page_says() {

@@ -10,8 +10,8 @@ use kube::Resource as _;
 use kube::api::PostParams;
 use kube::core::Request;
 use serde_json::{Map, Value, json};
-use twinconsent::api::REQUESTED_AT;
-use twinconsent::api::consent::DigitalTwinConsent;
+use twinconsent_core::api::REQUESTED_AT;
+use twinconsent_core::api::consent::DigitalTwinConsent;
 
 use crate::support::scene::every_second;
 use crate::support::{LONG, Operator, World, eventually_within, prepared};

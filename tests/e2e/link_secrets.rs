@@ -4,8 +4,8 @@ use k8s_openapi::api::core::v1::{ResourceQuota, Secret};
 use kube::ResourceExt as _;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::json;
-use twinconsent::api::OWNER_UID_LABEL;
-use twinconsent::api::consent::DigitalTwinConsent;
+use twinconsent_core::api::OWNER_UID_LABEL;
+use twinconsent_core::api::consent::DigitalTwinConsent;
 
 use crate::support::scene::{AWAITING, message};
 use crate::support::{Scene, eventually};

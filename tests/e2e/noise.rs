@@ -7,7 +7,7 @@ use heygen_simulator::GroupDefinition;
 use kube::api::{Api, ListParams};
 use kube::runtime::watcher::{self, watcher};
 use serde_json::json;
-use twinconsent::api::account::ClusterHeyGenAccount;
+use twinconsent_core::api::account::ClusterHeyGenAccount;
 
 use crate::support::scene::{AWAITING, create, every_second, until_reading};
 use crate::support::{Operator, World, eventually};

@@ -4,7 +4,7 @@ use heygen_simulator::GroupDefinition;
 use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
-use twinconsent::api::consent::DigitalTwinConsent;
+use twinconsent_core::api::consent::DigitalTwinConsent;
 
 use crate::support::scene::{AWAITING, create, every_second, link, until_reading};
 use crate::support::{Scene, World};

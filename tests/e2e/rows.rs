@@ -1,7 +1,7 @@
 //! Which test shows which row of the conditions table.
 
 use strum::VariantArray as _;
-use twinconsent::api::conditions::Situation;
+use twinconsent_core::api::conditions::Situation;
 
 use crate::{
     rows_accounts as accounts, rows_answered as answered, rows_belief as belief, rows_owning as owning, rows_pausing as pausing,

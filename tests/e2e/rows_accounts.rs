@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::json;
-use twinconsent::api::account::ClusterHeyGenAccount;
+use twinconsent_core::api::account::ClusterHeyGenAccount;
 
 use crate::recorded::record;
 use crate::support::scene::{APPROVED, AWAITING, INITIATING, every_second, message, reading};

@@ -2,7 +2,7 @@
 
 use heygen_simulator::{FaultAction, GroupDefinition};
 use serde_json::{Value, json};
-use twinconsent::api::consent::DigitalTwinConsent;
+use twinconsent_core::api::consent::DigitalTwinConsent;
 
 use crate::recorded::record;
 use crate::support::scene::{APPROVED, AWAITING, create, every_second, link, message, until_reading};

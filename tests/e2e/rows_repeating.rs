@@ -19,7 +19,7 @@ async fn a_poll_is_forced_by_annotation_and_echoed_also_when_nothing_has_changed
     let forced = async |name: &str, value: &str, expected: &str| {
         let reads = scene.reads(name);
         scene.force(name, value).await;
-        let is_echoed = |consent: &twinconsent::api::consent::DigitalTwinConsent| {
+        let is_echoed = |consent: &twinconsent_core::api::consent::DigitalTwinConsent| {
             let status = consent.status.as_ref().unwrap();
             status.last_handled_reconcile_at.as_deref() == Some(value) && reading(consent) == expected
         };

@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt as _;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
-use twinconsent::api::OWNER_UID_LABEL;
+use twinconsent_core::api::OWNER_UID_LABEL;
 
 use crate::recorded::record;
 use crate::support::scene::{APPROVED, AWAITING, link, message};
@@ -28,7 +28,7 @@ async fn a_link_goes_into_the_secret_that_was_asked_for_and_nowhere_else() {
     scene.left_alone(&["ada"]).await;
 
     scene.change("ada", json!({ "requestEpoch": 1 })).await;
-    let is_second = |consent: &twinconsent::api::consent::DigitalTwinConsent| {
+    let is_second = |consent: &twinconsent_core::api::consent::DigitalTwinConsent| {
         consent.status.as_ref().and_then(|status| status.initiation.as_ref()).is_some_and(|initiation| initiation.epoch == 1)
     };
     scene.until_it("ada", "the second request", is_second).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use heygen_simulator::{AccountPatch, BehaviourPatch, MAIN_ACCOUNT};
 use jiff::SignedDuration;
 use serde_json::json;
-use twinconsent::clock;
+use twinconsent::process::clock;
 
 use crate::recorded::record;
 use crate::support::scene::{APPROVED, AWAITING, every_second, link, message};

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use heygen_simulator::{FaultAction, GroupDefinition};
 use serde_json::json;
-use twinconsent::api::consent::DigitalTwinConsent;
+use twinconsent_core::api::consent::DigitalTwinConsent;
 
 use crate::recorded::record;
 use crate::support::scene::{APPROVED, AWAITING, INITIATING, reading};

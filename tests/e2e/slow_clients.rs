@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures::StreamExt as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use twinconsent::server::connections::{LIFETIME, MOST};
+use twinconsent::process::server::connections::{LIFETIME, MOST};
 
 use crate::support::scene::Scene;
 use crate::support::{Operator, eventually_within};

@@ -4,8 +4,8 @@ use controlplane::{ControlPlane, Options, Release};
 use heygen_simulator::GroupDefinition;
 use kube::api::Api;
 use serde_json::{Value, json};
-use twinconsent::api;
-use twinconsent::api::account::ClusterHeyGenAccount;
+use twinconsent_core::api;
+use twinconsent_core::api::account::ClusterHeyGenAccount;
 
 use crate::support::scene::every_second;
 use crate::support::{OPERATOR_NAMESPACE, Scene, World, eventually};

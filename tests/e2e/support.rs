@@ -28,8 +28,8 @@ use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Client, ResourceExt as _};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use twinconsent::api::account::{ClusterHeyGenAccount, HeyGenAccount};
-use twinconsent::api::consent::DigitalTwinConsent;
+use twinconsent_core::api::account::{ClusterHeyGenAccount, HeyGenAccount};
+use twinconsent_core::api::consent::DigitalTwinConsent;
 
 pub use operator::Operator;
 #[allow(unused_imports, reason = "several test binaries include this, and one plays no scenes")]
@@ -53,7 +53,7 @@ static CONTROL_PLANE: LazyLock<&'static controlplane::ControlPlane> =
 
 /// A control plane with the definitions applied and a namespace for the operators.
 pub fn prepared(plane: &'static controlplane::ControlPlane) -> &'static controlplane::ControlPlane {
-    for (_, yaml) in twinconsent::api::crd_files().unwrap() {
+    for (_, yaml) in twinconsent_core::api::crd_files().unwrap() {
         plane.apply(&yaml).unwrap();
     }
     plane.kubectl_ok(&["create", "namespace", OPERATOR_NAMESPACE]).unwrap();
@@ -189,7 +189,7 @@ impl World {
 
     /// Asks for a poll by the annotation; `value` must be new.
     pub async fn force(&self, name: &str, value: &str) {
-        let patch = json!({ "metadata": { "annotations": { twinconsent::api::REQUESTED_AT: value } } });
+        let patch = json!({ "metadata": { "annotations": { twinconsent_core::api::REQUESTED_AT: value } } });
         self.consents().patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
     }
 

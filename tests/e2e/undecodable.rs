@@ -6,8 +6,8 @@ use k8s_openapi::api::events::v1::Event;
 use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::{CustomResourceExt, ResourceExt as _};
 use serde_json::{Value, json};
-use twinconsent::api::account::HeyGenAccount;
-use twinconsent::api::consent::DigitalTwinConsent;
+use twinconsent_core::api::account::HeyGenAccount;
+use twinconsent_core::api::consent::DigitalTwinConsent;
 
 use crate::support::leaves::{Path, leaves, oddities, with};
 use crate::support::scene::every_second;
@@ -70,8 +70,8 @@ async fn an_object_whose_spec_cannot_be_read_is_named_and_left_alone_until_it_is
     let world = World::on(plane, "undecodable").await;
     world.secret(&world.namespace, &world.namespace, &world.key).await;
     world.account(json!({ "rateLimit": { "requestsPerMinute": 60000, "burst": 1000 } })).await;
-    let definitions = twinconsent::api::crd_files().unwrap();
-    for mut crd in twinconsent::api::crds().into_iter().map(|crd| json!(crd)) {
+    let definitions = twinconsent_core::api::crd_files().unwrap();
+    for mut crd in twinconsent_core::api::crds().into_iter().map(|crd| json!(crd)) {
         crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["suspend"] =
             json!({ "x-kubernetes-preserve-unknown-fields": true });
         plane.apply(&crd.to_string()).unwrap();

@@ -2,7 +2,7 @@
 
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::{Value, json};
-use twinconsent::api::account::ClusterHeyGenAccount;
+use twinconsent_core::api::account::ClusterHeyGenAccount;
 
 use crate::nowhere;
 use crate::support::{OPERATOR_NAMESPACE, Operator, World, eventually};

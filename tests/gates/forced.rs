@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use heygen_simulator::{MAIN_ACCOUNT, PathKind, RecordedRequest};
 use serde_json::{Value, json};
-use twinconsent::api::consent::DigitalTwinConsent;
+use twinconsent_core::api::consent::DigitalTwinConsent;
 
 use crate::fleet::{create, groups, until_all, until_requests};
 use crate::support::scene::most_within;

@@ -1,7 +1,7 @@
 //! One group of another HeyGen account among two hundred.
 
 use serde_json::json;
-use twinconsent::api::account::HeyGenAccount;
+use twinconsent_core::api::account::HeyGenAccount;
 
 use crate::fleet::{assert_one_link_each, create, generous_account, groups, until_all};
 use crate::support::bystander::{OTHER, other_groups};

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use serde_json::json;
-use twinconsent::outcome::{Class, Group, Outcome, Trouble};
-use twinconsent::request::{Content, Video};
+use twinconsent_core::consent::outcome::{Class, Group, Outcome, Trouble};
+use twinconsent_core::consent::request::{Content, Video};
 
 use crate::server::Server;
 use crate::{client, nothing, trouble};

@@ -7,9 +7,9 @@ use rcgen::CertificateParams;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use twinconsent::heygen::{Credentials, Deadlines, ExtraRoots, HeyGen};
-use twinconsent::metrics::Metrics;
-use twinconsent::outcome::{Check, Class, FaultKind, Outcome};
-use twinconsent::proxies::Proxies;
+use twinconsent::process::metrics::Metrics;
+use twinconsent::process::proxies::Proxies;
+use twinconsent_core::consent::outcome::{Check, Class, FaultKind, Outcome};
 
 use crate::nowhere;
 use crate::server::{Answer, Server, answer};

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, date_time_ymd};
 use twinconsent::heygen::{Deadlines, ExtraRoots, HeyGen};
-use twinconsent::metrics::Metrics;
-use twinconsent::outcome::{Check, FaultKind, Outcome};
-use twinconsent::proxies::Proxies;
+use twinconsent::process::metrics::Metrics;
+use twinconsent::process::proxies::Proxies;
+use twinconsent_core::consent::outcome::{Check, FaultKind, Outcome};
 
 use crate::server::{Answer, Server, answer};
 use crate::tls::Authority;

@@ -1,6 +1,6 @@
 //! The list of an account's groups.
 
-use twinconsent::outcome::{Class, Outcome, Trouble};
+use twinconsent_core::consent::outcome::{Class, Outcome, Trouble};
 
 use crate::server::Server;
 use crate::{client, trouble};

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use twinconsent::heygen::{BODY_CAP, Deadlines, ExtraRoots, HeyGen};
-use twinconsent::metrics::Metrics;
-use twinconsent::outcome::{Class, FaultKind, Outcome, Trouble};
-use twinconsent::proxies::Proxies;
+use twinconsent::process::metrics::Metrics;
+use twinconsent::process::proxies::Proxies;
+use twinconsent_core::consent::outcome::{Class, FaultKind, Outcome, Trouble};
 
 use crate::server::{Answer, Server};
 use crate::{client, hasty_client, logged, nothing, trouble, unreachable};

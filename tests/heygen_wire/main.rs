@@ -19,10 +19,10 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use twinconsent::heygen::{AuthScheme, Credentials, Deadlines, ExtraRoots, HeyGen};
-use twinconsent::metrics::Metrics;
-use twinconsent::outcome::{Class, FaultKind, Group, LookType, Outcome, Trouble};
-use twinconsent::proxies::Proxies;
-use twinconsent::request::{Content, Video};
+use twinconsent::process::metrics::Metrics;
+use twinconsent::process::proxies::Proxies;
+use twinconsent_core::consent::outcome::{Class, FaultKind, Group, LookType, Outcome, Trouble};
+use twinconsent_core::consent::request::{Content, Video};
 
 use crate::server::{Answer, Server};
 

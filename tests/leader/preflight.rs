@@ -3,7 +3,7 @@
 use controlplane::{ControlPlane, Options};
 use heygen_simulator::GroupDefinition;
 use serde_json::json;
-use twinconsent::api;
+use twinconsent_core::api;
 
 use crate::support::scene::{AWAITING, create, every_second, until_reading};
 use crate::support::{OPERATOR_NAMESPACE, Operator, World, eventually};

@@ -6,7 +6,7 @@ use controlplane::{ControlPlane, Options};
 use futures::StreamExt as _;
 use heygen_simulator::GroupDefinition;
 use serde_json::json;
-use twinconsent::api::consent::DigitalTwinConsent;
+use twinconsent_core::api::consent::DigitalTwinConsent;
 
 use crate::replicas::pair;
 use crate::support::scene::link;

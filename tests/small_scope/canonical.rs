@@ -6,11 +6,11 @@
 //! Structs are taken apart without `..`: a new field has to be thought of here.
 
 use jiff::Timestamp;
-use twinconsent::api::conditions::types;
-use twinconsent::api::consent::{AlreadyBegun, DigitalTwinConsent, DigitalTwinConsentStatus, Initiation};
-use twinconsent::decide::{LookKind, NextLook, Rest, Then};
-use twinconsent::memory::{Answer, Attempt, Looks, Memory, Seen};
-use twinconsent::settle::News;
+use twinconsent_core::api::conditions::types;
+use twinconsent_core::api::consent::{AlreadyBegun, DigitalTwinConsent, DigitalTwinConsentStatus, Initiation};
+use twinconsent_core::consent::apply::News;
+use twinconsent_core::consent::state::{Answer, Attempt, Looks, Memory, Seen};
+use twinconsent_core::consent::step::{LookKind, NextLook, Rest, Then};
 
 use crate::heygen::{Executed, HeyGen};
 use crate::shell::InHand;

@@ -3,10 +3,10 @@
 use std::fmt;
 
 use serde_json::Value;
-use twinconsent::api::REQUESTED_AT;
-use twinconsent::api::conditions::types;
-use twinconsent::api::consent::ReadyWhen;
-use twinconsent::decide::Call;
+use twinconsent_core::api::REQUESTED_AT;
+use twinconsent_core::api::conditions::types;
+use twinconsent_core::api::consent::ReadyWhen;
+use twinconsent_core::consent::step::Call;
 
 use crate::heygen::{WINDOW, Word};
 use crate::owners;

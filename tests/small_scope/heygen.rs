@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use twinconsent::link::Link;
-use twinconsent::outcome::{Class, Group, LookType, LooksPage, Outcome, Started, Trouble};
+use twinconsent_core::consent::link::Link;
+use twinconsent_core::consent::outcome::{Class, Group, LookType, LooksPage, Outcome, Started, Trouble};
 
 /// HeyGen's word about consent.
 pub type Word = Option<&'static str>;

@@ -3,12 +3,12 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use twinconsent::api::uid::uid;
-use twinconsent::clock::Wall;
-use twinconsent::decide::{Call, Ownership};
-use twinconsent::memory::Memory;
-use twinconsent::roster::{Roster, Sighting};
-use twinconsent::settle::News;
+use twinconsent::process::clock::Wall;
+use twinconsent::runtime::store::{Roster, Sighting};
+use twinconsent_core::api::uid::uid;
+use twinconsent_core::consent::apply::News;
+use twinconsent_core::consent::state::Memory;
+use twinconsent_core::consent::step::{Call, Ownership};
 
 use crate::world::{Entry, Object, Replica, World, at};
 

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use twinconsent::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus};
-use twinconsent::terms::{Meaning, Terms};
+use twinconsent_core::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus};
+use twinconsent_core::consent::policy::{Meaning, Terms};
 
 use crate::canonical::{Key, form};
 use crate::record;

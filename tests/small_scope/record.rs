@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use twinconsent::decide::{AccountFact, Call, Finding, Then};
-use twinconsent::memory::{LONGEST_UNWRITTEN, Memory, Unwritten};
-use twinconsent::outcome::Outcome;
-use twinconsent::settle::{News, settle};
+use twinconsent_core::consent::apply::{News, apply};
+use twinconsent_core::consent::outcome::Outcome;
+use twinconsent_core::consent::state::{LONGEST_UNWRITTEN, Memory, Unwritten};
+use twinconsent_core::consent::step::{AccountFact, Call, Finding, Then};
 
 use crate::heygen::{self, Word};
 use crate::owners::rank;
@@ -29,7 +29,7 @@ fn record(world: &mut World, index: usize, place: usize) {
     }
     let news = &taken_in(world, news);
     let mut current = base.clone();
-    let mut settled = settle(&current, facts, news, at(*done_at));
+    let mut settled = apply(&current, facts, news, at(*done_at));
     let mut written = None;
     if settled.status != current.status.clone().unwrap_or_default() {
         let Some(object) = world.kube[place].clone() else { return };
@@ -42,7 +42,7 @@ fn record(world: &mut World, index: usize, place: usize) {
                 return again_at(world, index, place, not_before.unwrap_or(now).max(now + 1));
             }
             current = object;
-            settled = settle(&current, facts, news, at(*done_at));
+            settled = apply(&current, facts, news, at(*done_at));
         }
         if settled.status != current.status.clone().unwrap_or_default() {
             if world.refuses_writes {

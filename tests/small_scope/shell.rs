@@ -4,12 +4,13 @@
 
 use std::sync::Arc;
 
-use twinconsent::decide::{self, AccountFact, Call, Facts, LookKind, NextLook, Ownership, Proof, Rest, Step, Then, decide};
-use twinconsent::outcome::Print;
-use twinconsent::pace;
-use twinconsent::settle::situation;
-use twinconsent::settle::{News, Refusal, SecretNews};
-use twinconsent::terms::Meaning;
+use twinconsent_core::consent::apply::{News, Refusal, SecretOutcome};
+use twinconsent_core::consent::outcome::Print;
+use twinconsent_core::consent::policy::Meaning;
+use twinconsent_core::consent::polling;
+use twinconsent_core::consent::situation;
+use twinconsent_core::consent::step;
+use twinconsent_core::consent::step::{AccountFact, Call, Facts, LookKind, NextLook, Ownership, Proof, Rest, Step, Then, decide};
 
 use crate::heygen::{self, WINDOW, Word};
 use crate::owners::rank;
@@ -125,7 +126,7 @@ pub fn begin(world: &mut World, index: usize, place: usize, fate: Fate) {
     let now = at(world.now);
     let mut step = decide(&base, &facts, now);
     let entry = world.replicas[index].entries[place].as_mut().unwrap();
-    if decide::would_look(&step)
+    if step::would_look(&step)
         && let Some((seen_at, look)) = entry.handed.take()
         && entry.acted_at.is_none_or(|acted_at| seen_at >= acted_at)
     {
@@ -142,7 +143,7 @@ pub fn begin(world: &mut World, index: usize, place: usize, fate: Fate) {
         && fate == Fate::Delayed
     {
         let is_request = !matches!(call, Call::Look);
-        step = decide::delayed(&base, &facts, call, std::time::Duration::from_secs(30), now);
+        step = step::delayed(&base, &facts, call, std::time::Duration::from_secs(30), now);
         if is_request {
             entry.turn = Some(world.now + QUEUE);
         }
@@ -206,12 +207,12 @@ pub fn sweep(world: &mut World, index: usize, place: usize, is_lost: bool) {
         }
     };
     if is_news {
-        seat.look = NextLook { at: pace::add(now, std::time::Duration::from_secs(300)), kind: LookKind::Wanted { by_list: true } };
+        seat.look = NextLook { at: polling::add(now, std::time::Duration::from_secs(300)), kind: LookKind::Wanted { by_list: true } };
         entry.handed = Some((now, look));
         entry.woken = true;
     } else {
         if let LookKind::Routine { rhythm, .. } = seat.look.kind {
-            seat.look.at = pace::after_look(now, rhythm.interval(&terms.cadence, now), pace::share(&uid, 0));
+            seat.look.at = polling::after_look(now, rhythm.interval(&terms.cadence, now), polling::share(&uid, 0));
         }
         seat.looked_at = Some(now);
     }
@@ -289,15 +290,15 @@ fn act(world: &mut World, index: usize, place: usize, base: &Object, call: Call,
             News::Answered(call, is_lost(outcome))
         }
         Call::CheckLinkSecret => News::Secret(match &world.secrets[place] {
-            secret if secret.unwritable => SecretNews::Refused(Refusal::Forbidden),
-            secret if secret.foreign => SecretNews::Conflict,
-            _ => SecretNews::Free,
+            secret if secret.unwritable => SecretOutcome::Refused(Refusal::Forbidden),
+            secret if secret.foreign => SecretOutcome::Conflict,
+            _ => SecretOutcome::Free,
         }),
         Call::FindLink => News::Secret(match &world.secrets[place] {
-            secret if secret.unwritable => SecretNews::Kept,
-            secret if secret.foreign => SecretNews::Kept,
-            secret if secret.link.is_some() => SecretNews::Kept,
-            _ => SecretNews::Gone,
+            secret if secret.unwritable => SecretOutcome::Kept,
+            secret if secret.foreign => SecretOutcome::Kept,
+            secret if secret.link.is_some() => SecretOutcome::Kept,
+            _ => SecretOutcome::Gone,
         }),
         Call::WriteLinkSecret => {
             let entry = world.replicas[index].entries[place].as_ref().unwrap();
@@ -305,14 +306,14 @@ fn act(world: &mut World, index: usize, place: usize, base: &Object, call: Call,
             let link = answer.and_then(|answer| answer.link()).map(|link| link.expose().to_owned());
             let secret = &mut world.secrets[place];
             News::Secret(match secret {
-                secret if secret.unwritable => SecretNews::Refused(Refusal::Forbidden),
-                secret if secret.foreign => SecretNews::Conflict,
+                secret if secret.unwritable => SecretOutcome::Refused(Refusal::Forbidden),
+                secret if secret.foreign => SecretOutcome::Conflict,
                 secret => {
                     let changed = secret.link != link;
                     if world.planted != Some(Planted::SecretLeftOut) {
                         secret.link = link;
                     }
-                    SecretNews::Written { changed }
+                    SecretOutcome::Written { changed }
                 }
             })
         }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::{Value, json};
-use twinconsent::api::account::ConsentPolicy;
-use twinconsent::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus};
-use twinconsent::decide::NextLook;
-use twinconsent::memory::Memory;
-use twinconsent::request::Request;
-use twinconsent::terms::{Meaning, Terms};
+use twinconsent_core::api::account::ConsentPolicy;
+use twinconsent_core::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus};
+use twinconsent_core::consent::policy::{Meaning, Terms};
+use twinconsent_core::consent::request::Request;
+use twinconsent_core::consent::state::Memory;
+use twinconsent_core::consent::step::NextLook;
 
 use crate::events::{KINDS, Scope};
 use crate::heygen::{HeyGen, Word};

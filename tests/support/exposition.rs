@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use twinconsent::metrics::Metrics;
+use twinconsent::process::metrics::Metrics;
 
 /// A metric as it is read by name.
 #[derive(Debug)]

@@ -1,11 +1,11 @@
 //! What is checked at every decision, at every request and at every status that is written.
 
-use twinconsent::api::consent::DigitalTwinConsentStatus;
-use twinconsent::decide::{Step, Then};
-use twinconsent::explain::{Standing, explain};
-use twinconsent::pace;
-use twinconsent::request::Request;
-use twinconsent::terms::Meaning;
+use twinconsent_core::api::consent::DigitalTwinConsentStatus;
+use twinconsent_core::consent::explain::{Standing, explain};
+use twinconsent_core::consent::policy::Meaning;
+use twinconsent_core::consent::polling;
+use twinconsent_core::consent::request::Request;
+use twinconsent_core::consent::step::{Step, Then};
 
 use super::{Decided, World, secs};
 
@@ -29,7 +29,11 @@ impl World {
     pub(super) fn check_promise_one(&self, index: usize) {
         let (seen_at, group) = self.replicas[index].last_poll.as_ref().expect("a poll comes before every request");
         let meaning = self.terms.policy.read(group.consent_status.as_deref());
-        assert!(pace::since(*seen_at, self.now) < secs(60), "the poll before the request is {:?} old", pace::since(*seen_at, self.now));
+        assert!(
+            polling::since(*seen_at, self.now) < secs(60),
+            "the poll before the request is {:?} old",
+            polling::since(*seen_at, self.now)
+        );
         assert!(!matches!(meaning, Meaning::Granted | Meaning::Waived), "asked although {meaning:?}");
     }
 

@@ -1,13 +1,13 @@
 //! The effects of a step: on the model of HeyGen, and on the link Secret.
 
 use jiff::Timestamp;
-use twinconsent::api::consent::DigitalTwinConsent;
-use twinconsent::decide::Call;
-use twinconsent::outcome::{LookType, Outcome};
-use twinconsent::request::Request;
-use twinconsent::settle::situation;
-use twinconsent::settle::{News, Refusal, SecretNews};
-use twinconsent::terms::Meaning;
+use twinconsent_core::api::consent::DigitalTwinConsent;
+use twinconsent_core::consent::apply::{News, Refusal, SecretOutcome};
+use twinconsent_core::consent::outcome::{LookType, Outcome};
+use twinconsent_core::consent::policy::Meaning;
+use twinconsent_core::consent::request::Request;
+use twinconsent_core::consent::situation;
+use twinconsent_core::consent::step::Call;
 
 use super::World;
 
@@ -50,22 +50,22 @@ impl World {
                 }
                 News::Answered(call.clone(), outcome)
             }
-            Call::CheckLinkSecret | Call::WriteLinkSecret if self.secret.unreachable => News::Secret(SecretNews::Unreachable),
-            Call::CheckLinkSecret if self.secret.unwritable => News::Secret(SecretNews::Refused(Refusal::Forbidden)),
-            Call::FindLink if self.secret.unreachable || self.secret.unwritable || self.secret.foreign => News::Secret(SecretNews::Kept),
-            Call::FindLink => News::Secret(if self.secret.link.is_some() { SecretNews::Kept } else { SecretNews::Gone }),
-            Call::CheckLinkSecret => News::Secret(if self.secret.foreign { SecretNews::Conflict } else { SecretNews::Free }),
-            Call::WriteLinkSecret if self.secret.unwritable => News::Secret(SecretNews::Refused(Refusal::Forbidden)),
+            Call::CheckLinkSecret | Call::WriteLinkSecret if self.secret.unreachable => News::Secret(SecretOutcome::Unreachable),
+            Call::CheckLinkSecret if self.secret.unwritable => News::Secret(SecretOutcome::Refused(Refusal::Forbidden)),
+            Call::FindLink if self.secret.unreachable || self.secret.unwritable || self.secret.foreign => News::Secret(SecretOutcome::Kept),
+            Call::FindLink => News::Secret(if self.secret.link.is_some() { SecretOutcome::Kept } else { SecretOutcome::Gone }),
+            Call::CheckLinkSecret => News::Secret(if self.secret.foreign { SecretOutcome::Conflict } else { SecretOutcome::Free }),
+            Call::WriteLinkSecret if self.secret.unwritable => News::Secret(SecretOutcome::Refused(Refusal::Forbidden)),
             Call::WriteLinkSecret if self.secret.foreign => {
                 self.replicas[index].accepted = None;
-                News::Secret(SecretNews::Conflict)
+                News::Secret(SecretOutcome::Conflict)
             }
             Call::WriteLinkSecret => {
                 let answer = self.replicas[index].memory.answer.as_ref().unwrap();
                 let link = answer.link().map(|link| link.expose().to_owned());
                 let changed = self.secret.link != link;
                 self.secret.link = link;
-                News::Secret(SecretNews::Written { changed })
+                News::Secret(SecretOutcome::Written { changed })
             }
         };
         let (what, answer) = told(&call, &news);
@@ -105,7 +105,7 @@ fn told(call: &Call, news: &News) -> (&'static str, String) {
     };
     let answer = match news {
         News::Answered(_, outcome) => answered(outcome),
-        News::Secret(SecretNews::Written { changed }) => if *changed { "changed" } else { "as it was" }.to_owned(),
+        News::Secret(SecretOutcome::Written { changed }) => if *changed { "changed" } else { "as it was" }.to_owned(),
         News::Secret(secret) => format!("{secret:?}"),
         other => format!("{other:?}"),
     };

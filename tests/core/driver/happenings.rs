@@ -3,10 +3,10 @@
 use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::{Value, json};
-use twinconsent::api::REQUESTED_AT;
-use twinconsent::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus};
-use twinconsent::memory::Memory;
-use twinconsent::pace;
+use twinconsent_core::api::REQUESTED_AT;
+use twinconsent_core::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus};
+use twinconsent_core::consent::polling;
+use twinconsent_core::consent::state::Memory;
 
 use super::{Replica, World};
 
@@ -46,7 +46,7 @@ impl World {
     /// The operator's wall clock is set: so many seconds ahead of what it showed at first.
     pub fn set_clock(&mut self, ahead: i64) {
         let ahead = SignedDuration::from_secs(ahead);
-        self.clock.note(pace::shifted(self.now, ahead), self.now);
+        self.clock.note(polling::shifted(self.now, ahead), self.now);
         self.note(format!("-- the clock is {} s ahead", ahead.as_secs()));
     }
 

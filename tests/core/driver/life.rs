@@ -1,8 +1,8 @@
 //! Time: what is done until nothing is due, and for how long.
 
 use jiff::Timestamp;
-use twinconsent::api::consent::DigitalTwinConsentStatus;
-use twinconsent::pace;
+use twinconsent_core::api::consent::DigitalTwinConsentStatus;
+use twinconsent_core::consent::polling;
 
 use super::{Progress, World, secs};
 
@@ -34,7 +34,7 @@ impl World {
 
     /// Lives for a while, waking when the core asks for it.
     pub fn live(&mut self, for_seconds: u64) {
-        let end = pace::add(self.now, secs(for_seconds));
+        let end = polling::add(self.now, secs(for_seconds));
         let mut wakes = 0;
         loop {
             match self.settle_down() {

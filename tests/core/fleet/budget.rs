@@ -5,11 +5,11 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use twinconsent::account::gate::{Admission, Gate};
-use twinconsent::decide::NextLook;
-use twinconsent::outcome::Outcome;
-use twinconsent::pace;
-use twinconsent::sweep::book::{Begun, Book, Ending, Lane, Next, Poll, Work};
+use twinconsent::runtime::gate::{Admission, Gate};
+use twinconsent::runtime::sweep::book::{Begun, Book, Ending, Lane, Next, Poll, Work};
+use twinconsent_core::consent::outcome::Outcome;
+use twinconsent_core::consent::polling;
+use twinconsent_core::consent::step::NextLook;
 
 /// What an object wants to call for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +61,7 @@ impl Budget {
     }
 
     fn elapsed(&self, now: Timestamp) -> Duration {
-        pace::since(self.began, now)
+        polling::since(self.began, now)
     }
 
     /// Lets an object call, or says how long it takes, about, until it may.
@@ -103,7 +103,7 @@ impl Budget {
 
     /// What is next; polls of one group only while there is room for another.
     pub fn next(&mut self, has_room: bool, now: Timestamp) -> Todo {
-        let soonest = pace::add(now, Duration::from_millis(1));
+        let soonest = polling::add(now, Duration::from_millis(1));
         let work = match self.book.next(has_room, now) {
             Next::Do(work) => work,
             Next::At(at) => return Todo::At(at.max(soonest)),
@@ -113,7 +113,7 @@ impl Budget {
         let admission = if matches!(work, Work::Turn(_)) { self.gate.admit_turn(elapsed) } else { self.gate.admit(elapsed) };
         match admission {
             Admission::Now | Admission::First => {}
-            Admission::At(at) => return Todo::At(pace::add(self.began, at).max(soonest)),
+            Admission::At(at) => return Todo::At(polling::add(self.began, at).max(soonest)),
             Admission::Shut => return Todo::Nothing,
         }
         match work {

@@ -1,7 +1,7 @@
 //! Scripted lives of many objects on one account.
 
 use serde_json::json;
-use twinconsent::outcome::{Class, Trouble};
+use twinconsent_core::consent::outcome::{Class, Trouble};
 
 use super::Fleet;
 use crate::driver::{HOUR, MINUTE, secs};

@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use twinconsent::pace;
-use twinconsent::settle::Notice;
+use twinconsent_core::consent::apply::Notice;
+use twinconsent_core::consent::polling;
 
 use super::{Fleet, Member};
 use crate::driver::at;
@@ -101,7 +101,7 @@ impl Fleet {
 
     /// When they were made.
     pub fn times(&self) -> String {
-        let minute = |time| pace::since(at(1), time).as_secs() / 60;
+        let minute = |time| polling::since(at(1), time).as_secs() / 60;
         let mut minutes: BTreeMap<u64, BTreeMap<&str, usize>> = BTreeMap::new();
         let called = self.members.iter().flat_map(|member| &member.world.called).map(|called| (called.at, called.what));
         for (time, what) in called.chain(self.pages.iter().map(|time| (*time, "page"))) {

@@ -1,8 +1,8 @@
 //! Lives that something disturbs: the user, the account, HeyGen, Kubernetes, the clock, a backup.
 
 use serde_json::json;
-use twinconsent::decide::AccountFact;
-use twinconsent::outcome::{Class, Trouble};
+use twinconsent_core::consent::outcome::{Class, Trouble};
+use twinconsent_core::consent::step::AccountFact;
 
 use super::{life, pending};
 use crate::driver::{HOUR, MINUTE, World, secs};

@@ -1,10 +1,10 @@
 //! Lives in which HeyGen's word, or what the account makes of it, takes an unusual turn.
 
 use serde_json::json;
-use twinconsent::api::account::ConsentPolicy;
-use twinconsent::decide::Ownership;
-use twinconsent::outcome::LookType;
-use twinconsent::terms::Terms;
+use twinconsent_core::api::account::ConsentPolicy;
+use twinconsent_core::consent::outcome::LookType;
+use twinconsent_core::consent::policy::Terms;
+use twinconsent_core::consent::step::Ownership;
 
 use super::{life, pending};
 use crate::driver::{HOUR, MINUTE, World};

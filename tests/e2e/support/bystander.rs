@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use heygen_simulator::{BulkGroups, RecordedRequest};
 use serde_json::json;
-use twinconsent::api::consent::DigitalTwinConsent;
+use twinconsent_core::api::consent::DigitalTwinConsent;
 
 use super::{World, eventually_within};
 

@@ -3,7 +3,7 @@
 use k8s_openapi::api::events::v1::Event;
 use kube::api::{Api, ListParams};
 use serde_json::json;
-use twinconsent::api::account::HeyGenAccount;
+use twinconsent_core::api::account::HeyGenAccount;
 
 use super::World;
 

@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use tempfile::TempPath;
-use twinconsent::proxies::VARIABLES;
+use twinconsent::process::proxies::VARIABLES;
 
 use super::{World, eventually};
 

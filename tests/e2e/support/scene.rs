@@ -15,8 +15,8 @@ use kube::runtime::watcher;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use twinconsent::api::account::{ClusterHeyGenAccount, HeyGenAccount};
-use twinconsent::api::consent::DigitalTwinConsent;
+use twinconsent_core::api::account::{ClusterHeyGenAccount, HeyGenAccount};
+use twinconsent_core::api::consent::DigitalTwinConsent;
 
 use super::{LONG, Operator, World, eventually};
 

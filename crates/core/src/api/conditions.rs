@@ -1,0 +1,155 @@
+//! The words of conditions and events: their types and reasons. API, frozen once released.
+//!
+//! They stand nowhere else in the operator: whoever adds one adds it here, and the compiler and `tests/words.rs` name what is missing.
+
+use strum::{EnumString, IntoStaticStr, VariantArray};
+
+/// Condition types.
+pub mod types {
+    /// Whether what the object waits for has come.
+    pub const READY: &str = "Ready";
+    /// Whether consent was asked for by this object, for its current request.
+    pub const INITIATED: &str = "Initiated";
+    /// Whether HeyGen says that consent was given or waived.
+    pub const APPROVED: &str = "Approved";
+    /// Only while True: work goes on that needs nobody.
+    pub const RECONCILING: &str = "Reconciling";
+    /// Only while True: somebody has to act.
+    pub const STALLED: &str = "Stalled";
+    /// Only while True: `approvalDeadline` has passed.
+    pub const OVERDUE: &str = "Overdue";
+    /// Only while True: the link presumably no longer works.
+    pub const LINK_EXPIRED: &str = "LinkExpired";
+    /// Only while True: no new call to HeyGen is made.
+    pub const SUSPENDED: &str = "Suspended";
+}
+
+/// Where a consent stands: the reasons of its `Ready`, in order of precedence. Of several that are the case, the first is told.
+///
+/// What each says stands in [`Row`](crate::consent::situation::Row).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, EnumString, IntoStaticStr, VariantArray)]
+pub enum Situation {
+    /// Suspended before any look.
+    Suspended,
+    /// Another object owns the group on this account.
+    #[strum(serialize = "DuplicateAvatarGroup")]
+    Duplicate,
+    /// The status was written for another object, and HeyGen was not read since.
+    Restored,
+    /// The approval was withdrawn.
+    #[strum(serialize = "ConsentRevoked")]
+    Revoked,
+    /// The person refused.
+    #[strum(serialize = "ConsentRefused")]
+    Refused,
+    /// HeyGen does not know the group.
+    #[strum(serialize = "AvatarGroupNotFound")]
+    GroupMissing,
+    /// The training of the group failed.
+    #[strum(serialize = "AvatarFailed")]
+    TrainingFailed,
+    /// HeyGen says a word that the policy does not know.
+    #[strum(serialize = "UnrecognizedConsentStatus")]
+    Unrecognized,
+    /// What was told of consent is not verified: HeyGen was not read for too long, or never said it under the policy as it is.
+    Unverified,
+    /// The person consented.
+    Approved,
+    /// No consent is needed by contract.
+    #[strum(serialize = "ConsentWaived")]
+    Waived,
+    /// No person is depicted.
+    #[strum(serialize = "ConsentNotRequired")]
+    NotRequired,
+    /// The account cannot be used.
+    AccountNotReady,
+    /// The account does not serve the namespace.
+    AccountNotAllowed,
+    /// The request is wrong.
+    InvalidRequest,
+    /// The account may not ask this.
+    NotEntitled,
+    /// HeyGen says that consent was begun before, and gives no link.
+    #[strum(serialize = "ConsentAlreadyBegun")]
+    AlreadyBegun,
+    /// The link Secret belongs to somebody else.
+    LinkSecretConflict,
+    /// The link Secret cannot be written.
+    LinkSecretNotWritable,
+    /// The request cannot start at once.
+    Initiating,
+    /// Waiting for the person, whose link has died.
+    LinkExpired,
+    /// Waiting for the person longer than the deadline.
+    #[strum(serialize = "ApprovalOverdue")]
+    Overdue,
+    /// Waiting for the person.
+    #[strum(serialize = "AwaitingApproval")]
+    Awaiting,
+}
+
+impl Situation {
+    /// The reason of `Ready`.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        self.into()
+    }
+}
+
+/// The reasons of an account's `Ready`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, EnumString, IntoStaticStr, VariantArray)]
+pub enum AccountReason {
+    /// HeyGen accepted the key.
+    CredentialsAccepted,
+    /// HeyGen refused the key.
+    CredentialsRejected,
+    /// The Secret, or the key in it, is not there.
+    SecretNotFound,
+    /// The operator has no right to read the Secret.
+    SecretForbidden,
+    /// The Secret cannot be read at the moment.
+    SecretUnreadable,
+    /// The base URL is http, and the operator was not told to allow that.
+    #[strum(serialize = "InsecureBaseURL")]
+    InsecureBaseUrl,
+    /// HeyGen asked the account to stay away for a while.
+    Throttled,
+    /// HeyGen does not answer.
+    Unreachable,
+    /// HeyGen wants a payment or another plan.
+    BillingRequired,
+    /// The account is suspended by its spec.
+    Suspended,
+}
+
+impl AccountReason {
+    /// The word itself.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        self.into()
+    }
+}
+
+/// The reasons of events and of conditions beside `Ready`, where they are not one of [`Situation`] or [`AccountReason`].
+pub mod reasons {
+    /// Of `Initiated`: it was. And of the event that tells so.
+    pub const CONSENT_REQUESTED: &str = "ConsentRequested";
+    /// Of `Initiated`: it was not.
+    pub const NOT_INITIATED: &str = "NotInitiated";
+    /// Of `Approved`: it was not, and nothing says that it will not be.
+    pub const NOT_APPROVED: &str = "NotApproved";
+    /// Of an event: another link for the same request.
+    pub const LINK_RENEWED: &str = "LinkRenewed";
+    /// Of an event: the link of before stands in its Secret again.
+    pub const LINK_RESTORED: &str = "LinkRestored";
+    /// Of an event: a request has gone unanswered for long.
+    pub const REQUEST_UNANSWERED: &str = "RequestUnanswered";
+    /// Of an event: a status could not be written several times in a row.
+    pub const STATUS_NOT_WRITTEN: &str = "StatusNotWritten";
+    /// Of an event and of the metrics: an object cannot be decoded.
+    pub const UNDECODABLE: &str = "Undecodable";
+    /// Of the metrics: nothing is known of an account yet.
+    pub const RESOLVING: &str = "Resolving";
+    /// Of the metrics: nothing was told of a consent yet.
+    pub const NOT_SEEN_YET: &str = "NotSeenYet";
+}

@@ -1,0 +1,15 @@
+//! What is done about one consent: what comes next, and what an answer means for the status.
+
+pub mod apply;
+pub mod conditions;
+pub mod explain;
+pub mod link;
+pub mod outcome;
+pub mod policy;
+pub mod polling;
+pub mod report;
+pub mod request;
+pub mod situation;
+pub mod state;
+pub mod status;
+pub mod step;

@@ -1,0 +1,183 @@
+//! From a situation to conditions.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+
+use super::situation::{Actor, Progress, Ready};
+use crate::api::conditions::{Situation, reasons, types};
+use crate::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus, ReadyWhen};
+use crate::consent::request::Request;
+use crate::consent::status;
+
+/// Rewrites `observedGeneration` and all conditions of `status` for `situation`, so that they always change in one patch.
+///
+/// `detail` is the message of `Ready` where the situation's own is too general.
+pub fn render(
+    consent: &DigitalTwinConsent,
+    status: &mut DigitalTwinConsentStatus,
+    situation: Situation,
+    detail: Option<&str>,
+    now: Timestamp,
+) {
+    let spec = &consent.spec;
+    let [overdue, expired] = status::flag_times(spec, status, Some(situation)).map(|at| at.is_some_and(|at| at <= now));
+    let shown = match situation {
+        Situation::Awaiting | Situation::LinkExpired | Situation::Overdue if expired => Situation::LinkExpired,
+        Situation::Awaiting | Situation::LinkExpired | Situation::Overdue if overdue => Situation::Overdue,
+        Situation::LinkExpired | Situation::Overdue => Situation::Awaiting,
+        other => other,
+    };
+    let row = shown.row();
+    let suspended = spec.suspend.unwrap_or(false);
+    let old = std::mem::take(&mut status.conditions);
+    if old.is_empty() {
+        // The status of a new object; one that was written for another object is so until HeyGen was read.
+        status.object_uid.clone_from(&consent.metadata.uid);
+    }
+    let mut list = Builder { consent, old: &old, now, conditions: Vec::with_capacity(4) };
+
+    let kept_message = list.old_of(types::READY).filter(|ready| detail.is_none() && has_details(shown) && ready.reason == shown.reason());
+    let message = detail.or(kept_message.map(|ready| ready.message.as_str())).unwrap_or_else(|| plain_message(consent, status, shown));
+    list.push(types::READY, ready(row.ready, spec.ready_when), shown.reason(), message);
+
+    if status::is_initiated(status, &Request::of(consent)) {
+        list.push(
+            types::INITIATED,
+            "True",
+            reasons::CONSENT_REQUESTED,
+            "This object has asked HeyGen for consent, with the current spec.requestEpoch.",
+        );
+    } else if status::is_already_begun(status, &Request::of(consent)) {
+        let reason = Situation::AlreadyBegun.reason();
+        list.push(types::INITIATED, "False", reason, "HeyGen was asked for this consent, and says that it was begun before.");
+    } else {
+        list.push(
+            types::INITIATED,
+            "False",
+            reasons::NOT_INITIATED,
+            "This object has not asked HeyGen for consent, or not with the current spec.requestEpoch.",
+        );
+    }
+    approved(&mut list, shown);
+    match row.progress {
+        Progress::Steady => {}
+        Progress::Reconciling if suspended => {}
+        Progress::Reconciling => list.push(types::RECONCILING, "True", shown.reason(), "The operator goes on by itself."),
+        Progress::Stalled => {
+            let who = row.actors.first().copied().unwrap_or(Actor::Nobody).name();
+            list.push(types::STALLED, "True", shown.reason(), &format!("Waits for {who} to act; the message of Ready says what to do."));
+        }
+    }
+    if overdue {
+        list.push(types::OVERDUE, "True", Situation::Overdue.reason(), "The person has not answered within spec.approvalDeadline.");
+    }
+    if expired {
+        list.push(types::LINK_EXPIRED, "True", Situation::LinkExpired.reason(), "The link presumably no longer works.");
+    }
+    if suspended {
+        list.push(types::SUSPENDED, "True", Situation::Suspended.reason(), "No new call to HeyGen is made while spec.suspend is true.");
+    }
+    status.conditions = list.conditions;
+    status.observed_generation = consent.metadata.generation;
+    if !status::is_approved(status) {
+        status.approval_time = None;
+    } else if status.approval_time.is_none() {
+        status.approval_time = Some(crate::consent::polling::whole(now));
+    }
+}
+
+/// `Approved` changes only where HeyGen's word decides; everywhere else it stays as it was.
+fn approved(list: &mut Builder<'_>, situation: Situation) {
+    match situation {
+        Situation::Approved => list.push(types::APPROVED, "True", situation.reason(), "HeyGen reports the person's consent."),
+        Situation::Waived => list.push(types::APPROVED, "True", situation.reason(), "The account's consentPolicy waives consent."),
+        Situation::Refused => list.push(
+            types::APPROVED,
+            "False",
+            situation.reason(),
+            "HeyGen reports that the person refused, or that the recording was rejected.",
+        ),
+        Situation::Revoked => list.push(types::APPROVED, "False", situation.reason(), "HeyGen no longer reports the consent."),
+        // Whether an approval holds whose word the policy does not know any more, nobody knows.
+        Situation::Unrecognized if list.old_of(types::APPROVED).is_some_and(|old| old.status == "Unknown") => {
+            list.push(
+                types::APPROVED,
+                "Unknown",
+                situation.reason(),
+                "HeyGen reports a consent status that the account's consentPolicy does not know.",
+            );
+        }
+        // A new request leaves the refusal of the one before behind.
+        situation if situation.is_waiting() && list.old_of(types::APPROVED).is_none_or(|old| old.status != "True") => {
+            list.push(types::APPROVED, "False", reasons::NOT_APPROVED, "HeyGen has not reported consent.");
+        }
+        _ => match list.old_of(types::APPROVED) {
+            Some(old) => {
+                let (status, reason, message) = (old.status.clone(), old.reason.clone(), old.message.clone());
+                list.push(types::APPROVED, &status, &reason, &message);
+            }
+            None => list.push(types::APPROVED, "False", reasons::NOT_APPROVED, "HeyGen has not reported consent."),
+        },
+    }
+}
+
+fn ready(ready: Ready, when: Option<ReadyWhen>) -> &'static str {
+    match ready {
+        Ready::True => "True",
+        Ready::Unknown => "Unknown",
+        Ready::WhenInitiated if when == Some(ReadyWhen::Initiated) => "True",
+        Ready::False | Ready::WhenInitiated => "False",
+    }
+}
+
+fn has_details(situation: Situation) -> bool {
+    use Situation as S;
+    matches!(
+        situation,
+        S::AccountNotReady | S::AccountNotAllowed | S::InvalidRequest | S::NotEntitled | S::LinkSecretNotWritable | S::Initiating
+    )
+}
+
+fn plain_message(consent: &DigitalTwinConsent, status: &DigitalTwinConsentStatus, situation: Situation) -> &'static str {
+    if situation == Situation::AlreadyBegun && status.url.is_some() {
+        return "HeyGen says that consent to this avatar group was begun before, and gives no new link. The earlier link stays in status.url. If it no longer works, let the person finish in HeyGen's own interface, or delete the group there and make a new one.";
+    }
+    if situation == Situation::AlreadyBegun && consent.spec.link_secret_ref.is_some() && status.link_expiration_time.is_some() {
+        return "HeyGen says that consent to this avatar group was begun before, and gives no new link. The earlier link stays in the Secret that it was written into. If it no longer works, let the person finish in HeyGen's own interface, or delete the group there and make a new one.";
+    }
+    if situation == Situation::Awaiting && consent.spec.consent_video.is_some() {
+        return "The consent video was handed in. HeyGen reviews it.";
+    }
+    if situation == Situation::Awaiting && consent.spec.link_secret_ref.is_some() {
+        return "Waiting for the person. Send them the link in the Secret named by spec.linkSecretRef.";
+    }
+    if situation == Situation::Awaiting {
+        return "Waiting for the person. Send them the link in status.url.";
+    }
+    situation.row().message
+}
+
+struct Builder<'a> {
+    consent: &'a DigitalTwinConsent,
+    old: &'a [Condition],
+    now: Timestamp,
+    conditions: Vec<Condition>,
+}
+
+impl<'a> Builder<'a> {
+    fn old_of(&self, type_: &str) -> Option<&'a Condition> {
+        self.old.iter().find(|condition| condition.type_ == type_)
+    }
+
+    fn push(&mut self, type_: &str, status: &str, reason: &str, message: &str) {
+        let unchanged_since = self.old_of(type_).filter(|old| old.status == status).map(|old| old.last_transition_time.clone());
+        self.conditions.push(Condition {
+            type_: type_.to_owned(),
+            status: status.to_owned(),
+            reason: reason.to_owned(),
+            message: message.to_owned(),
+            last_transition_time: unchanged_since.unwrap_or_else(|| crate::consent::polling::whole(self.now)),
+            observed_generation: self.consent.metadata.generation,
+        });
+    }
+}

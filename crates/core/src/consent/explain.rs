@@ -1,0 +1,355 @@
+//! PURE. What a decision tells those who look into a running operator: the step, why, when something is next, and what is waited for.
+//!
+//! It is made when it is asked for, by deciding once more, and kept nowhere: of a hundred thousand objects one is looked at. Neither
+//! link nor key is in it, since whoever reads a log or forwards a port need not be allowed to read either.
+
+use jiff::Timestamp;
+use kube::ResourceExt as _;
+use serde::Serialize;
+
+use crate::api::conditions::types;
+use crate::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus};
+use crate::consent::apply::{News, apply};
+use crate::consent::request::Request;
+use crate::consent::situation::Actor;
+use crate::consent::state::{Attempt, Memory, Unwritten};
+use crate::consent::status;
+use crate::consent::step;
+use crate::consent::step::{AccountFact, Call, Facts, Finding, LookKind, Ownership, Rest, Step, Then, Wait};
+
+/// What is done about one object, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Explanation {
+    /// Its namespace and name.
+    pub object: String,
+    /// Its uid.
+    pub uid: String,
+    /// When this was decided.
+    pub decided_at: Timestamp,
+    /// What to do now.
+    pub step: &'static str,
+    /// Why, in words.
+    pub why: String,
+    /// When something is next, if nothing changes before.
+    pub next: Option<Next>,
+    /// What or whom it waits for; nothing: for that time alone.
+    pub waits_for: Vec<String>,
+    /// What the schedule and the account say.
+    #[serde(flatten)]
+    pub standing: Standing,
+    /// What this process remembers of it, as far as there is anything.
+    pub in_memory: Remembered,
+}
+
+/// When something is next for an object, and what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Next {
+    /// When; a time that has passed: as soon as may be.
+    pub at: Timestamp,
+    /// What.
+    #[serde(rename = "for")]
+    pub what: &'static str,
+    /// With which priority, if it takes a permit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority: Option<&'static str>,
+}
+
+/// What the schedule and the account say of an object at this moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Standing {
+    /// What keeps this process from deciding it at all.
+    #[serde(skip)]
+    pub held_up: Option<&'static str>,
+    /// What is next by the schedule.
+    #[serde(skip)]
+    pub scheduled: Option<Next>,
+    /// Its place in the work queue: `waiting` or `running`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub work_queue: Option<&'static str>,
+    /// How many come before it for a permit, about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ahead: Option<usize>,
+    /// The account that it names.
+    pub account: Account,
+}
+
+/// An account at this moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Account {
+    /// Its kind and name.
+    pub name: String,
+    /// Whether it can be used.
+    pub state: &'static str,
+    /// How many calls may be made at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<u32>,
+    /// Why the circuit breaker lets no call pass.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped_because: Option<&'static str>,
+    /// Until when; absent: until a probe of the key is accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped_until: Option<Timestamp>,
+}
+
+/// What this process remembers of an object: when and whether, never what HeyGen has answered.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Remembered {
+    /// When the group was polled last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub polled_at: Option<Timestamp>,
+    /// Whether what that poll showed is still to be acted on.
+    pub has_poll_in_hand: bool,
+    /// Whether HeyGen has answered a request, and that is still to be recorded.
+    pub has_answer_in_hand: bool,
+    /// Troubles in a row.
+    pub failures: u32,
+    /// The last trouble, while it lasts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
+    /// No call before this time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Timestamp>,
+    /// The last request is not repeated before this time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_not_before: Option<Timestamp>,
+    /// Since when a request is without a definite answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unanswered_since: Option<Timestamp>,
+    /// Since when HeyGen answers that there is no such group.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub missing_since: Option<Timestamp>,
+    /// Since when HeyGen's word takes an approval back, which a second poll has yet to confirm.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub withdrawn_since: Option<Timestamp>,
+    /// Since when HeyGen says a word after an approval that the policy does not know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unrecognized_since: Option<Timestamp>,
+    /// When to see whether the link still stands in its Secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link_check_at: Option<Timestamp>,
+    /// Whether it was found gone.
+    pub link_is_gone: bool,
+    /// How often in a row the status could not be written.
+    pub unwritten: u32,
+    /// The status is not written before this time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unwritten_not_before: Option<Timestamp>,
+}
+
+/// What there is to explain.
+struct Decision<'a> {
+    consent: &'a DigitalTwinConsent,
+    facts: &'a Facts,
+    step: &'a Step,
+    /// What the status tells, or is about to.
+    status: DigitalTwinConsentStatus,
+    request: Request,
+    now: Timestamp,
+}
+
+/// Why `step` is what `decide` says of an object, and what is next for it.
+#[must_use]
+pub fn explain(consent: &DigitalTwinConsent, facts: &Facts, step: &Step, standing: Standing, now: Timestamp) -> Explanation {
+    let status = match step {
+        Step::Tell(finding, _) => apply(consent, facts, &News::Found(finding.clone()), now).status,
+        Step::Call(_) | Step::Rest(_) => consent.status.clone().unwrap_or_default(),
+    };
+    let decision = Decision { consent, facts, step, status, request: Request::of(consent), now };
+    Explanation {
+        object: format!("{}/{}", consent.namespace().unwrap_or_default(), consent.name_any()),
+        uid: consent.uid().unwrap_or_default(),
+        decided_at: now,
+        step: name_of(step),
+        why: why(&decision),
+        next: standing.scheduled.or_else(|| next(&decision)),
+        waits_for: waits_for(&decision, &standing),
+        standing,
+        in_memory: Remembered::of(&facts.memory, facts.polled_at),
+    }
+}
+
+const fn name_of(step: &Step) -> &'static str {
+    match step {
+        Step::Rest(_) => "Rest",
+        Step::Tell(..) => "Tell",
+        Step::Call(call) => name_of_call(call),
+    }
+}
+
+const fn name_of_call(call: &Call) -> &'static str {
+    match call {
+        Call::Look => "Poll",
+        Call::ReadLooks(_) => "ReadLooks",
+        Call::CheckLinkSecret => "CheckLinkSecret",
+        Call::Initiate(_) => "Initiate",
+        Call::WriteLinkSecret => "WriteLinkSecret",
+        Call::FindLink => "FindLink",
+    }
+}
+
+fn why(decision: &Decision<'_>) -> String {
+    match decision.step {
+        Step::Call(call) => why_call(decision, call).to_owned(),
+        Step::Rest(_) | Step::Tell(..) => {
+            let ready = decision.status.conditions.iter().find(|condition| condition.type_ == types::READY);
+            ready.map_or_else(|| "nothing is told of it yet".to_owned(), |ready| format!("{}: {}", ready.reason, ready.message))
+        }
+    }
+}
+
+fn why_call(decision: &Decision<'_>, call: &Call) -> &'static str {
+    let Decision { consent, facts: facts @ Facts { memory, .. }, status, request, now, .. } = decision;
+    match call {
+        Call::Look => match step::poll_now(consent, facts, *now).map(|poll| poll.kind) {
+            _ if memory.seen.is_some() => "the poll that the next call hangs on has grown old, or has to be confirmed",
+            Some(LookKind::Forced) => "the user asks for a poll by the annotation",
+            Some(LookKind::Wanted { by_list: false }) => "what was seen before has to be confirmed by a poll of the one group",
+            Some(LookKind::Routine { .. }) => "the interval since the last poll has passed",
+            Some(LookKind::Wanted { by_list: true }) | None => "what HeyGen says decides what is next",
+        },
+        Call::ReadLooks(_) => "HeyGen says nothing of consent: the looks of the group tell whether it depicts a person",
+        Call::CheckLinkSecret => "before HeyGen is asked, the Secret for the link must be free or ours",
+        Call::Initiate(_) if memory.link_gone => "the link is gone from its Secret, and HeyGen repeats it",
+        Call::Initiate(_) if status::is_initiated(status, request) => "the link has died and is to be renewed",
+        Call::Initiate(_) => "consent was neither given nor asked for by this request",
+        Call::WriteLinkSecret => "HeyGen has answered with a link that is not in its Secret yet",
+        Call::FindLink => "it is time to see whether the link still stands in its Secret",
+    }
+}
+
+/// What is next by the step alone.
+fn next(Decision { consent, facts, step, now, .. }: &Decision<'_>) -> Option<Next> {
+    let at_once = |what, priority| Some(Next { at: *now, what, priority });
+    match step {
+        Step::Call(Call::Look) => at_once("poll", step::poll_now(consent, facts, *now).map(|poll| priority(poll.kind))),
+        Step::Call(call) => at_once(if call.asks_heygen() { "request" } else { "decision" }, call.asks_heygen().then_some("request")),
+        Step::Tell(_, Then::Decide) => at_once("decision", None),
+        Step::Rest(rest) | Step::Tell(_, Then::Rest(rest)) => after(rest),
+    }
+}
+
+fn after(rest: &Rest) -> Option<Next> {
+    let decision = rest.until.map(|at| Next { at, what: "decision", priority: None });
+    let poll = rest.look.map(|look| Next { at: look.at, what: "poll", priority: Some(priority(look.kind)) });
+    decision.into_iter().chain(poll).min_by_key(|next| next.at)
+}
+
+const fn priority(kind: LookKind) -> &'static str {
+    match kind {
+        LookKind::Forced => "forced",
+        LookKind::Wanted { by_list: true } => "first",
+        LookKind::Wanted { by_list: false } => "confirmation",
+        LookKind::Routine { .. } => "routine",
+    }
+}
+
+fn waits_for(decision: &Decision<'_>, standing: &Standing) -> Vec<String> {
+    if let Some(held_up) = standing.held_up {
+        return vec![held_up.to_owned()];
+    }
+    match decision.step {
+        Step::Call(call) if call.asks_heygen() => vec![permit(standing)],
+        Step::Call(_) | Step::Tell(_, Then::Decide) => Vec::new(),
+        Step::Rest(_) | Step::Tell(_, Then::Rest(_)) => resting_for(decision, standing),
+    }
+}
+
+fn permit(Standing { account, ahead, .. }: &Standing) -> String {
+    let name = &account.name;
+    match (account.stopped_because, account.stopped_until, ahead) {
+        (Some(why), Some(until), _) => format!("the circuit breaker of {name}, which lets no call pass until {until} ({why})"),
+        (Some(why), None, _) => format!("the circuit breaker of {name}, which lets no call pass until its key is accepted ({why})"),
+        (None, _, Some(ahead)) if *ahead > 0 => format!("a permit of {name}, behind {ahead} others"),
+        (None, ..) => format!("a permit of {name}"),
+    }
+}
+
+/// What keeps an object from going on that rests, in the order in which `decide` asks.
+fn resting_for(decision: &Decision<'_>, standing: &Standing) -> Vec<String> {
+    let Decision { consent, facts: Facts { memory, account, ownership, .. }, step, status, request, now } = decision;
+    let until = |what: String, at: Option<Timestamp>| vec![at.map_or_else(|| what.clone(), |at| format!("{what}, until {at}"))];
+    if consent.metadata.deletion_timestamp.is_some() {
+        return vec!["Kubernetes, to delete it".to_owned()];
+    }
+    if let Some(unwritten) = memory.unwritten.as_deref().filter(|unwritten| unwritten.holds(consent, *now)) {
+        return until("Kubernetes, which has not taken its status".to_owned(), Some(unwritten.not_before));
+    }
+    if memory.answer.as_ref().is_some_and(|answer| answer.request == *request) {
+        return until("Kubernetes, which has not taken the Secret for the link".to_owned(), memory.retry_at);
+    }
+    if consent.spec.suspend.unwrap_or(false) {
+        return vec!["its spec.suspend to become false".to_owned()];
+    }
+    match account {
+        AccountFact::Resolving => return vec![format!("{}, which is being read", standing.account.name)],
+        _ if *ownership == Ownership::Other => return vec!["the object that owns the group".to_owned()],
+        AccountFact::NotReady(why) | AccountFact::NotAllowed(why) => return vec![why.clone()],
+        AccountFact::Usable(_) => {}
+    }
+    if let Step::Tell(Finding::Waiting(Wait::Turn), _) = step {
+        return vec![permit(standing)];
+    }
+    if let Some(trouble) = trouble(memory) {
+        return until(format!("HeyGen ({trouble})"), memory.retry_at);
+    }
+    if let Some(not_before) = memory.request_waits_until(&request.idempotency_key, *now) {
+        return until("the end of a pause: HeyGen has refused the request, or answered with the same link".to_owned(), Some(not_before));
+    }
+    let actors = status::remembered(status).map_or(&[][..], |situation| situation.row().actors);
+    actors.iter().filter(|actor| **actor != Actor::Nobody).map(|actor| actor.name().to_owned()).collect()
+}
+
+fn trouble(memory: &Memory) -> Option<String> {
+    let class: &'static str = memory.trouble?.into();
+    Some(memory.trouble_code.map_or_else(|| class.to_owned(), |code| format!("{class}, {code}")))
+}
+
+impl Remembered {
+    fn of(memory: &Memory, polled_at: Option<Timestamp>) -> Self {
+        // Every field is named, so that one which is added is not forgotten here.
+        let Memory {
+            generation: _,
+            looked_at: _,
+            seen,
+            looks: _,
+            retry_at,
+            failures,
+            trouble: _,
+            trouble_code: _,
+            missing_since,
+            withdrawn_since,
+            unrecognized_since,
+            attempt,
+            answer,
+            unwritten,
+            link_secret_free: _,
+            link_check,
+            link_gone,
+            reread_at,
+            history: _,
+        } = memory;
+        let attempt = attempt.as_deref();
+        let unwritten = unwritten.as_deref();
+        Self {
+            polled_at,
+            has_poll_in_hand: seen.is_some(),
+            has_answer_in_hand: answer.is_some(),
+            failures: *failures,
+            trouble: trouble(memory),
+            not_before: retry_at.or(*reread_at),
+            request_not_before: attempt.and_then(|Attempt { not_before, .. }| *not_before),
+            unanswered_since: attempt.and_then(|Attempt { unanswered_since, .. }| *unanswered_since),
+            missing_since: *missing_since,
+            withdrawn_since: *withdrawn_since,
+            unrecognized_since: *unrecognized_since,
+            link_check_at: *link_check,
+            link_is_gone: *link_gone,
+            unwritten: unwritten.map_or(0, |Unwritten { failures, .. }| *failures),
+            unwritten_not_before: unwritten.map(|Unwritten { not_before, .. }| *not_before),
+        }
+    }
+}

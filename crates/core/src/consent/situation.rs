@@ -1,0 +1,114 @@
+//! The rows of the conditions table: in which situation an object is, and how that reads.
+
+mod rows;
+
+use std::time::Duration;
+
+use crate::api::conditions::Situation;
+use crate::consent::policy::Meaning;
+
+/// How long HeyGen must answer 404 before a group counts as missing.
+pub const CONFIRM_MISSING: Duration = Duration::from_secs(120);
+
+/// How long HeyGen must take an approval back before it counts as withdrawn.
+pub const CONFIRM_WITHDRAWN: Duration = Duration::from_secs(60);
+
+/// How long HeyGen must say an unknown word after an approval before that is told.
+pub const CONFIRM_UNRECOGNIZED: Duration = Duration::from_secs(60);
+
+/// What `Ready` is in a situation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ready {
+    /// True.
+    True,
+    /// False.
+    False,
+    /// Unknown.
+    Unknown,
+    /// True with `readyWhen: Initiated`, else False.
+    WhenInitiated,
+}
+
+/// Who has to act in a situation, besides the person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// Nobody.
+    Steady,
+    /// The operator: `Reconciling`.
+    Reconciling,
+    /// The user: `Stalled`.
+    Stalled,
+}
+
+/// Who acts next in a situation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Actor {
+    /// Whoever wrote the object: its spec says what is asked of whom.
+    Author,
+    /// Whoever runs the operator, and keeps the account and its key.
+    PlatformTeam,
+    /// The person whom the twin depicts.
+    Person,
+    /// HeyGen's support.
+    HeyGenSupport,
+    /// Nobody: the operator goes on by itself, or nothing is left to do.
+    Nobody,
+}
+
+impl Actor {
+    /// As the middle of a sentence.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Author => "the author of this object",
+            Self::PlatformTeam => "the platform team",
+            Self::Person => "the person",
+            Self::HeyGenSupport => "HeyGen's support",
+            Self::Nobody => "nobody",
+        }
+    }
+}
+
+/// One row of the conditions table.
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    /// What `Ready` is.
+    pub ready: Ready,
+    /// `Reconciling`, `Stalled` or neither.
+    pub progress: Progress,
+    /// What the row is called in the documentation.
+    pub title: &'static str,
+    /// The message of `Ready`: fixed text, without clock, counter, link or upstream prose. It ends with the action.
+    pub message: &'static str,
+    /// What has to be done; empty where nobody has to do anything.
+    pub action: &'static str,
+    /// Who does it, one after the other; never empty.
+    pub actors: &'static [Actor],
+    /// Whether entering the situation is reported as a Warning (`Some(true)`), as a Normal event, or not at all.
+    pub warning: Option<bool>,
+}
+
+impl Situation {
+    /// Whether nothing that HeyGen said has been told yet.
+    #[must_use]
+    pub fn is_before_any_look(self) -> bool {
+        matches!(self, Self::Suspended | Self::Duplicate | Self::AccountNotReady | Self::AccountNotAllowed | Self::Initiating)
+    }
+
+    /// Whether a person is awaited, so that `Overdue` and `LinkExpired` may be set.
+    #[must_use]
+    pub fn is_waiting(self) -> bool {
+        matches!(self, Self::Awaiting | Self::LinkExpired | Self::Overdue | Self::Unrecognized | Self::AlreadyBegun)
+    }
+}
+
+/// Whether a word takes an approval back: only words that are known not to mean consent do.
+///
+/// An unknown word never does (promise 3), nor does no word at all.
+#[must_use]
+pub fn takes_back(meaning: Meaning) -> bool {
+    matches!(meaning, Meaning::Refused | Meaning::Pending | Meaning::Expired)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,197 @@
+//! What a status tells: the situation and the answers that were recorded before, and the times that follow from them.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+
+use super::situation::takes_back;
+use crate::api::conditions::{Situation, types};
+use crate::api::consent::{DigitalTwinConsent, DigitalTwinConsentSpec, DigitalTwinConsentStatus, HistoryEntry};
+use crate::api::duration;
+use crate::consent::policy::{Meaning, Policy};
+use crate::consent::polling;
+use crate::consent::request::Request;
+
+/// The status as it is read by a clock that says `now`: a time that lies ahead of it counts as now, for one of the two clocks is wrong.
+///
+/// The end of the link rightly lies ahead: it keeps its distance from the request.
+#[must_use]
+pub fn by_now(status: &DigitalTwinConsentStatus, now: Timestamp) -> Cow<'_, DigitalTwinConsentStatus> {
+    // Every field is named, so that a time which is added is not forgotten here.
+    let DigitalTwinConsentStatus {
+        observed_generation: _,
+        object_uid: _,
+        last_handled_reconcile_at: _,
+        url: _,
+        link_expiration_time: _,
+        consent_status: _,
+        group: _,
+        initiation: _,
+        initiation_time,
+        already_begun: _,
+        approval_time,
+        history,
+        conditions,
+    } = status;
+    let observed = history.iter().map(|entry| &entry.observation_time);
+    let turned = conditions.iter().map(|condition| &condition.last_transition_time);
+    if !initiation_time.iter().chain(approval_time).chain(observed).chain(turned).any(|time| time.0 > now) {
+        return Cow::Borrowed(status);
+    }
+    let mut read = status.clone();
+    if let (Some(asked), Some(end)) = (&read.initiation_time, &mut read.link_expiration_time) {
+        end.0 = polling::shifted(end.0, now.duration_since(asked.0.max(now)));
+    }
+    let observed = read.history.iter_mut().map(|entry| &mut entry.observation_time);
+    let turned = read.conditions.iter_mut().map(|condition| &mut condition.last_transition_time);
+    let times = read.initiation_time.iter_mut().chain(&mut read.approval_time).chain(observed).chain(turned);
+    times.for_each(|time| time.0 = time.0.min(now));
+    Cow::Owned(read)
+}
+
+/// The situation that the status tells of.
+#[must_use]
+pub fn remembered(status: &DigitalTwinConsentStatus) -> Option<Situation> {
+    let ready = status.conditions.iter().find(|condition| condition.type_ == types::READY)?;
+    ready.reason.parse().ok()
+}
+
+/// Whether a condition is True.
+#[must_use]
+pub fn holds(status: &DigitalTwinConsentStatus, type_: &str) -> bool {
+    status.conditions.iter().any(|condition| condition.type_ == type_ && condition.status == "True")
+}
+
+/// Whether HeyGen says, as far as told, that consent was given or waived.
+#[must_use]
+pub fn is_approved(status: &DigitalTwinConsentStatus) -> bool {
+    holds(status, types::APPROVED)
+}
+
+/// Whether the status was written for another object, as one that was restored from a backup, and HeyGen was not read since.
+///
+/// A status without conditions tells of nothing: its object is new.
+#[must_use]
+pub fn is_restored(consent: &DigitalTwinConsent) -> bool {
+    consent.status.as_ref().is_some_and(|status| !status.conditions.is_empty() && status.object_uid != consent.metadata.uid)
+}
+
+/// Whether an approval that the status tells of is one under this policy: the last word of HeyGen that means anything there is one of
+/// consent, or its absence is.
+#[must_use]
+pub fn is_backed(status: &DigitalTwinConsentStatus, policy: &Policy) -> bool {
+    if approval(status) == Situation::Waived && status.consent_status.is_none() && policy.absent_means_waived {
+        return true;
+    }
+    let words = status.history.iter().rev().filter_map(|entry| entry.consent_status.as_deref());
+    let meaning = words.map(|word| policy.read(Some(word))).find(|meaning| *meaning != Meaning::Unknown);
+    matches!(meaning, Some(Meaning::Granted | Meaning::Waived))
+}
+
+/// Whether HeyGen's words, as far as they are told, end with one that takes back a consent given before, and that is not what became of a
+/// request of this object.
+#[must_use]
+pub fn was_taken_back(status: &DigitalTwinConsentStatus, policy: &Policy) -> bool {
+    let meaning = |entry: &HistoryEntry| policy.read(entry.consent_status.as_deref());
+    let known = || status.history.iter().rev().filter(|entry| !matches!(meaning(entry), Meaning::Absent | Meaning::Unknown));
+    let Some(last) = known().next() else { return false };
+    let has_asked = status.initiation.as_ref().is_some_and(|initiation| initiation.epoch >= last.request_epoch);
+    takes_back(meaning(last)) && !has_asked && known().any(|entry| matches!(meaning(entry), Meaning::Granted | Meaning::Waived))
+}
+
+/// Whether the policy makes of the word that the status tells what the status tells of it.
+///
+/// It does not after the policy has changed, or after somebody has written into the status.
+#[must_use]
+pub fn agrees(status: &DigitalTwinConsentStatus, situation: Situation, policy: &Policy) -> bool {
+    use Meaning as M;
+    use Situation as S;
+    let meaning = policy.read(status.consent_status.as_deref());
+    match situation {
+        S::Approved => matches!(meaning, M::Granted | M::Absent),
+        S::Waived => matches!(meaning, M::Waived | M::Absent),
+        S::NotRequired => meaning == M::Absent,
+        S::Refused => meaning == M::Refused,
+        S::Revoked => !matches!(meaning, M::Granted | M::Waived),
+        S::TrainingFailed => meaning != M::Refused,
+        S::Unrecognized => matches!(meaning, M::Unknown | M::Absent),
+        S::Unverified => false,
+        // A word from before the request that is waited for says nothing about it.
+        S::Awaiting | S::LinkExpired | S::Overdue | S::AlreadyBegun => {
+            let initiated = status.initiation.as_ref().map(|initiation| initiation.epoch);
+            let asked = initiated.max(status.already_begun.as_ref().map(|begun| begun.epoch));
+            let is_older = status.history.last().is_some_and(|entry| Some(entry.request_epoch) < asked);
+            is_older || matches!(meaning, M::Pending | M::Expired | M::Absent)
+        }
+        // Nothing is told of a word.
+        S::Suspended | S::Duplicate | S::Restored | S::GroupMissing | S::AccountNotReady | S::AccountNotAllowed => true,
+        S::InvalidRequest | S::NotEntitled | S::LinkSecretConflict | S::LinkSecretNotWritable | S::Initiating => true,
+    }
+}
+
+/// Whether the status tells of consent that is given or not needed, so that it has to be verified from time to time.
+#[must_use]
+pub fn is_permitting(situation: Situation) -> bool {
+    matches!(situation, Situation::Approved | Situation::Waived | Situation::NotRequired)
+}
+
+/// Since when `Ready` is as it is.
+#[must_use]
+pub fn ready_since(status: &DigitalTwinConsentStatus) -> Option<Timestamp> {
+    status.conditions.iter().find(|condition| condition.type_ == types::READY).map(|condition| condition.last_transition_time.0)
+}
+
+/// Which kind of approval the status tells of.
+#[must_use]
+pub fn approval(status: &DigitalTwinConsentStatus) -> Situation {
+    let waived = |condition: &Condition| condition.type_ == types::APPROVED && condition.reason == Situation::Waived.reason();
+    if status.conditions.iter().any(waived) { Situation::Waived } else { Situation::Approved }
+}
+
+/// Whether an approval was withdrawn and nothing has been asked nor granted since.
+///
+/// `Approved` remembers it, not `Ready`, whose reason gives way to the account's trouble and comes back without it.
+#[must_use]
+pub fn is_revoked(status: &DigitalTwinConsentStatus) -> bool {
+    status.conditions.iter().any(|condition| condition.type_ == types::APPROVED && condition.reason == Situation::Revoked.reason())
+}
+
+/// Whether `request` was made: the key names content and epoch.
+#[must_use]
+pub fn is_initiated(status: &DigitalTwinConsentStatus, request: &Request) -> bool {
+    status.initiation.as_ref().is_some_and(|initiation| initiation.idempotency_key == request.idempotency_key)
+}
+
+/// Whether HeyGen refused `request` because consent was begun before, so that sending it again is of no use.
+#[must_use]
+pub fn is_already_begun(status: &DigitalTwinConsentStatus, request: &Request) -> bool {
+    status.already_begun.as_ref().is_some_and(|begun| begun.idempotency_key == request.idempotency_key)
+}
+
+/// The end of the time that the person was given.
+#[must_use]
+pub fn deadline(spec: &DigitalTwinConsentSpec, status: &DigitalTwinConsentStatus) -> Option<Timestamp> {
+    let allowed = duration::parse(spec.approval_deadline.as_deref()?)?;
+    Some(polling::add(status.initiation_time.as_ref()?.0, allowed))
+}
+
+/// When `Overdue` and `LinkExpired` turn True, for an object on whose person we wait.
+#[must_use]
+pub fn flag_times(
+    spec: &DigitalTwinConsentSpec,
+    status: &DigitalTwinConsentStatus,
+    situation: Option<Situation>,
+) -> [Option<Timestamp>; 2] {
+    if !situation.is_some_and(Situation::is_waiting) || status.initiation.is_none() {
+        return [None, None];
+    }
+    [deadline(spec, status), status.link_expiration_time.as_ref().map(|time| time.0)]
+}
+
+/// Whether `Overdue` or `LinkExpired` no longer say what the time says.
+#[must_use]
+pub fn flags_have_turned(spec: &DigitalTwinConsentSpec, status: &DigitalTwinConsentStatus, now: Timestamp) -> bool {
+    let [overdue, expired] = flag_times(spec, status, remembered(status)).map(|at| at.is_some_and(|at| at <= now));
+    overdue != holds(status, types::OVERDUE) || expired != holds(status, types::LINK_EXPIRED)
+}

@@ -1,0 +1,126 @@
+//! When the next look is due, and what it is for.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{LOOK_STAYS_FRESH, LookKind, NextLook, View, verdict};
+use crate::api::conditions::Situation;
+use crate::api::duration;
+use crate::consent::outcome::{Class, Print};
+use crate::consent::policy::Terms;
+use crate::consent::polling;
+use crate::consent::polling::Rhythm;
+use crate::consent::status;
+
+/// When HeyGen is to be asked about the group next; a time that has passed means now.
+pub(super) fn due(view: &View<'_>, terms: &Terms) -> Timestamp {
+    let memory = view.memory();
+    let served = memory.generation == view.consent.metadata.generation.unwrap_or_default();
+    let looked_at = memory.looked_at.filter(|_| served);
+    if view.remembered.is_some() && view.is_forced() && view.memory().seen.is_none() {
+        return view.now;
+    }
+    // HeyGen's trouble is waited for whatever the spec has become; "not this, not you" only until the spec asks for something else.
+    if let Some(retry_at) = memory.retry_at
+        && (served || memory.trouble.is_some_and(|trouble| trouble != Class::AccessDenied))
+    {
+        return retry_at;
+    }
+    if let Some(seen) = &memory.seen {
+        // A look is kept while a call hangs on it; when the call's turn came too late, or the spec has become another, look again.
+        return if served { polling::add(seen.at, LOOK_STAYS_FRESH) } else { view.now };
+    }
+    if verdict::link_is_to_come_back(view, terms) {
+        // No request without a look right before it.
+        return view.now;
+    }
+    if (looked_at.is_none() && wants_look_at_once(view)) || view.owes_request() {
+        return view.now;
+    }
+    if let Some(reread_at) = memory.reread_at {
+        return reread_at;
+    }
+    let interval = rhythm(view, terms).interval(&terms.cadence, view.now);
+    if disagrees(view, terms) {
+        // As soon as the budget allows, and at the account's fastest pace for as long as that settles nothing.
+        return looked_at.map_or(view.now, |looked_at| polling::add(looked_at, terms.cadence.minimum));
+    }
+    match looked_at {
+        Some(looked_at) => polling::after_look(looked_at, interval, polling::share(view.uid(), 0)),
+        // After a restart the looks stand on a grid, so that they neither bunch nor start anew whenever a process ends early.
+        None => polling::next_on_grid(anchor(view), interval, view.uid(), view.facts.started),
+    }
+}
+
+/// The next look, due at `at`: what it is for.
+pub(super) fn next(view: &View<'_>, terms: &Terms, at: Timestamp) -> NextLook {
+    let memory = view.memory();
+    let routine = view.remembered.is_some_and(expects_no_change) && memory.is_quiet() && !view.is_unsettled() && !view.owes_request();
+    let kind = if view.is_forced() && view.remembered.is_some() && at <= view.now {
+        LookKind::Forced
+    } else if memory.withdrawn_since.is_some() || memory.unrecognized_since.is_some() || memory.missing_since.is_some() {
+        LookKind::Wanted { by_list: false }
+    } else if routine {
+        let wanted_from = if disagrees(view, terms) { Some(Timestamp::MIN) } else { verdict::renewal_from(view, terms) };
+        // What takes an approval back counts only when two reads of the one group have shown it.
+        let by_list = !status::is_approved(&view.status);
+        LookKind::Routine { print: Print::of_status(&view.status), rhythm: rhythm(view, terms), wanted_from, by_list }
+    } else {
+        LookKind::Wanted { by_list: true }
+    };
+    NextLook { at, kind }
+}
+
+/// Whether another look that shows the same would change nothing: in every other situation a look leads to a call.
+fn expects_no_change(situation: Situation) -> bool {
+    use Situation as S;
+    match situation {
+        S::Approved | S::Waived | S::NotRequired | S::Awaiting | S::LinkExpired | S::Overdue => true,
+        S::Revoked | S::Refused | S::TrainingFailed | S::Unrecognized | S::Unverified | S::AlreadyBegun => true,
+        S::Suspended | S::Duplicate | S::Restored | S::AccountNotReady | S::AccountNotAllowed => false,
+        S::GroupMissing | S::InvalidRequest | S::NotEntitled | S::LinkSecretConflict | S::LinkSecretNotWritable | S::Initiating => false,
+    }
+}
+
+/// Whether the object is one of those that were not looked at for what they ask now.
+fn wants_look_at_once(view: &View<'_>) -> bool {
+    match view.remembered {
+        None | Some(Situation::Duplicate | Situation::Restored) => true,
+        Some(situation) if situation.is_before_any_look() => true,
+        Some(_) => view.generation_is_new() && !view.is_initiated(),
+    }
+}
+
+/// Whether what is told of HeyGen's word is not what the policy makes of it, so that the next look has to be told whatever it shows.
+fn disagrees(view: &View<'_>, terms: &Terms) -> bool {
+    view.remembered.is_some_and(|situation| !status::agrees(&view.status, situation, &terms.policy))
+}
+
+fn rhythm(view: &View<'_>, terms: &Terms) -> Rhythm {
+    let cadence = &terms.cadence;
+    let own = view.consent.spec.poll_interval.as_deref().and_then(duration::parse);
+    match view.remembered {
+        Some(Situation::Approved | Situation::Waived | Situation::NotRequired) => Rhythm::Fixed(cadence.approved),
+        Some(Situation::Awaiting | Situation::LinkExpired | Situation::Overdue) => {
+            Rhythm::Growing { since: view.status.initiation_time.as_ref().map_or(view.now, |since| since.0), own }
+        }
+        // The person may still finish, by a link of before or in HeyGen's own interface.
+        Some(Situation::AlreadyBegun) => Rhythm::Growing { since: status::ready_since(&view.status).unwrap_or(view.now), own },
+        // The link Secret is Kubernetes' trouble, mended by the user at any moment: asked about at the ordinary pace.
+        Some(Situation::LinkSecretConflict | Situation::LinkSecretNotWritable) => Rhythm::Growing { since: view.now, own },
+        Some(Situation::GroupMissing) => {
+            let missing_for = view.memory().missing_since.map_or(Duration::ZERO, |since| polling::since(since, view.now));
+            Rhythm::Fixed(polling::missing_interval(cadence, missing_for))
+        }
+        Some(situation) if !situation.is_before_any_look() && situation != Situation::Restored => Rhythm::Fixed(cadence.unknown),
+        _ => Rhythm::Growing { since: view.now, own },
+    }
+}
+
+/// The time from the status on which the grid of looks stands.
+fn anchor(view: &View<'_>) -> Timestamp {
+    let status = &view.status;
+    let settled = if status::is_approved(status) { status.approval_time.as_ref() } else { status.initiation_time.as_ref() };
+    settled.or(view.consent.metadata.creation_timestamp.as_ref()).map_or(view.facts.started, |time| time.0)
+}

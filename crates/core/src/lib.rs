@@ -1,0 +1,12 @@
+//! TwinConsent's core: what the kinds are, and what is to be done about a consent.
+//!
+//! Nothing here waits, reads a clock, draws a number or talks to anything: time and facts are arguments, so that a property test can try
+//! what would take weeks. The dependencies are chosen so that it could not.
+//!
+//! - [`api`]: the three kinds, as users see them.
+//! - [`consent`]: what comes next for one object, and what an answer means for its status.
+//! - [`account`]: the two kinds of account, read as one.
+
+pub mod account;
+pub mod api;
+pub mod consent;

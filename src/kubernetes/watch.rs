@@ -1,0 +1,408 @@
+//! Lists and watches the objects of one kind, in bounded memory, and notices when the cluster has become another.
+//!
+//! ```text
+//!            ┌── one page, where that is all ───────────────┐
+//!   begin ──▶┼── streamed, where the API server allows it ──┼──▶ watch ──▶ (ended) is the history the same? ──▶ watch …
+//!     ▲      └── by pages of at most 8 MB ──────────────────┘      │                      │
+//!     └──────────────── 410, or the history is another ────────────┴──────────────────────┘
+//! ```
+//!
+//! A list that is longer than a page is streamed object by object if the API server lets it be (Kubernetes 1.34 does by itself; 1.32 and
+//! 1.33 as they are set up), so that only one object is in memory at a time. Elsewhere it comes by pages, which are read no further than
+//! `PAGE_CAP`: a page that is larger is asked for again with half as many objects (`page`).
+//!
+//! A cluster that was restored from a backup goes on from an earlier version, and the API server accepts a watch from a version that it
+//! has not reached yet and says nothing. So every minute, and whenever a watch has ended, a list of one object is made to see whether the
+//! versions still grow ([`history`]).
+//!
+//! Rejected: kube's watcher. It reads a page of a list as a whole, however large, does not go back to pages where lists are not
+//! streamed, and does not tell which versions it has seen.
+
+pub mod history;
+mod page;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use futures::stream::BoxStream;
+use futures::{AsyncReadExt as _, Stream, StreamExt as _};
+use kube::Client;
+use kube::api::{Api, ListParams, WatchEvent, WatchParams};
+use kube::core::request::Request;
+use kube::runtime::watcher::{Error, Event};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio::time::{Instant, timeout};
+
+use crate::kubernetes::decoding::{Kind, Slim};
+use history::History;
+use page::PageSize;
+
+/// The largest page that is read, in bytes.
+const PAGE_CAP: u64 = 8 << 20;
+
+/// The largest object that is read from a list, in bytes; etcd takes 1.5 MiB of it, which JSON may spell longer.
+const OBJECT_CAP: u64 = 32 << 20;
+
+/// How long one request for a list, or for the beginning of a watch, may take.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// How long the API server keeps a watch open.
+const WATCH_FOR: u32 = 290;
+
+/// How long a watch is believed to be there that shows nothing, not even its end.
+const SILENCE: Duration = Duration::from_secs(WATCH_FOR as u64 + 5);
+
+/// How long a list may pause while it is streamed.
+const LIST_SILENCE: Duration = Duration::from_secs(30);
+
+/// How often it is seen whether the cluster's history is still the same.
+const PROBE_EVERY: Duration = Duration::from_secs(60);
+
+/// A watch that ends sooner than this is followed by a pause.
+const SHORT: Duration = Duration::from_secs(1);
+
+/// How many times in a row a streamed list may fail before the list comes by pages.
+const STREAM_TRIES: u32 = 2;
+
+/// What a watch tells.
+pub enum Told<K> {
+    /// What was remembered of the versions of these objects is about another history: what follows shows everything anew.
+    Forget,
+    /// An object, or the beginning or the end of a list.
+    Event(Event<Slim<K>>),
+    /// Everything up to this version was told. It is told before the end of a list.
+    Reached(u64),
+}
+
+type Watched<K> = BoxStream<'static, kube::Result<WatchEvent<Slim<K>>>>;
+
+enum State<K> {
+    Begin { forget: bool },
+    Streaming { stream: Watched<K>, forget: bool },
+    Paging { next: Option<String>, forget: bool },
+    Resume { version: String },
+    Watching { version: String, stream: Watched<K>, since: Instant, probe_at: Instant },
+}
+
+struct Watcher<K> {
+    api: Api<Slim<K>>,
+    client: Client,
+    labels: Option<String>,
+    history: History,
+    epoch: u32,
+    size: PageSize,
+    stream_failures: u32,
+    told: VecDeque<Told<K>>,
+    state: State<K>,
+}
+
+/// One page of a list.
+struct Page<K> {
+    objects: Vec<Slim<K>>,
+    next: Option<String>,
+    version: String,
+}
+
+#[derive(Deserialize)]
+struct PageText<'a> {
+    #[serde(default)]
+    metadata: PageMetadata,
+    #[serde(borrow, default)]
+    items: Vec<&'a RawValue>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct PageMetadata {
+    resource_version: String,
+    r#continue: Option<String>,
+}
+
+/// Lists and watches for ever. After an error it goes on when it is asked again, after a pause if the caller is wise.
+pub fn watch<K: Kind>(api: Api<Slim<K>>, labels: Option<String>, history: History) -> impl Stream<Item = Result<Told<K>, Error>> + Send {
+    let watcher = Watcher {
+        client: api.clone().into_client(),
+        api,
+        labels,
+        history,
+        epoch: 0,
+        size: PageSize::default(),
+        stream_failures: 0,
+        told: VecDeque::new(),
+        state: State::Begin { forget: false },
+    };
+    futures::stream::unfold(watcher, async |mut watcher| {
+        let told = watcher.next().await;
+        Some((told, watcher))
+    })
+}
+
+impl<K: Kind> Watcher<K> {
+    async fn next(&mut self) -> Result<Told<K>, Error> {
+        loop {
+            if let Some(told) = self.told.pop_front() {
+                return Ok(told);
+            }
+            // What is under way when this is dropped is lost with the watcher.
+            match std::mem::replace(&mut self.state, State::Begin { forget: false }) {
+                State::Begin { forget } => self.begin(forget).await?,
+                State::Streaming { stream, forget } => self.go_on_streaming(stream, forget).await?,
+                State::Paging { next, forget } => self.read_page(next, forget).await?,
+                State::Resume { version } => self.resume(version).await?,
+                State::Watching { version, stream, since, probe_at } => self.go_on_watching(version, stream, since, probe_at).await?,
+            }
+        }
+    }
+
+    /// Begins with a page. A short list is complete then; the end of a streamed one is told with the API server's next bookmark, up to a
+    /// second later.
+    async fn begin(&mut self, forget: bool) -> Result<(), Error> {
+        self.epoch = self.history.epoch();
+        let first = match self.page(None).await {
+            Ok(page) => page,
+            Err(error) => {
+                self.state = State::Begin { forget };
+                return Err(Error::InitialListFailed(error));
+            }
+        };
+        match first {
+            Some(page) if page.next.is_none() || !self.may_stream() => {
+                self.tell_beginning(forget);
+                self.take_page(page, forget).await
+            }
+            _ if self.may_stream() => self.begin_to_stream(forget).await,
+            _ => {
+                self.tell_beginning(forget);
+                self.state = State::Paging { next: None, forget };
+                Ok(())
+            }
+        }
+    }
+
+    fn may_stream(&self) -> bool {
+        self.stream_failures < STREAM_TRIES
+    }
+
+    async fn begin_to_stream(&mut self, forget: bool) -> Result<(), Error> {
+        let params = WatchParams { label_selector: self.labels.clone(), timeout: Some(WATCH_FOR), ..WatchParams::streaming_lists() };
+        // Without a version: what is shown is at least as new as the moment of the request.
+        match within(self.api.watch(&params, "")).await {
+            Ok(stream) => {
+                self.tell_beginning(forget);
+                self.state = State::Streaming { stream: stream.boxed(), forget };
+                return Ok(());
+            }
+            Err(kube::Error::Api(status)) if matches!(status.code, 400 | 422) => {
+                tracing::debug!(kind = %K::kind(&()), "the API server does not stream lists; they are read by pages");
+                self.stream_failures = STREAM_TRIES;
+            }
+            Err(error) => {
+                self.state = State::Begin { forget };
+                return Err(Error::WatchStartFailed(error));
+            }
+        }
+        self.state = State::Begin { forget };
+        Ok(())
+    }
+
+    fn tell_beginning(&mut self, forget: bool) {
+        self.told.extend(forget.then_some(Told::Forget));
+        self.told.push_back(Told::Event(Event::Init));
+    }
+
+    async fn go_on_streaming(&mut self, mut stream: Watched<K>, forget: bool) -> Result<(), Error> {
+        let failed = match timeout(LIST_SILENCE, stream.next()).await {
+            Ok(Some(Ok(WatchEvent::Added(object) | WatchEvent::Modified(object)))) => {
+                self.told.push_back(Told::Event(Event::InitApply(object)));
+                self.state = State::Streaming { stream, forget };
+                return Ok(());
+            }
+            Ok(Some(Ok(WatchEvent::Bookmark(mark)))) if mark.metadata.annotations.contains_key("k8s.io/initial-events-end") => {
+                self.stream_failures = 0;
+                let version = mark.metadata.resource_version;
+                self.tell_end(&version);
+                let now = Instant::now();
+                self.state = State::Watching { version, stream, since: now, probe_at: now + PROBE_EVERY };
+                return Ok(());
+            }
+            Ok(Some(Ok(WatchEvent::Bookmark(_) | WatchEvent::Deleted(_)))) => {
+                self.state = State::Streaming { stream, forget };
+                return Ok(());
+            }
+            Ok(Some(Ok(WatchEvent::Error(status)))) => Error::WatchError(status),
+            Ok(Some(Err(error))) => Error::WatchFailed(error),
+            Ok(None) | Err(_) => Error::WatchFailed(broken("the list ended before it was complete")),
+        };
+        self.stream_failures += 1;
+        self.state = State::Begin { forget };
+        Err(failed)
+    }
+
+    async fn read_page(&mut self, next: Option<String>, forget: bool) -> Result<(), Error> {
+        let page = match self.page(next.as_deref()).await {
+            Ok(Some(page)) => page,
+            // Too large; the next one will be smaller.
+            Ok(None) => {
+                self.state = State::Paging { next, forget };
+                return Ok(());
+            }
+            Err(error) => {
+                self.state = State::Begin { forget };
+                return Err(Error::InitialListFailed(error));
+            }
+        };
+        self.take_page(page, forget).await
+    }
+
+    async fn take_page(&mut self, page: Page<K>, forget: bool) -> Result<(), Error> {
+        self.told.extend(page.objects.into_iter().map(|object| Told::Event(Event::InitApply(object))));
+        if page.next.is_some() {
+            self.state = State::Paging { next: page.next, forget };
+            return Ok(());
+        }
+        self.tell_end(&page.version);
+        self.state = self.start(page.version).await?;
+        Ok(())
+    }
+
+    fn tell_end(&mut self, version: &str) {
+        self.history.note(self.epoch, version);
+        self.tell_reached(version);
+        self.told.push_back(Told::Event(Event::InitDone));
+    }
+
+    fn tell_reached(&mut self, version: &str) {
+        self.told.extend(version.parse().ok().map(Told::Reached));
+    }
+
+    /// Begins to watch again where the last watch has ended, if the cluster is still the same.
+    async fn resume(&mut self, version: String) -> Result<(), Error> {
+        match self.is_another_cluster().await {
+            Ok(true) => self.state = State::Begin { forget: true },
+            Ok(false) => self.state = self.start(version).await?,
+            Err(error) => {
+                self.state = State::Resume { version };
+                return Err(Error::WatchStartFailed(error));
+            }
+        }
+        Ok(())
+    }
+
+    async fn start(&mut self, version: String) -> Result<State<K>, Error> {
+        let params = WatchParams { label_selector: self.labels.clone(), timeout: Some(WATCH_FOR), ..WatchParams::default() };
+        match within(self.api.watch(&params, &version)).await {
+            Ok(stream) => {
+                let now = Instant::now();
+                Ok(State::Watching { version, stream: stream.boxed(), since: now, probe_at: now + PROBE_EVERY })
+            }
+            Err(error) => {
+                let gone = matches!(&error, kube::Error::Api(status) if status.code == 410);
+                self.state = if gone { State::Begin { forget: true } } else { State::Resume { version } };
+                Err(Error::WatchStartFailed(error))
+            }
+        }
+    }
+
+    async fn go_on_watching(&mut self, version: String, mut stream: Watched<K>, since: Instant, probe_at: Instant) -> Result<(), Error> {
+        let next = tokio::select! {
+            next = timeout(SILENCE, stream.next()) => next.unwrap_or_default(),
+            () = tokio::time::sleep_until(probe_at) => {
+                self.state = match self.is_another_cluster().await {
+                    Ok(true) => State::Begin { forget: true },
+                    other => {
+                        let _ = other.inspect_err(|error| tracing::debug!(error = %crate::kubernetes::in_short(error), "the history could not be probed"));
+                        State::Watching { version, stream, since, probe_at: Instant::now() + PROBE_EVERY }
+                    }
+                };
+                return Ok(());
+            }
+        };
+        let (event, version) = match next {
+            Some(Ok(WatchEvent::Added(object) | WatchEvent::Modified(object))) => {
+                let reached = object.metadata().resource_version.clone().unwrap_or(version);
+                (Some(Event::Apply(object)), reached)
+            }
+            Some(Ok(WatchEvent::Deleted(object))) => {
+                let reached = object.metadata().resource_version.clone().unwrap_or(version);
+                (Some(Event::Delete(object)), reached)
+            }
+            Some(Ok(WatchEvent::Bookmark(mark))) => (None, mark.metadata.resource_version),
+            Some(Ok(WatchEvent::Error(status))) => {
+                self.state = if status.code == 410 { State::Begin { forget: true } } else { State::Resume { version } };
+                return Err(Error::WatchError(status));
+            }
+            Some(Err(error)) => {
+                self.state = State::Resume { version };
+                return Err(Error::WatchFailed(error));
+            }
+            None => {
+                self.state = State::Resume { version };
+                let is_short = since.elapsed() < SHORT;
+                return if is_short { Err(Error::WatchFailed(broken("the watch ended at once"))) } else { Ok(()) };
+            }
+        };
+        if self.history.epoch() != self.epoch {
+            self.state = State::Begin { forget: true };
+            return Ok(());
+        }
+        self.history.note(self.epoch, &version);
+        self.told.extend(event.map(Told::Event));
+        self.tell_reached(&version);
+        self.state = State::Watching { version, stream, since, probe_at };
+        Ok(())
+    }
+
+    /// Whether the cluster's history is another one than that of what this watch has shown.
+    async fn is_another_cluster(&mut self) -> kube::Result<bool> {
+        let (epoch, newest) = (self.history.epoch(), self.history.newest());
+        if epoch != self.epoch {
+            return Ok(true);
+        }
+        // Without labels, which the API server would look for among all objects; any one will do.
+        let text = list(&self.client, self.api.resource_url(), &ListParams::default().limit(1), OBJECT_CAP).await?.unwrap_or_default();
+        let page: PageText<'_> = serde_json::from_slice(&text).map_err(kube::Error::SerdeError)?;
+        let is_another = self.history.judge(epoch, newest, &page.metadata.resource_version);
+        if is_another {
+            tracing::warn!(kind = %K::kind(&()), "the cluster has gone back to an earlier version: everything is read anew");
+        }
+        Ok(is_another)
+    }
+
+    /// Reads a page; `None` when it is too large.
+    async fn page(&mut self, next: Option<&str>) -> kube::Result<Option<Page<K>>> {
+        let params = ListParams { label_selector: self.labels.clone(), continue_token: next.map(str::to_owned), ..ListParams::default() };
+        let (limit, cap) = (self.size.limit(), if self.size.is_least() { OBJECT_CAP } else { PAGE_CAP });
+        let Some(text) = list(&self.client, self.api.resource_url(), &params.limit(limit), cap).await? else {
+            self.size.was_too_large();
+            tracing::debug!(kind = %K::kind(&()), limit, "a page was too large; it is asked for again with fewer objects");
+            return Ok(None);
+        };
+        self.size.took(text.len());
+        let page: PageText<'_> = serde_json::from_slice(&text).map_err(kube::Error::SerdeError)?;
+        let objects = page.items.iter().filter_map(|object| Slim::read(object.get()).ok()).collect();
+        let next = page.metadata.r#continue.filter(|next| !next.is_empty());
+        tracing::debug!(kind = %K::kind(&()), bytes = text.len(), more = next.is_some(), "a page was read");
+        Ok(Some(Page { objects, next, version: page.metadata.resource_version }))
+    }
+}
+
+/// The text of a list; `None` when it is longer than `cap`.
+async fn list(client: &Client, path: &str, params: &ListParams, cap: u64) -> kube::Result<Option<Vec<u8>>> {
+    let request = Request::new(path).list(params).map_err(kube::Error::BuildRequest)?;
+    within(async {
+        let mut text = Vec::new();
+        let body = std::pin::pin!(client.request_stream(request).await?);
+        body.take(cap + 1).read_to_end(&mut text).await.map_err(kube::Error::ReadEvents)?;
+        Ok((text.len() as u64 <= cap).then_some(text))
+    })
+    .await
+}
+
+async fn within<T>(call: impl Future<Output = kube::Result<T>>) -> kube::Result<T> {
+    timeout(DEADLINE, call).await.unwrap_or_else(|_| Err(broken("no answer in time")))
+}
+
+fn broken(what: &'static str) -> kube::Error {
+    kube::Error::Service(what.into())
+}

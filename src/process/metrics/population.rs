@@ -1,0 +1,103 @@
+//! What there is: accounts and whether each is ready, consents and what each tells. Counted when it is asked for.
+//!
+//! These are the only metrics that name anything, and that is bounded: so many accounts of each kind (see
+//! [`Accounts::shown`](crate::runtime::accounts::Accounts::shown)), and the rest as `other`. An object is never a label.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::gauge::ConstGauge;
+use strum::VariantArray as _;
+
+use super::labels::Kind;
+use crate::process::metrics::shown::Shown;
+use twinconsent_core::api::account_key::AccountKey;
+use twinconsent_core::api::conditions::{Situation, reasons};
+use twinconsent_core::api::consent::AccountKind;
+
+/// How everything is named that has no name of its own.
+const OTHER: &str = "other";
+
+/// Everything that is counted.
+#[derive(Debug, Default)]
+pub struct Population {
+    /// Which accounts are in which state; of those that are not named, which states there are.
+    pub accounts: BTreeSet<(Option<AccountKey>, Shown)>,
+    /// How many consents of which account tell what.
+    pub consents: BTreeMap<(Option<AccountKey>, Option<Situation>), usize>,
+}
+
+impl Population {
+    /// Accounts of each kind and `other`, in every state, with consents that tell everything.
+    pub(super) fn with_every_value() -> Self {
+        let of = |kind, namespace: Option<&str>| AccountKey { kind, namespace: namespace.map(str::to_owned), name: "account".to_owned() };
+        let namespaced = of(AccountKind::HeyGenAccount, Some("namespace"));
+        let names = [Some(namespaced), Some(of(AccountKind::ClusterHeyGenAccount, None)), None];
+        let told = || [None].into_iter().chain(Situation::VARIANTS.iter().copied().map(Some));
+        Self {
+            accounts: names.iter().flat_map(|name| Shown::all().map(|shown| (name.clone(), shown))).collect(),
+            consents: names.iter().flat_map(|name| told().map(|told| ((name.clone(), told), 1))).collect(),
+        }
+    }
+}
+
+/// Where the population is known, once it is.
+type Source = Box<dyn Fn() -> Population + Send + Sync>;
+
+/// Asks for the population when it is encoded.
+#[derive(Clone, Default)]
+pub(super) struct Census(Arc<OnceLock<Source>>);
+
+impl Census {
+    /// Lets the population be asked for there, from now on.
+    pub(super) fn take_from(&self, source: impl Fn() -> Population + Send + Sync + 'static) {
+        let _ = self.0.set(Box::new(source));
+    }
+}
+
+impl fmt::Debug for Census {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Census").field(&self.0.get().is_some()).finish()
+    }
+}
+
+#[derive(Debug, EncodeLabelSet)]
+struct Labels {
+    account_kind: &'static str,
+    account_namespace: String,
+    account: String,
+    reason: &'static str,
+}
+
+impl Labels {
+    fn new(account: Option<&AccountKey>, reason: &'static str) -> Self {
+        let Some(AccountKey { kind, namespace, name }) = account else {
+            return Self { account_kind: OTHER, account_namespace: OTHER.to_owned(), account: OTHER.to_owned(), reason };
+        };
+        let account_kind = if *kind == AccountKind::Unrecognized { OTHER } else { Kind::of(*kind).into() };
+        Self { account_kind, account_namespace: namespace.clone().unwrap_or_default(), account: name.clone(), reason }
+    }
+}
+
+impl Collector for Census {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let Population { accounts, consents } = self.0.get().map(|source| source()).unwrap_or_default();
+        let help = "1 if the account's Ready condition is True, else 0; reason is that of the condition";
+        let mut family = encoder.encode_descriptor("account_ready", help, None, MetricType::Gauge)?;
+        for (account, shown) in &accounts {
+            let labels = Labels::new(account.as_ref(), shown.reason());
+            ConstGauge::new(i64::from(shown.is_ready())).encode(family.encode_family(&labels)?)?;
+        }
+        let help = "DigitalTwinConsents by account and by the reason of their Ready condition";
+        let mut family = encoder.encode_descriptor("consents", help, None, MetricType::Gauge)?;
+        for ((account, told), count) in &consents {
+            let labels = Labels::new(account.as_ref(), told.map_or(reasons::NOT_SEEN_YET, Situation::reason));
+            ConstGauge::new(i64::try_from(*count).unwrap_or(i64::MAX)).encode(family.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+}

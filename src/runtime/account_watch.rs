@@ -1,0 +1,250 @@
+//! The accounts, on kube's controller: there are few of them, and each comes round once a minute.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{Stream, StreamExt as _};
+use kube::core::ObjectMeta;
+use kube::runtime::WatchStreamExt as _;
+use kube::runtime::controller::{Action, Config as ControllerConfig, Controller, Error as ControllerError};
+use kube::runtime::reflector::store::{self, Writer};
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::watcher::{self, Event};
+use kube::{Api, Resource, ResourceExt as _};
+use tokio::sync::mpsc;
+
+use crate::kubernetes;
+use crate::kubernetes::decoding::{Kind, Slim};
+use crate::kubernetes::undecodable::{Screen, Shown};
+use crate::kubernetes::watch;
+use crate::kubernetes::watch::Told;
+use crate::kubernetes::watch::history::History;
+use crate::process::clock;
+use crate::process::metrics;
+use crate::process::metrics::{Metrics, ReconcileResult};
+use crate::runtime::accounts::reconcile as account;
+use crate::runtime::accounts::reconcile::Deps;
+use crate::runtime::context::{Context, RECONCILE, WATCH};
+use twinconsent_core::account::AccountObject;
+use twinconsent_core::api::account_key::AccountKey;
+use twinconsent_core::api::consent::AccountKind;
+
+/// How many accounts are reconciled at once.
+const ACCOUNTS_AT_ONCE: u16 = 4;
+
+/// How long a reconcile of an account that met a conflict waits.
+const AFTER_ERROR: Duration = Duration::from_secs(10);
+
+/// How soon an account that serves none of our namespaces is looked at again: its selector may select one whose labels have changed.
+const IS_OURS_AGAIN: Duration = Duration::from_secs(10);
+
+/// The longest that one waits that has failed many times.
+const LONGEST_AFTER_ERROR: Duration = Duration::from_secs(60);
+
+/// One watch: what it watches, and where it keeps what it is shown.
+pub(crate) struct Watch<K: Resource<DynamicType = ()> + Clone + 'static> {
+    pub(crate) namespace: Option<String>,
+    /// Whether its first list shows all that there are.
+    is_complete: bool,
+    writer: Writer<K>,
+    pub(crate) store: Store<K>,
+}
+
+impl<K: Resource<DynamicType = ()> + Clone + 'static> Watch<K> {
+    /// Of all accounts in a namespace, or everywhere.
+    pub(crate) fn of_all(namespace: Option<String>) -> Self {
+        let (store, writer) = store::store();
+        Self { namespace, is_complete: true, writer, store }
+    }
+
+    /// Of those that are looked at by name.
+    pub(crate) fn of_named() -> Self {
+        Self { is_complete: false, ..Self::of_all(None) }
+    }
+}
+
+/// What a watch tells of those that can be decoded.
+pub(crate) fn shown<K: Kind>(
+    api: Api<Slim<K>>,
+    namespace: Option<String>,
+    history: History,
+    context: Arc<Context>,
+) -> impl Stream<Item = watcher::Result<Event<K>>> {
+    let of = format!("{}s in {}", K::kind(&()), namespace.as_deref().unwrap_or("every namespace"));
+    let mut screen = Screen::new(namespace, context.undecodables.clone());
+    watch::watch(api, None, history).default_backoff().filter_map(move |told| {
+        match &told {
+            Ok(_) => context.complaints.settle(WATCH, &of),
+            Err(error) => drop(context.complaints.tell(WATCH, &of, error)),
+        }
+        let shown = match told {
+            Ok(Told::Event(event)) => Ok(screen.take_in(event)),
+            // Nothing is remembered of the versions of accounts.
+            Ok(Told::Forget | Told::Reached(_)) => return std::future::ready(None),
+            Err(error) => Err(error),
+        };
+        let event = match shown {
+            Ok(Shown::Event(event)) => Some(Ok(event)),
+            Ok(Shown::Undecodable(object)) => {
+                refuse::<K>(object.metadata, &context);
+                None
+            }
+            Ok(Shown::Gone(object)) => {
+                let key = key_of::<K>(object.metadata.namespace, object.metadata.name.unwrap_or_default());
+                context.accounts.forget(&key);
+                context.wake_consents_of(&key);
+                None
+            }
+            Err(error) => Some(Err(error)),
+        };
+        std::future::ready(event)
+    })
+}
+
+/// The account, if it can be decoded; one that cannot serves nobody until it can.
+pub(crate) fn decoded<K: Kind>(account: Slim<K>, context: &Arc<Context>) -> Option<K> {
+    let decoded = context.undecodables.decoded(account);
+    decoded.map_err(|object| refuse::<K>(object.metadata, context)).ok()
+}
+
+/// Without one field it might ask faster, for others or in spite of its kill switch.
+fn refuse<K: Kind>(metadata: ObjectMeta, context: &Arc<Context>) {
+    let key = key_of::<K>(metadata.namespace, metadata.name.unwrap_or_default());
+    announce(key.clone(), context);
+    context
+        .accounts
+        .refuse(&key, format!("The operator cannot decode {key} and ignores it. Correct it; the operator's log names the field."));
+    context.wake_consents_of(&key);
+}
+
+fn key_of<K: Kind>(namespace: Option<String>, name: String) -> AccountKey {
+    let is_namespaced = K::COUNTED == metrics::Kind::HeyGenAccount;
+    AccountKey { kind: if is_namespaced { AccountKind::HeyGenAccount } else { AccountKind::ClusterHeyGenAccount }, namespace, name }
+}
+
+/// Notes that there is such an account, or may be. What is looked for at HeyGen with its key is planned from now on.
+pub(crate) fn announce(key: AccountKey, context: &Arc<Context>) {
+    if let Some(desk) = context.accounts.announce(key.clone()) {
+        tokio::spawn(crate::runtime::poller::run(key, desk, context.clone()));
+    }
+}
+
+/// Reconciles the accounts of one kind as they are shown, and those that are woken, until the process is to end.
+pub(crate) async fn run<K>(
+    shown: impl Stream<Item = watcher::Result<Event<K>>> + Send + 'static,
+    watch: Watch<K>,
+    woken: mpsc::Receiver<ObjectRef<K>>,
+    context: Arc<Context>,
+) where
+    K: Kind + AccountObject,
+{
+    let Watch { namespace, is_complete, writer, store } = watch;
+    let noted = context.clone();
+    let present = store.clone();
+    let shown = shown.modify(|object| object.meta_mut().managed_fields = None).reflect(writer).inspect(move |event| match event {
+        Ok(Event::InitApply(object) | Event::Apply(object)) => announce(object.settings(&noted.operator_namespace).key, &noted),
+        Ok(Event::Delete(object)) => {
+            let key = object.settings(&noted.operator_namespace).key;
+            noted.accounts.forget(&key);
+            noted.wake_consents_of(&key);
+        }
+        // What was deleted while the watch was away is not in the list.
+        Ok(Event::InitDone) if is_complete => {
+            let decoded = present.state().into_iter().map(|object| object.settings(&noted.operator_namespace).key);
+            let others = noted.undecodables.of(K::COUNTED).into_iter().map(|(namespace, name)| key_of::<K>(namespace, name));
+            let keys: HashSet<_> = decoded.chain(others).collect();
+            for gone in noted.accounts.forget_others(&K::kind(&()), namespace.as_deref(), &keys) {
+                noted.wake_consents_of(&gone);
+            }
+        }
+        Ok(Event::Init | Event::InitDone) | Err(_) => {}
+    });
+    let stopping = context.stopping.clone();
+    let (metrics, complaints) = (context.metrics.clone(), context.complaints.clone());
+    Controller::for_stream(shown.applied_objects(), store)
+        .with_config(ControllerConfig::default().concurrency(ACCOUNTS_AT_ONCE))
+        .reconcile_on(receive(woken))
+        .graceful_shutdown_on(stopping.cancelled_owned())
+        .run(reconcile_account, after_error, context)
+        .for_each(|result| {
+            if let Ok((object, _)) = &result {
+                complaints.settle(RECONCILE, object);
+            }
+            count(&metrics, K::COUNTED, &result);
+            std::future::ready(())
+        })
+        .await;
+}
+
+async fn reconcile_account<K>(object: Arc<K>, context: Arc<Context>) -> Result<Action, kubernetes::Error>
+where
+    K: Kind + AccountObject,
+{
+    context.wait_until_it_leads().await;
+    let metadata = object.meta();
+    let is_undecodable = context.undecodables.contains(K::COUNTED, metadata.namespace.as_deref(), &object.name_any());
+    if !context.may_act() || metadata.deletion_timestamp.is_some() || is_undecodable {
+        return Ok(Action::await_change());
+    }
+    let settings = object.settings(&context.operator_namespace);
+    if !context.is_ours(settings.allowed.as_deref()).await {
+        if context.accounts.leave(&settings) {
+            tracing::info!(account = %settings.key, "the account serves none of this operator's namespaces and is ignored");
+            context.wake_consents_of(&settings.key);
+        }
+        return Ok(Action::requeue(IS_OURS_AGAIN));
+    }
+    let deps = Deps {
+        accounts: &context.accounts,
+        cluster: &context.cluster,
+        heygen: &context.heygen,
+        default_base_url: &context.default_base_url,
+        allow_insecure: context.allow_insecure_base_url,
+        leadership: &context.leadership,
+    };
+    let account::Reconciled { changed, again, status } = account::reconcile(&settings, &deps).await;
+    if changed {
+        context.wake_consents_of(&settings.key);
+    }
+    if let Some(status) = status {
+        let now = clock::monotonic();
+        let wait = context.accounts.wait_to_tell(&settings, now);
+        if !wait.is_zero() {
+            return Ok(Action::requeue(again.min(wait)));
+        }
+        context.cluster.record_account(&settings, &status).await?;
+        context.accounts.note_told(&settings, &status, now);
+        if let Some(report) = account::report(&settings.status, &status) {
+            context.events.report(object.as_ref(), report);
+        }
+    }
+    Ok(Action::requeue(again))
+}
+
+/// Tells of a failure, and when to try again.
+#[expect(clippy::needless_pass_by_value, reason = "kube hands it over")]
+fn after_error<K: Kind>(object: Arc<K>, error: &kubernetes::Error, context: Arc<Context>) -> Action {
+    match error {
+        kubernetes::Error::Conflict => Action::requeue(AFTER_ERROR),
+        _ => Action::requeue(context.complaints.tell(RECONCILE, ObjectRef::from_obj(object.as_ref()), error).min(LONGEST_AFTER_ERROR)),
+    }
+}
+
+pub(crate) fn receive<T>(mut queue: mpsc::Receiver<T>) -> impl Stream<Item = T> {
+    futures::stream::poll_fn(move |context| queue.poll_recv(context))
+}
+
+/// What a controller says of one reconcile.
+type Reconciled<K> = Result<(ObjectRef<K>, Action), ControllerError<kubernetes::Error, watcher::Error>>;
+
+fn count<K: Resource<DynamicType = ()>>(metrics: &Metrics, kind: metrics::Kind, result: &Reconciled<K>) {
+    match result {
+        Ok(_) => metrics.reconcile(kind, ReconcileResult::Done),
+        // Deleted between the wake-up and its turn.
+        Err(ControllerError::ObjectNotFound(_)) => {}
+        Err(ControllerError::ReconcilerFailed(..)) => metrics.reconcile(kind, ReconcileResult::Failed),
+        // Of the watch, which has told it.
+        Err(_) => {}
+    }
+}

@@ -1,0 +1,349 @@
+//! Account and Secret → credentials, limiter, gate.
+//!
+//! An account object says whose key asks, how fast and on what terms; its Secret holds the key. This module keeps, for each account
+//! that exists, whether it can be used right now, and tells the consents' reconciler. Trouble with a key (401, 402, 429, no answer)
+//! is learned here, once, from whichever request met it first: it changes the account's one condition and not its consents.
+//!
+//! Vocabulary: *settings* are the spec with the defaults filled in, the *gate* is the limiter and the pause of one key,
+//! the *terms* are what the pure core needs to know.
+
+pub mod reconcile;
+mod secret;
+mod voice;
+
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
+
+use crate::heygen::{AuthScheme, Credentials};
+use crate::process::clock;
+use crate::process::clock::Wall;
+use crate::process::metrics::shown::{Names, Shown};
+use crate::runtime::gate::Gate;
+use crate::runtime::sweep::Desk;
+use twinconsent_core::account::Settings;
+use twinconsent_core::api::account::{AccountStatus, AllowedNamespaces};
+use twinconsent_core::api::account_key::AccountKey;
+use twinconsent_core::consent::outcome::{Class, Outcome};
+use twinconsent_core::consent::policy::Terms;
+use twinconsent_core::consent::step::{AccountFact, Proof};
+use voice::Voice;
+
+/// What is known of every account.
+#[derive(Debug, Default)]
+pub struct Accounts(Mutex<Registry>);
+
+#[derive(Debug, Default)]
+struct Registry {
+    accounts: HashMap<AccountKey, Account>,
+    gates: HashMap<[u8; 32], Weak<Gate>>,
+    /// Those that the metrics name.
+    names: Names,
+}
+
+/// What is known of one account between two reconciles.
+#[derive(Debug)]
+struct Account {
+    state: State,
+    /// Whom its spec serves, once that was read: also while it cannot be used.
+    allowed: Option<Option<Arc<AllowedNamespaces>>>,
+    course: reconcile::Course,
+    voice: Voice,
+    desk: Arc<Desk>,
+    /// How long its consents count as verified, and what its status tells of when HeyGen was last read.
+    proof: Proof,
+    /// When this process last got a readable answer, by the steady clock.
+    read_at: Option<Timestamp>,
+    /// What the metrics tell of it; nothing of one that was not seen yet, or is left to others.
+    shown: Option<Shown>,
+}
+
+/// Whether an account can be used.
+#[derive(Debug, Clone)]
+pub enum State {
+    /// It is being read for the first time.
+    Resolving,
+    /// It cannot be used: why, for the consents that wait for it.
+    Unusable(String),
+    /// It can.
+    Usable(Arc<Usable>),
+}
+
+/// What a call needs of an account.
+#[derive(Debug)]
+pub struct Usable {
+    /// Where and how to ask.
+    pub credentials: Credentials,
+    /// How fast.
+    pub gate: Arc<Gate>,
+    /// On what terms.
+    pub terms: Arc<Terms>,
+}
+
+impl Accounts {
+    /// What `key` allows, as a fact for the pure core, and what a call needs.
+    ///
+    /// Whether the account serves the consent's namespace is asked separately, because that may need the namespace's labels.
+    #[must_use]
+    pub fn fact(&self, key: &AccountKey) -> (AccountFact, Option<Arc<Usable>>) {
+        match self.registry().accounts.get(key).map(|account| &account.state) {
+            None => (AccountFact::NotReady(format!("{key} does not exist. The operator goes on when it is created.")), None),
+            Some(State::Resolving) => (AccountFact::Resolving, None),
+            Some(State::Unusable(why)) => (AccountFact::NotReady(why.clone()), None),
+            Some(State::Usable(usable)) => (AccountFact::Usable(usable.terms.clone()), Some(usable.clone())),
+        }
+    }
+
+    /// Whom an account serves (`None` inside: everybody), once its spec was read.
+    #[must_use]
+    pub fn allowed(&self, key: &AccountKey) -> Option<Option<Arc<AllowedNamespaces>>> {
+        self.registry().accounts.get(key)?.allowed.clone()
+    }
+
+    /// How long the account's consents count as verified, and by what; also while it cannot be used.
+    #[must_use]
+    pub fn proof(&self, key: &AccountKey, wall: Wall) -> Proof {
+        self.registry().accounts.get(key).map(|account| account.proof(wall)).unwrap_or_default()
+    }
+
+    /// Notes that an account object exists, or that it is about to be looked for, before anything is known of it.
+    /// Returns its desk when that is new.
+    #[must_use]
+    pub fn announce(&self, key: AccountKey) -> Option<Arc<Desk>> {
+        match self.registry().accounts.entry(key) {
+            Entry::Occupied(_) => None,
+            Entry::Vacant(vacant) => Some(vacant.insert(Account::new()).desk.clone()),
+        }
+    }
+
+    /// The desk of an account, if the account exists.
+    #[must_use]
+    pub fn desk(&self, key: &AccountKey) -> Option<Arc<Desk>> {
+        self.registry().accounts.get(key).map(|account| account.desk.clone())
+    }
+
+    /// The accounts that can be asked right now: usable, and their gate is open.
+    #[must_use]
+    pub fn open(&self) -> Vec<(AccountKey, Arc<Desk>, Arc<Usable>)> {
+        let registry = self.registry();
+        let open = registry.accounts.iter().filter_map(|(key, account)| match &account.state {
+            State::Usable(usable) if usable.gate.closure().is_none() => Some((key.clone(), account.desk.clone(), usable.clone())),
+            State::Usable(_) | State::Unusable(_) | State::Resolving => None,
+        });
+        open.collect()
+    }
+
+    /// Leaves an account to the operators whose namespaces it serves: what its key is need not be known here, and what its status says is
+    /// theirs. Returns whether that is new.
+    pub fn leave(&self, settings: &Settings) -> bool {
+        let mut registry = self.registry();
+        let Some(account) = registry.accounts.get_mut(&settings.key) else { return false };
+        let allowed = Some(settings.allowed.clone());
+        let is_new = !matches!(account.state, State::Resolving) || account.allowed != allowed;
+        (account.state, account.allowed, account.course) = (State::Resolving, allowed, reconcile::Course::default());
+        account.shown = None;
+        account.desk.ring();
+        registry.names.release(&settings.key);
+        is_new
+    }
+
+    /// How long to wait before an account's status is written, because somebody else writes it too; zero: not at all.
+    #[must_use]
+    pub fn wait_to_tell(&self, settings: &Settings, now: Duration) -> Duration {
+        self.registry().accounts.get_mut(&settings.key).map_or(Duration::ZERO, |account| account.voice.wait(settings, now))
+    }
+
+    /// Notes that an account's status was written.
+    pub fn note_told(&self, settings: &Settings, status: &AccountStatus, now: Duration) {
+        if let Some(account) = self.registry().accounts.get_mut(&settings.key) {
+            account.voice.tell(settings, status, now);
+        }
+    }
+
+    /// Forgets an account whose object is gone. Returns whether it was known.
+    pub fn forget(&self, key: &AccountKey) -> bool {
+        let mut registry = self.registry();
+        registry.names.release(key);
+        let known = registry.accounts.remove(key);
+        drop(registry);
+        known.inspect(|account| account.desk.close()).is_some()
+    }
+
+    /// Lets an account that cannot be decoded be used by nobody, until it is reconciled: why.
+    pub fn refuse(&self, key: &AccountKey, why: String) {
+        let registry = &mut *self.registry();
+        if let Some(account) = registry.accounts.get_mut(key) {
+            (account.state, account.shown) = (State::Unusable(why), Some(Shown::Undecodable));
+            account.desk.ring();
+            registry.names.claim(key);
+        }
+    }
+
+    /// Forgets the accounts of a kind, and of `namespace` if given, that a complete list did not show. Returns them.
+    pub fn forget_others(&self, kind: &str, namespace: Option<&str>, shown: &HashSet<AccountKey>) -> Vec<AccountKey> {
+        let gone = |key: &&AccountKey| {
+            format!("{:?}", key.kind) == kind
+                && namespace.is_none_or(|namespace| key.namespace.as_deref() == Some(namespace))
+                && !shown.contains(*key)
+        };
+        let gone: Vec<AccountKey> = self.registry().accounts.keys().filter(gone).cloned().collect();
+        for key in &gone {
+            self.forget(key);
+        }
+        gone
+    }
+
+    /// Learns from what came of a call with `usable`. Returns whether the account has to be reconciled at once.
+    ///
+    /// A refused key makes the account unusable here and now, so that not one more consent takes it up before the probe has confirmed it;
+    /// not so the key that the account had before.
+    pub fn learn(&self, key: &AccountKey, usable: &Usable, outcome: &Outcome, now: Duration) -> bool {
+        let changed = usable.gate.learn(outcome, now).is_some();
+        let Outcome::Trouble(trouble) = outcome else {
+            if let Some(account) = self.registry().accounts.get_mut(key) {
+                account.read_at = Some(clock::steady());
+            }
+            return changed;
+        };
+        if !calls_for_a_probe(trouble.class) {
+            return changed;
+        }
+        if let Some(account) = self.registry().accounts.get_mut(key) {
+            if !account.state.uses(&usable.gate) {
+                return false;
+            }
+            account.course.hurry();
+            if trouble.class != Class::Forbidden {
+                account.state = State::Unusable(format!("{key}: {}", reconcile::reading(trouble.class, None).1));
+            }
+        }
+        true
+    }
+
+    /// The gate of a key, shared by all accounts that send the same key the same way to the same base URL; the lower rate of two accounts counts.
+    fn gate(&self, credentials: &Credentials, settings: &Settings, now: Duration) -> Arc<Gate> {
+        let mut registry = self.registry();
+        registry.gates.retain(|_, gate| gate.strong_count() > 0);
+        let fingerprint = fingerprint(credentials);
+        let known = registry.gates.get(&fingerprint).and_then(Weak::upgrade);
+        let gate = known.unwrap_or_else(|| Arc::new(Gate::new(settings.per_minute, settings.burst, now)));
+        registry.gates.insert(fingerprint, Arc::downgrade(&gate));
+        let others = registry.accounts.iter().filter(|(key, account)| **key != settings.key && account.state.uses(&gate));
+        let (per_minute, burst) = others
+            .map(|(_, account)| account.course.rate())
+            .fold((settings.per_minute, settings.burst), |(rate, burst), (other_rate, other_burst)| {
+                (rate.min(other_rate), burst.min(other_burst))
+            });
+        gate.set_rate(per_minute, burst, now);
+        gate
+    }
+
+    /// The accounts that the metrics name.
+    #[must_use]
+    pub fn names(&self) -> HashSet<AccountKey> {
+        self.registry().names.all()
+    }
+
+    /// What the metrics tell of every account, each by its name if it has one there.
+    #[must_use]
+    pub fn shown(&self) -> BTreeSet<(Option<AccountKey>, Shown)> {
+        let registry = self.registry();
+        let shown = registry.accounts.iter().filter_map(|(key, account)| Some((key, account.shown?)));
+        shown.map(|(key, shown)| (registry.names.of(key), shown)).collect()
+    }
+
+    fn registry(&self) -> MutexGuard<'_, Registry> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Account {
+    /// By this wall clock; a time that lies ahead of it counts as now, for one of the two clocks is wrong.
+    fn proof(&self, wall: Wall) -> Proof {
+        let told = self.proof.last_poll.map(|told| told.min(wall.now()));
+        Proof { last_poll: told.max(self.read_at.map(|read_at| wall.of(read_at))), ..self.proof }
+    }
+}
+
+impl State {
+    fn uses(&self, gate: &Arc<Gate>) -> bool {
+        matches!(self, Self::Usable(usable) if Arc::ptr_eq(&usable.gate, gate))
+    }
+
+    /// Whether consents that wait for the account have to hear of the change from `self` to `other`.
+    fn differs(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Resolving, Self::Resolving) => false,
+            (Self::Unusable(before), Self::Unusable(after)) => before != after,
+            (Self::Usable(before), Self::Usable(after)) => before.terms != after.terms,
+            _ => true,
+        }
+    }
+}
+
+/// Whether an answer to any call makes the account ask at once whether HeyGen still accepts its key.
+#[must_use]
+pub const fn calls_for_a_probe(class: Class) -> bool {
+    matches!(class, Class::CredentialsRejected | Class::BillingRequired | Class::Forbidden)
+}
+
+/// What HeyGen tells one user of a key from another by: everything that is sent along.
+fn fingerprint(Credentials { base_url, auth, key }: &Credentials) -> [u8; 32] {
+    use secrecy::ExposeSecret as _;
+    let auth = match auth {
+        AuthScheme::ApiKey => "key",
+        AuthScheme::Bearer => "bearer",
+    };
+    let mut hash = Sha256::new();
+    for part in [base_url.as_str(), auth, key.expose_secret()] {
+        hash.update(part);
+        hash.update([0]);
+    }
+    hash.finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::process::metrics::shown;
+    use secrecy::SecretString;
+
+    use super::*;
+    use twinconsent_core::api::consent::AccountKind;
+
+    #[test]
+    fn the_name_of_an_account_that_is_gone_is_free_for_another_one() {
+        let accounts = Accounts::default();
+        let key =
+            |number: usize| AccountKey { kind: AccountKind::HeyGenAccount, namespace: Some("n".to_owned()), name: number.to_string() };
+        let see = |number| {
+            let _ = accounts.announce(key(number));
+            accounts.refuse(&key(number), String::new());
+        };
+        (0..=shown::MOST_NAMED).for_each(see);
+        assert_eq!(accounts.shown().len(), shown::MOST_NAMED + 1);
+        assert!(!accounts.names().contains(&key(shown::MOST_NAMED)), "there was no name left");
+        assert!(accounts.forget(&key(0)));
+        see(shown::MOST_NAMED);
+        assert!(accounts.names().contains(&key(shown::MOST_NAMED)));
+        (1..=shown::MOST_NAMED).for_each(|number| assert!(accounts.forget(&key(number))));
+        assert_eq!((accounts.shown().len(), accounts.names().len()), (0, 0), "nothing is left of accounts that are gone");
+    }
+
+    #[test]
+    fn a_gate_belongs_to_a_key_that_is_sent_one_way_to_one_place() {
+        let credentials = |url: &str, auth, key: &str| Credentials { base_url: url.parse().unwrap(), auth, key: SecretString::from(key) };
+        let one = credentials("https://a.example", AuthScheme::ApiKey, "k");
+        assert_eq!(fingerprint(&one), fingerprint(&one.clone()));
+        for other in [
+            credentials("https://b.example", AuthScheme::ApiKey, "k"),
+            credentials("https://a.example", AuthScheme::Bearer, "k"),
+            credentials("https://a.example", AuthScheme::ApiKey, "l"),
+        ] {
+            assert_ne!(fingerprint(&one), fingerprint(&other));
+        }
+    }
+}

@@ -1,0 +1,394 @@
+//! The shell of the accounts: reads the Secret, probes the key, keeps the account's one condition.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use secrecy::SecretString;
+use url::Url;
+
+use super::secret::{Doubt, Reading};
+use super::voice::Voice;
+use super::{Account, Accounts, State, Usable, fingerprint};
+use crate::heygen::{AuthScheme, Credentials, HeyGen};
+use crate::kubernetes::Cluster;
+use crate::kubernetes::leadership::Leadership;
+use crate::process::clock;
+use crate::process::metrics::shown::Shown;
+use crate::runtime::gate::Closure;
+use twinconsent_core::account::Settings;
+use twinconsent_core::api::account::{AccountStatus, Auth};
+use twinconsent_core::api::account_key::AccountKey;
+use twinconsent_core::api::conditions::AccountReason;
+use twinconsent_core::api::conditions::types;
+use twinconsent_core::consent::outcome::{Cause, Class, Outcome};
+use twinconsent_core::consent::polling;
+use twinconsent_core::consent::report::Report;
+use twinconsent_core::consent::step::Proof;
+
+/// How often the key is read again, so that a rotation is noticed.
+const REREAD: Duration = Duration::from_secs(60);
+
+/// How soon a key that was refused is probed again; doubles up to [`LONGEST_PROBE`].
+const FIRST_PROBE: Duration = Duration::from_secs(60);
+
+/// How often the time of HeyGen's last readable answer is told, at most.
+const LAST_READ_IS_TOLD_EVERY: Duration = Duration::from_secs(3600);
+
+/// The longest pause between two probes.
+const LONGEST_PROBE: Duration = Duration::from_secs(600);
+
+/// A pause shorter than this does not change the account's condition.
+const WORTH_TELLING: Duration = Duration::from_secs(30);
+
+/// What an account that waives for everybody says besides.
+const WAIVERS_IGNORED: &str =
+    " The waivers in spec.consentPolicy are ignored until spec.allowedNamespaces names the namespaces that they are for.";
+
+/// What the account's reconciler needs.
+#[derive(Debug)]
+pub struct Deps<'a> {
+    /// The accounts.
+    pub accounts: &'a Accounts,
+    /// Kubernetes.
+    pub cluster: &'a Cluster,
+    /// HeyGen.
+    pub heygen: &'a HeyGen,
+    /// Where keys are sent that name no base URL.
+    pub default_base_url: &'a Url,
+    /// Whether http is allowed.
+    pub allow_insecure: bool,
+    /// Whether this replica may act.
+    pub leadership: &'a Leadership,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Reconciled {
+    /// Whether the consents of this account have to hear of it.
+    pub changed: bool,
+    /// When to come back.
+    pub again: Duration,
+    /// The new status, if it differs from the old.
+    pub status: Option<AccountStatus>,
+}
+
+/// What is remembered of an account between two reconciles.
+#[derive(Debug, Default)]
+pub struct Course {
+    /// What the last reconcile resolved; it keeps the gate of a key that is refused for now.
+    last: Option<Arc<Usable>>,
+    rate: (u32, u32),
+    probe: Probe,
+    probes_refused: u32,
+    probe_at: Option<Duration>,
+    reading: Reading,
+    /// Why HeyGen cannot be reached, as it was logged.
+    logged: Option<String>,
+}
+
+/// What is known from asking HeyGen whether it accepts the key.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+enum Probe {
+    /// Nothing yet.
+    #[default]
+    Due,
+    /// It does.
+    Accepted,
+    /// It does not, or could not be asked.
+    Failed(Class, Option<Cause>),
+}
+
+impl Course {
+    /// What came of reading the Secret, so far.
+    pub(super) fn reading(&mut self) -> &mut Reading {
+        &mut self.reading
+    }
+
+    /// The key that was used last.
+    pub(super) fn last_key(&self) -> Option<&SecretString> {
+        self.last.as_ref().map(|usable| &usable.credentials.key)
+    }
+
+    /// Logs why HeyGen cannot be reached, once for each cause, and the end of it.
+    fn log(&mut self, account: &AccountKey, ready: &Ready) {
+        let cause = (ready.reason == AccountReason::Unreachable).then(|| ready.message.clone());
+        match &cause {
+            Some(cause) if self.logged != Some(cause.clone()) => tracing::info!(%account, "{cause}"),
+            None if self.logged.is_some() && ready.is_true() => tracing::info!(%account, "HeyGen answers again"),
+            _ => {}
+        }
+        self.logged = cause;
+    }
+
+    /// Lets the next reconcile read the key and probe it at once.
+    pub(super) fn hurry(&mut self) {
+        self.probe = Probe::Due;
+        self.probe_at = None;
+    }
+
+    /// Requests a minute and at once, as the account's spec says.
+    pub(super) fn rate(&self) -> (u32, u32) {
+        self.rate
+    }
+}
+
+/// Brings what is known of an account up to date.
+pub async fn reconcile(settings: &Settings, deps: &Deps<'_>) -> Reconciled {
+    let (usable, in_doubt) = match resolve(settings, deps).await {
+        Ok((usable, in_doubt)) => (Arc::new(usable), in_doubt),
+        Err(obstacle) => return deps.accounts.conclude(settings, State::Unusable(obstacle.for_consents), obstacle.ready, obstacle.again),
+    };
+    let now = clock::monotonic();
+    if deps.accounts.probe_is_due(settings, &usable, now) {
+        if let Err(wait) = usable.gate.admit_probe(now) {
+            return deps.accounts.proceed(settings, &usable, in_doubt, wait);
+        }
+        if !deps.leadership.holds() {
+            // Lost while the Secret was read: the process ends.
+            return deps.accounts.proceed(settings, &usable, in_doubt, REREAD);
+        }
+        let outcome = deps.heygen.probe(&usable.credentials).await;
+        let now = clock::monotonic();
+        usable.gate.learn(&outcome, now);
+        deps.accounts.note_probe(settings, &usable, &outcome, now);
+    }
+    deps.accounts.proceed(settings, &usable, in_doubt, REREAD)
+}
+
+/// Why an account cannot be used.
+pub(super) struct Obstacle {
+    /// For the account itself.
+    pub(super) ready: Ready,
+    /// For the consents that name it: whoever reads those need not know where the key lies.
+    pub(super) for_consents: String,
+    /// When to come back.
+    pub(super) again: Duration,
+}
+
+/// What the account's `Ready` condition is to say.
+pub(super) struct Ready {
+    pub(super) reason: AccountReason,
+    pub(super) message: String,
+}
+
+impl Ready {
+    fn is_true(&self) -> bool {
+        self.reason == AccountReason::CredentialsAccepted
+    }
+}
+
+/// What is needed to use the account and, where the key may be an old one, what to say of that.
+async fn resolve(settings: &Settings, deps: &Deps<'_>) -> Result<(Usable, Option<Doubt>), Obstacle> {
+    let key = &settings.key;
+    let obstacle =
+        |reason, message: String, again| Obstacle { for_consents: format!("{key}: {message}"), ready: Ready { reason, message }, again };
+    if settings.suspend {
+        return Err(obstacle(
+            AccountReason::Suspended,
+            "No call is made with this account while spec.suspend is true.".to_owned(),
+            LONGEST_PROBE,
+        ));
+    }
+    let base_url = match &settings.base_url {
+        None => deps.default_base_url.clone(),
+        Some(url) => match Url::parse(url) {
+            Ok(url) if url.scheme() == "https" || deps.allow_insecure => url,
+            Ok(_) => {
+                let message = "spec.baseURL is http, which would send the API key unencrypted. Use https, or run the operator with --allow-insecure-base-url.";
+                return Err(obstacle(AccountReason::InsecureBaseUrl, message.to_owned(), LONGEST_PROBE));
+            }
+            Err(_) => return Err(obstacle(AccountReason::InsecureBaseUrl, "spec.baseURL is not a URL.".to_owned(), LONGEST_PROBE)),
+        },
+    };
+    let read = deps.cluster.secret_key(&settings.secret_namespace, &settings.secret.name, &settings.secret.key).await;
+    let (key, in_doubt) = deps.accounts.key_after(settings, read)?;
+    let auth = match settings.auth {
+        Auth::Bearer => AuthScheme::Bearer,
+        Auth::ApiKey | Auth::Unrecognized => AuthScheme::ApiKey,
+    };
+    let credentials = Credentials { base_url, auth, key };
+    let gate = deps.accounts.gate(&credentials, settings, clock::monotonic());
+    Ok((Usable { credentials, gate, terms: settings.terms.clone() }, in_doubt))
+}
+
+impl Accounts {
+    pub(super) fn probe_is_due(&self, settings: &Settings, usable: &Arc<Usable>, now: Duration) -> bool {
+        let mut registry = self.registry();
+        let Some(Account { course, .. }) = registry.accounts.get_mut(&settings.key) else { return false };
+        course.rate = (settings.per_minute, settings.burst);
+        if course.last.as_ref().is_none_or(|last| fingerprint(&last.credentials) != fingerprint(&usable.credentials)) {
+            course.hurry();
+            course.probes_refused = 0;
+        }
+        course.last = Some(usable.clone());
+        let closed_for_good = usable.gate.closure().is_some_and(|closure| closure.until.is_none());
+        (course.probe != Probe::Accepted || closed_for_good) && course.probe_at.is_none_or(|at| at <= now)
+    }
+
+    fn note_probe(&self, settings: &Settings, usable: &Usable, outcome: &Outcome, now: Duration) {
+        let mut registry = self.registry();
+        let Some(account) = registry.accounts.get_mut(&settings.key) else { return };
+        let course = &mut account.course;
+        let Outcome::Trouble(trouble) = outcome else {
+            course.probe = Probe::Accepted;
+            course.probes_refused = 0;
+            course.probe_at = None;
+            return;
+        };
+        if matches!(trouble.class, Class::Forbidden | Class::AccessDenied) {
+            // A key that may not even ask who it is may do nothing; any other 403 belongs to one object.
+            usable.gate.shut(Class::CredentialsRejected);
+        }
+        course.probe = Probe::Failed(trouble.class, trouble.cause());
+        course.probes_refused = course.probes_refused.saturating_add(1);
+        let pause = FIRST_PROBE.saturating_mul(1 << (course.probes_refused - 1).min(10)).min(LONGEST_PROBE);
+        course.probe_at = Some(now + pause.max(trouble.retry_after.unwrap_or_default()));
+    }
+
+    /// Concludes a reconcile of an account that has a key.
+    fn proceed(&self, settings: &Settings, usable: &Arc<Usable>, in_doubt: Option<Doubt>, again: Duration) -> Reconciled {
+        let now = clock::monotonic();
+        let (doubt, again) = in_doubt.map_or((None, again), |doubt| (doubt.ready, again.min(doubt.again)));
+        let probe = self.registry().accounts.get(&settings.key).map_or(Probe::Due, |account| account.course.probe.clone());
+        let closure = usable.gate.closure();
+        if let Some((closure, (reason, message))) = closure
+            .filter(|closure| is_worth_telling(closure, now))
+            .map(|closure| (closure, reading(closure.class, usable.gate.cause().as_ref())))
+        {
+            let state = match closure.until {
+                None => State::Unusable(format!("{}: {message}", settings.key)),
+                Some(_) => State::Usable(usable.clone()),
+            };
+            let wake = closure.until.map_or(again, |until| again.min(until.saturating_sub(now) + Duration::from_millis(100)));
+            return self.conclude(settings, state, Ready { reason, message }, wake);
+        }
+        let ready = match probe {
+            _ if doubt.is_some() => doubt,
+            Probe::Accepted => {
+                Some(Ready { reason: AccountReason::CredentialsAccepted, message: "HeyGen accepts the API key.".to_owned() })
+            }
+            Probe::Failed(class, cause) => {
+                let (reason, message) = reading(class, cause.as_ref());
+                Some(Ready { reason, message })
+            }
+            Probe::Due => None,
+        };
+        self.conclude_if(settings, State::Usable(usable.clone()), ready, again)
+    }
+
+    fn conclude(&self, settings: &Settings, state: State, ready: Ready, again: Duration) -> Reconciled {
+        self.conclude_if(settings, state, Some(ready), again)
+    }
+
+    fn conclude_if(&self, settings: &Settings, state: State, ready: Option<Ready>, again: Duration) -> Reconciled {
+        let registry = &mut *self.registry();
+        // Deleted meanwhile: nobody has to hear of it, and there is no status to write.
+        let Some(account) = registry.accounts.get_mut(&settings.key) else { return Reconciled { changed: false, again, status: None } };
+        account.course.rate = (settings.per_minute, settings.burst);
+        if let Some(ready) = &ready {
+            account.course.log(&settings.key, ready);
+        }
+        let told = settings.status.last_poll_time.as_ref().map(|time| time.0);
+        account.proof = Proof { stale_after: settings.terms.cadence.stale_after, last_poll: told };
+        let wall = clock::wall();
+        let last_poll = account.proof(wall).last_poll;
+        let allowed = Some(settings.allowed.clone());
+        let changed = account.state.differs(&state) || account.allowed != allowed;
+        (account.state, account.allowed) = (state, allowed);
+        let found = ready.as_ref().map(|ready| Shown::Told(ready.reason));
+        // What is not known yet is what was told before, perhaps by another replica.
+        let before = account.shown.filter(|shown| *shown != Shown::Undecodable);
+        let told = || before.or_else(|| told_of(&settings.status).map(Shown::Told));
+        account.shown = Some(found.or_else(told).unwrap_or(Shown::Resolving));
+        account.desk.ring();
+        registry.names.claim(&settings.key);
+        let status = ready.and_then(|ready| new_status(settings, &ready, last_poll, wall.now()));
+        Reconciled { changed, again, status }
+    }
+}
+
+impl Account {
+    pub(super) fn new() -> Self {
+        Self {
+            state: State::Resolving,
+            allowed: None,
+            course: Course::default(),
+            voice: Voice::default(),
+            desk: Arc::default(),
+            proof: Proof::default(),
+            read_at: None,
+            shown: None,
+        }
+    }
+}
+
+/// A short pause changes nothing in the account's condition.
+fn is_worth_telling(closure: &Closure, now: Duration) -> bool {
+    closure.until.is_none_or(|until| until.saturating_sub(now) >= WORTH_TELLING)
+}
+
+/// How a trouble reads in the account's condition: the reason of `Ready`, and its message.
+#[must_use]
+pub fn reading(class: Class, cause: Option<&Cause>) -> (AccountReason, String) {
+    let (reason, message) = match class {
+        Class::CredentialsRejected | Class::Forbidden | Class::AccessDenied => (
+            AccountReason::CredentialsRejected,
+            "HeyGen refuses the API key. Put a valid one into the Secret that spec.apiKeySecretRef of the account names.",
+        ),
+        Class::BillingRequired => {
+            (AccountReason::BillingRequired, "HeyGen wants a payment or another plan. See the billing of the account at HeyGen.")
+        }
+        Class::QuotaExceeded => {
+            (AccountReason::Throttled, "The account's quota at HeyGen is used up. The operator asks again from time to time.")
+        }
+        Class::Throttled => (AccountReason::Throttled, "HeyGen asks for fewer calls. The operator waits as long as HeyGen says."),
+        Class::Unreachable
+        | Class::Unavailable
+        | Class::Busy
+        | Class::Unreadable
+        | Class::NotFound
+        | Class::Invalid
+        | Class::Unfetchable
+        | Class::AlreadyBound => match cause {
+            Some(cause) => return (AccountReason::Unreachable, format!("{cause}. The operator tries again with growing pauses.")),
+            None => (AccountReason::Unreachable, "HeyGen does not answer as it should. The operator tries again with growing pauses."),
+        },
+    };
+    (reason, message.to_owned())
+}
+
+fn new_status(settings: &Settings, ready: &Ready, last_poll: Option<Timestamp>, now: Timestamp) -> Option<AccountStatus> {
+    let status = if ready.is_true() { "True" } else { "False" };
+    let old = settings.status.conditions.iter().find(|condition| condition.type_ == types::READY);
+    let since = old.filter(|old| old.status == status).map(|old| old.last_transition_time.clone());
+    let ignored = if settings.terms.policy.ignores_waivers { WAIVERS_IGNORED } else { "" };
+    let condition = Condition {
+        type_: types::READY.to_owned(),
+        status: status.to_owned(),
+        reason: ready.reason.word().to_owned(),
+        message: format!("{}{ignored}", ready.message),
+        last_transition_time: since.unwrap_or_else(|| Time(Timestamp::from_second(now.as_second()).unwrap_or(now))),
+        observed_generation: settings.generation,
+    };
+    let told = settings.status.last_poll_time.clone();
+    // What all consents of the account are verified by costs one write an hour, and what is told never goes back.
+    let newer = last_poll.filter(|read| told.as_ref().is_none_or(|told| polling::since(told.0, *read) >= LAST_READ_IS_TOLD_EVERY));
+    let last_poll_time = newer.map(|read| Time(Timestamp::from_second(read.as_second()).unwrap_or(read))).or(told);
+    let new = AccountStatus { observed_generation: settings.generation, last_poll_time, conditions: vec![condition] };
+    (new != settings.status).then_some(new)
+}
+
+/// The event for a change of the account's condition; the first acceptance of a key is told, a repeated message is not.
+#[must_use]
+pub fn report(old: &AccountStatus, new: &AccountStatus) -> Option<Report> {
+    let after = told_of(new)?;
+    (told_of(old) != Some(after)).then(|| Report::of_account(after))
+}
+
+/// The reason that the account's condition names.
+fn told_of(status: &AccountStatus) -> Option<AccountReason> {
+    let ready = status.conditions.iter().find(|condition| condition.type_ == types::READY)?;
+    ready.reason.parse().ok()
+}

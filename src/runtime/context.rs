@@ -1,0 +1,247 @@
+//! What the reconcilers share.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::ResourceExt as _;
+use kube::runtime::reflector::ObjectRef;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::heygen::HeyGen;
+use crate::kubernetes;
+use crate::kubernetes::Cluster;
+use crate::kubernetes::events::Events;
+use crate::kubernetes::leadership::Leadership;
+use crate::kubernetes::undecodable::Undecodables;
+use crate::kubernetes::watch::history::History;
+use crate::process::clock;
+use crate::process::complaints::Complaints;
+use crate::process::metrics::{Metrics, Population};
+use crate::runtime::accounts::Accounts;
+use crate::runtime::store::Roster;
+use crate::runtime::work_queue::{Cause, Queue};
+use twinconsent_core::account;
+use twinconsent_core::api::account::{AllowedNamespaces, ClusterHeyGenAccount, HeyGenAccount};
+use twinconsent_core::api::account_key::AccountKey;
+use twinconsent_core::api::consent::{AccountKind, DigitalTwinConsent};
+use twinconsent_core::api::uid;
+use twinconsent_core::api::uid::Uid;
+
+/// How long a namespace's labels are believed.
+const LABELS_STAY_FRESH: Duration = Duration::from_secs(60);
+
+/// How many wake-ups of accounts may wait in a queue.
+pub(crate) const WAKE_QUEUE: usize = 1024;
+
+/// What is told of a watch that fails, see [`Complaints`].
+pub(crate) const WATCH: &str = "the watch is disturbed; trying again";
+
+/// What is told of an object whose reconcile fails.
+pub(crate) const RECONCILE: &str = "could not reconcile; trying again";
+
+/// What the reconcilers share.
+pub struct Context {
+    /// HeyGen.
+    pub heygen: HeyGen,
+    /// Kubernetes.
+    pub cluster: Cluster,
+    /// Where events are handed in.
+    pub events: Events,
+    /// The accounts.
+    pub accounts: Accounts,
+    /// The consents.
+    pub roster: Roster,
+    /// The metrics.
+    pub metrics: Arc<Metrics>,
+    /// Since when this process decides, by the steady clock; unset while it lists, or stands by.
+    pub decides_since: OnceLock<Timestamp>,
+    /// The namespace of the cluster accounts' Secrets.
+    pub operator_namespace: String,
+    /// Where keys are sent that name no base URL.
+    pub default_base_url: Url,
+    /// Whether http is allowed as a base URL.
+    pub allow_insecure_base_url: bool,
+    /// The consents that are to be decided.
+    pub queue: Queue,
+    /// Where accounts are woken.
+    pub wakers: Wakers,
+    /// Whether every watch has shown its first complete list.
+    pub synced: watch::Receiver<bool>,
+    /// Cancelled when the process is to end.
+    pub stopping: CancellationToken,
+    /// Whether this replica may act.
+    pub leadership: Leadership,
+    /// The namespaces that are watched; empty means all.
+    pub watched: BTreeSet<String>,
+    /// The labels of namespaces, as far as they were asked for.
+    pub labels: NamespaceLabels,
+    /// What trouble was told already.
+    pub complaints: Arc<Complaints>,
+    /// The objects that cannot be decoded.
+    pub undecodables: Arc<Undecodables>,
+    /// The history of the consents' versions.
+    pub consent_history: History,
+}
+
+/// Where accounts are woken.
+#[derive(Debug, Clone)]
+pub struct Wakers {
+    /// The queue of each watch of namespaced accounts, with the namespace it watches (`None`: all).
+    pub accounts: Vec<(Option<String>, mpsc::Sender<ObjectRef<HeyGenAccount>>)>,
+    /// The queue of the cluster accounts.
+    pub cluster_accounts: mpsc::Sender<ObjectRef<ClusterHeyGenAccount>>,
+}
+
+/// The labels of namespaces, each with the time it was read.
+#[derive(Default)]
+pub struct NamespaceLabels(Mutex<HashMap<String, (Duration, Labels)>>);
+
+type Labels = Arc<BTreeMap<String, String>>;
+
+impl Context {
+    /// Waits until every watch has shown its first complete list and this replica leads, or the process is to end.
+    ///
+    /// Before that nobody knows who owns a group, nor which accounts exist.
+    pub async fn wait_until_it_may_decide(&self) {
+        let mut synced = self.synced.clone();
+        let may_decide = async {
+            let _ = synced.wait_for(|synced| *synced).await;
+            self.leadership.won().await;
+        };
+        self.stopping.run_until_cancelled(may_decide).await;
+    }
+
+    /// Waits until this replica leads, or the process is to end.
+    pub async fn wait_until_it_leads(&self) {
+        self.stopping.run_until_cancelled(self.leadership.won()).await;
+    }
+
+    /// Whether anything may be begun: the process is not to end, and this replica leads.
+    #[must_use]
+    pub fn may_act(&self) -> bool {
+        !self.stopping.is_cancelled() && self.leadership.holds()
+    }
+
+    /// Whether what was answered may be recorded, also by a process that is to end: it is the only copy of a link.
+    #[must_use]
+    pub fn may_finish(&self) -> bool {
+        self.leadership.holds()
+    }
+
+    /// Whether the account serves the consent's namespace; `None` while nobody knows whom the account serves.
+    ///
+    /// Whoever claims the same group and is not served stands behind: so the owner's namespace is looked at as well.
+    ///
+    /// # Errors
+    /// When the namespace's labels are needed and cannot be read.
+    pub async fn serves(&self, key: &AccountKey, consent: &DigitalTwinConsent) -> Result<Option<bool>, kubernetes::Error> {
+        let (Some(allowed), Some(uid)) = (self.accounts.allowed(key), uid::uid(consent)) else { return Ok(None) };
+        let served = self.serves_namespace(allowed.as_deref(), consent.namespace().unwrap_or_default()).await?;
+        self.wake_consents(self.roster.note_served(uid, served));
+        let mut seen = BTreeSet::new();
+        while let Some((owner, namespace)) = self.roster.other_owner(uid)
+            && seen.insert(owner)
+        {
+            // What cannot be read now stays as it was known: its trouble is its own.
+            let Ok(served) = self.serves_namespace(allowed.as_deref(), namespace).await else { break };
+            self.wake_consents(self.roster.note_served(owner, served));
+        }
+        Ok(Some(served))
+    }
+
+    /// Whether an account serves any of the namespaces that are watched: one that serves none is another operator's.
+    pub async fn is_ours(&self, allowed: Option<&AllowedNamespaces>) -> bool {
+        for namespace in &self.watched {
+            // Labels that cannot be read rule nothing out.
+            if self.serves_namespace(allowed, namespace.clone()).await.unwrap_or(true) {
+                return true;
+            }
+        }
+        self.watched.is_empty()
+    }
+
+    async fn serves_namespace(&self, allowed: Option<&AllowedNamespaces>, namespace: String) -> Result<bool, kubernetes::Error> {
+        let Some(allowed) = allowed else { return Ok(true) };
+        if allowed.names.as_ref().is_some_and(|names| names.contains(&namespace)) {
+            return Ok(true);
+        }
+        let Some(selector) = &allowed.selector else { return Ok(false) };
+        Ok(account::selects(selector, &*self.labels_of(namespace).await?))
+    }
+
+    async fn labels_of(&self, namespace: String) -> Result<Arc<BTreeMap<String, String>>, kubernetes::Error> {
+        let now = clock::monotonic();
+        let known = self.labels.0.lock().unwrap_or_else(PoisonError::into_inner).get(&namespace).cloned();
+        if let Some((read_at, labels)) = known
+            && now.saturating_sub(read_at) < LABELS_STAY_FRESH
+        {
+            return Ok(labels);
+        }
+        let labels = Arc::new(self.cluster.namespace_labels(&namespace).await?);
+        let mut all = self.labels.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|_, (read_at, _)| now.saturating_sub(*read_at) < LABELS_STAY_FRESH);
+        all.insert(namespace, (now, labels.clone()));
+        Ok(labels)
+    }
+
+    /// Lets an account be reconciled at once. A full queue may drop the wake-up: the account comes round by itself.
+    pub fn wake_account(&self, key: &AccountKey) {
+        let Some(namespace) = key.namespace.as_deref().filter(|_| key.kind == AccountKind::HeyGenAccount) else {
+            let _ = self.wakers.cluster_accounts.try_send(ObjectRef::new(&key.name));
+            return;
+        };
+        for (watched, queue) in &self.wakers.accounts {
+            if watched.as_deref().is_none_or(|watched| watched == namespace) {
+                let _ = queue.try_send(ObjectRef::new(&key.name).within(namespace));
+            }
+        }
+    }
+
+    /// Lets every consent of an account be decided anew.
+    pub fn wake_consents_of(&self, key: &AccountKey) {
+        self.wake_consents(self.roster.of_account(key));
+    }
+
+    /// Lets these consents be decided anew.
+    pub fn wake_consents(&self, consents: impl IntoIterator<Item = Uid>) {
+        self.queue_up(consents, Cause::Woken);
+    }
+
+    /// Lets these consents be decided because of that.
+    ///
+    /// Who stands by, perhaps for weeks, queues nobody: all are decided when its time has come.
+    pub fn queue_up(&self, consents: impl IntoIterator<Item = Uid>, cause: Cause) {
+        if self.decides_since.get().is_some() {
+            self.queue.push(consents, cause);
+        }
+    }
+
+    /// Begins to decide, with everybody.
+    pub fn begin_to_decide(&self) {
+        // In this order: who changes in between is queued twice, which is once.
+        self.decides_since.get_or_init(clock::steady);
+        self.wake_consents(self.roster.all());
+    }
+
+    /// What the metrics tell of the accounts and consents there are; nothing while another replica leads, which tells it.
+    #[must_use]
+    pub fn population(&self) -> Population {
+        if !self.leadership.holds() {
+            return Population::default();
+        }
+        let names = self.accounts.names();
+        Population { accounts: self.accounts.shown(), consents: self.roster.tally(|account| names.get(account).cloned()) }
+    }
+
+    /// Forgets a consent that is gone, and wakes those who may ask for its group now.
+    pub fn forget(&self, consent: Uid) {
+        if let Some(desk) = self.roster.account_of(consent).and_then(|account| self.accounts.desk(&account)) {
+            desk.dismiss(consent);
+        }
+        self.wake_consents(self.roster.forget(consent));
+    }
+}

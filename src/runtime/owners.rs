@@ -1,0 +1,148 @@
+//! PURE. Who may ask about a group on an account, of all objects that claim it.
+//!
+//! One rank decides ([`Claimant`]), and is asked again whenever a claimant comes, goes or changes. An owner that has asked stays the
+//! owner, whoever outranks it, as long as it can follow what it asked for: a person who has a link is not sent another one.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+use twinconsent_core::api::uid::Uid;
+
+/// A hash of account and group.
+pub(crate) type Claim = u128;
+
+/// What ranks an object among those that claim the same group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Claimant {
+    /// Whether the account serves its namespace, as far as is known.
+    pub(crate) served: bool,
+    /// Whether it is being deleted.
+    pub(crate) terminating: bool,
+    /// Whether HeyGen was asked for it, or may have been.
+    pub(crate) asked: bool,
+    /// Whether HeyGen may be asked for it: it is not suspended.
+    pub(crate) may_ask: bool,
+    /// When it was created, in seconds since 1970.
+    pub(crate) created: i64,
+    /// Its uid.
+    pub(crate) uid: Uid,
+}
+
+impl Claimant {
+    /// Whether anything can be done for it at all.
+    fn stands(&self) -> bool {
+        self.served && !self.terminating
+    }
+
+    /// The greatest owns.
+    fn rank(&self) -> impl Ord + use<> {
+        (self.stands(), self.asked, self.may_ask, Reverse(self.created), Reverse(self.uid))
+    }
+
+    /// Whether it stays the owner, if it is.
+    fn keeps(&self) -> bool {
+        self.stands() && self.asked
+    }
+}
+
+/// Who owns what these claim, given who did before.
+fn owner(before: Option<Uid>, claimants: impl Iterator<Item = Claimant> + Clone) -> Option<Uid> {
+    let kept = claimants.clone().find(|claimant| Some(claimant.uid) == before && claimant.keeps());
+    kept.or_else(|| claimants.max_by_key(Claimant::rank)).map(|owner| owner.uid)
+}
+
+/// Every claim and who makes it.
+#[derive(Debug, Default)]
+pub(crate) struct Claims(HashMap<Claim, Claimants>);
+
+/// Nearly always it is one.
+#[derive(Debug)]
+enum Claimants {
+    /// Who stands alone owns; `is_known` tells whether that was relied on.
+    One {
+        uid: Uid,
+        is_known: bool,
+    },
+    Several(Box<Several>),
+}
+
+#[derive(Debug)]
+struct Several {
+    /// `None` until it is asked for: a list that is being read shows one after the other.
+    owner: Option<Uid>,
+    members: Vec<Uid>,
+}
+
+impl Claims {
+    /// Lets an object claim a group. Returns those whose ownership has changed.
+    pub(crate) fn add(&mut self, claim: Claim, uid: Uid, of: impl Fn(Uid) -> Option<Claimant>) -> Vec<Uid> {
+        let Some(claimants) = self.0.get_mut(&claim) else {
+            self.0.insert(claim, Claimants::One { uid, is_known: false });
+            return Vec::new();
+        };
+        match claimants {
+            Claimants::One { uid: first, is_known } => {
+                let several = Several { owner: is_known.then_some(*first), members: vec![*first, uid] };
+                *claimants = Claimants::Several(Box::new(several));
+            }
+            Claimants::Several(several) => several.members.push(uid),
+        }
+        self.changed(claim, Some(uid), of)
+    }
+
+    /// Who owns a claim.
+    pub(crate) fn owner(&mut self, claim: Claim, of: impl Fn(Uid) -> Option<Claimant>) -> Option<Uid> {
+        match self.0.get_mut(&claim)? {
+            Claimants::One { uid, is_known } => {
+                *is_known = true;
+                Some(*uid)
+            }
+            Claimants::Several(several) => {
+                if several.owner.is_none() {
+                    several.rank(of);
+                }
+                several.owner
+            }
+        }
+    }
+
+    /// Ranks anew after this claimant has changed (`None`: several may have). Returns those whose ownership has.
+    pub(crate) fn changed(&mut self, claim: Claim, uid: Option<Uid>, of: impl Fn(Uid) -> Option<Claimant>) -> Vec<Uid> {
+        let Some(Claimants::Several(several)) = self.0.get_mut(&claim) else { return Vec::new() };
+        let Some(before) = several.owner else { return Vec::new() };
+        match uid.filter(|uid| *uid != before) {
+            // All others are as they were: whoever has changed passes the owner, or nobody does.
+            Some(uid) => several.owner = owner(Some(before), [before, uid].into_iter().filter_map(&of)),
+            None => several.rank(of),
+        }
+        let after = several.owner;
+        if after == Some(before) { Vec::new() } else { [before].into_iter().chain(after).collect() }
+    }
+
+    /// Takes a claim back. Returns those whose ownership has changed.
+    pub(crate) fn remove(&mut self, claim: Claim, uid: Uid, of: impl Fn(Uid) -> Option<Claimant>) -> Vec<Uid> {
+        let Some(Claimants::Several(several)) = self.0.get_mut(&claim) else {
+            self.0.remove(&claim);
+            return Vec::new();
+        };
+        several.members.retain(|member| *member != uid);
+        let has_lost_its_owner = several.owner == Some(uid);
+        if has_lost_its_owner {
+            several.rank(of);
+        }
+        let owner = several.owner;
+        if let [last] = several.members[..] {
+            self.0.insert(claim, Claimants::One { uid: last, is_known: owner.is_some() });
+        }
+        owner.filter(|_| has_lost_its_owner).into_iter().collect()
+    }
+}
+
+impl Several {
+    fn rank(&mut self, of: impl Fn(Uid) -> Option<Claimant>) {
+        self.owner = owner(self.owner, self.members.iter().filter_map(|uid| of(*uid)));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,79 @@
+//! What is done about one object, read at any moment, and told of each decision at `debug`. Nothing is changed by it.
+
+use super::{Observed, observed};
+use crate::process::clock;
+use crate::runtime::accounts::Usable;
+use crate::runtime::context::Context;
+use twinconsent_core::api::account_key::AccountKey;
+use twinconsent_core::api::consent::DigitalTwinConsent;
+use twinconsent_core::api::uid;
+use twinconsent_core::api::uid::Uid;
+use twinconsent_core::consent::explain;
+use twinconsent_core::consent::explain::{Account, Explanation, Next, Standing};
+use twinconsent_core::consent::step::{AccountFact, Step, decide};
+
+/// Why the object of this name is where it is, and what is next for it. `None`: no object of this name is known.
+#[must_use]
+pub fn explain(namespace: &str, name: &str, context: &Context) -> Option<Explanation> {
+    let (uid, consent) = context.roster.named(namespace, name)?;
+    let wall = clock::wall();
+    let known = context.roster.standing_as_seen(&consent, wall)?;
+    let held_up = if context.decides_since.get().is_none() {
+        Some("this replica to lead, once every watch is synced")
+    } else if !context.may_act() {
+        Some("another process: this one acts no more")
+    } else {
+        known.is_stale.then_some("the watch, which has not shown yet what was written last")
+    };
+    let is_served = context.roster.is_served(uid);
+    let observed = observed(&consent, context.accounts.fact(&AccountKey::of(&consent)), is_served, known, wall, context);
+    let now = wall.now();
+    let step = decide(&consent, &observed.facts, now);
+    let scheduled = scheduled(uid, &observed, context);
+    let standing = Standing { held_up, scheduled, work_queue: context.queue.place(uid), ..standing(uid, &consent, &observed) };
+    Some(explain::explain(&consent, &observed.facts, &step, standing, now))
+}
+
+/// Why a decision is as it is, if anybody wants a line of each.
+pub(super) fn at_debug(consent: &DigitalTwinConsent, observed: &Observed, step: &Step) -> Option<Explanation> {
+    let uid = uid::uid(consent).filter(|_| tracing::enabled!(tracing::Level::DEBUG))?;
+    Some(explain::explain(consent, &observed.facts, step, standing(uid, consent, observed), observed.wall.now()))
+}
+
+/// Tells a decision in one line; a call that has its permit waits for none.
+pub(super) fn tell(explained: Option<Explanation>, has_permit: bool) {
+    let Some(Explanation { step, why, next, waits_for, .. }) = explained else { return };
+    let waits_for = if has_permit { String::new() } else { waits_for.join("; ") };
+    let (next, at, priority) = next.map_or((None, None, None), |Next { at, what, priority }| (Some(what), Some(at.to_string()), priority));
+    tracing::debug!(step, why, next, at, priority, waits_for, "decided");
+}
+
+/// What is next for an object by the schedule: its alarm or its poll, whichever comes first.
+fn scheduled(uid: Uid, observed: &Observed, context: &Context) -> Option<Next> {
+    let alarm = context.roster.alarm(uid).map(|at| Next { at: observed.wall.of(at), what: "decision", priority: None });
+    let place = observed.desk.as_ref().and_then(|desk| desk.place(uid, observed.wall));
+    let poll = place.map(|(at, priority, _)| Next { at, what: "poll", priority: Some(priority) });
+    alarm.into_iter().chain(poll).min_by_key(|next| next.at)
+}
+
+fn standing(uid: Uid, consent: &DigitalTwinConsent, Observed { wall, facts, usable, desk }: &Observed) -> Standing {
+    let ahead = desk.as_ref().and_then(|desk| desk.place(uid, *wall)).map(|(.., ahead)| ahead);
+    let AccountKey { kind, namespace: _, name } = AccountKey::of(consent);
+    let state = match facts.account {
+        AccountFact::Resolving => "Resolving",
+        AccountFact::NotReady(_) => "NotReady",
+        AccountFact::NotAllowed(_) => "NotAllowed",
+        AccountFact::Usable(_) => "Usable",
+    };
+    let mut account = Account { name: format!("{kind:?}/{name}"), state, ..Account::default() };
+    if let Some(Usable { gate, .. }) = usable.as_deref() {
+        let now = clock::monotonic();
+        let closure = gate.closure().filter(|closure| closure.until.is_none_or(|until| until > now));
+        account.tokens = Some(gate.tokens(now));
+        account.stopped_because = closure.map(|closure| closure.class.into());
+        account.stopped_until = closure
+            .and_then(|closure| closure.until)
+            .map(|until| twinconsent_core::consent::polling::add(wall.now(), until.saturating_sub(now)));
+    }
+    Standing { ahead, account, ..Standing::default() }
+}

@@ -1,0 +1,240 @@
+//! The watches and what they drive: three kinds, bounded concurrency, an end within the grace time.
+//!
+//! A consent is decided when the watch shows a change of it and when somebody wakes it: its alarm, the sweep, its account, the owner of
+//! its group. A complete list wakes everybody through the same queue, and not all at once.
+
+use crate::runtime::account_watch;
+use crate::runtime::consents;
+use crate::runtime::named_accounts;
+use std::sync::{Arc, OnceLock};
+
+use futures::future::{BoxFuture, Shared};
+use futures::{FutureExt as _, StreamExt as _};
+use kube::runtime::reflector::Store;
+use kube::{Api, Client};
+use tokio::sync::{mpsc, oneshot, watch as signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::heygen::HeyGen;
+use crate::kubernetes::Cluster;
+use crate::kubernetes::events::Events;
+use crate::kubernetes::leadership::Leadership;
+use crate::kubernetes::preflight;
+use crate::kubernetes::preflight::Refused;
+use crate::kubernetes::undecodable::Undecodables;
+use crate::kubernetes::watch::history::History;
+use crate::process::complaints::Complaints;
+use crate::process::config::Config;
+use crate::process::metrics::Metrics;
+use crate::process::server::{Check, Readiness, debug};
+use crate::runtime::accounts::Accounts;
+use crate::runtime::context::{Context, NamespaceLabels, WAKE_QUEUE, Wakers};
+use crate::runtime::reconcile::explain::explain;
+use crate::runtime::store::Roster;
+use crate::runtime::work_queue::Queue;
+use twinconsent_core::api::account::{ClusterHeyGenAccount, HeyGenAccount};
+
+/// What must be synced before the operator is ready.
+#[derive(Debug)]
+pub struct Checks {
+    consents: Check,
+    accounts: Check,
+    cluster_accounts: Check,
+}
+
+impl Checks {
+    /// Registers the checks. Before `/readyz` is served: without any check it would say yes.
+    #[must_use]
+    pub fn register(readiness: &Readiness) -> Self {
+        Self {
+            consents: readiness.register("digitaltwinconsents"),
+            accounts: readiness.register("heygenaccounts"),
+            cluster_accounts: readiness.register("clusterheygenaccounts"),
+        }
+    }
+}
+
+/// Watches and reconciles until `stopping` is cancelled and what was under way has ended.
+///
+/// Namespaces that were refused are left out until they have their rights; the others do not wait for them.
+///
+/// A controller whose API server was never reachable does not end by itself: the caller races this with a deadline.
+pub async fn run(
+    client: Client,
+    config: &Config,
+    heygen: HeyGen,
+    metrics: Arc<Metrics>,
+    (checks, refused): (Checks, Arc<Refused>),
+    leadership: Leadership,
+    stopping: CancellationToken,
+) {
+    let namespaces: Vec<Option<String>> =
+        if config.watch_namespaces.is_empty() { vec![None] } else { config.watch_namespaces.iter().cloned().map(Some).collect() };
+    let account_watches: Vec<_> =
+        namespaces.iter().map(|namespace| account_watch::Watch::<HeyGenAccount>::of_all(namespace.clone())).collect();
+    let are_all_watched = config.watch_namespaces.is_empty();
+    let cluster_accounts: account_watch::Watch<ClusterHeyGenAccount> =
+        if are_all_watched { account_watch::Watch::of_all(None) } else { account_watch::Watch::of_named() };
+
+    let (events, event_writer) = Events::start(client.clone(), metrics.clone());
+    let (synced, is_synced) = signal::channel(false);
+    let (account_wakers, account_queues): (Vec<_>, Vec<_>) = account_watches
+        .iter()
+        .map(|watch| {
+            let (queue, woken) = mpsc::channel(WAKE_QUEUE);
+            ((watch.namespace.clone(), queue), woken)
+        })
+        .unzip();
+    let (cluster_account_waker, cluster_account_queue) = mpsc::channel(WAKE_QUEUE);
+    let complaints = Arc::<Complaints>::default();
+    let context = Arc::new(Context {
+        undecodables: Arc::new(Undecodables::new(metrics.clone(), events.clone())),
+        heygen,
+        cluster: Cluster::new(client.clone(), metrics.clone(), leadership.clone(), complaints.clone()),
+        events,
+        accounts: Accounts::default(),
+        roster: Roster::default(),
+        metrics,
+        decides_since: OnceLock::new(),
+        operator_namespace: config.operator_namespace.clone(),
+        default_base_url: config.heygen_base_url.clone(),
+        allow_insecure_base_url: config.allow_insecure_base_url,
+        queue: Queue::default(),
+        wakers: Wakers { accounts: account_wakers, cluster_accounts: cluster_account_waker },
+        synced: is_synced,
+        stopping: stopping.clone(),
+        leadership,
+        watched: config.watch_namespaces.clone(),
+        labels: NamespaceLabels::default(),
+        complaints,
+        consent_history: History::default(),
+    });
+
+    // Not to be kept alive: what it was about to say ends with its last handle.
+    let (counted, explained) = (Arc::downgrade(&context), Arc::downgrade(&context));
+    context.metrics.count_population(move || counted.upgrade().map(|context| context.population()).unwrap_or_default());
+
+    let is_refused = |namespace: &Option<String>| namespace.as_ref().is_some_and(|namespace| refused.namespaces.contains(namespace));
+    let grants: Vec<_> = namespaces
+        .iter()
+        .map(|namespace| granted(client.clone(), namespace.clone().filter(|_| is_refused(namespace)), refused.clone()))
+        .collect();
+    let account_stores: Vec<_> =
+        account_watches.iter().filter(|watch| !is_refused(&watch.namespace)).map(|watch| watch.store.clone()).collect();
+    let all_stores: Vec<_> = account_watches.iter().map(|watch| watch.store.clone()).collect();
+    let (consent_lists, consents_listed): (Vec<_>, Vec<_>) = namespaces.iter().map(|_| oneshot::channel()).unzip();
+    let consents_listed =
+        namespaces.iter().zip(consents_listed).filter(|(namespace, _)| !is_refused(namespace)).map(|(_, listed)| listed).collect();
+    let announce = announce_sync(consents_listed, account_stores, cluster_accounts.store.clone(), checks, synced);
+
+    let mut running: Vec<futures::future::BoxFuture<'static, ()>> = Vec::new();
+    for (number, (namespace, listed)) in (0_u16..).zip(namespaces.into_iter().zip(consent_lists)) {
+        let late = namespace.clone();
+        let watch = consents::Watch { number, namespace, labels: config.watch_label_selector.clone(), listed };
+        let watching = consents::watch(client.clone(), watch, context.clone());
+        let (granted, accounts, is_late) =
+            (grants[usize::from(number)].clone(), all_stores[usize::from(number)].clone(), is_refused(&late));
+        let watching = async move {
+            granted.await;
+            if is_late {
+                // Whoever is decided later than the others must find its account.
+                let _ = accounts.wait_until_ready().await;
+            }
+            watching.await;
+        };
+        let until = stopping.clone();
+        running.push(Box::pin(async move { until.run_until_cancelled_owned(watching).await.unwrap_or_default() }));
+    }
+    let explain = move |namespace: &str, name: &str| explain(namespace, name, &*explained.upgrade()?);
+    running.push(Box::pin(debug::serve(config.debug_listen, explain, stopping.clone())));
+    running.push(Box::pin(consents::decide(config.concurrency.into(), context.clone())));
+    running.push(Box::pin(consents::run_alarms(context.clone())));
+    running.push(Box::pin(crate::runtime::watchdog::watch(context.clone())));
+    let account_history = History::default();
+    for ((watch, queue), granted) in account_watches.into_iter().zip(account_queues).zip(grants) {
+        let api =
+            watch.namespace.as_deref().map_or_else(|| Api::all(client.clone()), |namespace| Api::namespaced(client.clone(), namespace));
+        let shown = account_watch::shown(api, watch.namespace.clone(), account_history.clone(), context.clone());
+        let watching = account_watch::run(shown, watch, queue, context.clone());
+        let until = stopping.clone();
+        running.push(Box::pin(async move {
+            if until.run_until_cancelled(granted).await.is_some() {
+                watching.await;
+            }
+        }));
+    }
+    if are_all_watched {
+        let shown = account_watch::shown(Api::all(client), None, History::default(), context.clone());
+        running.push(Box::pin(account_watch::run(shown, cluster_accounts, cluster_account_queue, context.clone())));
+    } else {
+        let (tell, told) = mpsc::channel(WAKE_QUEUE);
+        let (_, nobody) = mpsc::channel(1);
+        let reading = named_accounts::read(config.cluster_accounts.clone(), cluster_account_queue, tell, context.clone());
+        let until = stopping.clone();
+        running.push(Box::pin(async move { until.run_until_cancelled(reading).await.unwrap_or_default() }));
+        running.push(Box::pin(account_watch::run(account_watch::receive(told).map(Ok), cluster_accounts, nobody, context.clone())));
+    }
+    drop(context);
+    let everything = futures::future::join_all(running);
+    let (_, ()) = tokio::join!(everything, async {
+        tokio::select! {
+            () = announce => {}
+            () = stopping.cancelled() => {}
+        }
+    });
+    // The last handle to the queue of events was dropped with the controllers: what was handed in is written, then this ends.
+    let _ = event_writer.await;
+}
+
+/// Comes back once a namespace that was refused has its rights; at once for any other.
+fn granted(client: Client, refused: Option<String>, waiting: Arc<Refused>) -> Shared<BoxFuture<'static, ()>> {
+    let granted = async move {
+        if let Some(namespace) = refused {
+            preflight::until_granted(&client, &namespace, &waiting).await;
+        }
+    };
+    granted.boxed().shared()
+}
+
+async fn announce_sync(
+    consents: Vec<oneshot::Receiver<()>>,
+    accounts: Vec<Store<HeyGenAccount>>,
+    cluster_accounts: Store<ClusterHeyGenAccount>,
+    checks: Checks,
+    synced: signal::Sender<bool>,
+) {
+    tokio::join!(
+        async {
+            // A watch that ends before its first list ends because the process does.
+            if futures::future::try_join_all(consents).await.is_ok() {
+                checks.consents.set();
+            }
+        },
+        async {
+            for store in &accounts {
+                let _ = store.wait_until_ready().await;
+            }
+            checks.accounts.set();
+        },
+        async {
+            let _ = cluster_accounts.wait_until_ready().await;
+            checks.cluster_accounts.set();
+        },
+    );
+    tracing::info!("every watch is synced");
+    let _ = synced.send(true);
+    // The receivers live as long as the controllers; a sender that is dropped early would look like "never synced" to them.
+    synced.closed().await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operator_that_has_synced_nothing_yet_is_not_ready() {
+        let readiness = Readiness::default();
+        let _checks = Checks::register(&readiness);
+        assert_eq!(readiness.waiting_for(), ["clusterheygenaccounts", "digitaltwinconsents", "heygenaccounts"]);
+    }
+}

@@ -1,0 +1,440 @@
+//! Who is there: every consent this process watches, who owns which group, and what is remembered of each.
+//!
+//! The roster is synchronous: per object it holds the copy that the watch has shown last, folded ([`fold`](crate::runtime::store::fold)), a claim, a place
+//! in the order of owners, the memory, what the sweep has handed over, and the time at which it is to be decided anew. It is fed by
+//! the watch, asked before every decision and never waits.
+//!
+//! Ownership: of all objects that claim the same group on the same account, one may ask. One rank decides (`claims`): whoever the
+//! account serves and is not being deleted, before the others; whoever has asked; whoever may ask; the oldest. It is asked again whenever
+//! any of that changes, and whoever wins or loses by it is to be decided anew.
+
+mod alarms;
+pub mod dictionary;
+pub mod fold;
+mod identity;
+mod questions;
+mod tenants;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::Notify;
+
+use crate::process::clock::Wall;
+use crate::runtime::owners::{Claim, Claimant, Claims};
+use crate::runtime::store::fold::Folded;
+use alarms::{Alarms, NEVER};
+use identity::{claim, is_initiated, version};
+use tenants::{Tenant, Tenants, Told};
+use twinconsent_core::api::account_key::AccountKey;
+use twinconsent_core::api::consent::DigitalTwinConsent;
+use twinconsent_core::api::uid::{Uid, uid};
+use twinconsent_core::consent::polling;
+use twinconsent_core::consent::state::{Handed, Memory};
+use twinconsent_core::consent::step::Ownership;
+
+/// Every consent this process watches.
+#[derive(Debug, Default)]
+pub struct Roster {
+    state: Mutex<State>,
+    alarms_changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    entries: HashMap<Uid, Entry>,
+    claims: Claims,
+    tenants: Tenants,
+    alarms: Alarms,
+    /// Up to which version each watch has shown everything.
+    reached: HashMap<u16, u64>,
+    /// Those whose status could not be written.
+    unwritten: HashSet<Uid>,
+}
+
+/// There are as many as there are objects, so they are kept small: times are in milliseconds since 1970, of the steady clock.
+#[derive(Debug)]
+struct Entry {
+    copy: Folded,
+    version: u64,
+    /// The place of its account and namespace among the tenants.
+    tenant: u32,
+    /// What the copy tells.
+    told: Told,
+    claim: Claim,
+    created: i64,
+    shown: Sighting,
+    suspended: bool,
+    terminating: bool,
+    initiated: bool,
+    /// Whether the copy itself says so.
+    copy_is_initiated: bool,
+    /// Whether HeyGen is being asked for it, or was and has given no definite answer.
+    asking: bool,
+    /// The version that this process has written last.
+    written: u64,
+    /// Whether somebody wanted to decide on a newer copy than there was.
+    is_awaited: bool,
+    alarm: i64,
+    /// The memory, unless it is but the time of the last look and the generation that it served.
+    memory: Option<Box<Memory>>,
+    looked_at: i64,
+    generation: i64,
+    /// Before this time HeyGen was asked for the object itself, or told something.
+    acted_at: i64,
+    handed: Option<Box<Handed>>,
+    /// How many histories of the cluster there were before this one.
+    history: u32,
+}
+
+/// Which list or change has shown an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sighting {
+    /// The number of the watch, of those of this process.
+    pub watch: u16,
+    /// How many complete lists that watch has shown before.
+    pub round: u32,
+}
+
+/// What came of a sighting.
+#[derive(Debug)]
+pub struct Noted {
+    /// The object.
+    pub uid: Uid,
+    /// The account that it names, when no object before has named it.
+    pub new_account: Option<AccountKey>,
+    /// Whether there is something to decide: what this process has written itself was decided on when it was written.
+    pub is_news: bool,
+    /// Those who have come to own a group by it, or own one no longer.
+    pub moved: Vec<Uid>,
+}
+
+/// How soon HeyGen is asked again about an object whose cluster has become another.
+const REREAD_AFTER: Duration = Duration::from_secs(1);
+
+/// Over how long that is spread: as long as it takes to tell a handful from thousands, which are then read by the list.
+const REREAD_SPREAD: Duration = Duration::from_secs(9);
+
+/// Nothing has been looked at.
+const NOT_YET: i64 = i64::MIN;
+
+/// What the roster knows of one object.
+#[derive(Debug)]
+pub struct Standing {
+    /// Whether it may ask.
+    pub ownership: Ownership,
+    /// What is remembered of it.
+    pub memory: Memory,
+    /// Whether the copy at hand is older than what this process has written itself.
+    pub is_stale: bool,
+}
+
+impl Roster {
+    /// Notes an object as the watch shows it. `None` for an object that no API server has seen.
+    pub fn note(&self, consent: &DigitalTwinConsent, shown: Sighting) -> Option<Noted> {
+        let uid = uid(consent)?;
+        // Outside the lock: it takes the longest.
+        let copy = Folded::from(consent);
+        let state = &mut *self.state();
+        let (initiated, version) = (is_initiated(consent), version(consent).unwrap_or(0));
+        let told = Told::by(consent);
+        let (suspended, terminating) = (consent.spec.suspend.unwrap_or(false), consent.metadata.deletion_timestamp.is_some());
+        if let Some(entry) = state.entries.get_mut(&uid) {
+            entry.shown = shown;
+            state.tenants.retell(entry.tenant, std::mem::replace(&mut entry.told, told), told);
+            let is_own_write = version != 0 && version == entry.written;
+            let is_news = !is_own_write || std::mem::take(&mut entry.is_awaited);
+            (entry.copy, entry.version, entry.copy_is_initiated) = (copy, version, initiated);
+            let moved = state.change(uid, |entry| {
+                entry.initiated |= initiated;
+                (entry.suspended, entry.terminating) = (suspended, terminating);
+            });
+            return Some(Noted { uid, new_account: None, is_news, moved });
+        }
+        let account = AccountKey::of(consent);
+        let (tenant, is_new) = state
+            .tenants
+            .join(Tenant { account: account.clone(), namespace: consent.metadata.namespace.clone().unwrap_or_default() }, told);
+        let entry = Entry {
+            created: consent.metadata.creation_timestamp.as_ref().map_or(0, |time| time.0.as_second()),
+            copy,
+            version,
+            tenant,
+            told,
+            claim: claim(consent),
+            shown,
+            suspended,
+            terminating,
+            initiated,
+            copy_is_initiated: initiated,
+            asking: false,
+            written: 0,
+            is_awaited: false,
+            alarm: NEVER,
+            memory: None,
+            looked_at: NOT_YET,
+            generation: 0,
+            acted_at: NOT_YET,
+            handed: None,
+            history: 0,
+        };
+        let claim = entry.claim;
+        state.entries.insert(uid, entry);
+        let State { entries, claims, tenants, .. } = state;
+        let moved = claims.add(claim, uid, |uid| claimant(entries, tenants, uid));
+        Some(Noted { uid, new_account: is_new.then_some(account), is_news: true, moved })
+    }
+
+    /// The owner of the group that an object claims, if it is another one, and its namespace.
+    #[must_use]
+    pub fn other_owner(&self, uid: Uid) -> Option<(Uid, String)> {
+        let state = &mut *self.state();
+        let owner = state.owner(state.entries.get(&uid)?.claim).filter(|owner| *owner != uid)?;
+        let tenant = state.tenants.get(state.entries.get(&owner)?.tenant)?;
+        Some((owner, tenant.namespace.clone()))
+    }
+
+    /// Notes whether the account of an object serves its namespace. Returns those who have come to own a group by it, or own one no longer.
+    #[must_use]
+    pub fn note_served(&self, uid: Uid, served: bool) -> Vec<Uid> {
+        let state = &mut *self.state();
+        let Some(tenant) = state.entries.get(&uid).map(|entry| entry.tenant) else { return Vec::new() };
+        if !state.tenants.set_served(tenant, served) {
+            return Vec::new();
+        }
+        let State { entries, claims, tenants, .. } = state;
+        let of_tenant: HashSet<Claim> = entries.values().filter(|entry| entry.tenant == tenant).map(|entry| entry.claim).collect();
+        of_tenant.into_iter().flat_map(|claim| claims.changed(claim, None, |uid| claimant(entries, tenants, uid))).collect()
+    }
+
+    /// Notes that HeyGen is to be asked for an object now. Returns whether it may be: it is known and owns its group.
+    ///
+    /// From then on it counts as one that has asked, so that nobody else is let in while it does.
+    #[must_use]
+    pub fn begin_to_ask(&self, uid: Uid) -> bool {
+        let state = &mut *self.state();
+        let Some(claim) = state.entries.get(&uid).map(|entry| entry.claim) else { return false };
+        let is_owner = state.owner(claim) == Some(uid);
+        if is_owner && let Some(entry) = state.entries.get_mut(&uid) {
+            entry.asking = true;
+        }
+        is_owner
+    }
+
+    /// Keeps what the sweep has seen for an object, until it is decided anew.
+    pub fn hand(&self, uid: Uid, handed: Handed) {
+        if let Some(entry) = self.state().entries.get_mut(&uid) {
+            entry.handed = Some(Box::new(handed));
+        }
+    }
+
+    /// What the sweep has seen for an object, unless the object itself has asked HeyGen since; by this wall clock.
+    #[must_use]
+    pub fn take_handed(&self, consent: &DigitalTwinConsent, wall: Wall) -> Option<Handed> {
+        let uid = uid(consent)?;
+        let mut state = self.state();
+        let entry = state.entries.get_mut(&uid)?;
+        let handed = entry.handed.take()?;
+        (handed.at.as_millisecond() >= entry.acted_at).then(|| Handed { at: wall.of(handed.at), ..*handed })
+    }
+
+    /// Lets an object be decided anew at this time of the steady clock; `None`: at none.
+    pub fn set_alarm(&self, uid: Uid, at: Option<Timestamp>) {
+        let state = &mut *self.state();
+        let Some(entry) = state.entries.get_mut(&uid) else { return };
+        let at = at.map_or(NEVER, Timestamp::as_millisecond);
+        let old = std::mem::replace(&mut entry.alarm, at);
+        if state.alarms.set(uid, old, at) {
+            self.alarms_changed.notify_one();
+        }
+    }
+
+    /// The objects that are to be decided anew by now, a time of the steady clock, and when the next one is.
+    #[must_use]
+    pub fn due(&self, now: Timestamp) -> (Vec<Uid>, Option<Timestamp>) {
+        let state = &mut *self.state();
+        let mut due = Vec::new();
+        while let Some(uid) = state.alarms.pop(now) {
+            if let Some(entry) = state.entries.get_mut(&uid) {
+                entry.alarm = NEVER;
+            }
+            due.push(uid);
+        }
+        (due, state.alarms.first())
+    }
+
+    /// Waits until there is an earlier alarm than before.
+    pub async fn alarms_changed(&self) {
+        self.alarms_changed.notified().await;
+    }
+
+    /// Forgets an object that is gone. Returns who owns its group now, if that is to be known.
+    pub fn forget(&self, uid: Uid) -> Vec<Uid> {
+        self.state().remove(uid)
+    }
+
+    /// The objects of a watch that its last complete list did not show.
+    #[must_use]
+    pub fn gone(&self, last: Sighting) -> Vec<Uid> {
+        let state = self.state();
+        let is_gone = |shown: Sighting| shown.watch == last.watch && shown.round != last.round;
+        state.entries.iter().filter(|(_, entry)| is_gone(entry.shown)).map(|(uid, _)| *uid).collect()
+    }
+
+    /// What is known of an object, whose copy at hand is `consent`, by this wall clock. `None` when the watch has not shown it.
+    ///
+    /// Whoever learns that its copy is stale need not ask again: the newer copy is news when it comes.
+    #[must_use]
+    pub fn standing(&self, consent: &DigitalTwinConsent, wall: Wall) -> Option<Standing> {
+        let uid = uid(consent)?;
+        let state = &mut *self.state();
+        let standing = state.standing(uid, consent, wall)?;
+        let entry = state.entries.get_mut(&uid)?;
+        // The newer copy may have come since this one was taken; then it is news now or was when it came.
+        entry.is_awaited |= standing.is_stale && entry.version < entry.written;
+        Some(standing)
+    }
+
+    /// The same for those who only look.
+    #[must_use]
+    pub fn standing_as_seen(&self, consent: &DigitalTwinConsent, wall: Wall) -> Option<Standing> {
+        self.state().standing(uid(consent)?, consent, wall)
+    }
+
+    /// Notes what this process remembers of an object from now on, whether it wrote a version, and whether it has asked HeyGen; by the
+    /// wall clock by which it was known. Returns those who have come to own a group by it, or own one no longer.
+    #[must_use]
+    pub fn remember(
+        &self,
+        consent: &DigitalTwinConsent,
+        memory: Memory,
+        written: bool,
+        asked_at: Option<Timestamp>,
+        wall: Wall,
+    ) -> Vec<Uid> {
+        let memory = memory.shifted(-wall.ahead());
+        let Some(uid) = uid(consent) else { return Vec::new() };
+        let state = &mut *self.state();
+        let asking = memory.may_have_asked();
+        let Some(entry) = state.entries.get_mut(&uid) else { return Vec::new() };
+        if memory.history != entry.history {
+            // It was decided on in a history that is no more, and is decided anew.
+            return Vec::new();
+        }
+        if memory.unwritten.is_some() {
+            state.unwritten.insert(uid);
+        } else {
+            state.unwritten.remove(&uid);
+        }
+        entry.looked_at = memory.looked_at.map_or(NOT_YET, Timestamp::as_millisecond);
+        entry.generation = memory.generation;
+        entry.memory = (!memory.is_only_a_time()).then(|| Box::new(memory));
+        if let Some(asked_at) = asked_at {
+            entry.acted_at = entry.acted_at.max(wall.steady(asked_at).as_millisecond());
+        }
+        if written {
+            entry.written = version(consent).unwrap_or(0);
+        }
+        state.change(uid, |entry| {
+            entry.initiated |= written && is_initiated(consent);
+            entry.asking = asking;
+        })
+    }
+
+    /// Notes that a watch has shown everything up to this version.
+    pub fn reached(&self, watch: u16, version: u64) {
+        self.state().reached.insert(watch, version);
+    }
+
+    /// Forgets what was remembered of the objects of a watch in a history of the cluster that is no more; HeyGen is asked about them
+    /// again, not about all at once. `now` is a time of the steady clock. Returns those who have come to own a group by it, or own one no longer.
+    #[must_use]
+    pub fn forget_history(&self, watch: u16, now: Timestamp) -> Vec<Uid> {
+        let state = &mut *self.state();
+        for (uid, entry) in state.entries.iter_mut().filter(|(_, entry)| entry.shown.watch == watch) {
+            let spread = REREAD_SPREAD.mul_f64(f64::from((uid % 1024) as u32) / 1024.0);
+            let memory = entry.memory().in_another_history(polling::add(now, REREAD_AFTER + spread));
+            state.unwritten.remove(uid);
+            (entry.written, entry.is_awaited) = (0, false);
+            (entry.looked_at, entry.generation, entry.acted_at, entry.handed) = (NOT_YET, 0, NOT_YET, None);
+            entry.history = memory.history;
+            (entry.initiated, entry.asking) = (entry.copy_is_initiated, memory.may_have_asked());
+            entry.memory = Some(Box::new(memory));
+        }
+        let State { entries, claims, tenants, .. } = state;
+        let of_watch: HashSet<Claim> = entries.values().filter(|entry| entry.shown.watch == watch).map(|entry| entry.claim).collect();
+        of_watch.into_iter().flat_map(|claim| claims.changed(claim, None, |uid| claimant(entries, tenants, uid))).collect()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn owner(&mut self, claim: Claim) -> Option<Uid> {
+        let Self { entries, claims, tenants, .. } = self;
+        claims.owner(claim, |uid| claimant(entries, tenants, uid))
+    }
+
+    fn standing(&mut self, uid: Uid, consent: &DigitalTwinConsent, wall: Wall) -> Option<Standing> {
+        let owner = self.owner(self.entries.get(&uid)?.claim);
+        let entry = self.entries.get(&uid)?;
+        // A watch that has come further than what was written would have shown it, if it were there.
+        let is_yet_to_come = self.reached.get(&entry.shown.watch).is_none_or(|reached| *reached < entry.written);
+        Some(Standing {
+            ownership: if owner == Some(uid) { Ownership::Owner } else { Ownership::Other },
+            memory: entry.memory().shifted(wall.ahead()),
+            is_stale: is_yet_to_come && version(consent).is_some_and(|version| version < entry.written),
+        })
+    }
+
+    /// Changes what an object ranks by. Returns those whose ownership changes by it.
+    fn change(&mut self, uid: Uid, change: impl FnOnce(&mut Entry)) -> Vec<Uid> {
+        let before = claimant(&self.entries, &self.tenants, uid);
+        let Some(entry) = self.entries.get_mut(&uid) else { return Vec::new() };
+        change(entry);
+        let claim = entry.claim;
+        let Self { entries, claims, tenants, .. } = self;
+        if claimant(entries, tenants, uid) == before {
+            return Vec::new();
+        }
+        claims.changed(claim, Some(uid), |uid| claimant(entries, tenants, uid))
+    }
+
+    fn remove(&mut self, uid: Uid) -> Vec<Uid> {
+        let Some(entry) = self.entries.remove(&uid) else { return Vec::new() };
+        self.alarms.set(uid, entry.alarm, NEVER);
+        self.unwritten.remove(&uid);
+        let Self { entries, claims, tenants, .. } = self;
+        let heir = claims.remove(entry.claim, uid, |uid| claimant(entries, tenants, uid));
+        tenants.leave(entry.tenant, entry.told);
+        heir
+    }
+}
+
+/// What ranks an object.
+fn claimant(entries: &HashMap<Uid, Entry>, tenants: &Tenants, uid: Uid) -> Option<Claimant> {
+    let entry = entries.get(&uid)?;
+    Some(Claimant {
+        served: tenants.is_served(entry.tenant),
+        terminating: entry.terminating,
+        asked: entry.initiated || entry.asking,
+        may_ask: !entry.suspended,
+        created: entry.created,
+        uid,
+    })
+}
+
+impl Entry {
+    fn memory(&self) -> Memory {
+        let looked_at = (self.looked_at != NOT_YET).then(|| Timestamp::from_millisecond(self.looked_at).unwrap_or(Timestamp::MIN));
+        let only_a_time = || Memory { looked_at, generation: self.generation, history: self.history, ..Memory::default() };
+        self.memory.as_deref().cloned().unwrap_or_else(only_a_time)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,49 @@
+//! Objects as they look in a situation, for those who need to know what most objects look like.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+
+use twinconsent_core::api::conditions::Situation;
+use twinconsent_core::api::consent::{
+    DigitalTwinConsent, DigitalTwinConsentSpec, DigitalTwinConsentStatus, GroupStatus, HistoryEntry, Initiation,
+};
+use twinconsent_core::consent::conditions::render;
+use twinconsent_core::consent::request::Request;
+
+/// An object that was asked for, in this situation.
+#[must_use]
+pub fn of(situation: Situation) -> DigitalTwinConsent {
+    let then = Timestamp::UNIX_EPOCH;
+    let spec = DigitalTwinConsentSpec { group_id: String::new(), ..DigitalTwinConsentSpec::default() };
+    let metadata = ObjectMeta {
+        creation_timestamp: Some(Time(then)),
+        generation: Some(1),
+        resource_version: Some(String::new()),
+        uid: Some(String::new()),
+        ..ObjectMeta::default()
+    };
+    let consent = DigitalTwinConsent { metadata, spec, status: None };
+    let (word, request) = ("pending", Request::of(&consent));
+    let mut status = DigitalTwinConsentStatus {
+        url: Some("https://".to_owned()),
+        link_expiration_time: Some(Time(then)),
+        consent_status: Some(word.to_owned()),
+        group: Some(GroupStatus {
+            name: Some(String::new()),
+            status: Some("completed".to_owned()),
+            looks_count: Some(1),
+            created_at: Some(Time(then)),
+        }),
+        initiation: Some(Initiation {
+            epoch: request.epoch,
+            idempotency_key: request.idempotency_key,
+            request_id: Some(String::new()),
+            renewals: None,
+        }),
+        initiation_time: Some(Time(then)),
+        history: vec![HistoryEntry { observation_time: Time(then), consent_status: Some(word.to_owned()), request_epoch: 0 }],
+        ..DigitalTwinConsentStatus::default()
+    };
+    render(&consent, &mut status, situation, None, then);
+    DigitalTwinConsent { status: Some(status), ..consent }
+}
