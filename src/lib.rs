@@ -8,27 +8,27 @@
 //! ```text
 //!                  ┌──────────── again, with the newer object ───────────┐
 //!                  ▼                                                     │
-//!   watch ──▶ decide (pure) ──▶ act (one effect) ──▶ settle (pure) ──▶ record (one writer)
+//!   watch ──▶ decide (pure) ──▶ act (one effect) ──▶ apply  (pure) ──▶ record (one writer)
 //!     ▲            │
 //!     │            └──▶ rest until a time, or until something changes
 //!     └── an alarm, the sweep, a change of the object, of its account, of the owner of its group
 //! ```
 //!
-//! - **watch** ([`controller`]): three kinds, kept as text without what nobody reads ([`roster`]), at most so many objects at once
-//!   ([`queue`]).
-//! - **decide** ([`decide`]): object, facts and time in, one step out.
-//! - **act** ([`reconcile`]): that step: a request to HeyGen, or a look at the link Secret.
-//! - **settle** ([`settle`]): what came of it, as a new status.
+//! - **watch** ([`runtime::consents`]): three kinds, kept as text without what nobody reads ([`runtime::store`]), at most so many objects
+//!   at once ([`runtime::work_queue`]).
+//! - **decide** ([`step`](twinconsent_core::consent::step)): object, facts and time in, one step out.
+//! - **act** ([`runtime::reconcile`]): that step: a request to HeyGen, or reading or writing the link Secret.
+//! - **apply** ([`apply`](twinconsent_core::consent::apply)): what came of it, as a new status.
 //! - **record** ([`kubernetes`]): one status patch, under the precondition that the object is still the one that was decided on.
 //!
-//! The pure modules know no clock, no randomness and no client: time and facts are arguments, so that a property test can try what
-//! would take weeks.
-//! Their first words are `PURE.`
+//! What decides is a crate of its own, [`twinconsent_core`], which knows no clock, no randomness and no client: time and facts are
+//! arguments, so that a property test can try what would take weeks.
+//! Modules of this crate that keep to the same begin with `PURE.`
 //! Nothing is stored but the status, and no step is written down before it is taken: a request to HeyGen carries a key that is a function of
-//! namespace and spec, so whoever repeats it, after whatever crash, gets the first answer again ([`request`]).
+//! namespace and spec, so whoever repeats it, after whatever crash, gets the first answer again ([`request`](twinconsent_core::consent::request)).
 //!
 //! An object that rests leaves two things behind: a time at which it is to be decided anew, and a seat in the book of its account, which
-//! says when its group is to be looked at and what it looked like. The sweep ([`sweep`]) works through that book with as few calls as it
+//! says when its group is to be looked at and what it looked like. The sweep ([`runtime::sweep`]) works through that book with as few calls as it
 //! can, by pages of the list or one by one, and wakes the objects whose groups have changed; it decides nothing itself. It also gives
 //! out the account's tokens when they are scarce, so that nobody waits for one inside a reconcile.
 //!
@@ -53,16 +53,13 @@
 //!
 //! # Reading order
 //!
-//! 1. [`api`]: the three kinds, as users see them; [`link`] and [`request`]: the link, and the key that names a request.
-//! 2. [`outcome`], [`terms`], [`memory`]: what the core is told.
-//! 3. [`decide`], [`settle`], [`pace`]: the core; [`reports`]: what it can tell as an event; [`explain`]: what it tells of a decision.
-//! 4. [`reconcile`]: the shell around it.
-//! 5. [`sweep`]: following many at once.
-//! 6. [`heygen`], [`account`], [`kubernetes`], [`watch`], [`slim`], [`undecodable`], [`roster`], [`fold`], [`queue`]: what the shell uses:
-//!    HeyGen, keys, Kubernetes, who owns what, who is next.
-//! 7. [`controller`], [`context`]: how it is wired.
-//! 8. [`preflight`], [`leader`], [`leadership`]: what must be in order before it works, and which replica does.
-//! 9. [`config`], [`proxies`], [`renewal`], [`telemetry`], [`complaints`], [`metrics`], [`server`], [`shutdown`], [`clock`]: the process.
+//! Each layer knows those above it in this list and none below; `tests/architecture` reads the imports.
+//!
+//! 1. [`twinconsent_core`]: the three kinds as users see them, what is to be done about one consent, the accounts' settings.
+//! 2. [`process`]: arguments, clocks, logs, metrics, the server for probes.
+//! 3. [`heygen`]: the client.
+//! 4. [`kubernetes`]: reading, watching, writing; which replica leads; what must be in order before it works.
+//! 5. [`runtime`]: what is kept of every object, who owns which group, who is next, and who does it.
 
 pub mod heygen;
 pub mod kubernetes;

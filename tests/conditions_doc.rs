@@ -15,7 +15,7 @@ use twinconsent_core::consent::situation::{Actor, Progress, Ready};
 const HEAD: &str = "\
 # Conditions of a DigitalTwinConsent
 
-<!-- Generated from src/api/conditions.rs and src/settle/situation/rows.rs by `make generate`. Do not edit. -->
+<!-- Generated from crates/core/src/api/conditions.rs and crates/core/src/consent/situation/rows.rs by `make generate`. Do not edit. -->
 
 The first row that matches gives the reason of `Ready`.
 `Ready`, `Initiated` and `Approved` are always there once the object was seen.

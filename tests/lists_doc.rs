@@ -17,7 +17,7 @@ use exposition::{Family, families, is_documented};
 const EVENTS: &str = "\
 # Events
 
-<!-- Generated from src/reports.rs and src/settle/situation.rs by `make generate`. Do not edit. -->
+<!-- Generated from crates/core/src/consent/report.rs and crates/core/src/consent/situation.rs by `make generate`. Do not edit. -->
 
 What the operator tells as Kubernetes events, and nothing else: `kubectl events --for digitaltwinconsent/ada`, or `kubectl describe`.
 An event is written after the status, when the reason of `Ready` has changed or when something else has happened, and once; only `StatusNotWritten` comes again, about every hour.
@@ -31,7 +31,7 @@ Those of a ClusterHeyGenAccount lie in the namespace `default`.
 const METRICS: &str = "\
 # Metrics
 
-<!-- Generated from src/metrics.rs and its modules by `make generate`. Do not edit. -->
+<!-- Generated from src/process/metrics.rs and its modules by `make generate`. Do not edit. -->
 
 Every metric of `/metrics`, with its labels and all values that each can have.
 [Operating](operating.md#alerts) says which of them are worth an alert.

@@ -7,6 +7,7 @@
 //! Vocabulary: *settings* are the spec with the defaults filled in, the *gate* is the limiter and the pause of one key,
 //! the *terms* are what the pure core needs to know.
 
+mod obstacle;
 pub mod reconcile;
 mod secret;
 mod voice;

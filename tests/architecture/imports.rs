@@ -35,7 +35,7 @@ pub fn imports(sources: &Sources) -> Vec<Import> {
     let mut named = BTreeMap::new();
     for (module, (_, tokens)) in &sources.modules {
         let mut found = Named::default();
-        scan(tokens.clone(), &mut module.clone(), module.len(), &crates, sources, &mut found);
+        scan(tokens.clone(), &mut module.clone(), &crates, sources, &mut found);
         named.insert(module, found);
     }
     let mut exports = BTreeMap::new();
@@ -74,8 +74,8 @@ fn owner(path: &[String], sources: &Sources, exports: &BTreeMap<(Module, String)
     module
 }
 
-/// Reads the tokens of `module`, whose file is that of its first `file` segments.
-fn scan(tokens: TokenStream, module: &mut Module, file: usize, crates: &[&str], sources: &Sources, found: &mut Named) {
+/// Reads the tokens of `module`; what is declared inside of it in the same file counts as its own.
+fn scan(tokens: TokenStream, module: &mut Module, crates: &[&str], sources: &Sources, found: &mut Named) {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
     let word = |at: usize| match tokens.get(at) {
         Some(TokenTree::Ident(word)) => word.to_string(),
@@ -100,7 +100,7 @@ fn scan(tokens: TokenStream, module: &mut Module, file: usize, crates: &[&str], 
             && let Some(TokenTree::Group(body)) = tokens.get(at + 2)
         {
             module.push(word(at + 1));
-            scan(body.stream(), module, file, crates, sources, found);
+            scan(body.stream(), module, crates, sources, found);
             module.pop();
             at += 2;
         } else if is_sign(at + 1, ':') && is_sign(at + 2, ':') && !word(at).is_empty() {
@@ -121,12 +121,12 @@ fn scan(tokens: TokenStream, module: &mut Module, file: usize, crates: &[&str], 
         {
             if word_of(attribute.stream()) != "doc" {
                 let paths = attribute.stream().into_iter().flat_map(spelled).collect();
-                scan(paths, module, file, crates, sources, found);
-                scan(attribute.stream(), module, file, crates, sources, found);
+                scan(paths, module, crates, sources, found);
+                scan(attribute.stream(), module, crates, sources, found);
             }
             at += 1;
         } else if let TokenTree::Group(group) = &tokens[at] {
-            scan(group.stream(), module, file, crates, sources, found);
+            scan(group.stream(), module, crates, sources, found);
         }
         at += 1;
     }

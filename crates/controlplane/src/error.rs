@@ -68,8 +68,13 @@ pub enum Error {
     },
 
     /// A release of Kubernetes that there is not.
-    #[error("{variable}={0}: say newest or oldest", variable = crate::release::VARIABLE)]
-    Release(String),
+    #[error("{variable}={value}: say newest or oldest")]
+    Release {
+        /// The environment variable that names it.
+        variable: &'static str,
+        /// What it says.
+        value: String,
+    },
 
     /// This machine cannot run a node.
     #[error(

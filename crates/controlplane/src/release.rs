@@ -35,7 +35,7 @@ impl Release {
         match value.to_str() {
             Some("" | "newest") => Ok(Release::Newest),
             Some("oldest") => Ok(Release::Oldest),
-            _ => Err(Error::Release(value.to_string_lossy().into_owned())),
+            _ => Err(Error::Release { variable: VARIABLE, value: value.to_string_lossy().into_owned() }),
         }
     }
 

@@ -8,45 +8,12 @@ use hyper::header::{HeaderName, HeaderValue};
 
 use crate::account::{AccountDefinition, AccountPatch};
 use crate::clock::ClockView;
+use crate::error::ControlError;
 use crate::fault::{FaultAction, FaultRule, FaultView};
 use crate::group::{BulkGroups, GroupDefinition, GroupPatch, GroupView};
 use crate::record::{GroupSummary, RecordedRequest, Summary};
 use crate::settings::{Behaviour, BehaviourPatch};
-use crate::simulator::Shared;
-
-/// Why a switch could not be set.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ControlError {
-    /// No account of this name.
-    #[error("account: there is none called {0:?}")]
-    UnknownAccount(String),
-    /// No group with this id.
-    #[error("group: there is none with the id {0:?}")]
-    UnknownGroup(String),
-    /// No fault rule with this id.
-    #[error("fault: there is no rule {0}")]
-    UnknownFault(u64),
-    /// There is an account of this name already.
-    #[error("name: the account {0:?} exists already")]
-    AccountExists(String),
-    /// There is a group with this id already.
-    #[error("id: the group {0:?} exists already")]
-    GroupExists(String),
-    /// A value that cannot be used.
-    #[error("{field}: {reason}")]
-    Invalid {
-        /// The field it was given in.
-        field: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-}
-
-impl ControlError {
-    pub(crate) fn invalid(field: &str, reason: impl Into<String>) -> Self {
-        Self::Invalid { field: field.to_owned(), reason: reason.into() }
-    }
-}
+use crate::shared::Shared;
 
 /// A handle on a running simulator; clones are cheap and all speak to the same one.
 ///

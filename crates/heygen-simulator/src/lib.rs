@@ -56,6 +56,7 @@
 mod account;
 mod clock;
 mod control;
+mod error;
 mod fault;
 mod group;
 mod link;
@@ -64,13 +65,15 @@ pub mod person;
 mod record;
 mod server;
 mod settings;
+mod shared;
 mod simulator;
 mod state;
 mod target;
 
 pub use account::{AccountDefinition, AccountPatch, DEMO_API_KEY, MAIN_ACCOUNT};
 pub use clock::ClockView;
-pub use control::{Control, ControlError};
+pub use control::Control;
+pub use error::ControlError;
 pub use fault::{FaultAction, FaultMatcher, FaultRule, FaultView, ListTrouble, Reshape, Respond};
 pub use group::{BulkGroups, GroupDefinition, GroupError, GroupPatch, GroupView, Look, OptionalFields};
 pub use link::{LinkProgress, LinkView};

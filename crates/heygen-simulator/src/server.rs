@@ -15,7 +15,7 @@ use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::simulator::{Ending, Shared};
+use crate::shared::{Ending, Shared};
 
 mod control_api;
 mod deliver;

@@ -2,10 +2,9 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -13,6 +12,7 @@ use crate::control::Control;
 use crate::listen;
 use crate::server;
 use crate::settings::Settings;
+use crate::shared::{Ending, Shared};
 use crate::state::State;
 
 /// How long a stop waits for requests that are under way.
@@ -25,33 +25,6 @@ pub struct Simulator {
     base_url: String,
     shared: Arc<Shared>,
     ending: Ending,
-}
-
-/// The state behind its lock.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    state: Mutex<State>,
-    /// Rings for the requests that a rule delays.
-    pub(crate) faults_removed: Notify,
-}
-
-impl Shared {
-    /// Never keep the guard across an await: the type forbids it in spawned tasks, the lint everywhere.
-    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        // Every change is complete before it can panic, so a poisoned state is still a good one; a test that failed in one
-        // thread should not hide its reason behind failures in all others.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// How the accept loop and the connections learn of the end.
-#[derive(Debug, Clone)]
-pub(crate) struct Ending {
-    /// No new connections, the old ones finish what they are at.
-    pub(crate) graceful: CancellationToken,
-    /// Everything ends where it stands.
-    pub(crate) at_once: CancellationToken,
-    pub(crate) tasks: TaskTracker,
 }
 
 impl Simulator {
@@ -68,7 +41,7 @@ impl Simulator {
             None => format!("http://{addr}"),
         };
         let state = State::new(settings, base_url.clone()).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-        let shared = Arc::new(Shared { state: Mutex::new(state), faults_removed: Notify::new() });
+        let shared = Arc::new(Shared::new(state));
         let ending = Ending { graceful: CancellationToken::new(), at_once: CancellationToken::new(), tasks: TaskTracker::new() };
         let served = server::accept(listener, Arc::clone(&shared), ending.clone());
         ending.tasks.spawn(served);

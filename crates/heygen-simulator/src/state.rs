@@ -1,10 +1,10 @@
-//! The state of the simulated HeyGen, changed only under the lock in [`crate::simulator::Shared`].
+//! The state of the simulated HeyGen, changed only under the lock in `Shared`.
 
 use std::collections::{BTreeMap, HashMap};
 
 use crate::account::Account;
 use crate::clock::Clock;
-use crate::control::ControlError;
+use crate::error::ControlError;
 use crate::fault::Faults;
 use crate::group::{Group, GroupDefinition};
 use crate::link::Link;

@@ -8,6 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use secrecy::SecretString;
 use url::Url;
 
+use super::obstacle::{Obstacle, Ready};
 use super::secret::{Doubt, Reading};
 use super::voice::Voice;
 use super::{Account, Accounts, State, Usable, fingerprint};
@@ -155,28 +156,6 @@ pub async fn reconcile(settings: &Settings, deps: &Deps<'_>) -> Reconciled {
         deps.accounts.note_probe(settings, &usable, &outcome, now);
     }
     deps.accounts.proceed(settings, &usable, in_doubt, REREAD)
-}
-
-/// Why an account cannot be used.
-pub(super) struct Obstacle {
-    /// For the account itself.
-    pub(super) ready: Ready,
-    /// For the consents that name it: whoever reads those need not know where the key lies.
-    pub(super) for_consents: String,
-    /// When to come back.
-    pub(super) again: Duration,
-}
-
-/// What the account's `Ready` condition is to say.
-pub(super) struct Ready {
-    pub(super) reason: AccountReason,
-    pub(super) message: String,
-}
-
-impl Ready {
-    fn is_true(&self) -> bool {
-        self.reason == AccountReason::CredentialsAccepted
-    }
 }
 
 /// What is needed to use the account and, where the key may be an old one, what to say of that.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::Accounts;
-use super::reconcile::{Obstacle, Ready};
+use super::obstacle::{Obstacle, Ready};
 use crate::kubernetes;
 use crate::kubernetes::SecretKey;
 use twinconsent_core::account::Settings;

@@ -15,8 +15,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use sha2::{Digest as _, Sha256};
-
 use super::build::lock;
 use super::locations::Locations;
 use super::{Program, ToolsError};
@@ -24,14 +22,6 @@ use crate::progress::say;
 use crate::supervisor::tail;
 
 const SCRIPT: &str = include_str!("debian.sh");
-
-/// The folder in the cache. Another release of the distribution has another one: libraries belong together.
-pub(super) fn cache_folder() -> String {
-    // A machine without that file is no Debian, and apt will say so.
-    let release = fs::read("/etc/os-release").unwrap_or_default();
-    let key: String = Sha256::digest(release).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("debian-{key}")
-}
 
 /// Downloads and unpacks the packages of `missing`, and returns where the programs are.
 ///

@@ -5,7 +5,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use super::{Program, ToolsError, debian, pinned, published};
+use sha2::{Digest as _, Sha256};
+
+use super::{Program, ToolsError, pinned, published};
 use crate::progress::say;
 
 /// The two folders, the user's and the cache; and where on the network something may be looked for.
@@ -95,11 +97,19 @@ impl Locations {
     /// The folder for the program's module in the cache, or for the packages; it may not exist yet.
     pub(super) fn cache_folder(&self, program: Program) -> PathBuf {
         let name = match program.debian_package() {
-            Some(_) => debian::cache_folder(),
+            Some(_) => debian_folder(),
             None => pinned::module(program).cache_folder(),
         };
         self.cache.join(name)
     }
+}
+
+/// The folder in the cache for what Debian packages hold. Another release of the distribution has another one: libraries belong together.
+fn debian_folder() -> String {
+    // A machine without that file is no Debian, and apt will say so.
+    let release = fs::read("/etc/os-release").unwrap_or_default();
+    let key: String = Sha256::digest(release).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("debian-{key}")
 }
 
 /// The program in `PATH`, or where programs for administrators are even when `PATH` does not say so.

@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::clock::ClockView;
 use crate::control::Control;
 use crate::record::GroupSummary;
-use crate::simulator::Shared;
+use crate::shared::Shared;
 
 pub(super) fn router(shared: Arc<Shared>) -> Router {
     Router::new()

@@ -13,7 +13,7 @@ use hyper::{Method, Request, Response};
 use super::{Cut, deliver};
 use crate::fault::{Delay, FaultEnding};
 use crate::record::Ending;
-use crate::simulator::Shared;
+use crate::shared::Shared;
 use crate::state::{Answer, Credential, Received};
 use crate::target::{Target, redact};
 

@@ -3,7 +3,7 @@
 use super::State;
 use crate::account::{Account, AccountDefinition, AccountPatch};
 use crate::clock::millis;
-use crate::control::ControlError;
+use crate::error::ControlError;
 use crate::group::{BulkGroups, GroupDefinition, GroupPatch, GroupView};
 use crate::link::LinkView;
 use crate::record::GroupSummary;
