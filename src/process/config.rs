@@ -137,7 +137,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "FORMAT", env = "TWINCONSENT_LOG_FORMAT", value_enum, default_value = "text")]
     pub log_format: LogFormat,
 
-    /// What to log: a level (error, warn, info, debug, trace), or levels per module such as `info,crate::heygen=debug`.
+    /// What to log: a level (error, warn, info, debug, trace), or levels per module such as `info,twinconsent::heygen=debug`.
     #[arg(long, value_name = "FILTER", env = "TWINCONSENT_LOG_FILTER", default_value = "info")]
     pub log_filter: String,
 }

@@ -119,8 +119,8 @@ mod tests {
         let lines = Lines::default();
         let subscriber = subscriber(LogFormat::Text, filter, lines.clone(), false).unwrap();
         tracing::dispatcher::with_default(&subscriber, || {
-            tracing::info!(target: "crate::runtime::sweep", "ours-info");
-            tracing::debug!(target: "crate::runtime::sweep", "ours-debug");
+            tracing::info!(target: "twinconsent::sweep", "ours-info");
+            tracing::debug!(target: "twinconsent::sweep", "ours-debug");
             tracing::debug!(target: "kube_client::client::builder", "kube-debug");
             tracing::warn!(target: "kube_client::client", "kube-answer");
             tracing::info!(target: "hyper_util::client", "hyper-info");

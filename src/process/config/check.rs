@@ -104,6 +104,6 @@ pub(super) fn log_filter(filter: String) -> Result<String, String> {
     }
     match EnvFilter::try_new(&filter) {
         Ok(_) => Ok(filter),
-        Err(error) => Err(format!("{filter:?} is not a filter such as `info,crate::heygen=debug`: {error}")),
+        Err(error) => Err(format!("{filter:?} is not a filter such as `info,twinconsent::heygen=debug`: {error}")),
     }
 }
