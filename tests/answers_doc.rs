@@ -99,7 +99,7 @@ fn none() -> String {
     "–".to_owned()
 }
 
-/// What the gate of an account makes of the answer, once and five times.
+/// What the circuit breaker of an account makes of the answer, once and five times.
 fn concerns(trouble: &Trouble) -> String {
     let now = Duration::from_secs(100);
     let gate = Gate::new(6000, 100, Duration::ZERO);
@@ -118,7 +118,7 @@ fn concerns(trouble: &Trouble) -> String {
     reported(&gate).map_or_else(|| "the consent".to_owned(), |reason| format!("the consent; after five in a row the account: `{reason}`"))
 }
 
-/// The account as its consents see it after the answer: a gate that only a probe opens makes it unusable.
+/// The account as its consents see it after the answer: a circuit breaker that only a probe closes makes it unusable.
 fn live_with(world: &mut World, fault: Fault, trouble: &Trouble) {
     let gate = Gate::new(6000, 100, Duration::ZERO);
     gate.learn(&Outcome::Trouble(trouble.clone()), Duration::from_secs(100));

@@ -88,7 +88,7 @@ fn page() -> String {
     page + FOOT
 }
 
-/// Those who act, one after the other.
+/// The actors, one after the other.
 fn names(actors: &[Actor]) -> String {
     actors.iter().map(|actor| actor.name().trim_end_matches(" of this object")).collect::<Vec<_>>().join(", then ")
 }

@@ -12,9 +12,9 @@ use crate::support::scene::{AWAITING, BEGUN, INITIATING, link, message};
 const ANSWERS: [(u16, &str); 6] =
     [(200, "ok"), (400, "invalid_parameter"), (403, "forbidden"), (409, "conflict"), (429, "rate_limited"), (500, "internal_error")];
 
-const TOLD: &str = "HeyGen says that consent to this avatar group was begun before, and gives no link. HeyGen has no way to give the earlier link again, and a higher spec.requestEpoch may be refused as well. Let the person finish in HeyGen's own interface, or delete the group there and make a new one.";
+const MESSAGE: &str = "HeyGen says that consent to this avatar group was begun before, and gives no link. HeyGen has no way to give the earlier link again, and a higher spec.requestEpoch may be refused as well. Let the person finish in HeyGen's own interface, or delete the group there and make a new one.";
 
-const TOLD_WITH_LINK: &str = "HeyGen says that consent to this avatar group was begun before, and gives no new link. The earlier link stays in status.url. If it no longer works, let the person finish in HeyGen's own interface, or delete the group there and make a new one.";
+const MESSAGE_WITH_LINK: &str = "HeyGen says that consent to this avatar group was begun before, and gives no new link. The earlier link stays in status.url. If it no longer works, let the person finish in HeyGen's own interface, or delete the group there and make a new one.";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_security_code_already_binded_is_asked_for_once_and_the_approval_is_seen() {
@@ -25,7 +25,7 @@ async fn a_security_code_already_binded_is_asked_for_once_and_the_approval_is_se
         stage.fails_to_ask(name, FaultAction::already_bound(status, code));
         stage.ask(name, json!({})).await;
         let reported = stage.until_reading(name, BEGUN).await;
-        assert_eq!(message(&reported), TOLD, "{name}");
+        assert_eq!(message(&reported), MESSAGE, "{name}");
         stage.until_polled(name, 3).await;
         // Whether HeyGen would answer otherwise by now is not found out by asking again and again.
         stage.mend(&[name]);
@@ -55,7 +55,7 @@ async fn a_new_link_that_is_refused_as_already_binded_leaves_the_one_of_before()
         stage.fails_to_ask(name, FaultAction::already_bound(status, code));
         stage.change(name, json!({ "requestEpoch": 1 })).await;
         let reported = stage.until_reading(name, BEGUN).await;
-        assert_eq!(message(&reported), TOLD_WITH_LINK, "{name}");
+        assert_eq!(message(&reported), MESSAGE_WITH_LINK, "{name}");
         stage.until_polled(name, 3).await;
         assert_eq!((stage.posts(name).len(), stage.executed(name)), (2, 1), "{name}");
         assert!(first.is_some() && link(&stage.get(name).await) == first, "{name}: the link that the person has is shown no more");
@@ -81,7 +81,7 @@ async fn a_new_link_is_given_by_a_higher_epoch_once_the_one_of_before_has_died()
     stage.ask("ada", json!({})).await;
     let first = link(&stage.until_reading("ada", AWAITING).await);
     stage.change("ada", json!({ "requestEpoch": 1 })).await;
-    assert_eq!(message(&stage.until_reading("ada", BEGUN).await), TOLD_WITH_LINK);
+    assert_eq!(message(&stage.until_reading("ada", BEGUN).await), MESSAGE_WITH_LINK);
     stage.simulator.advance(Duration::from_hours(24));
     stage.until_polled("ada", 3).await;
     assert_eq!((stage.posts("ada").len(), stage.executed("ada")), (2, 1));

@@ -43,7 +43,7 @@ fn write_kind(kind: &Value, api_version: &str, definition: &Value, definitions: 
     std::fs::write(folder.join(name), schema.to_string()).unwrap();
 }
 
-/// Turns OpenAPI into a JSON schema that refuses what it does not name.
+/// Makes OpenAPI a JSON schema that refuses what it does not name.
 fn close(schema: &mut Value) {
     match schema {
         Value::Array(items) => items.iter_mut().for_each(close),

@@ -61,7 +61,7 @@ fn a_parent_chart_switches_it_on_and_off() {
 }
 
 #[test]
-fn a_switch_that_no_parent_looks_at_is_refused() {
+fn a_switch_that_no_parent_reads_is_refused() {
     for helm in Helm::ALL {
         let parent = Parent::new(helm, "tags: [twins]");
         let refusal = parent.template("twinconsent: {enabled: false}").refusal();

@@ -235,7 +235,7 @@ async fn a_word_that_is_unknown_counts_once_the_policy_has_it_as_the_message_say
     let reported = scene.until_reading("asked", "Ready=Unknown:UnrecognizedConsentStatus Initiated=True Approved=False").await;
     scene.until_reading("given", APPROVED).await;
 
-    // As a user would who has nothing but the message.
+    // As a user who has nothing but the message would.
     let message = message(&reported);
     let example = message.split('`').nth(1).unwrap();
     assert!(message.contains("spec.consentPolicy.granted of the ClusterHeyGenAccount"), "{message}");

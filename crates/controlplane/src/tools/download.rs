@@ -86,7 +86,7 @@ fn run(tool: &Path, scratch: &Path, index: Option<&str>, board: &Board) -> Resul
     let mut arguments = vec!["use".to_owned(), selector, "--bin-dir".to_owned(), scratch.display().to_string()];
     arguments.extend(index.map(|index| format!("--index={index}")));
     let mut download = Supervised::start_group(Program::SetupEnvtest.name(), tool, &arguments, scratch, |command| {
-        // The archive comes into the folder for temporary files: so it grows where we look.
+        // The archive comes into the folder for temporary files: so it grows where it is measured.
         command.env("TMPDIR", scratch).env_remove("ENVTEST_USE_ENV");
     })?;
     let mut patience = Patience::within(STILL, POLL, LONGEST);

@@ -46,7 +46,7 @@ async fn pass(stage: &Stage, most: usize) -> Vec<Vec<String>> {
     pages
 }
 
-/// How often each id was shown in a pass.
+/// How often each id was shown in a scan.
 fn shown(pages: &[Vec<String>]) -> BTreeMap<&str, usize> {
     let mut shown = BTreeMap::new();
     pages.iter().flatten().for_each(|id| *shown.entry(id.as_str()).or_default() += 1);

@@ -200,7 +200,7 @@ async fn looks_without_a_group_are_those_of_all_groups() {
 }
 
 #[tokio::test]
-async fn the_caller_is_told_who_it_is() {
+async fn the_caller_learns_its_own_name() {
     let stage = stage().await;
     let me = stage.get("/v3/users/me").await;
     assert_eq!(me.status, 200);
