@@ -79,7 +79,7 @@ fn a_word_that_the_policy_learns_is_taken_for_what_it_is_at_once() {
 }
 
 #[test]
-fn a_waiver_of_missing_words_that_the_policy_takes_back_asks_whoever_was_not_asked() {
+fn a_waiver_of_missing_words_that_the_policy_takes_back_asks_the_persons_who_were_not_asked() {
     let mut world = World::new(json!({}), Model::saying(None));
     world.terms = policy(json!({ "absentMeansWaived": true }));
     world.settle_down();
@@ -91,9 +91,9 @@ fn a_waiver_of_missing_words_that_the_policy_takes_back_asks_whoever_was_not_ask
     assert_eq!((world.ready(), world.heygen.posts.len()), (("False", "AwaitingApproval"), 1));
 }
 
-/// Whoever may write the status can write anything into it; it holds until HeyGen is read, and no longer.
+/// A user who may write the status can write anything into it; it holds until HeyGen is polled, and no longer.
 #[test]
-fn an_approval_that_somebody_wrote_over_another_word_is_not_believed() {
+fn an_approval_that_was_forged_over_another_word_is_not_believed() {
     for word in ["pending", "rejected"] {
         let mut world = told(Some(word), json!({}));
         world.live(MINUTE);
@@ -204,7 +204,7 @@ fn an_epoch_that_comes_again_after_a_restore_is_asked_for() {
             if restarted {
                 world.crash(0);
             }
-            // At once: a routine look that shows the same would be told to nobody.
+            // At once: a routine poll that shows the same would not be written.
             world.settle_down();
             let asked = world.status().initiation.as_ref().map(|initiation| initiation.idempotency_key.clone());
             assert_eq!(asked, Some(key), "{}", world.trace.join("\n"));
@@ -219,7 +219,7 @@ fn an_epoch_that_comes_again_after_a_restore_is_asked_for() {
 fn a_generation_that_was_told_as_observed_before_its_request_was_made_is_made_good() {
     let mut world = told(Some("pending"), json!({}));
     world.live(HOUR);
-    // Young, so that the next routine look may be far ahead.
+    // Young, so that the next routine poll may be far ahead.
     world.crash(0);
     world.edit(json!({ "requestEpoch": 1 }));
     let status = world.object.status.as_mut().unwrap();

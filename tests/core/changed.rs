@@ -231,7 +231,7 @@ fn a_row_that_is_not_verified_for_three_days_permits_nothing_and_heals_with_the_
     }
 }
 
-/// Nothing is told of consent in these rows before any look, and nothing else is told by time.
+/// Nothing is said of consent in these rows before any poll, and nothing else changes by time.
 #[test]
 fn a_row_that_is_not_polled_says_the_same_for_three_days_and_heals_when_it_is() {
     for situation in OBSTACLES {
@@ -293,7 +293,7 @@ fn a_backup_of_any_row_that_comes_back_leads_to_what_heygen_says_and_asks_nobody
                 world.live(TWO_POLLS);
                 let (before, executed, at) = (believed(&world), world.heygen.executed(), world.now);
                 world.roll_back(backup);
-                // Whoever is told that the history has changed remembers nothing of the other one.
+                // A replica that learns that the history has changed remembers nothing of the other one.
                 let reread_at = twinconsent_core::consent::polling::add(world.now, secs(1));
                 world.replicas[0].memory = std::mem::take(&mut world.replicas[0].memory).in_another_history(reread_at);
                 if is_restarted {

@@ -199,7 +199,7 @@ fn whenever_the_clock_is_set_and_corrected_polling_goes_on_and_nobody_is_asked_f
                 state.live(&mut world, state.afterwards(), &told);
                 let (expected, made) = (posts(&undisturbed), posts(&world));
                 let surplus = made.len().saturating_sub(expected.len());
-                // Who restarts has forgotten that a refused request waits: it is repeated, with the same key, as after any restart.
+                // A restarted process has forgotten that a refused request waits: it is repeated, with the same key, as after any restart.
                 assert!(surplus <= usize::from(restarts), "{told}: {surplus} surplus requests:\n{}", world.trace.join("\n"));
                 let executed = |posts: &[(String, bool)]| posts.iter().filter(|(_, executed)| *executed).count();
                 assert!(executed(&made) <= executed(&expected), "{told}: a second link:\n{}", world.trace.join("\n"));
@@ -211,7 +211,7 @@ fn whenever_the_clock_is_set_and_corrected_polling_goes_on_and_nobody_is_asked_f
 }
 
 #[test]
-fn whoever_was_asked_under_a_wrong_clock_is_followed_once_it_is_right() {
+fn a_person_asked_under_a_wrong_clock_is_followed_once_it_is_right() {
     for state in states() {
         for step in STEPS {
             let told = format!("{}, begun {step} s ahead", state.name);

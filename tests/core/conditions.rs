@@ -34,7 +34,7 @@ enum Case {
 const CASES: [(Case, &str); 8] = [
     (Case::Suspended, "Suspended"),
     (Case::Duplicate, "DuplicateAvatarGroup"),
-    // Before any look nothing is known of HeyGen's word, so that the account comes first here.
+    // Before any poll nothing is known of HeyGen's word, so that the account comes first here.
     (Case::AccountNotReady, "AccountNotReady"),
     (Case::Refused, "ConsentRefused"),
     (Case::TrainingFailed, "AvatarFailed"),
@@ -95,7 +95,7 @@ fn an_object_of_which_nothing_was_seen_has_generation_minus_one_and_no_condition
 }
 
 #[test]
-fn suspended_later_leaves_ready_as_it_is_and_calls_nobody() {
+fn suspended_later_leaves_ready_as_it_is_and_calls_nothing() {
     for (word, ready) in
         [("pending", ("False", "AwaitingApproval")), ("approved", ("True", "Approved")), ("rejected", ("False", "ConsentRefused"))]
     {
@@ -175,7 +175,7 @@ fn a_missing_group_leaves_an_approval_as_it_was() {
 }
 
 #[test]
-fn an_approval_is_withdrawn_by_two_looks_a_minute_apart() {
+fn an_approval_is_withdrawn_by_two_polls_a_minute_apart() {
     let mut world = world(json!({}), "approved");
     world.settle_down();
     world.heygen.word = Some("pending".into());
@@ -195,7 +195,7 @@ fn an_approval_is_withdrawn_by_two_looks_a_minute_apart() {
 }
 
 #[test]
-fn a_look_from_before_another_replica_told_the_approval_takes_nothing_back() {
+fn a_poll_from_before_another_replica_wrote_the_approval_takes_nothing_back() {
     let mut world = world(json!({}), "pending");
     world.replicas.push(crate::driver::Replica { started: world.now, ..Default::default() });
     world.begin(0);
@@ -262,7 +262,7 @@ fn ready_when_initiated_is_true_while_the_person_is_awaited() {
 }
 
 #[test]
-fn flags_turn_by_time_alone_also_while_nobody_can_look() {
+fn flags_change_by_time_alone_also_while_no_poll_is_possible() {
     let mut world = world(json!({"approvalDeadline": "30m0.5s"}), "pending");
     world.settle_down();
     world.account = not_ready();

@@ -7,7 +7,7 @@ use twinconsent_core::api::consent::DigitalTwinConsent;
 
 use crate::leaves::{leaves, oddities, with};
 
-/// Of every type, whatever a definition may have let pass.
+/// Of every type, whatever a definition may have accepted.
 fn anything() -> Vec<Value> {
     let texts = ["null", "true", "7", "-7", "1e20", "1e300", "1.5", "\"x\"", "[]", "{}", "[null]", "[[7]]", "{\"a\":7}", "[{}]"];
     texts.map(|text| serde_json::from_str(text).unwrap()).into()

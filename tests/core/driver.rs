@@ -44,8 +44,8 @@ pub struct Replica {
     pub rest: Rest,
     /// When the schedule has polled the group last without anything new.
     pub polled_at: Option<Timestamp>,
-    /// When its turn comes, once it has queued up.
-    pub turn: Option<Timestamp>,
+    /// When it gets a permit, once it waits for one.
+    pub permit_at: Option<Timestamp>,
     /// The version of its own last write.
     pub written: u64,
     /// The key of the request that HeyGen has accepted from it last.
@@ -100,7 +100,7 @@ pub struct World {
     pub proof: Proof,
     pub secret: LinkSecret,
     pub replicas: Vec<Replica>,
-    /// How long a newcomer waits for its turn.
+    /// How long a newcomer waits for a permit.
     pub queue: Duration,
     pub writes: usize,
     /// Whether the API server refuses every status, and when it has refused one.
@@ -240,15 +240,15 @@ impl World {
     pub fn begin(&mut self, index: usize) -> Progress {
         let Some(mut decided) = self.decided(index) else { return Progress::Rest(None) };
         if let Step::Call(call @ Call::Look) = &decided.step {
-            let turn = self.replicas[index].turn.unwrap_or_else(|| polling::add(self.now, self.queue));
-            self.replicas[index].turn = Some(turn).filter(|turn| *turn > self.now);
-            if turn > self.now {
-                let wait = polling::since(self.now, turn);
+            let permit_at = self.replicas[index].permit_at.unwrap_or_else(|| polling::add(self.now, self.queue));
+            self.replicas[index].permit_at = Some(permit_at).filter(|permit_at| *permit_at > self.now);
+            if permit_at > self.now {
+                let wait = polling::since(self.now, permit_at);
                 decided.step = step::delayed(&decided.base, &decided.facts, call, wait, decided.at);
                 if let Step::Rest(Rest { look: Some(look), .. }) | Step::Tell(_, Then::Rest(Rest { look: Some(look), .. })) =
                     &mut decided.step
                 {
-                    look.at = polling::shifted(turn, decided.ahead);
+                    look.at = polling::shifted(permit_at, decided.ahead);
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! Many objects on one account: the shell in small with its schedule, so that what is called, when and how often can be recorded.
 //!
 //! Each object is a [`World`] of its own with its group; the budget, the list and HeyGen's trouble are common. Calls take a tenth of a
-//! second, workers and writes no time. Who decides what in the schedule is the affair of [`budget`] alone.
+//! second, workers and writes no time. What the schedule decides is the affair of [`budget`] alone.
 
 mod budget;
 mod lives;

@@ -65,7 +65,7 @@ fn a_clip_that_was_out_of_reach_for_a_moment_is_never_told_as_an_invalid_request
 }
 
 #[test]
-fn a_refused_request_is_repeated_at_once_by_a_raised_epoch_or_a_forced_look() {
+fn a_refused_request_is_repeated_at_once_by_a_raised_epoch_or_a_forced_poll() {
     for class in [Class::Invalid, Class::AccessDenied] {
         for forced in [true, false] {
             let mut world = world(json!({}));
@@ -91,7 +91,7 @@ fn a_refused_request_is_repeated_at_once_by_a_raised_epoch_or_a_forced_look() {
 }
 
 #[test]
-fn a_request_that_fails_while_looks_succeed_backs_off() {
+fn a_request_that_fails_while_polls_succeed_backs_off() {
     for class in [Class::Unreachable, Class::Unavailable, Class::Busy, Class::Unreadable] {
         let mut world = world(json!({}));
         world.heygen.fault = refused(class);
@@ -232,7 +232,7 @@ fn a_refused_renewal_changes_nothing_and_is_tried_again_after_an_hour() {
 }
 
 #[test]
-fn a_forced_look_is_made_at_once_and_once_and_echoed_whatever_comes_of_it() {
+fn a_forced_poll_is_made_at_once_and_once_and_echoed_whatever_comes_of_it() {
     for fault in [None, Some(Fault::Trouble(Trouble::of(Class::Unavailable))), Some(Fault::Trouble(Trouble::of(Class::NotFound)))] {
         for word in ["pending", "approved", "rejected"] {
             let mut world = World::new(json!({}), Model::saying(Some(word)));

@@ -115,7 +115,7 @@ fn the_conditions_beside_ready_are_those_of_the_table() {
 }
 
 #[test]
-fn an_object_that_nobody_has_looked_at_and_one_with_a_new_generation_are_in_progress() {
+fn an_object_that_was_never_decided_and_one_with_a_new_generation_are_in_progress() {
     let mut world = World::new(json!({}), Model::saying(Some("approved")));
     assert_eq!(kstatus(&world.object), "InProgress");
     world.settle_down();

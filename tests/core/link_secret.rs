@@ -36,7 +36,7 @@ fn a_link_that_is_gone_from_its_secret_comes_back_within_ten_minutes_for_as_long
 }
 
 #[test]
-fn a_link_that_is_gone_comes_back_at_once_when_the_user_asks_for_a_look() {
+fn a_link_that_is_gone_comes_back_at_once_when_the_user_asks_for_a_poll() {
     let mut world = world();
     world.live(HOUR);
     let link = world.secret.link.take();
@@ -47,7 +47,7 @@ fn a_link_that_is_gone_comes_back_at_once_when_the_user_asks_for_a_look() {
 }
 
 #[test]
-fn a_secret_is_looked_at_every_ten_minutes_while_its_link_lives_and_the_person_is_awaited() {
+fn a_secret_is_checked_every_ten_minutes_while_its_link_lives_and_the_person_is_awaited() {
     let mut world = world();
     world.live(10 * HOUR);
     assert!((55..=60).contains(&looked_for(&world)), "{}", looked_for(&world));
@@ -76,7 +76,7 @@ fn a_person_who_has_answered_gets_no_link_back() {
 }
 
 #[test]
-fn a_secret_that_cannot_be_reached_is_no_fault_of_anybody_and_is_tried_again() {
+fn a_secret_that_cannot_be_reached_is_no_fault_and_is_tried_again() {
     let mut world = world();
     world.secret.unreachable = true;
     world.settle_down();

@@ -1,4 +1,4 @@
-//! "Look before calling": every cell of the table, and what a higher epoch changes.
+//! "Poll before asking": every cell of the table, and what a higher epoch changes.
 
 use serde_json::{Value, json};
 use twinconsent_core::api::account::ConsentPolicy;
@@ -57,7 +57,7 @@ fn terms(policy: Policy) -> Terms {
 }
 
 #[test]
-fn what_a_look_finds_decides_whether_the_person_is_asked() {
+fn what_a_poll_finds_decides_whether_the_person_is_asked() {
     for row in TABLE {
         let (word, looks, policy, (asks, reason), _) = row;
         let mut world = World::new(json!({}), Model { looks: looks.to_vec(), keeps_word: true, ..Model::saying(*word) });
@@ -72,7 +72,7 @@ fn what_a_look_finds_decides_whether_the_person_is_asked() {
 }
 
 #[test]
-fn what_a_look_finds_after_the_request_is_followed_and_asks_nobody_again() {
+fn what_a_poll_finds_after_the_request_is_followed_and_asks_nobody_again() {
     for row in TABLE {
         let (word, looks, policy, _, reason) = row;
         let mut world = World::new(json!({}), Model::saying(Some("pending")));
@@ -86,7 +86,7 @@ fn what_a_look_finds_after_the_request_is_followed_and_asks_nobody_again() {
 }
 
 #[test]
-fn an_unreadable_look_asks_nobody_and_changes_nothing() {
+fn an_unreadable_poll_asks_nobody_and_changes_nothing() {
     for class in
         [Class::Unreachable, Class::Unavailable, Class::Busy, Class::Unreadable, Class::Throttled, Class::QuotaExceeded, Class::Invalid]
     {
@@ -179,7 +179,7 @@ fn trouble_in_between_does_not_make_a_withdrawal_forgotten() {
 }
 
 #[test]
-fn who_owns_a_group_is_told_once_the_account_is_known_and_asked_again_within_ten_minutes() {
+fn the_owner_of_a_group_is_named_once_the_account_is_known_and_asked_for_again_within_ten_minutes() {
     let mut world = World::new(json!({}), Model::saying(Some("pending")));
     world.ownership = Ownership::Other;
     world.account = Some(AccountFact::Resolving);

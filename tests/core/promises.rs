@@ -1,7 +1,7 @@
 //! The promises of the design, against random lives: words, faults, crashes, lost writes, stale copies, two replicas, edits,
 //! re-creations and jumps of time.
 //!
-//! The driver itself checks at every request that a look right before it said neither granted nor waived (promise 1), and of every
+//! The driver itself checks at every request that a poll right before it said neither granted nor waived (promise 1), and of every
 //! status that is written what holds of all of them.
 
 use proptest::prelude::*;
@@ -21,7 +21,7 @@ enum Event {
     Begin(usize),
     /// A replica records what its last effect brought.
     Finish(usize),
-    /// A replica goes on until it rests, without anybody in between.
+    /// A replica goes on until it rests, without anything in between.
     Run(usize),
     /// The watch shows a replica the object as it is.
     Deliver(usize),
@@ -34,7 +34,7 @@ enum Event {
     ReadyWhen(bool),
     /// The API server refuses every status from now on, or no longer.
     Refuse(bool),
-    /// Somebody deletes the link Secret.
+    /// The link Secret is deleted.
     Gone,
     Epoch,
     Force,
@@ -242,7 +242,7 @@ proptest! {
             prop_assert!(held || (asked && shown.as_deref() == Some(link)), "a lost link, {:?}:\n{}", world.ready(), world.trace.join("\n"));
         }
 
-        // Promise 6: an object whose world does not change is written no more than its flags turn, and asked about at its pace.
+        // Promise 6: an object whose world does not change is written no more often than its flags change, and asked about at its pace.
         world.live(2 * HOUR);
         let (writes, calls, notices) = (world.writes, world.heygen.calls, world.notices.len());
         world.live(3 * HOUR);
@@ -252,7 +252,7 @@ proptest! {
         prop_assert!(world.notices.len() - notices <= 2 * turned);
     }
 
-    /// Promise 3: no failed look, absent field, unknown word, edit or crash breaks an approval.
+    /// Promise 3: no failed poll, absent field, unknown word, edit or crash breaks an approval.
     #[test]
     fn nothing_but_a_known_word_breaks_an_approval(
         events in prop::collection::vec(event().prop_filter("nobody says anything known", |event| match event {
@@ -272,9 +272,9 @@ proptest! {
         prop_assert!(world.heygen.posts.is_empty());
     }
 
-    /// Promise 6: whatever state an object is in, the next wake lies ahead, and looks do not follow one another without a pause.
+    /// Promise 6: whatever state an object is in, the next wake lies ahead, and polls do not follow one another without a pause.
     #[test]
-    fn whatever_has_happened_the_next_look_lies_ahead(
+    fn whatever_has_happened_the_next_poll_lies_ahead(
         spec in spec(),
         first in word(),
         events in prop::collection::vec(event(), 1..80),
@@ -293,7 +293,7 @@ proptest! {
             let calls = world.heygen.calls;
             let next = world.settle_down();
             prop_assert!(world.heygen.calls - calls <= 6, "{} calls at once:\n{}", world.heygen.calls - calls, world.trace.join("\n"));
-            // Never asleep for good while somebody could still answer.
+            // Never asleep for good while the person could still answer.
             prop_assert!(suspended || next.is_some(), "asleep, {:?}:\n{}", world.ready(), world.trace.join("\n"));
             let Some(next) = next else { break };
             world.now = next;

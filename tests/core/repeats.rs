@@ -13,7 +13,7 @@ fn with_share(serial: u32, word: &str) -> World {
 }
 
 #[test]
-fn a_waiting_consent_is_looked_at_as_often_as_its_age_says_whatever_its_uid() {
+fn a_waiting_consent_is_polled_as_often_as_its_age_says_whatever_its_uid() {
     for serial in 0..40 {
         let mut world = with_share(serial, "pending");
         world.live(24 * HOUR);
@@ -23,7 +23,7 @@ fn a_waiting_consent_is_looked_at_as_often_as_its_age_says_whatever_its_uid() {
 }
 
 #[test]
-fn a_settled_consent_is_looked_at_every_six_hours_and_an_unknown_one_every_ten_minutes() {
+fn a_settled_consent_is_polled_every_six_hours_and_an_unknown_one_every_ten_minutes() {
     for (word, expected) in [("approved", 4..=6), ("weird", 144..=160), ("rejected", 144..=160)] {
         let mut world = with_share(7, word);
         world.live(24 * HOUR);
@@ -33,7 +33,7 @@ fn a_settled_consent_is_looked_at_every_six_hours_and_an_unknown_one_every_ten_m
 }
 
 #[test]
-fn trouble_with_looks_after_a_settled_consent_costs_few_requests_and_no_write() {
+fn trouble_with_polls_after_a_settled_consent_costs_few_requests_and_no_write() {
     for class in [Class::AccessDenied, Class::NotFound, Class::Unavailable, Class::Unreadable] {
         let mut world = with_share(7, "approved");
         world.settle_down();
@@ -46,7 +46,7 @@ fn trouble_with_looks_after_a_settled_consent_costs_few_requests_and_no_write() 
 /// At 120 requests a minute, 1,300 consents that name missing groups would use more than the whole budget if each were asked about every
 /// ten minutes for ever.
 #[test]
-fn a_group_that_stays_missing_is_looked_at_ever_more_seldom_and_found_when_it_is_there() {
+fn a_group_that_stays_missing_is_polled_ever_more_seldom_and_found_when_it_is_there() {
     for serial in 0..40 {
         let mut world = with_share(serial, "pending");
         world.heygen.missing = true;
@@ -62,18 +62,18 @@ fn a_group_that_stays_missing_is_looked_at_ever_more_seldom_and_found_when_it_is
     }
 }
 
-/// Whatever wakes the object while its look waits for a token must not make it forget that it wants one. In a young process, whose looks
-/// stand on a grid, the next routine look may be ten minutes away.
+/// Whatever wakes the object while its poll waits for a permit must not make it forget that it wants one. In a young process, whose polls
+/// stand on a grid, the next routine poll may be ten minutes away.
 #[test]
 fn a_new_epoch_is_asked_for_as_soon_as_a_token_is_there_whatever_wakes_the_object_meanwhile() {
     let mut world = with_share(7, "pending");
     world.settle_down();
     world.edit(json!({ "requestEpoch": 1 }));
     world.queue = std::time::Duration::from_millis(600);
-    let turn = world.settle_down().unwrap();
-    // Somebody else's change: the object is decided anew before its turn.
+    let permit_at = world.settle_down().unwrap();
+    // Another's change: the object is decided anew before it has a permit.
     world.settle_down();
-    world.now = turn;
+    world.now = permit_at;
     world.settle_down();
     assert_eq!(world.status().initiation.as_ref().map(|initiation| initiation.epoch), Some(1), "{}", world.trace.join("\n"));
 }

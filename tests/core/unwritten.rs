@@ -38,7 +38,7 @@ fn a_record_that_fails_for_days_leads_to_no_second_request_and_pauses_that_grow_
 }
 
 #[test]
-fn what_a_look_finds_is_asked_for_no_more_often_than_it_can_be_told() {
+fn what_a_poll_finds_is_asked_for_no_more_often_than_it_can_be_written() {
     for word in [Some("approved"), Some("rejected"), Some("weird")] {
         let mut world = World::new(json!({}), Model::saying(word));
         world.refuses = true;
@@ -60,7 +60,7 @@ fn a_user_who_changes_the_object_is_not_made_to_wait() {
 }
 
 #[test]
-fn in_a_trouble_that_all_have_the_api_server_is_tried_about_as_often_however_many_wait_and_nobody_waits_for_long_after_it() {
+fn in_a_trouble_that_all_have_the_api_server_is_tried_about_as_often_however_many_wait_and_none_waits_for_long_after_it() {
     for (waiting, longest) in [(1, 30), (600, 30), (1_000, 50), (10_000, 500), (72_000, 3_600), (1_000_000, 3_600)] {
         assert_eq!(longest_in_common(waiting), secs(longest), "{waiting}");
         let consent = World::new(json!({}), Model::saying(None)).object;

@@ -1,7 +1,7 @@
 //! The canonical form of a state, as 128 bits: two states with the same form go on in the same way.
 //!
 //! Times count from now, and as the same when they are more than a day and a bit away; versions count by their order. Left out is what
-//! nobody decides by: messages, names, and when a condition or a word was seen.
+//! decides nothing: messages, names, and when a condition or a word was seen.
 //!
 //! Structs are taken apart without `..`: a new field has to be thought of here.
 
@@ -14,7 +14,7 @@ use twinconsent_core::consent::step::{LookKind, NextLook, Rest, Then};
 
 use crate::heygen::{Executed, HeyGen};
 use crate::shell::InHand;
-use crate::world::{Entry, Known, Look, Replica, Seat, World, at, version};
+use crate::world::{Entry, Known, Look, Replica, Scheduled, World, at, version};
 
 /// Beyond this, in seconds, it makes no difference how long ago something was.
 const HORIZON: i64 = 74 * 3600;
@@ -225,18 +225,18 @@ impl Form<'_> {
     }
 
     fn entry(&mut self, entry: &Entry) {
-        let Entry { copy, memory, written, woken, alarm, turn, seat, acted_at, handed, in_hand, read, withdrawing_since } = entry;
+        let Entry { copy, memory, written, woken, alarm, permit_at, scheduled, acted_at, handed, in_hand, read, withdrawing_since } = entry;
         self.version(version(copy));
         self.object(copy);
         self.memory(memory);
         self.flag(version(copy) < *written);
         self.flag(*woken);
-        for time in [alarm, turn, withdrawing_since] {
+        for time in [alarm, permit_at, withdrawing_since] {
             self.some(*time, Self::second);
         }
-        self.some(seat.as_ref(), |form, Seat { look, told, looked_at }| {
+        self.some(scheduled.as_ref(), |form, Scheduled { look, word, looked_at }| {
             form.look(*look);
-            form.some(told.as_deref(), Self::text);
+            form.some(word.as_deref(), Self::text);
             form.some(*looked_at, Self::time);
         });
         self.some(acted_at.filter(|_| handed.is_some()), Self::time);

@@ -15,7 +15,7 @@ use crate::record;
 use crate::shell::{self, Fate};
 use crate::world::{Replica, World, at};
 
-/// Longer than a look stays fresh, in seconds.
+/// Longer than a poll stays fresh, in seconds.
 const MINUTE: i64 = 61;
 
 /// Longer than a key is replayed.
@@ -43,7 +43,7 @@ pub struct Scope {
 pub enum Kind {
     /// Time passes until something is due.
     Due,
-    /// A minute passes, so that a look is no longer fresh.
+    /// A minute passes, so that a poll is no longer fresh.
     Minute,
     /// A day passes, so that a key is executed anew and a link is dead.
     Day,
@@ -70,7 +70,7 @@ pub enum Kind {
     Serve,
     Terminate,
     Secret,
-    /// Somebody begins the consent elsewhere, or that ends.
+    /// The consent is begun elsewhere, or that ends.
     Bound,
 }
 
@@ -87,7 +87,7 @@ pub enum Event {
     Show(usize),
     Begin(usize, usize, Fate),
     Finish(usize, usize),
-    Sweep(usize, usize, bool),
+    PollByList(usize, usize, bool),
     Due,
     Minute,
     Day,
@@ -117,9 +117,9 @@ impl Event {
     /// Which kind it counts as; `None` for the work of the operator.
     pub fn kind(self) -> Option<Kind> {
         Some(match self {
-            Self::Show(_) | Self::Begin(_, _, Fate::Answered) | Self::Finish(..) | Self::Sweep(_, _, false) => return None,
+            Self::Show(_) | Self::Begin(_, _, Fate::Answered) | Self::Finish(..) | Self::PollByList(_, _, false) => return None,
             Self::Begin(_, _, Fate::Delayed) => Kind::Delay,
-            Self::Begin(_, _, Fate::LostBefore | Fate::LostAfter) | Self::Sweep(_, _, true) => Kind::Lost,
+            Self::Begin(_, _, Fate::LostBefore | Fate::LostAfter) | Self::PollByList(_, _, true) => Kind::Lost,
             Self::Due => Kind::Due,
             Self::Minute => Kind::Minute,
             Self::Day => Kind::Day,
@@ -162,7 +162,7 @@ pub fn possible(world: &World, scope: &Scope) -> Vec<Event> {
         world.used[kind as usize] < most && (kind.is_free() || world.disturbed < scope.disturbances)
     };
     for replica in 0..world.replicas.len() {
-        if shell::has_news(world, replica) {
+        if shell::can_continue(world, replica) {
             events.push(Event::Show(replica));
         }
         for place in 0..scope.places {
@@ -172,11 +172,11 @@ pub fn possible(world: &World, scope: &Scope) -> Vec<Event> {
             if shell::can_begin(world, replica, place) {
                 events.push(Event::Begin(replica, place, Fate::Answered));
             }
-            if shell::can_sweep(world, replica, place) {
-                events.push(Event::Sweep(replica, place, false));
+            if shell::can_poll_by_list(world, replica, place) {
+                events.push(Event::PollByList(replica, place, false));
             }
-            if allows(Kind::Lost) && shell::can_sweep(world, replica, place) {
-                events.push(Event::Sweep(replica, place, true));
+            if allows(Kind::Lost) && shell::can_poll_by_list(world, replica, place) {
+                events.push(Event::PollByList(replica, place, true));
             }
             if allows(Kind::Lost) || allows(Kind::Delay) {
                 let call = shell::would_call(world, replica, place);
@@ -200,13 +200,13 @@ pub fn possible(world: &World, scope: &Scope) -> Vec<Event> {
             events.push(event);
         }
     };
-    if world.next_due().is_some_and(|due| world.may_pass(due)) {
+    if world.next_due().is_some_and(|due| world.may_advance(due)) {
         on(Kind::Due, Event::Due);
     }
-    if world.may_pass(world.now + MINUTE) {
+    if world.may_advance(world.now + MINUTE) {
         on(Kind::Minute, Event::Minute);
     }
-    if world.may_pass(world.now + DAY) {
+    if world.may_advance(world.now + DAY) {
         on(Kind::Day, Event::Day);
     }
     for word in scope.words.iter().filter(|word| **word != world.heygen.word) {
@@ -241,7 +241,7 @@ pub fn possible(world: &World, scope: &Scope) -> Vec<Event> {
             on(Kind::Bring, Event::Bring(place));
         }
         if object.spec.link_secret_ref.is_some() {
-            // A Secret that the link was written into is ours, for as long as nobody deletes it.
+            // A Secret that the link was written into is ours, until it is deleted.
             if world.secrets[place].link.is_none() {
                 on(Kind::Secret, Event::SecretForeign(place));
             } else {
@@ -264,13 +264,13 @@ pub fn apply(world: &mut World, event: Event) {
         Event::Show(replica) => shell::show(world, replica),
         Event::Begin(replica, place, fate) => shell::begin(world, replica, place, fate),
         Event::Finish(replica, place) => record::finish(world, replica, place),
-        Event::Sweep(replica, place, is_lost) => shell::sweep(world, replica, place, is_lost),
+        Event::PollByList(replica, place, is_lost) => shell::poll_by_list(world, replica, place, is_lost),
         Event::Due => {
             let due = world.next_due().unwrap_or(world.now);
-            world.pass(due);
+            world.advance(due);
         }
-        Event::Minute => world.pass(world.now + MINUTE),
-        Event::Day => world.pass(world.now + DAY),
+        Event::Minute => world.advance(world.now + MINUTE),
+        Event::Day => world.advance(world.now + DAY),
         Event::Crash(replica) => world.replicas[replica] = Replica::new(world.now, places),
         Event::Word(word) => world.heygen.word = word,
         Event::Policy(policy) => {
@@ -324,7 +324,7 @@ pub fn apply(world: &mut World, event: Event) {
 fn restore(world: &mut World) {
     let Some(backup) = world.backup.clone() else { return };
     world.kube = backup;
-    // Those who watch are told that the revision they know is compacted, and list anew: what was remembered belongs to another history.
+    // The watches learn that the revision they know is compacted, and list anew: what was remembered belongs to another history.
     for index in 0..world.replicas.len() {
         for entry in world.replicas[index].entries.iter_mut().flatten() {
             let memory = (*entry.memory).clone().in_another_history(at(world.now + 1));
@@ -339,7 +339,7 @@ fn restore(world: &mut World) {
     }
 }
 
-/// Somebody who may write a status says that consent was given.
+/// A user who may write a status says that consent was given.
 fn forge(world: &mut World, place: usize) {
     let time = k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(at(world.now));
     world.change(place, |object| {

@@ -29,7 +29,7 @@ struct Search {
     reached: Vec<(u32, Event)>,
     starts: Vec<World>,
     found: Found,
-    /// Those who are told of; a search for faults tells of more than the first.
+    /// Those that are printed; a search for faults prints more than the first.
     most_broken: usize,
 }
 
@@ -125,7 +125,7 @@ impl Search {
             replayed.note(|_| format!("== from here on replica {survivor} goes on alone, and nothing disturbs it"));
             let _ = calm_with(&mut replayed, survivor, &mut HashSet::new()).and_then(|()| trouble_with(&mut replayed, survivor));
         }
-        replayed.note(|world| format!("→ {promise}; then {}", world.told()));
+        replayed.note(|world| format!("→ {promise}; then {}", world.summary()));
         let trace = replayed.log.unwrap_or_default().join("\n");
         self.found.broken.push(Broken { promise, kinds, trace });
     }

@@ -1,4 +1,4 @@
-//! Who owns the group, as a replica sees it: asked of the real roster.
+//! The owner of the group, as a replica sees it: asked of the real owners.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -15,7 +15,7 @@ use crate::world::{Entry, Object, Replica, World, at};
 /// What an object ranks by: its place, whether it is served, being deleted, suspended, has asked by its status, and is about to.
 type Claimant = (usize, [bool; 5]);
 
-/// The owner of before, and who claims the group.
+/// The owner of before, and the claimants of the group.
 type Question = (Option<usize>, Vec<Claimant>);
 
 thread_local! {
@@ -30,9 +30,9 @@ fn claimant(place: usize, entry: &Entry, served: bool) -> Claimant {
     (place, [served, copy.metadata.deletion_timestamp.is_some(), suspended, has_asked, asks || entry.memory.may_have_asked()])
 }
 
-/// Decides anew who owns the group, as a replica sees it, and wakes whom that concerns.
+/// Decides anew which object owns the group, as a replica sees it, and wakes those that this concerns.
 ///
-/// Asks the real roster, which is told the same: the owner of before first.
+/// Asks the real owners, which have seen the same: the owner of before first.
 pub fn rank(world: &mut World, index: usize) {
     let World { replicas, served, .. } = world;
     let Replica { entries, owner, .. } = &mut replicas[index];
@@ -48,7 +48,7 @@ pub fn rank(world: &mut World, index: usize) {
     let key = (*owner, shown.iter().map(|(claimant, _)| *claimant).collect::<Vec<_>>());
     let known = OWNERS.with(|owners| owners.borrow().get(&key).copied());
     let new = known.unwrap_or_else(|| {
-        let new = owner_by_roster(*owner, &shown);
+        let new = owner_by_the_owners(*owner, &shown);
         OWNERS.with(|owners| owners.borrow_mut().insert(key, new));
         new
     });
@@ -62,7 +62,7 @@ pub fn rank(world: &mut World, index: usize) {
     }
 }
 
-fn owner_by_roster(before: Option<usize>, shown: &[(Claimant, &Object)]) -> Option<usize> {
+fn owner_by_the_owners(before: Option<usize>, shown: &[(Claimant, &Object)]) -> Option<usize> {
     let roster = Roster::default();
     let owns = |copy: &Object| roster.standing(copy, Wall::default()).is_some_and(|standing| standing.ownership == Ownership::Owner);
     let (first, others): (Vec<_>, Vec<_>) = shown.iter().partition(|((place, _), _)| Some(*place) == before);

@@ -16,13 +16,13 @@ const MOST_STEPS: u32 = 40;
 /// How many instants it may take until nothing changes any more.
 const MOST_INSTANTS: u32 = 80;
 
-/// How many instants in a row without a write and without anything under way count as quiet: two looks take an approval back.
+/// How many instants in a row without a write and without anything under way count as quiet: two polls take an approval back.
 const QUIET: u32 = 3;
 
 /// What is awaited for longer than this, in seconds, may be awaited for good.
 const SOON: i64 = 200;
 
-/// How often, in seconds, a group is looked at whose object has settled, at most: the account's interval is a minute.
+/// How often, in seconds, a group is polled whose object has settled, at most: the account's interval is a minute.
 const SOONEST: i64 = 50;
 
 /// Longer than it takes, in seconds, until a link that has gone from its Secret is missed.
@@ -74,7 +74,7 @@ pub fn check_state(world: &mut World) {
     for place in 0..world.kube.len() {
         let Some(object) = world.kube[place].clone() else { continue };
         let known = &world.known[place];
-        // A status that was written for another object permits nothing until HeyGen was read; those who are about to say so may.
+        // A status that was written for another object permits nothing until HeyGen was polled; replicas that are about to say so may.
         let rests = world.replicas.iter().any(|replica| {
             let entry = replica.entries[place].as_ref();
             entry.is_some_and(|entry| std::sync::Arc::ptr_eq(&entry.copy, &object) && !entry.woken && entry.in_hand.is_none())
@@ -136,7 +136,7 @@ pub fn calm_with(world: &mut World, survivor: usize, fine: &mut HashSet<Key>) ->
             fine.extend(chain);
             return Ok(());
         }
-        world.pass(next.unwrap_or(world.now));
+        world.advance(next.unwrap_or(world.now));
     }
     Err("promise 6: nothing settles".into())
 }
@@ -160,7 +160,7 @@ pub fn trouble_with(world: &mut World, survivor: usize) -> Result<(), String> {
             return Err(format!("promise 6: a status that is refused is written {MOST_REFUSED_IN_TROUBLE} times in two hours, and again"));
         }
         match world.next_due() {
-            Some(next) if next <= end => world.pass(next),
+            Some(next) if next <= end => world.advance(next),
             _ => return Ok(()),
         }
     }
@@ -177,7 +177,7 @@ pub fn instant(world: &mut World) -> Result<(), String> {
     let steps = world.counted.steps;
     loop {
         let mut has_rested = true;
-        if shell::has_news(world, 0) {
+        if shell::can_continue(world, 0) {
             shell::show(world, 0);
         }
         for place in 0..world.kube.len() {
@@ -185,8 +185,8 @@ pub fn instant(world: &mut World) -> Result<(), String> {
                 record::finish(world, 0, place);
             } else if shell::can_begin(world, 0, place) {
                 shell::begin(world, 0, place, Fate::Answered);
-            } else if shell::can_sweep(world, 0, place) {
-                shell::sweep(world, 0, place, false);
+            } else if shell::can_poll_by_list(world, 0, place) {
+                shell::poll_by_list(world, 0, place, false);
             } else {
                 continue;
             }
@@ -199,7 +199,7 @@ pub fn instant(world: &mut World) -> Result<(), String> {
         if let Some(broken) = &world.broken {
             return Err(broken.clone());
         }
-        if has_rested && !shell::has_news(world, 0) {
+        if has_rested && !shell::can_continue(world, 0) {
             return Ok(());
         }
     }
@@ -257,7 +257,7 @@ fn object_ends_well(world: &World, place: usize, object: &Object) -> Result<(), 
     if ready == "True" && !is_known && !is_for_having_asked {
         return Err(format!("promise 3: Ready=True/{reason} while HeyGen's word {:?} means {meaning:?}", world.heygen.word));
     }
-    // Promise 2, and that who is to be asked is asked.
+    // Promise 2, and that a person who is to be asked is asked.
     let asked = status.initiation.as_ref().map(|initiation| initiation.epoch);
     let answered = asked.max(status.history.last().map(|entry| entry.request_epoch));
     let epoch = object.spec.request_epoch.unwrap_or(0);
@@ -274,10 +274,10 @@ fn object_ends_well(world: &World, place: usize, object: &Object) -> Result<(), 
         }
         let shown = if object.spec.link_secret_ref.is_some() { &world.secrets[place].link } else { &status.url };
         // A backup may bring back a request whose link has died since, as is told, while another object has asked the same anew.
-        let is_told_dead = condition(object, "LinkExpired").0 == "True";
+        let is_said_to_be_dead = condition(object, "LinkExpired").0 == "True";
         if let Some(held) = world.link_held(place)
             && shown.as_ref() != Some(&held)
-            && !is_told_dead
+            && !is_said_to_be_dead
         {
             return Err(format!("promise 2: HeyGen holds {held}, shown is {shown:?}"));
         }

@@ -68,7 +68,7 @@ fn record(world: &mut World, index: usize, place: usize) {
             let status = settled.status.clone();
             world.change(place, |object| object.status = Some(status));
             world.counted.writes += 1;
-            world.note(|world| format!("   wrote {}", world.told()));
+            world.note(|world| format!("   wrote {}", world.summary()));
             settled.memory.unwritten = None;
             written = world.kube[place].clone();
         }
@@ -90,7 +90,7 @@ fn record(world: &mut World, index: usize, place: usize) {
     }
 }
 
-/// What of the news is taken in.
+/// What is taken in of what has come.
 fn taken_in(world: &World, news: &News) -> News {
     let News::Answered(Call::Look, Outcome::Looked(group)) = news else { return news.clone() };
     let misread = match (world.planted, group.consent_status.as_deref()) {
@@ -121,12 +121,12 @@ fn asks_the_same(before: &Object, after: &Object) -> bool {
         && request(before) == request(after)
 }
 
-/// News in a line.
+/// What has come, in a line.
 pub fn short(news: &News) -> String {
     format!("{news:?}").chars().take(90).collect()
 }
 
-/// Whether somebody reads `Ready=True` there.
+/// Whether `Ready=True` can be read there.
 pub fn is_ready(object: &Object) -> bool {
     condition(object, "Ready").0 == "True"
 }

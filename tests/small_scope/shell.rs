@@ -1,4 +1,4 @@
-//! The shell in small: what the watch shows, who owns, decide → act → settle → record, and the sweep's looks.
+//! The shell in small: what the watch shows, which object owns, decide → act → settle → record, and polls by the list.
 //!
 //! A step is cut in two: the effect happens in [`begin`], its record in [`finish`], and anything may come in between.
 
@@ -16,7 +16,7 @@ use crate::heygen::{self, WINDOW, Word};
 use crate::owners::rank;
 use crate::planted::Planted;
 use crate::record::short;
-use crate::world::{self, Entry, LOOSE, Look, Object, Seat, World, at, request, second, version};
+use crate::world::{self, Entry, LOOSE, Look, Object, Scheduled, World, at, request, second, version};
 
 /// An effect that has happened and is not recorded.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub struct InHand {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     Answered,
-    /// Nothing was done, and nobody answers.
+    /// Nothing was done, and no answer comes.
     LostBefore,
     /// It was done, and the answer is lost.
     LostAfter,
@@ -40,11 +40,11 @@ pub enum Fate {
     Delayed,
 }
 
-/// How long the queue is for whom it delays, in seconds.
+/// How long a permit takes that does not come at once, in seconds.
 const QUEUE: i64 = 30;
 
 /// Whether the watch has something to show to a replica.
-pub fn has_news(world: &World, replica: usize) -> bool {
+pub fn can_continue(world: &World, replica: usize) -> bool {
     let entries = &world.replicas[replica].entries;
     world.kube.iter().zip(entries).any(|(object, entry)| match (object, entry) {
         (Some(object), Some(entry)) => !Arc::ptr_eq(object, &entry.copy) && version(object) != version(&entry.copy),
@@ -84,11 +84,11 @@ pub fn can_finish(world: &World, replica: usize, place: usize) -> bool {
     world.replicas[replica].entries[place].as_ref().is_some_and(|entry| entry.in_hand.is_some())
 }
 
-/// Whether a look of the sweep is due.
-pub fn can_sweep(world: &World, replica: usize, place: usize) -> bool {
+/// Whether a poll by the list is due.
+pub fn can_poll_by_list(world: &World, replica: usize, place: usize) -> bool {
     let usable = world.served[place];
     world.replicas[replica].entries[place].as_ref().is_some_and(|entry| {
-        let due = entry.seat.as_ref().is_some_and(|seat| second(seat.look.at) <= world.now);
+        let due = entry.scheduled.as_ref().is_some_and(|scheduled| second(scheduled.look.at) <= world.now);
         usable && due && entry.in_hand.is_none() && (entry.handed.is_none() || !entry.woken)
     })
 }
@@ -106,7 +106,7 @@ pub fn facts(world: &World, replica: usize, place: usize) -> Facts {
     let ownership = if owns { Ownership::Owner } else { Ownership::Other };
     let entry = replica.entries[place].as_ref().unwrap();
     let mut memory = (*entry.memory).clone();
-    let polled_at = memory.looked_at.max(entry.seat.as_ref().and_then(|seat| seat.looked_at));
+    let polled_at = memory.looked_at.max(entry.scheduled.as_ref().and_then(|scheduled| scheduled.looked_at));
     if memory.looked_at.is_some() {
         memory.looked_at = polled_at;
     }
@@ -145,7 +145,7 @@ pub fn begin(world: &mut World, index: usize, place: usize, fate: Fate) {
         let is_request = !matches!(call, Call::Look);
         step = step::delayed(&base, &facts, call, std::time::Duration::from_secs(30), now);
         if is_request {
-            entry.turn = Some(world.now + QUEUE);
+            entry.permit_at = Some(world.now + QUEUE);
         }
     }
     let (news, then) = match step {
@@ -186,38 +186,38 @@ pub fn would_call(world: &World, index: usize, place: usize) -> Option<Call> {
 pub fn rests(world: &mut World, index: usize, place: usize, rest: Rest) {
     let entry = world.replicas[index].entries[place].as_mut().unwrap();
     entry.alarm = rest.until.map(second);
-    let told = entry.copy.status.as_ref().and_then(|status| status.consent_status.clone());
-    let looked_at = entry.seat.take().and_then(|seat| seat.looked_at);
-    entry.seat = rest.look.map(|look| Seat { look, told, looked_at });
+    let word = entry.copy.status.as_ref().and_then(|status| status.consent_status.clone());
+    let looked_at = entry.scheduled.take().and_then(|scheduled| scheduled.looked_at);
+    entry.scheduled = rest.look.map(|look| Scheduled { look, word, looked_at });
 }
 
-/// The sweep looks at the group, and hands over what is news.
-pub fn sweep(world: &mut World, index: usize, place: usize, is_lost: bool) {
+/// A list scan shows the group, and hands over what is new.
+pub fn poll_by_list(world: &mut World, index: usize, place: usize, is_lost: bool) {
     world.counted.calls += 1;
     world.counted.steps += 1;
     let now = at(world.now);
     let terms = world.terms();
     let look = if is_lost || world.heygen.is_down { Look::Lost } else { Look::Word(world.heygen.word) };
     let entry = world.replicas[index].entries[place].as_mut().unwrap();
-    let (Some(seat), uid) = (&mut entry.seat, entry.copy.metadata.uid.clone().unwrap_or_default()) else { return };
-    let is_news = match (&seat.look.kind, look) {
+    let (Some(scheduled), uid) = (&mut entry.scheduled, entry.copy.metadata.uid.clone().unwrap_or_default()) else { return };
+    let is_new = match (&scheduled.look.kind, look) {
         (_, Look::Lost) | (LookKind::Forced | LookKind::Wanted { .. }, _) => true,
         (LookKind::Routine { print, wanted_from, .. }, Look::Word(word)) => {
             *print != Print::of(&heygen::group(word)) || wanted_from.is_some_and(|from| from <= now)
         }
     };
-    if is_news {
-        seat.look = NextLook { at: polling::add(now, std::time::Duration::from_secs(300)), kind: LookKind::Wanted { by_list: true } };
+    if is_new {
+        scheduled.look = NextLook { at: polling::add(now, std::time::Duration::from_secs(300)), kind: LookKind::Wanted { by_list: true } };
         entry.handed = Some((now, look));
         entry.woken = true;
     } else {
-        if let LookKind::Routine { rhythm, .. } = seat.look.kind {
-            seat.look.at = polling::after_look(now, rhythm.interval(&terms.cadence, now), polling::share(&uid, 0));
+        if let LookKind::Routine { rhythm, .. } = scheduled.look.kind {
+            scheduled.look.at = polling::after_look(now, rhythm.interval(&terms.cadence, now), polling::share(&uid, 0));
         }
-        seat.looked_at = Some(now);
+        scheduled.looked_at = Some(now);
     }
-    world.note(|_| format!("{place}: the sweep saw {look:?}{}", if is_news { ", which is news" } else { "" }));
-    if let (Look::Word(word), false) = (look, is_news) {
+    world.note(|_| format!("{place}: the sweep saw {look:?}{}", if is_new { ", which is news" } else { "" }));
+    if let (Look::Word(word), false) = (look, is_new) {
         reads(world, index, place, world.now, word);
     }
 }
@@ -320,7 +320,7 @@ fn act(world: &mut World, index: usize, place: usize, base: &Object, call: Call,
     }
 }
 
-/// Promise 1: no request without a look right before it, and none when that look says granted.
+/// Promise 1: no request without a poll right before it, and none when that poll says granted.
 fn checks_request(world: &mut World, index: usize, place: usize, epoch: i64) {
     let entry = world.replicas[index].entries[place].as_ref().unwrap();
     let Some((read_at, word)) = entry.read else { return world.breaks("promise 1: no look before a request".into()) };

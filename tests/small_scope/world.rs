@@ -49,7 +49,7 @@ pub struct World {
     pub disturbed: u8,
     pub counted: Counted,
     pub planted: Option<Planted>,
-    /// What was done, for those who want to read it.
+    /// What was done, for people who want to read it.
     pub log: Option<Vec<String>>,
     /// The first promise that was broken.
     pub broken: Option<String>,
@@ -104,12 +104,12 @@ pub struct Entry {
     /// Whether the object is to be decided.
     pub woken: bool,
     pub alarm: Option<i64>,
-    /// When a request that waits has its turn.
-    pub turn: Option<i64>,
-    pub seat: Option<Seat>,
-    /// When something was asked or told last, for looks that come late.
+    /// When a request that waits has a permit.
+    pub permit_at: Option<i64>,
+    pub scheduled: Option<Scheduled>,
+    /// When something was asked or written last, for polls that come late.
     pub acted_at: Option<Timestamp>,
-    /// A look of the sweep, until it is taken up.
+    /// A poll by the list, until it is taken up.
     pub handed: Option<(Timestamp, Look)>,
     /// An effect that has happened and is not recorded.
     pub in_hand: Option<Arc<InHand>>,
@@ -119,17 +119,17 @@ pub struct Entry {
     pub withdrawing_since: Option<i64>,
 }
 
-/// A look that is to be made by the sweep.
+/// A poll that is to be made by the list.
 #[derive(Debug, Clone)]
-pub struct Seat {
+pub struct Scheduled {
     pub look: NextLook,
     /// The word that was told when the object rested.
-    pub told: Option<String>,
-    /// When the sweep looked last and found nothing new.
+    pub word: Option<String>,
+    /// When the list was polled last and showed nothing new.
     pub looked_at: Option<Timestamp>,
 }
 
-/// What a look of the sweep brought.
+/// What a poll by the list brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Look {
     Word(Word),
@@ -274,10 +274,10 @@ impl World {
     }
 
     /// Lets time pass, and alarms go off.
-    pub fn pass(&mut self, until: i64) {
+    pub fn advance(&mut self, until: i64) {
         self.now = until;
         for entry in self.replicas.iter_mut().flat_map(|replica| replica.entries.iter_mut().flatten()) {
-            for due in [&mut entry.alarm, &mut entry.turn] {
+            for due in [&mut entry.alarm, &mut entry.permit_at] {
                 entry.woken |= due.take_if(|due| *due <= until).is_some();
             }
         }
@@ -290,7 +290,7 @@ impl World {
     }
 
     /// Whether time may pass until then: every effect has a deadline, and its record follows.
-    pub fn may_pass(&self, until: i64) -> bool {
+    pub fn may_advance(&self, until: i64) -> bool {
         let entries = self.replicas.iter().flat_map(|replica| replica.entries.iter().flatten());
         entries.filter_map(|entry| entry.in_hand.as_ref()).all(|in_hand| until - in_hand.at <= LONGEST_EFFECT)
     }
@@ -309,7 +309,7 @@ impl World {
     }
 
     /// The objects, in one line.
-    pub fn told(&self) -> String {
+    pub fn summary(&self) -> String {
         let objects = self.kube.iter().flatten().map(|object| {
             let ((ready, reason), (approved, _)) = (condition(object, "Ready"), condition(object, "Approved"));
             let status = object.status.clone().unwrap_or_default();
@@ -354,7 +354,7 @@ impl Replica {
 impl Entry {
     /// When the next thing is due that is not due now.
     pub fn next_due(&self, now: i64) -> Option<i64> {
-        let times = [self.alarm, self.turn, self.seat.as_ref().map(|seat| second(seat.look.at))];
+        let times = [self.alarm, self.permit_at, self.scheduled.as_ref().map(|scheduled| second(scheduled.look.at))];
         times.into_iter().flatten().filter(|due| *due > now).min()
     }
 
@@ -365,8 +365,8 @@ impl Entry {
             written: 0,
             woken: true,
             alarm: None,
-            turn: None,
-            seat: None,
+            permit_at: None,
+            scheduled: None,
             acted_at: None,
             handed: None,
             in_hand: None,

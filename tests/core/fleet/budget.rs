@@ -1,4 +1,4 @@
-//! The budget of the account as the shell uses it: who may call, what the schedule does by itself, and how a call ends.
+//! The budget of the account as the shell uses it: which may call, what the schedule does by itself, and how a call ends.
 //!
 //! This file alone knows the code that gives out the budget. Times are steady, and no clock is read.
 

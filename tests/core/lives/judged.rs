@@ -1,4 +1,4 @@
-//! Lives in which HeyGen's word, or what the account makes of it, takes an unusual turn.
+//! Lives in which HeyGen's word, or what the account makes of it, changes in an unusual way.
 
 use serde_json::json;
 use twinconsent_core::api::account::ConsentPolicy;
