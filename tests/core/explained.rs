@@ -93,10 +93,10 @@ fn a_permit_that_does_not_come_says_why() {
     assert_eq!(waits_for(Some(7), account()), ["a permit of X/a, behind 7 others"]);
     assert_eq!(
         waits_for(Some(7), stopped()),
-        ["the circuit breaker of X/a, which lets no call pass until its key is accepted (throttled)"]
+        ["the circuit breaker of X/a, which lets no call through until its key is accepted (throttled)"]
     );
     let until = Account { stopped_until: Some(at(5)), ..stopped() };
-    assert_eq!(waits_for(None, until), ["the circuit breaker of X/a, which lets no call pass until 2026-01-01T00:00:05Z (throttled)"]);
+    assert_eq!(waits_for(None, until), ["the circuit breaker of X/a, which lets no call through until 2026-01-01T00:00:05Z (throttled)"]);
     let held_up = Some("this replica to lead");
     assert_eq!(explained(&mut world, Standing { held_up, ..Standing::default() }).waits_for, ["this replica to lead"]);
 }

@@ -272,12 +272,12 @@ fn act(world: &mut World, index: usize, place: usize, base: &Object, call: Call,
             if world.replicas.len() == 1 && world.kube[place].as_ref().is_some_and(is_refused) {
                 world.breaks("promise 6: a request that was refused for good is sent again".into());
             }
-            let of_whom = match world.planted {
+            let of_which = match world.planted {
                 Some(Planted::KeyOfObject) => base.metadata.uid.clone().unwrap_or_default(),
                 Some(Planted::KeyOfReplica) => index.to_string(),
                 _ => String::new(),
             };
-            let (executed, outcome) = world.heygen.post(&format!("{}{of_whom}", asked.idempotency_key), place, world.now);
+            let (executed, outcome) = world.heygen.post(&format!("{}{of_which}", asked.idempotency_key), place, world.now);
             if executed {
                 let (now, epoch) = (world.now, asked.epoch);
                 let known = &mut world.known[place];

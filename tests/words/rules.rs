@@ -46,6 +46,7 @@ const RULES: &[Rule] = &[
             // HeyGen's.
             ("crates/heygen-simulator/", "look"),
             ("crates/heygen-simulator/", "looks"),
+            ("tests/core/", "looks"),
             ("", "look type"),
             ("", "look of"),
             ("", "looks of"),

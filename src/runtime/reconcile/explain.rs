@@ -5,6 +5,7 @@ use crate::process::clock;
 use crate::runtime::accounts::Usable;
 use crate::runtime::context::Context;
 use twinconsent_core::api::account_key::AccountKey;
+use twinconsent_core::api::conditions::reasons;
 use twinconsent_core::api::consent::DigitalTwinConsent;
 use twinconsent_core::api::uid;
 use twinconsent_core::api::uid::Uid;
@@ -60,7 +61,7 @@ fn standing(uid: Uid, consent: &DigitalTwinConsent, Observed { wall, facts, usab
     let ahead = desk.as_ref().and_then(|desk| desk.place(uid, *wall)).map(|(.., ahead)| ahead);
     let AccountKey { kind, namespace: _, name } = AccountKey::of(consent);
     let state = match facts.account {
-        AccountFact::Resolving => "Resolving",
+        AccountFact::Resolving => reasons::RESOLVING,
         AccountFact::NotReady(_) => "NotReady",
         AccountFact::NotAllowed(_) => "NotAllowed",
         AccountFact::Usable(_) => "Usable",

@@ -86,7 +86,7 @@ pub struct Account {
     /// How many calls may be made at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tokens: Option<u32>,
-    /// Why the circuit breaker lets no call pass.
+    /// Why the circuit breaker lets no call through.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stopped_because: Option<&'static str>,
     /// Until when; absent: until a probe of the key is accepted.
@@ -196,7 +196,7 @@ fn why(decision: &Decision<'_>) -> String {
         Step::Call(call) => why_call(decision, call).to_owned(),
         Step::Rest(_) | Step::Tell(..) => {
             let ready = decision.status.conditions.iter().find(|condition| condition.type_ == types::READY);
-            ready.map_or_else(|| "nothing is told of it yet".to_owned(), |ready| format!("{}: {}", ready.reason, ready.message))
+            ready.map_or_else(|| "nothing is known of it yet".to_owned(), |ready| format!("{}: {}", ready.reason, ready.message))
         }
     }
 }
@@ -261,8 +261,8 @@ fn waits_for(decision: &Decision<'_>, standing: &Standing) -> Vec<String> {
 fn permit(Standing { account, ahead, .. }: &Standing) -> String {
     let name = &account.name;
     match (account.stopped_because, account.stopped_until, ahead) {
-        (Some(why), Some(until), _) => format!("the circuit breaker of {name}, which lets no call pass until {until} ({why})"),
-        (Some(why), None, _) => format!("the circuit breaker of {name}, which lets no call pass until its key is accepted ({why})"),
+        (Some(why), Some(until), _) => format!("the circuit breaker of {name}, which lets no call through until {until} ({why})"),
+        (Some(why), None, _) => format!("the circuit breaker of {name}, which lets no call through until its key is accepted ({why})"),
         (None, _, Some(ahead)) if *ahead > 0 => format!("a permit of {name}, behind {ahead} others"),
         (None, ..) => format!("a permit of {name}"),
     }
