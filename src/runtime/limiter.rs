@@ -91,7 +91,11 @@ mod tests {
                 now += Duration::from_millis(gap);
                 match dice.index(40) {
                     0 => limiter = Limiter::new(per_minute, burst, now),
-                    _ => while limiter.check(now).is_ok() { passed.push(now); },
+                    _ => {
+                        let (told, before) = (limiter.tokens(now), passed.len());
+                        while limiter.check(now).is_ok() { passed.push(now); }
+                        prop_assert_eq!(passed.len() - before, told as usize, "as many pass as there are tokens");
+                    }
                 }
             }
             // (last - first + 1) <= burst + rate * (to - from) for every pair, as one pass: `behind` is the least of first - rate * from.

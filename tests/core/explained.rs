@@ -15,13 +15,10 @@ fn explained(world: &mut World, standing: Standing) -> Explanation {
     explain(&base, &facts, &step, standing, at)
 }
 
-/// What is next, and with which priority.
-type Next = Option<(&'static str, Option<&'static str>)>;
-
-/// Step, what is next, and what it waits for.
-fn told(world: &mut World) -> (&'static str, Next, Vec<String>) {
+/// The step, with which priority something is next, and what it waits for.
+fn told(world: &mut World) -> (&'static str, Option<&'static str>, Vec<String>) {
     let explained = explained(world, Standing { account: Account { name: "X/a".to_owned(), ..Account::default() }, ..Standing::default() });
-    (explained.step, explained.next.map(|next| (next.what, next.priority)), explained.waits_for)
+    (explained.step, explained.next.and_then(|next| next.priority), explained.waits_for)
 }
 
 fn words(words: &[&str]) -> Vec<String> {
@@ -31,16 +28,16 @@ fn words(words: &[&str]) -> Vec<String> {
 #[test]
 fn a_new_object_waits_for_a_permit_then_for_the_person_and_an_approved_one_for_nothing_but_time() {
     let mut world = World::new(json!({}), Model::saying(None));
-    assert_eq!(told(&mut world), ("Poll", Some(("poll", Some("first"))), words(&["a permit of X/a"])));
+    assert_eq!(told(&mut world), ("Poll", Some("first"), words(&["a permit of X/a"])));
     world.settle_down();
-    assert_eq!(told(&mut world), ("Rest", Some(("poll", Some("routine"))), words(&["the author of this object", "the person"])));
+    assert_eq!(told(&mut world), ("Rest", Some("routine"), words(&["the author of this object", "the person"])));
     assert_eq!(
         explained(&mut world, Standing::default()).why,
         "AwaitingApproval: Waiting for the person. Send them the link in status.url."
     );
     world.heygen.word = Some("approved".into());
     world.live(HOUR);
-    assert_eq!(told(&mut world), ("Rest", Some(("poll", Some("routine"))), Vec::new()));
+    assert_eq!(told(&mut world), ("Rest", Some("routine"), Vec::new()));
 }
 
 #[test]

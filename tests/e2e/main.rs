@@ -12,6 +12,7 @@ mod bad_input_answers;
 mod bad_input_cluster;
 mod bad_input_stops;
 mod counts;
+mod explained;
 #[path = "../conditions/fixtures.rs"]
 mod fixtures;
 mod large_objects;

@@ -95,6 +95,8 @@ async fn a_standby_is_ready_and_asks_heygen_for_nothing() {
     for counter in ["twinconsent_heygen_requests_total", "twinconsent_status_writes_total", "twinconsent_reconciles_total"] {
         assert_eq!(standby.counter(counter, "").await, 0.0, "{counter}");
     }
+    let (_, explained) = standby.explain(&world.namespace, "ada").await.unwrap();
+    assert!(explained.contains("\"this replica to lead, once every watch is synced\""), "{explained}");
     assert_eq!((leader.counter("twinconsent_leader", "").await, standby.counter("twinconsent_leader", "").await), (1.0, 0.0));
     world.end([leader, standby]).await;
 }

@@ -181,6 +181,7 @@ fn our_own_write_is_no_news_unless_somebody_has_waited_for_it() {
     };
     assert!(note(&roster, &at("5")));
     remember(&roster, &at("6"), None);
+    assert!(roster.standing_as_seen(&at("5"), Wall::default()).unwrap().is_stale, "who only looks waits for nothing");
     assert!(!note(&roster, &at("6")), "it was decided on when it was written");
     assert!(note(&roster, &at("7")), "somebody else has written");
     remember(&roster, &at("8"), None);
