@@ -16,7 +16,6 @@ use std::time::Duration;
 
 use serde_json::json;
 use twinconsent::heygen::{Answer, answers};
-use twinconsent::runtime::accounts::calls_for_a_probe;
 use twinconsent::runtime::accounts::reconcile::reading;
 use twinconsent::runtime::gate::Gate;
 use twinconsent_core::consent::apply::Notice;
@@ -109,7 +108,7 @@ fn concerns(trouble: &Trouble) -> String {
     if let Some(reason) = reported(&gate) {
         return format!("the account: `{reason}`");
     }
-    if calls_for_a_probe(trouble.class) {
+    if trouble.class.calls_for_a_probe() {
         return format!("the consent; the account, if the probe is refused as well: `{}`", reading(trouble.class, None).0.word());
     }
     for _ in 0..4 {

@@ -155,6 +155,8 @@ fn trouble_of(outcome: Outcome) -> Option<Trouble> {
 
 #[cfg(test)]
 mod tests {
+    use strum::VariantArray as _;
+
     use super::*;
 
     #[test]
@@ -186,23 +188,8 @@ mod tests {
             .flatten()
             .map(|trouble| trouble.class)
             .collect();
-        for class in [
-            Class::Unreachable,
-            Class::Unavailable,
-            Class::Busy,
-            Class::Unreadable,
-            Class::Throttled,
-            Class::QuotaExceeded,
-            Class::CredentialsRejected,
-            Class::BillingRequired,
-            Class::Forbidden,
-            Class::AccessDenied,
-            Class::NotFound,
-            Class::Invalid,
-            Class::Unfetchable,
-            Class::AlreadyBound,
-        ] {
-            assert!(seen.contains(&class), "{class:?}");
+        for class in Class::VARIANTS {
+            assert!(seen.contains(class), "{class:?}");
         }
     }
 }

@@ -18,7 +18,7 @@ use Remedy::{Caller as C, Retry as R, User as U, Wait as A};
 use serde_json::Value;
 
 use super::Operation;
-use twinconsent_core::consent::outcome::{Class, Trouble};
+use twinconsent_core::consent::outcome::{Class, Concern, Trouble};
 
 /// What an answer with this status and body means, when it is not the answer that was asked for.
 ///
@@ -171,7 +171,10 @@ fn class_of(status: u16, row: Option<&Row>) -> Class {
 }
 
 const fn asks_for_patience(class: Class) -> bool {
-    matches!(class, Class::Unavailable | Class::Busy | Class::Throttled | Class::QuotaExceeded)
+    match class.concern() {
+        Concern::Budget | Concern::HeyGen | Concern::Call => true,
+        Concern::Key | Concern::Access | Concern::Group | Concern::Request => false,
+    }
 }
 
 fn row_of(code: &str) -> Option<(&'static Row, &'static str)> {

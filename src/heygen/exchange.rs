@@ -12,7 +12,7 @@ use super::fault::Way;
 use super::retry_after::{parse_date, parse_retry_after};
 use super::{Operation, classify, wire};
 use crate::process::clock;
-use twinconsent_core::consent::outcome::{Class, Fault, Outcome, Started, Trouble};
+use twinconsent_core::consent::outcome::{Class, Concern, Fault, Outcome, Started, Trouble};
 
 /// The largest body that is read, in bytes: a page of 50 looks takes some 100 KiB.
 pub const BODY_CAP: usize = 1 << 20;
@@ -95,9 +95,11 @@ pub(super) fn understand(operation: Operation, status: u16, body: &[u8], read: i
 /// What a status says when its body did not come whole. A status that is final for the object could mean something else with the
 /// body in hand, so it does not count; one that concerns the account, or asks for patience, does.
 pub(super) fn without_body(status: u16, otherwise: Class) -> Trouble {
-    let class = match classify::by_status(status) {
-        class @ (Class::CredentialsRejected | Class::BillingRequired | Class::Throttled | Class::Unavailable | Class::Busy) => class,
-        _ => otherwise,
+    let class = classify::by_status(status);
+    let class = match class.concern() {
+        Concern::Key | Concern::Budget | Concern::HeyGen => class,
+        Concern::Call if class == Class::Busy => class,
+        Concern::Call | Concern::Access | Concern::Group | Concern::Request => otherwise,
     };
     Trouble { status: Some(status), ..Trouble::of(class) }
 }

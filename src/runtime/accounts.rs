@@ -29,7 +29,7 @@ use crate::runtime::sweep::Desk;
 use twinconsent_core::account::Settings;
 use twinconsent_core::api::account::{AccountStatus, AllowedNamespaces};
 use twinconsent_core::api::account_key::AccountKey;
-use twinconsent_core::consent::outcome::{Class, Outcome};
+use twinconsent_core::consent::outcome::{Concern, Outcome};
 use twinconsent_core::consent::policy::Terms;
 use twinconsent_core::consent::step::{AccountFact, Proof};
 use voice::Voice;
@@ -210,7 +210,7 @@ impl Accounts {
             }
             return changed;
         };
-        if !calls_for_a_probe(trouble.class) {
+        if !trouble.class.calls_for_a_probe() {
             return changed;
         }
         if let Some(account) = self.registry().accounts.get_mut(key) {
@@ -218,7 +218,7 @@ impl Accounts {
                 return false;
             }
             account.course.hurry();
-            if trouble.class != Class::Forbidden {
+            if trouble.class.concern() == Concern::Key {
                 account.state = State::Unusable(format!("{key}: {}", reconcile::reading(trouble.class, None).1));
             }
         }
@@ -284,12 +284,6 @@ impl State {
             _ => true,
         }
     }
-}
-
-/// Whether an answer to any call makes the account ask at once whether HeyGen still accepts its key.
-#[must_use]
-pub const fn calls_for_a_probe(class: Class) -> bool {
-    matches!(class, Class::CredentialsRejected | Class::BillingRequired | Class::Forbidden)
 }
 
 /// What HeyGen tells one user of a key from another by: everything that is sent along.

@@ -31,7 +31,7 @@ use twinconsent_core::consent::report;
 use twinconsent_core::consent::state;
 use twinconsent_core::consent::state::{Answer, Handed, LONGEST_UNWRITTEN, Memory, Unwritten};
 use twinconsent_core::consent::step;
-use twinconsent_core::consent::step::{AccountFact, Call, Facts, Finding, Rest, Step, Then};
+use twinconsent_core::consent::step::{AccountFact, Call, Facts, Rest, Step, Then};
 
 /// How many steps one reconcile may take: more than any object needs, so that a flaw cannot spin.
 const MOST_STEPS: u32 = 64;
@@ -78,6 +78,10 @@ pub async fn reconcile(consent: DigitalTwinConsent, context: &Context) -> Result
                     rest(&newer, until, desk.as_deref(), wall, context);
                     return Ok(());
                 }
+                consent = newer;
+            }
+            Step::RecordAnswer => {
+                let Some(newer) = record(&consent, &facts, &News::AnswerInHand, (now, wall), context).await? else { return Ok(()) };
                 consent = newer;
             }
             // Asked again: what was observed may have taken its time.
@@ -243,9 +247,8 @@ async fn record(
     context: &Context,
 ) -> Result<Option<Arc<DigitalTwinConsent>>, kubernetes::Error> {
     let on_conflict = match news {
-        News::Found(Finding::Answered) => OnConflict::SettleAgain,
         News::Found(_) => OnConflict::GiveUp,
-        News::Answered(..) | News::Secret(_) => OnConflict::SettleAgain,
+        News::AnswerInHand | News::Answered(..) | News::Secret(_) => OnConflict::SettleAgain,
     };
     let recorded = context.cluster.record(consent, on_conflict, |current| apply(current, facts, news, now)).await;
     let (newer, settled, written) = match recorded {

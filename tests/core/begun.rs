@@ -243,7 +243,7 @@ fn it_is_nothing_new_to_a_person_who_waits_with_a_link_that_lives() {
     let mut facts = world.facts_of(0);
     let answer = twinconsent_core::consent::state::Answer { at: world.now, request, outcome, in_secret: None };
     facts.memory.answer = Some(Box::new(answer));
-    let found = twinconsent_core::consent::apply::News::Found(twinconsent_core::consent::step::Finding::Answered);
+    let found = twinconsent_core::consent::apply::News::AnswerInHand;
     let settled = twinconsent_core::consent::apply::apply(&world.object, &facts, &found, world.now);
     assert_eq!(Some(settled.status), told.status);
     assert!(settled.notices.is_empty());

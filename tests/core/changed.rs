@@ -6,15 +6,16 @@ use serde_json::json;
 use strum::VariantArray as _;
 use twinconsent_core::api::account::ConsentPolicy;
 use twinconsent_core::api::conditions::Situation;
+use twinconsent_core::consent::apply::Notice;
 use twinconsent_core::consent::outcome::{Class, Trouble};
 use twinconsent_core::consent::policy::{Meaning, Terms};
-use twinconsent_core::consent::status::{agrees, remembered};
+use twinconsent_core::consent::status::{agrees, shown};
 use twinconsent_core::consent::step::{AccountFact, Ownership};
 
 use crate::columns;
 use crate::driver::{HOUR, MINUTE, World, secs};
 use crate::kstatus::{kstatus, object_in};
-use crate::model::Fault;
+use crate::model::{Fault, Model};
 
 /// Long enough for two polls of the slowest kind, and for what they confirm.
 const TWO_POLLS: u64 = 13 * HOUR;
@@ -30,7 +31,7 @@ fn is_down(world: &mut World) {
 
 /// What kstatus says is what the table says of the reason that is told.
 fn is_consistent(world: &World, what: &str) {
-    let Some(told) = remembered(world.status()) else { panic!("{what}: nothing is told:\n{}", world.trace.join("\n")) };
+    let Some(told) = shown(world.status()) else { panic!("{what}: nothing is told:\n{}", world.trace.join("\n")) };
     assert_eq!(kstatus(&world.object), columns::kstatus(told).split(" / ").next().unwrap(), "{what}: {told:?}\n{}", world.trace.join("\n"));
     let approved = world.condition("Approved").unwrap().0;
     assert!(approved == "True" || !matches!(told, Situation::Approved | Situation::Waived), "{what}: {told:?}, Approved={approved}");
@@ -86,7 +87,7 @@ fn a_changed_policy_judges_every_row_anew_and_asks_nobody_who_was_asked() {
             }
             world.live(TWO_POLLS);
             is_consistent(&world, &what);
-            let told = remembered(world.status()).unwrap();
+            let told = shown(world.status()).unwrap();
             if is_polled(situation) {
                 assert!(agrees(world.status(), told, &terms.policy), "{what}: {told:?} over {:?}", world.status().consent_status);
                 let permits = matches!(terms.policy.read(world.heygen.word.as_deref()), Meaning::Granted | Meaning::Waived);
@@ -174,7 +175,7 @@ fn an_approval_that_is_forged_in_any_row_is_gone_with_the_next_polls_and_asks_no
             }
             let (mut is, should) = (believed(&world), believed(&twin));
             use Situation as S;
-            let told = remembered(world.status()).unwrap();
+            let told = shown(world.status()).unwrap();
             if !matches!(told, S::Revoked | S::Refused | S::Approved | S::Waived | S::Awaiting | S::LinkExpired | S::Overdue) {
                 // These rows leave `Approved` as it was: unknown, since it was doubted.
                 assert_ne!(is.2, "True", "{what}");
@@ -200,11 +201,11 @@ fn an_unknown_word_permits_nothing_in_any_row_and_takes_no_approval_back() {
         world.live(TWO_POLLS);
         is_consistent(&world, &format!("{situation:?}"));
         if !is_polled(situation) {
-            assert_eq!((remembered(world.status()), world.heygen.calls), (Some(situation), 0), "nobody has heard it");
+            assert_eq!((shown(world.status()), world.heygen.calls), (Some(situation), 0), "nobody has heard it");
             set(&mut world, situation, false);
             world.live(TWO_POLLS);
             is_consistent(&world, &format!("{situation:?}"));
-            assert_eq!(remembered(world.status()), Some(Situation::Unrecognized), "{situation:?}");
+            assert_eq!(shown(world.status()), Some(Situation::Unrecognized), "{situation:?}");
         }
         assert_ne!(world.ready().0, "True", "{situation:?}:\n{}", world.trace.join("\n"));
         assert_eq!((believed(&world).2, world.heygen.executed()), (approved, executed), "{situation:?}");
@@ -310,6 +311,37 @@ fn a_backup_of_any_row_that_comes_back_leads_to_what_heygen_says_and_asks_nobody
                 let may_ask = word == "pending" && executed == 0;
                 assert!(surplus.is_empty() || may_ask, "{what}: asked at {surplus:?}\n{}", world.trace.join("\n"));
             }
+        }
+    }
+}
+
+/// What HeyGen says at first, and then.
+const WORDS: [(&str, &str); 5] =
+    [("approved", "approved"), ("approved", "frozen"), ("approved", "pending"), ("rejected", "rejected"), ("frozen", "frozen")];
+
+#[test]
+fn what_is_known_of_consent_outlasts_a_reason_of_ready_that_hides_it() {
+    for (first, then) in WORDS {
+        for &hiding in Situation::VARIANTS {
+            let what = format!("{first}, then {then}, hidden by {hiding:?}");
+            let [mut world, mut twin] = [(); 2].map(|()| {
+                let mut world = World::new(json!({}), Model::saying(Some(first)));
+                world.live(HOUR);
+                world.heygen.word = Some(then.to_owned());
+                world.live(TWO_POLLS);
+                world
+            });
+            let conditions = &mut world.object.status.as_mut().unwrap().conditions;
+            let ready = conditions.iter_mut().find(|condition| condition.type_ == "Ready").unwrap();
+            hiding.reason().clone_into(&mut ready.reason);
+            for world in [&mut world, &mut twin] {
+                world.crash(0);
+                world.live(TWO_POLLS);
+            }
+            assert_eq!(believed(&world), believed(&twin), "{what}:\n{}", world.trace.join("\n"));
+            assert_eq!(world.heygen.executed(), twin.heygen.executed(), "{what}: asked for it");
+            let counted = |world: &World| world.notices.iter().filter(|notice| !matches!(notice, Notice::Event(_))).count();
+            assert_eq!(counted(&world), counted(&twin), "{what}: counted twice\n{}", world.trace.join("\n"));
         }
     }
 }

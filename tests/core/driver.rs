@@ -26,7 +26,7 @@ use twinconsent_core::consent::polling;
 use twinconsent_core::consent::request::Request;
 use twinconsent_core::consent::state::{LONGEST_UNWRITTEN, Memory, Unwritten};
 use twinconsent_core::consent::step;
-use twinconsent_core::consent::step::{AccountFact, Call, Facts, Finding, Ownership, Proof, Rest, Step, Then, decide};
+use twinconsent_core::consent::step::{AccountFact, Call, Facts, Ownership, Proof, Rest, Step, Then, decide};
 
 use crate::model::Model;
 use effects::Called;
@@ -260,6 +260,7 @@ impl World {
         let (news, then) = match step {
             Step::Rest(rest) => return self.rest(index, rest, ahead),
             Step::Tell(finding, then) => (News::Found(finding), then),
+            Step::RecordAnswer => (News::AnswerInHand, Then::Decide),
             Step::Call(call) => (self.act(index, &base, call), Then::Decide),
         };
         self.replicas[index].in_hand = Some(InHand { base, facts, news, then, at, ahead });
@@ -277,7 +278,7 @@ impl World {
     pub fn answer_in_hand(&self, index: usize) -> Option<&Outcome> {
         match &self.replicas[index].in_hand.as_ref()?.news {
             News::Answered(_, outcome) => Some(outcome),
-            News::Found(_) | News::Secret(_) => None,
+            News::Found(_) | News::AnswerInHand | News::Secret(_) => None,
         }
     }
 
@@ -296,7 +297,7 @@ impl World {
         {
             let gone = current.metadata.uid != self.object.metadata.uid;
             let same = base.spec.link_secret_ref == self.object.spec.link_secret_ref && Request::of(&base) == Request::of(&self.object);
-            if gone || !same || matches!(&news, News::Found(finding) if *finding != Finding::Answered) {
+            if gone || !same || matches!(&news, News::Found(_)) {
                 self.note("   (conflict, dropped)".into());
                 self.deliver(index);
                 return Progress::Going;

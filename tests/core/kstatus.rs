@@ -5,7 +5,7 @@ use strum::VariantArray as _;
 use twinconsent_core::api::conditions::Situation;
 use twinconsent_core::api::consent::DigitalTwinConsent;
 use twinconsent_core::consent::outcome::{Class, LookType, Trouble};
-use twinconsent_core::consent::status::remembered;
+use twinconsent_core::consent::status::shown;
 use twinconsent_core::consent::step::{AccountFact, Ownership};
 
 use crate::columns;
@@ -93,7 +93,7 @@ fn kstatus_says_of_every_situation_what_the_table_says() {
         let words: Vec<_> = columns::kstatus(situation).split(" / ").collect();
         for (when, expected) in [("Approved", words[0]), ("Initiated", words[words.len() - 1])] {
             let world = object_in(situation, &json!({"readyWhen": when}));
-            assert_eq!(remembered(world.status()), Some(situation), "{}", world.trace.join("\n"));
+            assert_eq!(shown(world.status()), Some(situation), "{}", world.trace.join("\n"));
             assert_eq!(kstatus(&world.object), expected, "{situation:?} with readyWhen {when}");
         }
     }

@@ -198,6 +198,7 @@ impl Form<'_> {
         // What it is follows from object and memory, but for the answer.
         match news {
             News::Found(finding) => self.text(&format!("{finding:?}")),
+            News::AnswerInHand => self.text("answer in hand"),
             News::Answered(_, outcome) => self.text(&format!("{outcome:?}")),
             News::Secret(secret) => self.text(&format!("{secret:?}")),
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use twinconsent_core::consent::apply::{News, apply};
 use twinconsent_core::consent::outcome::Outcome;
 use twinconsent_core::consent::state::{LONGEST_UNWRITTEN, Memory, Unwritten};
-use twinconsent_core::consent::step::{AccountFact, Call, Finding, Then};
+use twinconsent_core::consent::step::{AccountFact, Call, Then};
 
 use crate::heygen::{self, Word};
 use crate::owners::rank;
@@ -37,7 +37,7 @@ fn record(world: &mut World, index: usize, place: usize) {
             if !asks_the_same(base, &object) {
                 return;
             }
-            if matches!(news, News::Found(finding) if *finding != Finding::Answered) {
+            if matches!(news, News::Found(_)) {
                 let not_before = facts.memory.unwritten.as_ref().map(|unwritten| second(unwritten.not_before));
                 return again_at(world, index, place, not_before.unwrap_or(now).max(now + 1));
             }

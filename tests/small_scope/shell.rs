@@ -8,7 +8,6 @@ use twinconsent_core::consent::apply::{News, Refusal, SecretOutcome};
 use twinconsent_core::consent::outcome::Print;
 use twinconsent_core::consent::policy::Meaning;
 use twinconsent_core::consent::polling;
-use twinconsent_core::consent::situation;
 use twinconsent_core::consent::step;
 use twinconsent_core::consent::step::{AccountFact, Call, Facts, LookKind, NextLook, Ownership, Proof, Rest, Step, Then, decide};
 
@@ -159,6 +158,7 @@ pub fn begin(world: &mut World, index: usize, place: usize, fate: Fate) {
             return rests(world, index, place, rest);
         }
         Step::Tell(finding, then) => (News::Found(finding), then),
+        Step::RecordAnswer => (News::AnswerInHand, Then::Decide),
         Step::Call(call) => (act(world, index, place, &base, call, fate), Then::Decide),
     };
     world.note(|_| format!("{place}: {}", short(&news)));
@@ -227,7 +227,7 @@ pub fn reads(world: &mut World, index: usize, place: usize, read_at: i64, word: 
     let meaning = world.terms().policy.read(word);
     let entry = world.replicas[index].entries[place].as_mut().unwrap();
     entry.read = Some((read_at, word));
-    if situation::takes_back(meaning) {
+    if meaning.takes_back() {
         entry.withdrawing_since.get_or_insert(read_at);
     } else if matches!(meaning, Meaning::Granted | Meaning::Waived) {
         entry.withdrawing_since = None;

@@ -7,6 +7,9 @@
 //! - [`consent`]: what comes next for one object, and what an answer means for its status.
 //! - [`account`]: the two kinds of account, read as one.
 
+// A situation, a class of trouble or an answer that is added must not fall to one side by itself.
+#![warn(clippy::wildcard_enum_match_arm)]
+
 pub mod account;
 pub mod api;
 pub mod consent;

@@ -23,7 +23,7 @@ use twinconsent_core::api::account::{AccountStatus, Auth};
 use twinconsent_core::api::account_key::AccountKey;
 use twinconsent_core::api::conditions::AccountReason;
 use twinconsent_core::api::conditions::types;
-use twinconsent_core::consent::outcome::{Cause, Class, Outcome};
+use twinconsent_core::consent::outcome::{Cause, Class, Concern, Outcome};
 use twinconsent_core::consent::polling;
 use twinconsent_core::consent::report::Report;
 use twinconsent_core::consent::step::Proof;
@@ -216,7 +216,7 @@ impl Accounts {
             course.probe_at = None;
             return;
         };
-        if matches!(trouble.class, Class::Forbidden | Class::AccessDenied) {
+        if trouble.class.concern() == Concern::Access {
             // A key that may not even ask who it is may do nothing; any other 403 belongs to one object.
             usable.gate.shut(Class::CredentialsRejected);
         }

@@ -42,7 +42,7 @@ pub(super) struct Told(u8);
 impl Told {
     /// What a status tells.
     pub(super) fn by(consent: &DigitalTwinConsent) -> Self {
-        let situation = consent.status.as_ref().and_then(status::remembered);
+        let situation = consent.status.as_ref().and_then(status::shown);
         // The variants are numbered as they stand.
         Self(situation.map_or(0, |situation| situation as u8 + 1))
     }

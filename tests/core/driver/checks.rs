@@ -20,7 +20,7 @@ pub(super) fn check_explained(Decided { base, facts, step, at, .. }: &Decided) {
             assert_eq!(next, rest.earliest(), "{text}");
             assert!(next.is_some() || !explanation.waits_for.is_empty(), "{text}");
         }
-        Step::Tell(_, Then::Decide) | Step::Call(_) => assert_eq!(next, Some(*at), "{text}"),
+        Step::Tell(_, Then::Decide) | Step::RecordAnswer | Step::Call(_) => assert_eq!(next, Some(*at), "{text}"),
     }
 }
 

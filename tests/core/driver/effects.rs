@@ -6,7 +6,6 @@ use twinconsent_core::consent::apply::{News, Refusal, SecretOutcome};
 use twinconsent_core::consent::outcome::{LookType, Outcome};
 use twinconsent_core::consent::policy::Meaning;
 use twinconsent_core::consent::request::Request;
-use twinconsent_core::consent::situation;
 use twinconsent_core::consent::step::Call;
 
 use super::World;
@@ -85,7 +84,7 @@ impl World {
         let meaning = self.terms.policy.read(group.consent_status.as_deref());
         let replica = &mut self.replicas[index];
         replica.last_poll = Some((at, group.clone()));
-        if situation::takes_back(meaning) {
+        if meaning.takes_back() {
             replica.withdrawing_since.get_or_insert(at);
         } else if matches!(meaning, Meaning::Granted | Meaning::Waived) {
             replica.withdrawing_since = None;

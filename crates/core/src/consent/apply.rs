@@ -12,19 +12,17 @@ mod observed;
 use crate::consent::conditions;
 use crate::consent::polling::whole;
 use crate::consent::status;
-use std::borrow::Cow;
-
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::api::conditions::{Situation, types};
 use crate::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus, GroupStatus, HistoryEntry};
 use crate::consent::outcome::{Group, Outcome};
-use crate::consent::policy::{Meaning, Terms};
+use crate::consent::policy::Terms;
 use crate::consent::report::Report;
 use crate::consent::state::Memory;
 use crate::consent::step;
-use crate::consent::step::{AccountFact, Call, Facts, Finding, Wait, verdict};
+use crate::consent::step::{AccountFact, By, Call, Facts, Finding};
 
 /// How many changes of HeyGen's word are kept.
 const HISTORY: usize = 10;
@@ -35,6 +33,8 @@ const HISTORY: usize = 10;
 pub enum News {
     /// `decide` found something to tell.
     Found(Finding),
+    /// The answer in hand to a consent request is to be recorded.
+    AnswerInHand,
     /// HeyGen answered a call, or failed to.
     Answered(Call, Outcome),
     /// The link Secret was looked at, or written.
@@ -110,6 +110,7 @@ pub fn apply(consent: &DigitalTwinConsent, facts: &Facts, news: &News, now: Time
     let mut draft = Draft::new(consent, facts, now);
     match news {
         News::Found(finding) => draft.found(finding),
+        News::AnswerInHand => draft.told_answer(),
         News::Answered(call, outcome) => draft.answered(call, outcome),
         News::Secret(secret) => draft.secret(*secret),
     }
@@ -136,7 +137,7 @@ impl<'a> Draft<'a> {
     fn terms(&self) -> std::sync::Arc<Terms> {
         match &self.facts.account {
             AccountFact::Usable(terms) => terms.clone(),
-            _ => std::sync::Arc::new(Terms::default()),
+            AccountFact::Resolving | AccountFact::NotReady(_) | AccountFact::NotAllowed(_) => std::sync::Arc::new(Terms::default()),
         }
     }
 
@@ -144,111 +145,30 @@ impl<'a> Draft<'a> {
         self.consent.metadata.uid.as_deref().unwrap_or_default()
     }
 
-    fn found(&mut self, finding: &Finding) {
-        let remembered = status::remembered(&self.old);
-        match finding {
-            Finding::Suspended => {
-                let told = remembered.filter(|situation| !situation.is_before_any_look());
-                self.render(told.unwrap_or(Situation::Suspended), None);
-            }
-            Finding::Duplicate => {
-                if status::is_restored(self.consent) {
-                    self.doubt_approval(Situation::Restored);
-                }
-                self.render(Situation::Duplicate, None);
-            }
-            Finding::Restored => {
-                self.doubt_approval(Situation::Restored);
-                self.render(Situation::Restored, None);
-            }
-            // Whatever was written over it, whoever took consent back is not asked again unless the user says so.
-            Finding::Doubted if status::was_taken_back(&self.old, &self.terms().policy) => self.render(Situation::Revoked, None),
-            Finding::Doubted => {
-                self.doubt_approval(Situation::Unverified);
-                self.render(Situation::Unverified, None);
-            }
-            Finding::Stale => self.render(Situation::Unverified, None),
-            Finding::AccountNotReady(why) => self.render(Situation::AccountNotReady, Some(why)),
-            Finding::AccountNotAllowed(why) => self.render(Situation::AccountNotAllowed, Some(why)),
-            Finding::InvalidSpec(field) => {
+    fn found(&mut self, Finding { situation, message, by }: &Finding) {
+        match by {
+            By::Known | By::Turn => {}
+            By::Poll => {
+                self.count_doubts(*situation);
                 self.take_seen();
-                let message = format!("spec.{field} cannot be sent as it is. Correct it and raise spec.requestEpoch in the same change.");
-                self.render(Situation::InvalidRequest, Some(&message));
             }
-            Finding::Waiting(wait) => {
-                if *wait == Wait::Looks {
-                    self.take_seen();
-                }
-                if *wait != Wait::Turn {
-                    self.echo_request();
-                }
-                // A turn that is waited for between two tries is no news: what keeps the request waiting stays told.
-                let waits_already = remembered == Some(Situation::Initiating) && *wait == Wait::Turn;
-                self.render(Situation::Initiating, (!waits_already).then(|| wait_message(*wait)).as_deref());
-            }
-            Finding::AlreadyBegun => {
-                self.take_seen();
-                self.render(Situation::AlreadyBegun, None);
-            }
-            Finding::Answered => self.told_answer(),
-            Finding::Refresh => self.render(remembered.unwrap_or(Situation::Initiating), None),
-            Finding::Seen => self.seen(),
-            Finding::Revoked => {
-                self.take_seen();
-                self.notices.push(Notice::Revoked);
-                self.render(Situation::Revoked, None);
-            }
-            Finding::GroupMissing => {
-                self.take_seen();
-                // Both are the case, and the upper row of the table wins.
-                let revoked = remembered == Some(Situation::Revoked);
-                self.render(if revoked { Situation::Revoked } else { Situation::GroupMissing }, None);
-            }
-            Finding::NotRequired => {
-                self.take_seen();
-                self.render(Situation::NotRequired, None);
-            }
-            Finding::WaivedByAbsence => {
-                self.take_seen();
-                self.render(Situation::Waived, None);
-            }
+            By::FailedPoll => self.echo_request(),
+            By::Doubt(because) => self.doubt_approval(*because),
         }
+        self.render(*situation, message.as_deref());
     }
 
-    /// Tells what the last look found.
-    fn seen(&mut self) {
-        let Some(group) = self.take_seen() else { return };
-        let meaning = self.terms().policy.read(group.consent_status.as_deref());
-        let remembered = status::remembered(&self.old);
-        let revoked = status::is_revoked(&self.old);
-        let request = crate::consent::request::Request::of(self.consent);
-        let initiated = status::is_initiated(&self.old, &request);
-        let situation = match meaning {
-            Meaning::Refused | Meaning::Pending | Meaning::Expired | Meaning::Absent | Meaning::Unknown if revoked => Situation::Revoked,
-            Meaning::Refused => Situation::Refused,
-            _ if verdict::training_failed(&group) => Situation::TrainingFailed,
-            Meaning::Granted => Situation::Approved,
-            Meaning::Waived => Situation::Waived,
-            // Neither makes or breaks an approval; but whether the twin may be used is unknown then.
-            Meaning::Unknown => {
-                if status::is_approved(&self.old) && remembered != Some(Situation::Unrecognized) {
-                    self.notices.push(Notice::UnrecognizedAfterGrant);
-                }
-                Situation::Unrecognized
-            }
-            // No word at all is no news after an approval.
-            _ if status::is_approved(&self.old) && remembered == Some(Situation::Unrecognized) => Situation::Unrecognized,
-            // What kind of approval it is, the policy says of the word that it was given for.
-            _ if status::is_approved(&self.old) => match self.terms().policy.read(self.status.consent_status.as_deref()) {
-                Meaning::Granted => Situation::Approved,
-                Meaning::Waived => Situation::Waived,
-                _ => status::approval(&self.old),
-            },
-            _ if status::is_already_begun(&self.old, &request) => Situation::AlreadyBegun,
-            _ if initiated => Situation::Awaiting,
-            _ => remembered.unwrap_or(Situation::Initiating),
-        };
-        self.render(situation, None);
+    /// Counts what a look says against an approval.
+    fn count_doubts(&mut self, situation: Situation) {
+        if !status::is_approved(&self.old) {
+            return;
+        }
+        if situation == Situation::Revoked {
+            self.notices.push(Notice::Revoked);
+        }
+        if situation == Situation::Unrecognized && !status::is_unrecognized(&self.old, &self.terms().policy) {
+            self.notices.push(Notice::UnrecognizedAfterGrant);
+        }
     }
 
     /// Takes the last look out of the memory and writes its facts into the status.
@@ -291,8 +211,7 @@ impl<'a> Draft<'a> {
         while self.status.history.len() > HISTORY {
             // The word that an approval was given for is kept, however many unknown ones come after it.
             let policy = &self.terms().policy;
-            let is_grant =
-                |entry: &HistoryEntry| matches!(policy.read(entry.consent_status.as_deref()), Meaning::Granted | Meaning::Waived);
+            let is_grant = |entry: &HistoryEntry| policy.read(entry.consent_status.as_deref()).gives();
             let grant = self.status.history.iter().rposition(is_grant);
             self.status.history.remove(usize::from(grant == Some(0)));
         }
@@ -334,7 +253,7 @@ impl<'a> Draft<'a> {
 
     /// An event on a transition of `Ready`'s reason, and on nothing else.
     fn report_transition(&mut self) {
-        let (before, after) = (status::remembered(&self.old), status::remembered(&self.status));
+        let (before, after) = (status::shown(&self.old), status::shown(&self.status));
         if before == after {
             return;
         }
@@ -356,26 +275,4 @@ const fn refusal_message(refusal: Refusal) -> &'static str {
         }
         Refusal::Other => "Kubernetes refuses the Secret named by spec.linkSecretRef. The operator's log says why.",
     }
-}
-
-fn wait_message(wait: Wait) -> Cow<'static, str> {
-    let fixed = match wait {
-        Wait::Refused(Some(code)) => {
-            return format!("HeyGen refuses to tell about this avatar group, with the code `{code}`. The operator tries again.").into();
-        }
-        Wait::Refused(None) => "HeyGen refuses to tell about this avatar group. The operator tries again.",
-        Wait::Turn => {
-            "HeyGen has not been asked yet: the account's rateLimit, or a pause that HeyGen asked for, does not allow it. The operator asks as soon as it may."
-        }
-        Wait::HeyGen(Some(why)) => return format!("HeyGen has not given a usable answer yet ({why}). The operator tries again.").into(),
-        Wait::HeyGen(None) => "HeyGen has not given a usable answer yet. The operator tries again.",
-        Wait::Group => {
-            "HeyGen does not know this avatar group, at least not yet. The operator polls again before it says that the group is missing."
-        }
-        Wait::Looks => {
-            "HeyGen lists no look of the group that shows whether the group depicts a person. The operator reads the list again."
-        }
-        Wait::LinkSecret => "The Secret named by spec.linkSecretRef cannot be read or written at the moment. The operator tries again.",
-    };
-    fixed.into()
 }

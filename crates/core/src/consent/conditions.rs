@@ -21,11 +21,11 @@ pub fn render(
 ) {
     let spec = &consent.spec;
     let [overdue, expired] = status::flag_times(spec, status, Some(situation)).map(|at| at.is_some_and(|at| at <= now));
-    let shown = match situation {
-        Situation::Awaiting | Situation::LinkExpired | Situation::Overdue if expired => Situation::LinkExpired,
-        Situation::Awaiting | Situation::LinkExpired | Situation::Overdue if overdue => Situation::Overdue,
-        Situation::LinkExpired | Situation::Overdue => Situation::Awaiting,
-        other => other,
+    let shown = match situation.awaits() {
+        true if expired => Situation::LinkExpired,
+        true if overdue => Situation::Overdue,
+        true => Situation::Awaiting,
+        false => situation,
     };
     let row = shown.row();
     let suspended = spec.suspend.unwrap_or(false);
@@ -88,37 +88,33 @@ pub fn render(
 
 /// `Approved` changes only where HeyGen's word decides; everywhere else it stays as it was.
 fn approved(list: &mut Builder<'_>, situation: Situation) {
-    match situation {
-        Situation::Approved => list.push(types::APPROVED, "True", situation.reason(), "HeyGen reports the person's consent."),
-        Situation::Waived => list.push(types::APPROVED, "True", situation.reason(), "The account's consentPolicy waives consent."),
-        Situation::Refused => list.push(
-            types::APPROVED,
-            "False",
-            situation.reason(),
-            "HeyGen reports that the person refused, or that the recording was rejected.",
-        ),
-        Situation::Revoked => list.push(types::APPROVED, "False", situation.reason(), "HeyGen no longer reports the consent."),
+    use Situation as S;
+    let old = list.old_of(types::APPROVED);
+    let was = |status: &str| old.is_some_and(|old| old.status == status);
+    let not_approved = ("False", reasons::NOT_APPROVED, "HeyGen has not reported consent.");
+    let (status, reason, message) = match situation {
+        S::Approved => ("True", situation.reason(), "HeyGen reports the person's consent."),
+        S::Waived => ("True", situation.reason(), "The account's consentPolicy waives consent."),
+        S::Refused => ("False", situation.reason(), "HeyGen reports that the person refused, or that the recording was rejected."),
+        S::Revoked => ("False", situation.reason(), "HeyGen no longer reports the consent."),
         // Whether an approval holds whose word the policy does not know any more, nobody knows.
-        Situation::Unrecognized if list.old_of(types::APPROVED).is_some_and(|old| old.status == "Unknown") => {
-            list.push(
-                types::APPROVED,
-                "Unknown",
-                situation.reason(),
-                "HeyGen reports a consent status that the account's consentPolicy does not know.",
-            );
+        S::Unrecognized if was("Unknown") => {
+            ("Unknown", situation.reason(), "HeyGen reports a consent status that the account's consentPolicy does not know.")
         }
         // A new request leaves the refusal of the one before behind.
-        situation if situation.is_waiting() && list.old_of(types::APPROVED).is_none_or(|old| old.status != "True") => {
-            list.push(types::APPROVED, "False", reasons::NOT_APPROVED, "HeyGen has not reported consent.");
-        }
-        _ => match list.old_of(types::APPROVED) {
-            Some(old) => {
-                let (status, reason, message) = (old.status.clone(), old.reason.clone(), old.message.clone());
-                list.push(types::APPROVED, &status, &reason, &message);
-            }
-            None => list.push(types::APPROVED, "False", reasons::NOT_APPROVED, "HeyGen has not reported consent."),
-        },
-    }
+        S::Unrecognized | S::AlreadyBegun | S::LinkExpired | S::Overdue | S::Awaiting if !was("True") => not_approved,
+        S::Unrecognized | S::AlreadyBegun | S::LinkExpired | S::Overdue | S::Awaiting => unchanged(old, not_approved),
+        S::Suspended | S::Duplicate | S::Restored | S::GroupMissing | S::TrainingFailed => unchanged(old, not_approved),
+        S::Unverified | S::NotRequired | S::AccountNotReady | S::AccountNotAllowed => unchanged(old, not_approved),
+        S::InvalidRequest | S::NotEntitled | S::LinkSecretConflict | S::LinkSecretNotWritable => unchanged(old, not_approved),
+        S::Initiating => unchanged(old, not_approved),
+    };
+    list.push(types::APPROVED, status, reason, message);
+}
+
+/// What a condition says, if it is there.
+fn unchanged<'a>(old: Option<&'a Condition>, otherwise: (&'a str, &'a str, &'a str)) -> (&'a str, &'a str, &'a str) {
+    old.map_or(otherwise, |old| (&old.status, &old.reason, &old.message))
 }
 
 fn ready(ready: Ready, when: Option<ReadyWhen>) -> &'static str {
@@ -132,10 +128,13 @@ fn ready(ready: Ready, when: Option<ReadyWhen>) -> &'static str {
 
 fn has_details(situation: Situation) -> bool {
     use Situation as S;
-    matches!(
-        situation,
-        S::AccountNotReady | S::AccountNotAllowed | S::InvalidRequest | S::NotEntitled | S::LinkSecretNotWritable | S::Initiating
-    )
+    match situation {
+        S::AccountNotReady | S::AccountNotAllowed | S::InvalidRequest | S::NotEntitled => true,
+        S::LinkSecretNotWritable | S::Initiating => true,
+        S::Suspended | S::Duplicate | S::Restored | S::Revoked | S::Refused | S::GroupMissing | S::TrainingFailed => false,
+        S::Unrecognized | S::Unverified | S::Approved | S::Waived | S::NotRequired | S::AlreadyBegun => false,
+        S::LinkSecretConflict | S::LinkExpired | S::Overdue | S::Awaiting => false,
+    }
 }
 
 fn plain_message(consent: &DigitalTwinConsent, status: &DigitalTwinConsentStatus, situation: Situation) -> &'static str {

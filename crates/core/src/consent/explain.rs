@@ -15,7 +15,7 @@ use crate::consent::situation::Actor;
 use crate::consent::state::{Attempt, Memory, Unwritten};
 use crate::consent::status;
 use crate::consent::step;
-use crate::consent::step::{AccountFact, Call, Facts, Finding, LookKind, Ownership, Rest, Step, Then, Wait};
+use crate::consent::step::{AccountFact, By, Call, Facts, Finding, LookKind, Ownership, Rest, Step, Then};
 
 /// What is done about one object, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -156,6 +156,7 @@ struct Decision<'a> {
 pub fn explain(consent: &DigitalTwinConsent, facts: &Facts, step: &Step, standing: Standing, now: Timestamp) -> Explanation {
     let status = match step {
         Step::Tell(finding, _) => apply(consent, facts, &News::Found(finding.clone()), now).status,
+        Step::RecordAnswer => apply(consent, facts, &News::AnswerInHand, now).status,
         Step::Call(_) | Step::Rest(_) => consent.status.clone().unwrap_or_default(),
     };
     let decision = Decision { consent, facts, step, status, request: Request::of(consent), now };
@@ -176,6 +177,7 @@ const fn name_of(step: &Step) -> &'static str {
     match step {
         Step::Rest(_) => "Rest",
         Step::Tell(..) => "Tell",
+        Step::RecordAnswer => "RecordAnswer",
         Step::Call(call) => name_of_call(call),
     }
 }
@@ -194,7 +196,7 @@ const fn name_of_call(call: &Call) -> &'static str {
 fn why(decision: &Decision<'_>) -> String {
     match decision.step {
         Step::Call(call) => why_call(decision, call).to_owned(),
-        Step::Rest(_) | Step::Tell(..) => {
+        Step::Rest(_) | Step::Tell(..) | Step::RecordAnswer => {
             let ready = decision.status.conditions.iter().find(|condition| condition.type_ == types::READY);
             ready.map_or_else(|| "nothing is known of it yet".to_owned(), |ready| format!("{}: {}", ready.reason, ready.message))
         }
@@ -227,7 +229,7 @@ fn next(Decision { consent, facts, step, now, .. }: &Decision<'_>) -> Option<Nex
     match step {
         Step::Call(Call::Look) => at_once("poll", step::poll_now(consent, facts, *now).map(|poll| priority(poll.kind))),
         Step::Call(call) => at_once(if call.asks_heygen() { "request" } else { "decision" }, call.asks_heygen().then_some("request")),
-        Step::Tell(_, Then::Decide) => at_once("decision", None),
+        Step::Tell(_, Then::Decide) | Step::RecordAnswer => at_once("decision", None),
         Step::Rest(rest) | Step::Tell(_, Then::Rest(rest)) => after(rest),
     }
 }
@@ -253,7 +255,7 @@ fn waits_for(decision: &Decision<'_>, standing: &Standing) -> Vec<String> {
     }
     match decision.step {
         Step::Call(call) if call.asks_heygen() => vec![permit(standing)],
-        Step::Call(_) | Step::Tell(_, Then::Decide) => Vec::new(),
+        Step::Call(_) | Step::Tell(_, Then::Decide) | Step::RecordAnswer => Vec::new(),
         Step::Rest(_) | Step::Tell(_, Then::Rest(_)) => resting_for(decision, standing),
     }
 }
@@ -290,7 +292,7 @@ fn resting_for(decision: &Decision<'_>, standing: &Standing) -> Vec<String> {
         AccountFact::NotReady(why) | AccountFact::NotAllowed(why) => return vec![why.clone()],
         AccountFact::Usable(_) => {}
     }
-    if let Step::Tell(Finding::Waiting(Wait::Turn), _) = step {
+    if let Step::Tell(Finding { by: By::Turn, .. }, _) = step {
         return vec![permit(standing)];
     }
     if let Some(trouble) = trouble(memory) {
@@ -299,7 +301,7 @@ fn resting_for(decision: &Decision<'_>, standing: &Standing) -> Vec<String> {
     if let Some(not_before) = memory.request_waits_until(&request.idempotency_key, *now) {
         return until("the end of a pause: HeyGen has refused the request, or answered with the same link".to_owned(), Some(not_before));
     }
-    let actors = status::remembered(status).map_or(&[][..], |situation| situation.row().actors);
+    let actors = status::shown(status).map_or(&[][..], |situation| situation.row().actors);
     actors.iter().filter(|actor| **actor != Actor::Nobody).map(|actor| actor.name().to_owned()).collect()
 }
 

@@ -158,6 +158,52 @@ pub enum Class {
     AlreadyBound,
 }
 
+/// Whom a trouble concerns: who waits for its end, and who tells of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Concern {
+    /// The key, or the plan that it belongs to: nothing is asked with it until HeyGen accepts it again.
+    Key,
+    /// How much the account may ask, which says nothing about what was asked for: nothing is asked with the key for a while.
+    Budget,
+    /// HeyGen itself; after some in a row, nothing is asked with the key for a while.
+    HeyGen,
+    /// The one call, which may do better the next time.
+    Call,
+    /// What the key may do with what was asked for.
+    Access,
+    /// The group, which HeyGen does not know.
+    Group,
+    /// The request as it stands.
+    Request,
+}
+
+impl Class {
+    /// Whom it concerns.
+    #[must_use]
+    pub const fn concern(self) -> Concern {
+        match self {
+            Self::CredentialsRejected | Self::BillingRequired => Concern::Key,
+            Self::Throttled | Self::QuotaExceeded => Concern::Budget,
+            Self::Unreachable | Self::Unavailable => Concern::HeyGen,
+            Self::Busy | Self::Unreadable => Concern::Call,
+            Self::Forbidden | Self::AccessDenied => Concern::Access,
+            Self::NotFound => Concern::Group,
+            Self::Invalid | Self::Unfetchable | Self::AlreadyBound => Concern::Request,
+        }
+    }
+
+    /// Whether an answer to any call makes the account ask at once whether HeyGen still accepts its key.
+    #[must_use]
+    pub const fn calls_for_a_probe(self) -> bool {
+        match self.concern() {
+            Concern::Key => true,
+            // "Forbidden" says no more than that, and may concern the whole key.
+            Concern::Access => matches!(self, Self::Forbidden),
+            Concern::Budget | Concern::HeyGen | Concern::Call | Concern::Group | Concern::Request => false,
+        }
+    }
+}
+
 impl Trouble {
     /// A trouble of `class` with nothing else known.
     #[must_use]

@@ -49,6 +49,28 @@ pub enum Meaning {
     Unknown,
 }
 
+impl Meaning {
+    /// Whether consent is given, or needs not be.
+    #[must_use]
+    pub const fn gives(self) -> bool {
+        match self {
+            Self::Granted | Self::Waived => true,
+            Self::Refused | Self::Pending | Self::Expired | Self::Absent | Self::Unknown => false,
+        }
+    }
+
+    /// Whether a word takes an approval back: only words that are known not to mean consent do.
+    ///
+    /// An unknown word never does (promise 3), nor does no word at all.
+    #[must_use]
+    pub const fn takes_back(self) -> bool {
+        match self {
+            Self::Refused | Self::Pending | Self::Expired => true,
+            Self::Granted | Self::Waived | Self::Absent | Self::Unknown => false,
+        }
+    }
+}
+
 /// How often to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cadence {

@@ -5,7 +5,6 @@ mod rows;
 use std::time::Duration;
 
 use crate::api::conditions::Situation;
-use crate::consent::policy::Meaning;
 
 /// How long HeyGen must answer 404 before a group counts as missing.
 pub const CONFIRM_MISSING: Duration = Duration::from_secs(120);
@@ -91,23 +90,35 @@ pub struct Row {
 impl Situation {
     /// Whether nothing that HeyGen said has been told yet.
     #[must_use]
-    pub fn is_before_any_look(self) -> bool {
-        matches!(self, Self::Suspended | Self::Duplicate | Self::AccountNotReady | Self::AccountNotAllowed | Self::Initiating)
+    pub const fn is_before_any_look(self) -> bool {
+        match self {
+            Self::Suspended | Self::Duplicate | Self::AccountNotReady | Self::AccountNotAllowed | Self::Initiating => true,
+            Self::Restored | Self::Revoked | Self::Refused | Self::GroupMissing | Self::TrainingFailed => false,
+            Self::Unrecognized | Self::Unverified | Self::Approved | Self::Waived | Self::NotRequired => false,
+            Self::InvalidRequest | Self::NotEntitled | Self::AlreadyBegun => false,
+            Self::LinkSecretConflict | Self::LinkSecretNotWritable => false,
+            Self::LinkExpired | Self::Overdue | Self::Awaiting => false,
+        }
     }
 
-    /// Whether a person is awaited, so that `Overdue` and `LinkExpired` may be set.
+    /// Whether the person is awaited whom a request of this object was for.
     #[must_use]
-    pub fn is_waiting(self) -> bool {
-        matches!(self, Self::Awaiting | Self::LinkExpired | Self::Overdue | Self::Unrecognized | Self::AlreadyBegun)
+    pub const fn awaits(self) -> bool {
+        match self {
+            Self::LinkExpired | Self::Overdue | Self::Awaiting => true,
+            Self::Suspended | Self::Duplicate | Self::AccountNotReady | Self::AccountNotAllowed | Self::Initiating => false,
+            Self::Restored | Self::Revoked | Self::Refused | Self::GroupMissing | Self::TrainingFailed => false,
+            Self::Unrecognized | Self::Unverified | Self::Approved | Self::Waived | Self::NotRequired => false,
+            Self::InvalidRequest | Self::NotEntitled | Self::AlreadyBegun => false,
+            Self::LinkSecretConflict | Self::LinkSecretNotWritable => false,
+        }
     }
-}
 
-/// Whether a word takes an approval back: only words that are known not to mean consent do.
-///
-/// An unknown word never does (promise 3), nor does no word at all.
-#[must_use]
-pub fn takes_back(meaning: Meaning) -> bool {
-    matches!(meaning, Meaning::Refused | Meaning::Pending | Meaning::Expired)
+    /// Whether a person may still come, so that `Overdue` and `LinkExpired` may be set.
+    #[must_use]
+    pub const fn is_waiting(self) -> bool {
+        self.awaits() || matches!(self, Self::Unrecognized | Self::AlreadyBegun)
+    }
 }
 
 #[cfg(test)]

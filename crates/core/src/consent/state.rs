@@ -120,7 +120,7 @@ impl Answer {
     pub fn link(&self) -> Option<&Link> {
         match &self.outcome {
             Outcome::Initiated(started) => started.link.as_ref(),
-            _ => None,
+            Outcome::Looked(_) | Outcome::LooksRead(_) | Outcome::Listed(_) | Outcome::Probed | Outcome::Trouble(_) => None,
         }
     }
 

@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
-use super::situation::takes_back;
 use crate::api::conditions::{Situation, types};
 use crate::api::consent::{DigitalTwinConsent, DigitalTwinConsentSpec, DigitalTwinConsentStatus, HistoryEntry};
 use crate::api::duration;
@@ -50,9 +49,9 @@ pub fn by_now(status: &DigitalTwinConsentStatus, now: Timestamp) -> Cow<'_, Digi
     Cow::Owned(read)
 }
 
-/// The situation that the status tells of.
+/// The situation that `Ready` tells of. It may hide what is known of consent: that stands in `Approved` and `consentStatus`.
 #[must_use]
-pub fn remembered(status: &DigitalTwinConsentStatus) -> Option<Situation> {
+pub fn shown(status: &DigitalTwinConsentStatus) -> Option<Situation> {
     let ready = status.conditions.iter().find(|condition| condition.type_ == types::READY)?;
     ready.reason.parse().ok()
 }
@@ -86,7 +85,7 @@ pub fn is_backed(status: &DigitalTwinConsentStatus, policy: &Policy) -> bool {
     }
     let words = status.history.iter().rev().filter_map(|entry| entry.consent_status.as_deref());
     let meaning = words.map(|word| policy.read(Some(word))).find(|meaning| *meaning != Meaning::Unknown);
-    matches!(meaning, Some(Meaning::Granted | Meaning::Waived))
+    meaning.is_some_and(Meaning::gives)
 }
 
 /// Whether HeyGen's words, as far as they are told, end with one that takes back a consent given before, and that is not what became of a
@@ -97,7 +96,7 @@ pub fn was_taken_back(status: &DigitalTwinConsentStatus, policy: &Policy) -> boo
     let known = || status.history.iter().rev().filter(|entry| !matches!(meaning(entry), Meaning::Absent | Meaning::Unknown));
     let Some(last) = known().next() else { return false };
     let has_asked = status.initiation.as_ref().is_some_and(|initiation| initiation.epoch >= last.request_epoch);
-    takes_back(meaning(last)) && !has_asked && known().any(|entry| matches!(meaning(entry), Meaning::Granted | Meaning::Waived))
+    meaning(last).takes_back() && !has_asked && known().any(|entry| meaning(entry).gives())
 }
 
 /// Whether the policy makes of the word that the status tells what the status tells of it.
@@ -113,7 +112,7 @@ pub fn agrees(status: &DigitalTwinConsentStatus, situation: Situation, policy: &
         S::Waived => matches!(meaning, M::Waived | M::Absent),
         S::NotRequired => meaning == M::Absent,
         S::Refused => meaning == M::Refused,
-        S::Revoked => !matches!(meaning, M::Granted | M::Waived),
+        S::Revoked => !meaning.gives(),
         S::TrainingFailed => meaning != M::Refused,
         S::Unrecognized => matches!(meaning, M::Unknown | M::Absent),
         S::Unverified => false,
@@ -130,12 +129,6 @@ pub fn agrees(status: &DigitalTwinConsentStatus, situation: Situation, policy: &
     }
 }
 
-/// Whether the status tells of consent that is given or not needed, so that it has to be verified from time to time.
-#[must_use]
-pub fn is_permitting(situation: Situation) -> bool {
-    matches!(situation, Situation::Approved | Situation::Waived | Situation::NotRequired)
-}
-
 /// Since when `Ready` is as it is.
 #[must_use]
 pub fn ready_since(status: &DigitalTwinConsentStatus) -> Option<Timestamp> {
@@ -149,12 +142,38 @@ pub fn approval(status: &DigitalTwinConsentStatus) -> Situation {
     if status.conditions.iter().any(waived) { Situation::Waived } else { Situation::Approved }
 }
 
+/// Which kind of approval the status tells of under a policy: the word that it was given for says so, as long as the policy knows that.
+#[must_use]
+pub fn approval_under(status: &DigitalTwinConsentStatus, policy: &Policy) -> Situation {
+    match policy.read(status.consent_status.as_deref()) {
+        Meaning::Granted => Situation::Approved,
+        Meaning::Waived => Situation::Waived,
+        Meaning::Refused | Meaning::Pending | Meaning::Expired | Meaning::Absent | Meaning::Unknown => approval(status),
+    }
+}
+
+/// Whether an approval is told, and a later word of HeyGen that the policy does not know.
+#[must_use]
+pub fn is_unrecognized(status: &DigitalTwinConsentStatus, policy: &Policy) -> bool {
+    is_approved(status) && policy.read(status.consent_status.as_deref()) == Meaning::Unknown
+}
+
 /// Whether an approval was withdrawn and nothing has been asked nor granted since.
 ///
-/// `Approved` remembers it, not `Ready`, whose reason gives way to the account's trouble and comes back without it.
+/// `Approved` tells it, not `Ready`, whose reason gives way to the account's trouble and comes back without it.
 #[must_use]
 pub fn is_revoked(status: &DigitalTwinConsentStatus) -> bool {
-    status.conditions.iter().any(|condition| condition.type_ == types::APPROVED && condition.reason == Situation::Revoked.reason())
+    is_not_approved_for(status, Situation::Revoked)
+}
+
+/// Whether consent was refused or an approval withdrawn, and nothing has been asked nor granted since.
+#[must_use]
+pub fn is_refused(status: &DigitalTwinConsentStatus) -> bool {
+    is_revoked(status) || is_not_approved_for(status, Situation::Refused)
+}
+
+fn is_not_approved_for(status: &DigitalTwinConsentStatus, why: Situation) -> bool {
+    status.conditions.iter().any(|condition| condition.type_ == types::APPROVED && condition.reason == why.reason())
 }
 
 /// Whether `request` was made: the key names content and epoch.
@@ -192,6 +211,6 @@ pub fn flag_times(
 /// Whether `Overdue` or `LinkExpired` no longer say what the time says.
 #[must_use]
 pub fn flags_have_turned(spec: &DigitalTwinConsentSpec, status: &DigitalTwinConsentStatus, now: Timestamp) -> bool {
-    let [overdue, expired] = flag_times(spec, status, remembered(status)).map(|at| at.is_some_and(|at| at <= now));
+    let [overdue, expired] = flag_times(spec, status, shown(status)).map(|at| at.is_some_and(|at| at <= now));
     overdue != holds(status, types::OVERDUE) || expired != holds(status, types::LINK_EXPIRED)
 }

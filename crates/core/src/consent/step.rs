@@ -13,6 +13,7 @@
 mod looks;
 pub(crate) mod verdict;
 mod view;
+pub mod waits;
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -20,9 +21,10 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt as _;
 
+use crate::api::conditions::Situation;
 use crate::api::consent::DigitalTwinConsent;
 use crate::api::{REQUESTED_AT, brief};
-use crate::consent::outcome::{Class, Print};
+use crate::consent::outcome::Print;
 use crate::consent::policy::Terms;
 use crate::consent::polling;
 use crate::consent::polling::{Doubt, Rhythm};
@@ -103,6 +105,8 @@ pub enum Step {
     Rest(Rest),
     /// Say what is the case, then do as [`Then`] says.
     Tell(Finding, Then),
+    /// Record what HeyGen answered to the consent request, then decide again.
+    RecordAnswer,
     /// Do this, then decide again.
     Call(Call),
 }
@@ -212,70 +216,64 @@ impl Call {
     /// Whether the effect writes down what HeyGen has answered.
     #[must_use]
     pub fn records_an_answer(&self) -> bool {
-        matches!(self, Self::WriteLinkSecret)
+        match self {
+            Self::WriteLinkSecret => true,
+            Self::Look | Self::ReadLooks(_) | Self::CheckLinkSecret | Self::Initiate(_) | Self::FindLink => false,
+        }
     }
 
     /// Whether the effect is a request to HeyGen, which takes a turn of the account.
     #[must_use]
     pub fn asks_heygen(&self) -> bool {
-        matches!(self, Self::Look | Self::ReadLooks(_) | Self::Initiate(_))
+        match self {
+            Self::Look | Self::ReadLooks(_) | Self::Initiate(_) => true,
+            Self::CheckLinkSecret | Self::WriteLinkSecret | Self::FindLink => false,
+        }
     }
 }
 
-/// Something to be told in the status.
+/// Something to be told in the status: where the object stands, and by what that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Finding {
-    /// The object is suspended.
-    Suspended,
-    /// Another object owns the group.
-    Duplicate,
-    /// The status was written for another object.
-    Restored,
-    /// An approval is told that HeyGen's words, as they are told, do not make under the account's policy.
-    Doubted,
-    /// HeyGen was not read for too long to go on calling this consent.
-    Stale,
-    /// The account cannot be used: why.
-    AccountNotReady(String),
-    /// The account does not serve the namespace: why.
-    AccountNotAllowed(String),
-    /// The spec cannot be sent as it is: which field.
-    InvalidSpec(&'static str),
-    /// The request has to wait: for what.
-    Waiting(Wait),
-    /// What the last look found.
-    Seen,
-    /// The approval was taken back, seen twice.
-    Revoked,
-    /// The group is gone, seen twice.
-    GroupMissing,
-    /// No look of the group depicts a person.
-    NotRequired,
-    /// Waived, because the policy says so of a twin without any word.
-    WaivedByAbsence,
-    /// HeyGen was asked, and said that consent was begun before.
-    AlreadyBegun,
-    /// Only time has passed, or a part of the spec has changed that asks for no look.
-    Refresh,
-    /// What HeyGen answered to the consent request.
-    Answered,
+pub struct Finding {
+    /// Where the object stands.
+    pub situation: Situation,
+    /// The message of `Ready` where the situation's own is too general; `None`: that one, or what was told in detail before.
+    pub message: Option<Cow<'static, str>>,
+    /// By what.
+    pub by: By,
 }
 
-/// What a request waits for.
+/// By what a finding was found, and so what is told besides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wait {
-    /// Its turn.
+pub enum By {
+    /// The spec, the account, the owner of the group or the time.
+    Known,
+    /// A call that has to wait for its turn.
     Turn,
-    /// HeyGen, which could not be reached or did not answer as it should: why, in a word.
-    HeyGen(Option<&'static str>),
-    /// HeyGen, which refuses to be asked about the group, with this code if it is one of the documented ones.
-    Refused(Option<&'static str>),
-    /// HeyGen, which does not know the group yet.
-    Group,
-    /// The group's looks, which do not tell yet whether a person is depicted.
-    Looks,
-    /// Kubernetes, which cannot be asked about the link Secret.
-    LinkSecret,
+    /// The last poll, whose facts are told as well.
+    Poll,
+    /// A poll that came to nothing: if the user asked for it, it was made.
+    FailedPoll,
+    /// A status that is not the object's own, or that the policy does not bear out: an approval in it is doubted for this reason until HeyGen
+    /// was read.
+    Doubt(Situation),
+}
+
+impl Finding {
+    /// One that goes by what is known without a poll.
+    fn known(situation: Situation) -> Self {
+        Self { situation, message: None, by: By::Known }
+    }
+
+    /// The same with a message.
+    fn saying(self, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { message: Some(message.into()), ..self }
+    }
+
+    /// The same by something else.
+    fn by(self, by: By) -> Self {
+        Self { by, ..self }
+    }
 }
 
 /// What to do next for `consent`.
@@ -294,40 +292,53 @@ pub fn decide(consent: &DigitalTwinConsent, facts: &Facts, now: Timestamp) -> St
     if let Some(answer) = facts.memory.answer.as_deref().filter(|answer| answer.request == view.request) {
         // An answer in hand is recorded whatever has happened to the object since: it is the only copy of the link.
         return match facts.memory.retry_at {
-            _ if !answer.wants_secret(consent) => Step::Tell(Finding::Answered, Then::Decide),
+            _ if !answer.wants_secret(consent) => Step::RecordAnswer,
             Some(retry_at) if retry_at > now => Step::Rest(Rest::until([retry_at])),
             _ => Step::Call(Call::WriteLinkSecret),
         };
     }
     if view.has_foreign_status() {
-        return Step::Tell(Finding::Restored, Then::Decide);
+        let doubted = Finding::known(Situation::Restored).by(By::Doubt(Situation::Restored));
+        return Step::Tell(doubted, Then::Decide);
     }
     if let AccountFact::Usable(terms) = &facts.account
         && status::is_approved(&view.status)
         && !status::is_backed(&view.status, &terms.policy)
     {
-        return Step::Tell(Finding::Doubted, Then::Decide);
+        // Whatever was written over it, who took consent back is not asked again unless the user says so.
+        let finding = if status::was_taken_back(&view.status, &terms.policy) {
+            Finding::known(Situation::Revoked)
+        } else {
+            Finding::known(Situation::Unverified).by(By::Doubt(Situation::Unverified))
+        };
+        return Step::Tell(finding, Then::Decide);
     }
     if consent.spec.suspend.unwrap_or(false) {
-        let finding = if view.is_stale() { Finding::Stale } else { Finding::Suspended };
-        return Step::Tell(finding, Then::Rest(Rest::until(view.stale_at().filter(|&at| at > now))));
+        let told = view.shown.filter(|situation| !situation.is_before_any_look());
+        let situation = if view.is_stale() { Situation::Unverified } else { told.unwrap_or(Situation::Suspended) };
+        return Step::Tell(Finding::known(situation), Then::Rest(Rest::until(view.stale_at().filter(|&at| at > now))));
     }
     // Whom the account serves is not known yet, and so not whose the group is.
-    if matches!(facts.account, AccountFact::Resolving) {
+    if let AccountFact::Resolving = facts.account {
         return Step::Rest(Rest::default());
     }
     if facts.ownership == Ownership::Other {
         // The labels of the owner's namespace are not watched: look at them again from time to time.
-        return Step::Tell(Finding::Duplicate, Then::Rest(Rest::until([polling::add(now, polling::SLOWEST_PENDING)])));
+        let by = if status::is_restored(consent) { By::Doubt(Situation::Restored) } else { By::Known };
+        return Step::Tell(
+            Finding::known(Situation::Duplicate).by(by),
+            Then::Rest(Rest::until([polling::add(now, polling::SLOWEST_PENDING)])),
+        );
     }
     let terms = match &facts.account {
         AccountFact::Resolving => return Step::Rest(Rest::default()),
         AccountFact::NotReady(why) if view.is_unsettled() => {
-            return Step::Tell(Finding::AccountNotReady(why.clone()), Then::Rest(Rest::default()));
+            return Step::Tell(Finding::known(Situation::AccountNotReady).saying(why.clone()), Then::Rest(Rest::default()));
         }
         AccountFact::NotAllowed(why) if view.is_unsettled() => {
             // The labels of a namespace are not watched: look at them again from time to time.
-            return Step::Tell(Finding::AccountNotAllowed(why.clone()), Then::Rest(Rest::until([polling::add(now, RECHECK_NAMESPACE)])));
+            let finding = Finding::known(Situation::AccountNotAllowed).saying(why.clone());
+            return Step::Tell(finding, Then::Rest(Rest::until([polling::add(now, RECHECK_NAMESPACE)])));
         }
         // An account's trouble changes the account, not its settled consents; only time goes on for them.
         AccountFact::NotReady(_) => return view.refresh_or_rest(Rest::until(view.next_flag())),
@@ -352,7 +363,9 @@ pub fn decide(consent: &DigitalTwinConsent, facts: &Facts, now: Timestamp) -> St
         && view.is_unsettled()
     {
         let look = looks::next(&view, terms, due);
-        return Step::Tell(Finding::Waiting(wait_of(trouble, facts.memory.trouble_code)), Then::Rest(Rest::default().with_look(look)));
+        let message = waits::for_heygen(trouble, facts.memory.trouble_code);
+        let finding = Finding::known(Situation::Initiating).saying(message).by(By::FailedPoll);
+        return Step::Tell(finding, Then::Rest(Rest::default().with_look(look)));
     }
     view.refresh_or_rest(Rest::until(view.next_flag().into_iter().chain(link_check)).with_look(looks::next(&view, terms, due)))
 }
@@ -382,9 +395,9 @@ pub fn requested(consent: &DigitalTwinConsent) -> Option<Cow<'_, str>> {
 #[must_use]
 pub fn records_an_answer(step: &Step) -> bool {
     match step {
-        Step::Tell(finding, _) => *finding == Finding::Answered,
+        Step::RecordAnswer => true,
         Step::Call(call) => call.records_an_answer(),
-        Step::Rest(_) => false,
+        Step::Tell(..) | Step::Rest(_) => false,
     }
 }
 
@@ -394,7 +407,7 @@ pub fn would_look(step: &Step) -> bool {
     match step {
         Step::Rest(rest) => rest.look.is_some(),
         Step::Call(call) => call.asks_heygen(),
-        Step::Tell(..) => false,
+        Step::Tell(..) | Step::RecordAnswer => false,
     }
 }
 
@@ -414,15 +427,13 @@ pub fn delayed(consent: &DigitalTwinConsent, facts: &Facts, call: &Call, wait: D
         return view.refresh_or_rest(rest);
     }
     // A short wait is not told at all: a generation that was told as observed would not be looked at for at once any more.
-    if wait >= WORTH_TELLING { Step::Tell(Finding::Waiting(Wait::Turn), Then::Rest(rest)) } else { Step::Rest(rest) }
-}
-
-fn wait_of(trouble: Class, code: Option<&'static str>) -> Wait {
-    match trouble {
-        Class::NotFound => Wait::Group,
-        Class::Invalid | Class::Unfetchable | Class::AlreadyBound => Wait::Refused(code),
-        _ => Wait::HeyGen(code),
+    if wait < WORTH_TELLING {
+        return Step::Rest(rest);
     }
+    // A turn that is waited for between two tries is no news: what keeps the request waiting stays told.
+    let waits_already = view.shown == Some(Situation::Initiating);
+    let message = (!waits_already).then_some(Cow::Borrowed(waits::FOR_A_TURN));
+    Step::Tell(Finding { situation: Situation::Initiating, message, by: By::Turn }, Then::Rest(rest))
 }
 
 /// The field that the validation rules cannot check: the port of a URL, which CEL's URL library does not look at.

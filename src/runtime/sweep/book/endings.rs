@@ -8,7 +8,7 @@ use super::Book;
 use crate::runtime::sweep::pass::{Pass, Progress};
 use crate::runtime::sweep::seats::{Queue, Shown};
 use twinconsent_core::api::uid::Uid;
-use twinconsent_core::consent::outcome::{Class, GroupsPage, ListedGroup, Outcome};
+use twinconsent_core::consent::outcome::{Concern, GroupsPage, ListedGroup, Outcome};
 use twinconsent_core::consent::polling;
 
 /// How long a list that cannot be followed to its end is left alone.
@@ -52,16 +52,6 @@ pub enum Ending {
     Dropped,
 }
 
-/// What a trouble is about.
-enum Concern {
-    /// The account, whose gate it closes: it says nothing about the group or the list.
-    Account,
-    /// What was asked for, which this key does not get.
-    Refused,
-    /// The one call.
-    Call,
-}
-
 impl Begun {
     pub(super) fn read(uid: Uid, at: Timestamp) -> Self {
         Self { call: Call::Read(uid), at }
@@ -90,10 +80,10 @@ impl Book {
             (Call::Read(uid), Ending::Came(outcome)) => self.read_came(uid, outcome, at, now),
             (Call::Page(pass), Ending::Came(Outcome::Listed(page))) => self.page_came(pass, &page, at, now),
             (Call::Page(pass), Ending::Came(Outcome::Trouble(trouble))) => {
-                match concern(trouble.class) {
-                    Concern::Account => self.give_up(pass),
-                    Concern::Refused => self.page_failed(pass, REFUSED_LIST, now),
-                    Concern::Call => self.page_failed(pass, Duration::ZERO, now),
+                match trouble.class.concern() {
+                    Concern::Key | Concern::Budget => self.give_up(pass),
+                    Concern::Access | Concern::Group | Concern::Request => self.page_failed(pass, REFUSED_LIST, now),
+                    Concern::HeyGen | Concern::Call => self.page_failed(pass, Duration::ZERO, now),
                 }
                 Vec::new()
             }
@@ -124,7 +114,7 @@ impl Book {
 
     fn read_came(&mut self, uid: Uid, outcome: Outcome, read_at: Timestamp, now: Timestamp) -> Vec<(Uid, Outcome)> {
         if let Outcome::Trouble(trouble) = &outcome
-            && let Concern::Account = concern(trouble.class)
+            && let Concern::Key | Concern::Budget = trouble.class.concern()
         {
             self.look_again(uid, read_at, now);
             return Vec::new();
@@ -235,13 +225,5 @@ impl Book {
     fn read_alone_what_was_not_shown(&mut self, began: Timestamp, now: Timestamp) {
         let unseen: Vec<Uid> = self.seats.unseen(self.listed(now), began).collect();
         unseen.into_iter().for_each(|uid| self.seats.read_alone(uid, now));
-    }
-}
-
-const fn concern(class: Class) -> Concern {
-    match class {
-        Class::Throttled | Class::QuotaExceeded | Class::CredentialsRejected | Class::BillingRequired => Concern::Account,
-        Class::Forbidden | Class::AccessDenied | Class::NotFound | Class::Invalid | Class::Unfetchable => Concern::Refused,
-        Class::Unreachable | Class::Unavailable | Class::Busy | Class::Unreadable | Class::AlreadyBound => Concern::Call,
     }
 }

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::{Draft, Notice, SecretOutcome, refusal_message, wait_message};
+use super::{Draft, Notice, SecretOutcome, refusal_message};
 use crate::api::conditions::Situation;
 use crate::api::consent::{AlreadyBegun, Initiation};
 use crate::consent::link::Link;
-use crate::consent::outcome::{Class, Group, LookType, LooksPage, Outcome, Started, Trouble};
+use crate::consent::outcome::{Class, Concern, Group, LookType, LooksPage, Outcome, Started, Trouble};
 use crate::consent::policy::Meaning;
 use crate::consent::polling;
 use crate::consent::polling::whole;
@@ -18,7 +18,7 @@ use crate::consent::situation::{CONFIRM_MISSING, CONFIRM_UNRECOGNIZED, CONFIRM_W
 use crate::consent::state::{Answer, Attempt, Looks, Seen};
 use crate::consent::status;
 use crate::consent::step::verdict::LINK_CHECK;
-use crate::consent::step::{Call, Wait, is_forced};
+use crate::consent::step::{Call, is_forced, waits};
 
 /// How many pages of looks are read before the rest counts as unknown.
 const MOST_LOOK_PAGES: u32 = 20;
@@ -39,7 +39,9 @@ const fn hearings(class: Class) -> u32 {
         Class::Forbidden => 2,
         // "Try a few times" (HeyGen API notes, section 8): five tries are about a quarter of a minute.
         Class::Unfetchable => 5,
-        _ => 1,
+        Class::Unreachable | Class::Unavailable | Class::Busy | Class::Unreadable | Class::Throttled | Class::QuotaExceeded => 1,
+        Class::CredentialsRejected | Class::BillingRequired | Class::AccessDenied => 1,
+        Class::NotFound | Class::Invalid | Class::AlreadyBound => 1,
     }
 }
 
@@ -59,7 +61,7 @@ impl Draft<'_> {
         }
         // Echoed whatever came of the look: one that fails is repeated by its backoff, not by the annotation.
         // An object of which nothing was told yet gets its echo together with its conditions.
-        if matches!(call, Call::Look) && status::remembered(&self.old).is_some() {
+        if matches!(call, Call::Look) && status::shown(&self.old).is_some() {
             self.echo_request();
         }
     }
@@ -87,7 +89,7 @@ impl Draft<'_> {
         match meaning {
             Meaning::Granted | Meaning::Waived => (self.memory.withdrawn_since, self.memory.unrecognized_since) = (None, None),
             Meaning::Absent => self.notices.push(Notice::NullAfterGrant),
-            Meaning::Unknown if status::remembered(&self.old) == Some(Situation::Unrecognized) => {}
+            Meaning::Unknown if status::is_unrecognized(&self.old, &self.terms().policy) => {}
             Meaning::Unknown => {
                 let since = *self.memory.unrecognized_since.get_or_insert(self.now);
                 if polling::since(since, self.now) < CONFIRM_UNRECOGNIZED {
@@ -123,32 +125,24 @@ impl Draft<'_> {
     }
 
     fn look_failed(&mut self, trouble: &Trouble) {
-        let settled = !status::remembered(&self.old).is_none_or(Situation::is_before_any_look);
+        let settled = !status::shown(&self.old).is_none_or(Situation::is_before_any_look);
         self.report_refusal(trouble);
-        match trouble.class {
+        match trouble.class.concern() {
+            Concern::Group => self.group_not_found(),
             // A group id of which HeyGen can make nothing is the id of no group.
-            Class::NotFound | Class::Invalid if trouble.class == Class::NotFound || trouble.param == Some("group_id") => {
-                self.memory.forget_trouble();
-                self.note_look();
-                let since = *self.memory.missing_since.get_or_insert(self.now);
-                if polling::since(since, self.now) >= CONFIRM_MISSING {
-                    self.memory.seen = Some(Box::new(Seen { at: self.now, group: None }));
-                } else {
-                    self.memory.forget_seen();
-                    self.memory.trouble = Some(Class::NotFound);
-                    self.memory.retry_at = Some(polling::add(since, CONFIRM_MISSING));
-                }
-            }
+            Concern::Request if trouble.class == Class::Invalid && trouble.param == Some("group_id") => self.group_not_found(),
             // A 403 that says no more than "forbidden" may concern the whole key: the first one lets the account probe it, and when it comes
             // again the probe was accepted.
-            Class::Forbidden if self.memory.trouble != Some(Class::Forbidden) => self.back_off(trouble, Duration::ZERO),
-            Class::AccessDenied | Class::Forbidden if !settled => self.not_entitled(trouble),
-            Class::AccessDenied | Class::Forbidden => {
+            Concern::Access if trouble.class == Class::Forbidden && self.memory.trouble != Some(Class::Forbidden) => {
+                self.back_off(trouble, Duration::ZERO);
+            }
+            Concern::Access if !settled => self.not_entitled(trouble),
+            Concern::Access => {
                 // For the spec as it is; but nothing was read, so that nothing is verified by it.
                 self.memory.generation = self.consent.metadata.generation.unwrap_or_default();
                 self.back_off(trouble, self.terms().cadence.unknown);
             }
-            _ => {
+            Concern::Key | Concern::Budget | Concern::HeyGen | Concern::Call | Concern::Request => {
                 // While HeyGen cannot even be looked at, a request that was sent is as unanswered as before.
                 self.tell_unanswered();
                 self.back_off(trouble, Duration::ZERO);
@@ -156,12 +150,27 @@ impl Draft<'_> {
         }
     }
 
+    fn group_not_found(&mut self) {
+        self.memory.forget_trouble();
+        self.note_look();
+        let since = *self.memory.missing_since.get_or_insert(self.now);
+        if polling::since(since, self.now) >= CONFIRM_MISSING {
+            self.memory.seen = Some(Box::new(Seen { at: self.now, group: None }));
+        } else {
+            self.memory.forget_seen();
+            self.memory.trouble = Some(Class::NotFound);
+            self.memory.retry_at = Some(polling::add(since, CONFIRM_MISSING));
+        }
+    }
+
     /// A refusal that stays is told once, whatever it leads to: the conditions of a settled object do not show it.
     fn report_refusal(&mut self, trouble: &Trouble) {
-        let is_final =
-            matches!(trouble.class, Class::Invalid | Class::Unfetchable | Class::AlreadyBound | Class::AccessDenied | Class::Forbidden);
+        let is_final = match trouble.class.concern() {
+            Concern::Access | Concern::Request => true,
+            Concern::Key | Concern::Budget | Concern::HeyGen | Concern::Call | Concern::Group => false,
+        };
         let is_news = self.memory.trouble != Some(trouble.class) || self.memory.trouble_code != trouble.code;
-        let is_told = self.memory.missing_since.is_some() || status::remembered(&self.old) == Some(Situation::NotEntitled);
+        let is_told = self.memory.missing_since.is_some() || status::shown(&self.old) == Some(Situation::NotEntitled);
         if is_final && is_news && !is_told {
             self.notices.push(Notice::PollRefused(trouble.code));
         }
@@ -228,7 +237,7 @@ impl Draft<'_> {
             request_id: trouble.request_id.clone(),
         });
         // An approval that was told while the request was under way is newer than the look before the request.
-        let approved = status::remembered(&self.old).filter(|_| status::is_approved(&self.old));
+        let approved = status::shown(&self.old).filter(|_| status::is_approved(&self.old));
         if approved.is_none() {
             self.take_seen();
         }
@@ -316,7 +325,7 @@ impl Draft<'_> {
             }
             Outcome::Trouble(trouble) => self.request_failed(&answer.request, trouble),
             // The client never answers a request with anything else.
-            _ => {}
+            Outcome::Looked(_) | Outcome::LooksRead(_) | Outcome::Listed(_) | Outcome::Probed => {}
         }
     }
 
@@ -352,9 +361,9 @@ impl Draft<'_> {
                 self.memory.failures = failures;
                 self.memory.retry_at = Some(polling::add(self.now, polling::backoff(failures, self.uid())));
                 // Nothing is broken for certain: it is told where nothing of HeyGen's is, and there once it lasts.
-                let told = status::remembered(&self.old);
+                let told = status::shown(&self.old);
                 if failures >= TOLD_UNREACHABLE && told.is_none_or(Situation::is_before_any_look) {
-                    self.render(Situation::Initiating, Some(&wait_message(Wait::LinkSecret)));
+                    self.render(Situation::Initiating, Some(waits::FOR_LINK_SECRET));
                 }
             }
             SecretOutcome::Kept => self.memory.link_check = Some(polling::add(self.now, LINK_CHECK)),
@@ -388,7 +397,7 @@ impl Draft<'_> {
             return;
         }
         // An approval that was told while the request was under way is newer than the look before the request.
-        let approved = status::remembered(&self.old).filter(|_| status::is_approved(&self.old));
+        let approved = status::shown(&self.old).filter(|_| status::is_approved(&self.old));
         if approved.is_none() {
             self.take_seen();
         }

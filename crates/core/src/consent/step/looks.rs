@@ -18,7 +18,7 @@ pub(super) fn due(view: &View<'_>, terms: &Terms) -> Timestamp {
     let memory = view.memory();
     let served = memory.generation == view.consent.metadata.generation.unwrap_or_default();
     let looked_at = memory.looked_at.filter(|_| served);
-    if view.remembered.is_some() && view.is_forced() && view.memory().seen.is_none() {
+    if view.shown.is_some() && view.is_forced() && view.memory().seen.is_none() {
         return view.now;
     }
     // HeyGen's trouble is waited for whatever the spec has become; "not this, not you" only until the spec asks for something else.
@@ -56,8 +56,8 @@ pub(super) fn due(view: &View<'_>, terms: &Terms) -> Timestamp {
 /// The next look, due at `at`: what it is for.
 pub(super) fn next(view: &View<'_>, terms: &Terms, at: Timestamp) -> NextLook {
     let memory = view.memory();
-    let routine = view.remembered.is_some_and(expects_no_change) && memory.is_quiet() && !view.is_unsettled() && !view.owes_request();
-    let kind = if view.is_forced() && view.remembered.is_some() && at <= view.now {
+    let routine = view.shown.is_some_and(expects_no_change) && memory.is_quiet() && !view.is_unsettled() && !view.owes_request();
+    let kind = if view.is_forced() && view.shown.is_some() && at <= view.now {
         LookKind::Forced
     } else if memory.withdrawn_since.is_some() || memory.unrecognized_since.is_some() || memory.missing_since.is_some() {
         LookKind::Wanted { by_list: false }
@@ -85,36 +85,35 @@ fn expects_no_change(situation: Situation) -> bool {
 
 /// Whether the object is one of those that were not looked at for what they ask now.
 fn wants_look_at_once(view: &View<'_>) -> bool {
-    match view.remembered {
-        None | Some(Situation::Duplicate | Situation::Restored) => true,
-        Some(situation) if situation.is_before_any_look() => true,
-        Some(_) => view.generation_is_new() && !view.is_initiated(),
-    }
+    view.shown.is_none_or(|shown| shown.is_before_any_look() || shown == Situation::Restored)
+        || (view.generation_is_new() && !view.is_initiated())
 }
 
 /// Whether what is told of HeyGen's word is not what the policy makes of it, so that the next look has to be told whatever it shows.
 fn disagrees(view: &View<'_>, terms: &Terms) -> bool {
-    view.remembered.is_some_and(|situation| !status::agrees(&view.status, situation, &terms.policy))
+    view.shown.is_some_and(|situation| !status::agrees(&view.status, situation, &terms.policy))
 }
 
 fn rhythm(view: &View<'_>, terms: &Terms) -> Rhythm {
+    use Situation as S;
     let cadence = &terms.cadence;
     let own = view.consent.spec.poll_interval.as_deref().and_then(duration::parse);
-    match view.remembered {
-        Some(Situation::Approved | Situation::Waived | Situation::NotRequired) => Rhythm::Fixed(cadence.approved),
-        Some(Situation::Awaiting | Situation::LinkExpired | Situation::Overdue) => {
-            Rhythm::Growing { since: view.status.initiation_time.as_ref().map_or(view.now, |since| since.0), own }
-        }
+    let from = |since: Option<Timestamp>| Rhythm::Growing { since: since.unwrap_or(view.now), own };
+    match view.shown {
+        None => from(None),
+        Some(S::Approved | S::Waived | S::NotRequired) => Rhythm::Fixed(cadence.approved),
+        Some(S::Awaiting | S::LinkExpired | S::Overdue) => from(view.status.initiation_time.as_ref().map(|since| since.0)),
         // The person may still finish, by a link of before or in HeyGen's own interface.
-        Some(Situation::AlreadyBegun) => Rhythm::Growing { since: status::ready_since(&view.status).unwrap_or(view.now), own },
-        // The link Secret is Kubernetes' trouble, mended by the user at any moment: asked about at the ordinary pace.
-        Some(Situation::LinkSecretConflict | Situation::LinkSecretNotWritable) => Rhythm::Growing { since: view.now, own },
-        Some(Situation::GroupMissing) => {
+        Some(S::AlreadyBegun) => from(status::ready_since(&view.status)),
+        Some(S::GroupMissing) => {
             let missing_for = view.memory().missing_since.map_or(Duration::ZERO, |since| polling::since(since, view.now));
             Rhythm::Fixed(polling::missing_interval(cadence, missing_for))
         }
-        Some(situation) if !situation.is_before_any_look() && situation != Situation::Restored => Rhythm::Fixed(cadence.unknown),
-        _ => Rhythm::Growing { since: view.now, own },
+        Some(S::Revoked | S::Refused | S::TrainingFailed | S::Unrecognized | S::Unverified) => Rhythm::Fixed(cadence.unknown),
+        Some(S::InvalidRequest | S::NotEntitled) => Rhythm::Fixed(cadence.unknown),
+        // The link Secret is Kubernetes' trouble, mended by the user at any moment: asked about at the ordinary pace.
+        Some(S::LinkSecretConflict | S::LinkSecretNotWritable) => from(None),
+        Some(S::Suspended | S::Duplicate | S::Restored | S::AccountNotReady | S::AccountNotAllowed | S::Initiating) => from(None),
     }
 }
 

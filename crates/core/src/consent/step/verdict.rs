@@ -1,26 +1,28 @@
 //! What the last look calls for: the table "look before calling".
 
-use jiff::Timestamp;
+use std::time::Duration;
 
-use super::{Call, Finding, LookKind, NextLook, Rest, Step, Then, View, Wait, invalid_field};
+use jiff::Timestamp;
+use strum::VariantArray as _;
+
+use super::{By, Call, Finding, LookKind, NextLook, Rest, Step, Then, View, invalid_field, waits};
 use crate::api::conditions::Situation;
 use crate::api::consent::LinkRenewal;
 use crate::consent::outcome::{Group, LookType};
 use crate::consent::policy::{Meaning, Terms};
 use crate::consent::polling;
-use crate::consent::situation;
 use crate::consent::situation::{CONFIRM_UNRECOGNIZED, CONFIRM_WITHDRAWN};
 use crate::consent::state::Looks;
 use crate::consent::status;
 
 /// HeyGen repeats its first answer to a key for 24 hours; a renewal sooner would get the dead link again.
-const REPLAY_WINDOW: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+const REPLAY_WINDOW: Duration = Duration::from_secs(24 * 3600);
 
 /// How much later than HeyGen's window a renewal starts, for clocks that differ.
-const RENEWAL_MARGIN: std::time::Duration = std::time::Duration::from_secs(600);
+const RENEWAL_MARGIN: Duration = Duration::from_secs(600);
 
 /// How often to see whether a link still stands in its Secret.
-pub(crate) const LINK_CHECK: std::time::Duration = std::time::Duration::from_secs(600);
+pub(crate) const LINK_CHECK: Duration = Duration::from_secs(600);
 
 /// How many links are asked for by ourselves for one request.
 const MOST_RENEWALS: i64 = 14;
@@ -28,42 +30,68 @@ const MOST_RENEWALS: i64 = 14;
 /// What the fresh look in memory calls for; the next look is due at `due`.
 pub(super) fn of(view: &View<'_>, terms: &Terms, due: Timestamp) -> Step {
     let Some(seen) = view.memory().seen.as_deref() else { return Step::Rest(Rest::until([due])) };
-    let Some(group) = &seen.group else { return Step::Tell(Finding::GroupMissing, Then::Decide) };
+    let Some(group) = &seen.group else {
+        let both = status::is_revoked(&view.status).then_some(Situation::Revoked);
+        return tell(Situation::GroupMissing.min(both.unwrap_or(Situation::GroupMissing)));
+    };
     let meaning = terms.policy.read(group.consent_status.as_deref());
-    if status::is_approved(&view.status) && situation::takes_back(meaning) {
+    let situation = Situation::VARIANTS.iter().copied().find(|situation| shows(view, terms, group, meaning, *situation));
+    let situation = situation.unwrap_or(Situation::Initiating);
+    let is_approved = status::is_approved(&view.status);
+    if is_approved && let Some((since, needed)) = suspicion(view, terms, meaning) {
         // A look from before the approval was told, by whomever, takes nothing back: only two looks that knew of it do.
-        let since = view.memory().withdrawn_since;
-        let confirmed = since.is_some_and(|since| polling::since(since, seen.at) >= CONFIRM_WITHDRAWN);
-        return if confirmed { Step::Tell(Finding::Revoked, Then::Decide) } else { Step::Call(Call::Look) };
+        let is_confirmed = since.is_some_and(|since| polling::since(since, seen.at) >= needed);
+        return if is_confirmed { tell(situation) } else { Step::Call(Call::Look) };
     }
-    if status::is_approved(&view.status) && meaning == Meaning::Unknown && view.remembered != Some(Situation::Unrecognized) {
-        let since = view.memory().unrecognized_since;
-        let confirmed = since.is_some_and(|since| polling::since(since, seen.at) >= CONFIRM_UNRECOGNIZED);
-        return if confirmed { Step::Tell(Finding::Seen, Then::Decide) } else { Step::Call(Call::Look) };
+    let was_refused = status::is_revoked(&view.status) || meaning == Meaning::Refused;
+    let asks = match meaning {
+        Meaning::Granted | Meaning::Waived | Meaning::Unknown => false,
+        _ if situation == Situation::TrainingFailed => false,
+        // Who refused, or took consent back, is not asked again unless the user says so.
+        _ if was_refused && (view.is_initiated() || !view.asks_anew()) => false,
+        Meaning::Absent if is_approved => false,
+        Meaning::Absent => return by_looks(view, terms, situation),
+        Meaning::Pending | Meaning::Expired if view.is_initiated() => renewal_is_due(view, terms) || link_is_to_come_back(view, terms),
+        Meaning::Refused | Meaning::Pending | Meaning::Expired => true,
+    };
+    if asks { request(view) } else { tell(situation) }
+}
+
+/// Whether a look at the group shows that this is the case. Of several, the first in the order of [`Situation`] is told.
+fn shows(view: &View<'_>, terms: &Terms, group: &Group, meaning: Meaning, situation: Situation) -> bool {
+    use Situation as S;
+    let (status, policy) = (&*view.status, &terms.policy);
+    let is_approved = status::is_approved(status);
+    // No word at all is no news after an approval: what was told of HeyGen's word before goes on.
+    let goes_on = meaning == Meaning::Absent && is_approved;
+    match situation {
+        S::Revoked => (is_approved && meaning.takes_back()) || (status::is_revoked(status) && !meaning.gives()),
+        S::Refused => meaning == Meaning::Refused,
+        S::TrainingFailed => training_failed(group),
+        S::Unrecognized => meaning == Meaning::Unknown || (goes_on && status::is_unrecognized(status, policy)),
+        S::Approved => meaning == Meaning::Granted || (goes_on && status::approval_under(status, policy) == S::Approved),
+        S::Waived => meaning == Meaning::Waived || (goes_on && status::approval_under(status, policy) == S::Waived),
+        S::AlreadyBegun => view.is_already_begun(),
+        S::Awaiting => view.is_initiated(),
+        // Not by the group itself: by the spec, the account, the looks, the answer to a request, the link Secret or the time.
+        S::Suspended | S::Duplicate | S::Restored | S::GroupMissing | S::Unverified | S::NotRequired => false,
+        S::AccountNotReady | S::AccountNotAllowed | S::InvalidRequest | S::NotEntitled => false,
+        S::LinkSecretConflict | S::LinkSecretNotWritable | S::Initiating | S::LinkExpired | S::Overdue => false,
     }
-    let refused_before = status::is_revoked(&view.status) || meaning == Meaning::Refused;
+}
+
+/// What a single look does not undo of an approval: since when looks show it, and for how long they have to.
+fn suspicion(view: &View<'_>, terms: &Terms, meaning: Meaning) -> Option<(Option<Timestamp>, Duration)> {
     match meaning {
-        Meaning::Granted | Meaning::Waived => Step::Tell(Finding::Seen, Then::Decide),
-        _ if training_failed(group) && !refused_before => Step::Tell(Finding::Seen, Then::Decide),
-        // Whoever refused, or took consent back, is not asked again unless the user says so.
-        _ if refused_before && (view.is_initiated() || !view.asks_anew()) => Step::Tell(Finding::Seen, Then::Decide),
-        Meaning::Refused | Meaning::Pending | Meaning::Expired if refused_before => request(view),
-        Meaning::Pending | Meaning::Expired if view.is_initiated() => {
-            if renewal_is_due(view, terms) || link_is_to_come_back(view, terms) {
-                request(view)
-            } else {
-                Step::Tell(Finding::Seen, Then::Decide)
-            }
-        }
-        Meaning::Pending | Meaning::Expired => request(view),
-        Meaning::Absent if status::is_approved(&view.status) => Step::Tell(Finding::Seen, Then::Decide),
-        Meaning::Absent => by_looks(view, terms),
-        Meaning::Refused | Meaning::Unknown => Step::Tell(Finding::Seen, Then::Decide),
+        Meaning::Refused | Meaning::Pending | Meaning::Expired => Some((view.memory().withdrawn_since, CONFIRM_WITHDRAWN)),
+        Meaning::Unknown if status::is_unrecognized(&view.status, &terms.policy) => None,
+        Meaning::Unknown => Some((view.memory().unrecognized_since, CONFIRM_UNRECOGNIZED)),
+        Meaning::Granted | Meaning::Waived | Meaning::Absent => None,
     }
 }
 
 /// A group without any word: its looks tell whether it depicts a person at all.
-fn by_looks(view: &View<'_>, terms: &Terms) -> Step {
+fn by_looks(view: &View<'_>, terms: &Terms, situation: Situation) -> Step {
     let Some(looks) = view.memory().looks.as_deref() else { return Step::Call(Call::ReadLooks(None)) };
     let Looks { types, pages: _ } = looks;
     if let Some(cursor) = &types.next {
@@ -71,18 +99,18 @@ fn by_looks(view: &View<'_>, terms: &Terms) -> Step {
     }
     let only_photos = !types.types.is_empty() && types.types.iter().all(|look| *look == LookType::PhotoAvatar);
     if only_photos {
-        return Step::Tell(Finding::NotRequired, Then::Decide);
+        return tell(Situation::NotRequired);
     }
     if view.is_initiated() {
-        return Step::Tell(Finding::Seen, Then::Decide);
+        return tell(situation);
     }
     if types.types.contains(&LookType::DigitalTwin) {
-        return if terms.policy.absent_means_waived { Step::Tell(Finding::WaivedByAbsence, Then::Decide) } else { request(view) };
+        return if terms.policy.absent_means_waived { tell(Situation::Waived) } else { request(view) };
     }
     if view.is_already_begun() {
-        return Step::Tell(Finding::AlreadyBegun, Then::Decide);
+        return tell(Situation::AlreadyBegun);
     }
-    Step::Tell(Finding::Waiting(Wait::Looks), Then::Decide)
+    Step::Tell(seen(Situation::Initiating).saying(waits::FOR_LOOKS), Then::Decide)
 }
 
 /// A consent request, unless it was refused a short while ago.
@@ -92,15 +120,25 @@ fn request(view: &View<'_>) -> Step {
         return view.refresh_or_rest(Rest::default().with_look(look));
     }
     if view.is_already_begun() {
-        return Step::Tell(Finding::AlreadyBegun, Then::Decide);
+        return tell(Situation::AlreadyBegun);
     }
     if let Some(field) = invalid_field(view.consent) {
-        return Step::Tell(Finding::InvalidSpec(field), Then::Decide);
+        let message = format!("spec.{field} cannot be sent as it is. Correct it and raise spec.requestEpoch in the same change.");
+        return Step::Tell(seen(Situation::InvalidRequest).saying(message), Then::Decide);
     }
     if view.consent.spec.link_secret_ref.is_some() && !view.memory().link_secret_free {
         return Step::Call(Call::CheckLinkSecret);
     }
     Step::Call(Call::Initiate(view.request.clone()))
+}
+
+/// What the last look has shown.
+fn seen(situation: Situation) -> Finding {
+    Finding::known(situation).by(By::Poll)
+}
+
+fn tell(situation: Situation) -> Step {
+    Step::Tell(seen(situation), Then::Decide)
 }
 
 /// When to see whether the link still stands in its Secret; `None`: as things are, never.
@@ -130,7 +168,7 @@ fn link_can_come_back(view: &View<'_>, terms: &Terms) -> bool {
     view.consent.spec.link_secret_ref.is_some()
         && view.is_initiated()
         && !view.is_already_begun()
-        && view.remembered.is_some_and(|situation| matches!(situation, Situation::Awaiting | Situation::Overdue))
+        && view.shown.is_some_and(Situation::awaits)
         && view.now < expiry
         && polling::add(view.now, RENEWAL_MARGIN) < polling::add(answered, REPLAY_WINDOW)
 }

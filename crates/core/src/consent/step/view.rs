@@ -10,6 +10,7 @@ use crate::api::conditions::Situation;
 use crate::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus};
 use crate::consent::polling;
 use crate::consent::request::Request;
+use crate::consent::situation::Ready;
 use crate::consent::state::Memory;
 use crate::consent::status;
 
@@ -23,15 +24,17 @@ pub(super) struct View<'a> {
     pub(super) now: Timestamp,
     pub(super) request: Request,
     pub(super) status: Cow<'a, DigitalTwinConsentStatus>,
-    pub(super) remembered: Option<Situation>,
+    /// What `Ready` tells: for the pace, and for what needs not be told again. What is known of consent stands in `Approved` and
+    /// `consentStatus`, for `Ready` may be hiding it.
+    pub(super) shown: Option<Situation>,
 }
 
 impl<'a> View<'a> {
     pub(super) fn of(consent: &'a DigitalTwinConsent, facts: &'a Facts, now: Timestamp) -> Self {
         let status =
             consent.status.as_ref().map_or_else(|| Cow::Owned(DigitalTwinConsentStatus::default()), |status| status::by_now(status, now));
-        let remembered = status::remembered(&status);
-        Self { consent, facts, now, request: Request::of(consent), status, remembered }
+        let shown = status::shown(&status);
+        Self { consent, facts, now, request: Request::of(consent), status, shown }
     }
 
     pub(super) fn memory(&self) -> &Memory {
@@ -54,21 +57,21 @@ impl<'a> View<'a> {
 
     /// Whether the status was written for another object and does not say so yet.
     pub(super) fn has_foreign_status(&self) -> bool {
-        let says_so = matches!(self.remembered, Some(Situation::Restored | Situation::Duplicate)) && !status::is_approved(&self.status);
-        status::is_restored(self.consent) && !says_so
+        let says_so = self.shown.is_some_and(|shown| shown == Situation::Restored || shown == Situation::Duplicate);
+        status::is_restored(self.consent) && (status::is_approved(&self.status) || !says_so)
     }
 
     /// Whether nothing about the object's consent was settled yet, so that the state of the account is its state.
     pub(super) fn is_unsettled(&self) -> bool {
         !status::is_restored(self.consent)
-            && (self.remembered.is_none_or(Situation::is_before_any_look)
+            && (self.shown.is_none_or(Situation::is_before_any_look)
                 || (self.generation_is_new() && self.is_open() && !status::is_approved(&self.status)))
     }
 
     /// When what is told of consent stops counting as verified, unless HeyGen is read before: up to an hour later for each object, so
     /// that an account's trouble does not change all of its consents at once.
     pub(super) fn stale_at(&self) -> Option<Timestamp> {
-        self.remembered.filter(|situation| status::is_permitting(*situation))?;
+        self.shown.filter(|shown| shown.row().ready == Ready::True)?;
         let Facts { account, proof, polled_at, .. } = self.facts;
         // What may not be polled is not verified by what others were answered.
         let is_polled = !self.consent.spec.suspend.unwrap_or(false) && !matches!(account, AccountFact::NotAllowed(_));
@@ -83,16 +86,14 @@ impl<'a> View<'a> {
 
     /// Whether the current request may still have to be made.
     pub(super) fn is_open(&self) -> bool {
-        let refused = self.remembered == Some(Situation::Refused) || status::is_revoked(&self.status);
-        !self.is_initiated() && !self.is_already_begun() && (!refused || self.asks_anew())
+        !self.is_initiated() && !self.is_already_begun() && (!status::is_refused(&self.status) || self.asks_anew())
     }
 
     /// Whether the request is one that was neither made nor found needless: the status waits for a person who was not asked for it.
     ///
     /// Generations alone do not tell: after a restore of the cluster the same ones come again.
     pub(super) fn owes_request(&self) -> bool {
-        let waits = matches!(self.remembered, Some(Situation::Awaiting | Situation::LinkExpired | Situation::Overdue));
-        self.is_open() && (waits || self.generation_is_new())
+        self.is_open() && (self.shown.is_some_and(Situation::awaits) || self.generation_is_new())
     }
 
     /// Whether the user asked again after the request that was refused or revoked.
@@ -115,7 +116,7 @@ impl<'a> View<'a> {
 
     /// The next time at which something that is told turns by itself.
     pub(super) fn next_flag(&self) -> Option<Timestamp> {
-        let flags = status::flag_times(&self.consent.spec, &self.status, self.remembered);
+        let flags = status::flag_times(&self.consent.spec, &self.status, self.shown);
         flags.into_iter().chain([self.stale_at()]).flatten().filter(|&at| at > self.now).min()
     }
 
@@ -125,14 +126,15 @@ impl<'a> View<'a> {
     pub(super) fn refresh_or_rest(&self, rest: Rest) -> Step {
         if self.is_stale() {
             // What is told by then decides what the next poll is for.
-            return Step::Tell(Finding::Stale, Then::Decide);
+            return Step::Tell(Finding::known(Situation::Unverified), Then::Decide);
         }
         if self.owes_request() {
             return Step::Rest(rest);
         }
-        if self.remembered.is_some() && (self.generation_is_new() || status::flags_have_turned(&self.consent.spec, &self.status, self.now))
+        if let Some(told) = self.shown
+            && (self.generation_is_new() || status::flags_have_turned(&self.consent.spec, &self.status, self.now))
         {
-            return Step::Tell(Finding::Refresh, Then::Rest(rest));
+            return Step::Tell(Finding::known(told), Then::Rest(rest));
         }
         Step::Rest(rest)
     }
