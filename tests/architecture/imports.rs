@@ -25,8 +25,8 @@ struct Path {
 #[derive(Default)]
 struct Named {
     paths: Vec<Path>,
-    /// Those of `paths` that are re-exported.
-    exported: Vec<Path>,
+    /// Those of `paths` that have a name here, by which others may go on: re-names, and what the modules inside may use.
+    imported: Vec<Path>,
 }
 
 /// Every import of one module from another one.
@@ -38,14 +38,14 @@ pub fn imports(sources: &Sources) -> Vec<Import> {
         scan(tokens.clone(), &mut module.clone(), &crates, sources, &mut found);
         named.insert(module, found);
     }
-    let mut exports = BTreeMap::new();
+    let mut names = BTreeMap::new();
     for (module, found) in &named {
-        exports.extend(found.exported.iter().map(|path| (((*module).clone(), path.name.clone()), path.segments.clone())));
+        names.extend(found.imported.iter().map(|path| (((*module).clone(), path.name.clone()), path.segments.clone())));
     }
     let mut imports = Vec::new();
     for (module, found) in &named {
         for path in &found.paths {
-            let of = owner(&path.segments, sources, &exports, 0);
+            let of = owner(&path.segments, sources, &names, 0);
             if of != **module {
                 let stands = format!("{}: {}", sources.modules[*module].0, path.segments.join("::"));
                 imports.push(Import { by: (*module).clone(), of, stands });
@@ -58,7 +58,7 @@ pub fn imports(sources: &Sources) -> Vec<Import> {
 }
 
 /// The module in which that is defined to which a path leads.
-fn owner(path: &[String], sources: &Sources, exports: &BTreeMap<(Module, String), Vec<String>>, depth: usize) -> Module {
+fn owner(path: &[String], sources: &Sources, names: &BTreeMap<(Module, String), Vec<String>>, depth: usize) -> Module {
     let mut module = path[..1].to_vec();
     for (place, segment) in path.iter().enumerate().skip(1) {
         let deeper = [&module[..], std::slice::from_ref(segment)].concat();
@@ -66,8 +66,8 @@ fn owner(path: &[String], sources: &Sources, exports: &BTreeMap<(Module, String)
             module = deeper;
             continue;
         }
-        return match exports.get(&(module.clone(), segment.clone())) {
-            Some(target) if depth < 8 => owner(&[target, &path[place + 1..]].concat(), sources, exports, depth + 1),
+        return match names.get(&(module.clone(), segment.clone())) {
+            Some(target) if depth < 8 => owner(&[target, &path[place + 1..]].concat(), sources, names, depth + 1),
             _ => module,
         };
     }
@@ -86,13 +86,10 @@ fn scan(tokens: TokenStream, module: &mut Module, crates: &[&str], sources: &Sou
     while at < tokens.len() {
         if word(at) == "use" {
             let end = (at..tokens.len()).find(|&at| is_sign(at, ';')).unwrap_or(tokens.len());
-            let is_exported = word(at.wrapping_sub(1)) == "pub" || at > 1 && word(at - 2) == "pub";
             tree(&tokens[at + 1..end], &mut Vec::new(), &mut |segments, name| {
                 let Some(segments) = resolved(segments, module, crates, sources) else { return };
                 assert_ne!(segments.last().map(String::as_str), Some("*"), "{module:?}: what is imported so is not seen");
-                if is_exported {
-                    found.exported.push(Path { segments: segments.clone(), name: name.to_owned() });
-                }
+                found.imported.push(Path { segments: segments.clone(), name: name.to_owned() });
                 found.paths.push(Path { segments, name: name.to_owned() });
             });
             at = end;

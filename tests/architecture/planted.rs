@@ -46,8 +46,8 @@ fn an_import_that_closes_a_circle_is_found_wherever_it_stands() {
 
 #[test]
 fn an_import_that_runs_upward_is_found_also_from_another_crate() {
-    let (_, upward) = found("use high::c::Thing;");
-    assert_eq!(upward, ["low::a needs high::c, by low/a.rs: high::c::Thing"]);
+    let (_, upward) = found("use high::c::Other;");
+    assert_eq!(upward, ["low::a needs high::c, by low/a.rs: high::c::Other"]);
 }
 
 #[test]

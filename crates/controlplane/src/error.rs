@@ -4,7 +4,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::patience::GivenUp;
-use crate::tools::ToolsError;
 
 /// Why a control plane did not start, or did not do what it was asked.
 ///
@@ -124,4 +123,108 @@ impl Error {
         let path = path.to_path_buf();
         move |source| Error::Io { action, path, source }
     }
+}
+
+/// Why a program is not there.
+#[derive(Debug, thiserror::Error)]
+pub enum ToolsError {
+    /// No place for the cache.
+    #[error("no place for the cache of programs: set HOME, XDG_CACHE_HOME or TWINCONSENT_TOOLS_CACHE")]
+    NoCache,
+
+    /// There is nothing to build with.
+    #[error("not found: {missing}; and there is no `go` in PATH to build with. {}", ways_out(required))]
+    NoGo {
+        /// The missing programs.
+        missing: String,
+        /// The Go version that the modules ask for.
+        required: String,
+    },
+
+    /// Go is too old to build with.
+    #[error("not found: {missing}; and Go is too old to build with: {found}. {}", ways_out(required))]
+    OldGo {
+        /// The missing programs.
+        missing: String,
+        /// What Go says about its version, or about the version that is asked for.
+        found: String,
+        /// The Go version that the modules ask for.
+        required: String,
+    },
+
+    /// Go could not build it.
+    #[error("building {package} failed ({status}); Go's last lines:\n{output}")]
+    Build {
+        /// The Go package.
+        package: &'static str,
+        /// Go's exit status.
+        status: String,
+        /// The end of Go's output.
+        output: String,
+    },
+
+    /// Cargo could not build.
+    #[error("cargo {arguments} failed ({status}):\n{output}")]
+    Cargo {
+        /// What cargo was told.
+        arguments: String,
+        /// Its exit status.
+        status: String,
+        /// What the compiler complained of.
+        output: String,
+    },
+
+    /// The caller has interrupted it, or something else has failed.
+    #[error("interrupted")]
+    Cancelled,
+
+    /// A builder could not be run.
+    #[error("{0}")]
+    Process(Box<Error>),
+
+    /// A program of the machine's distribution is not there, and could not be unpacked from its package.
+    #[error(
+        "not found: {missing}; and unpacking from Debian's packages failed: {reason}\nInstall {packages} with the package manager of this machine"
+    )]
+    Package {
+        /// The missing programs.
+        missing: String,
+        /// The packages that hold them, as Debian names them.
+        packages: String,
+        /// The last lines of what apt and dpkg said.
+        reason: String,
+    },
+
+    /// The cache cannot be used.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was attempted, as a verb.
+        action: &'static str,
+        /// With which file or program.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+}
+
+impl ToolsError {
+    pub(crate) fn process(error: Error) -> ToolsError {
+        ToolsError::Process(Box::new(error))
+    }
+
+    /// A [`ToolsError::Io`] maker for `map_err`.
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ToolsError {
+        let path = path.to_path_buf();
+        move |source| ToolsError::Io { action, path, source }
+    }
+}
+
+fn ways_out(required: &str) -> String {
+    format!(
+        "Do one of these:
+  - set KUBEBUILDER_ASSETS to a folder that holds etcd, kube-apiserver and kubectl (and, where they are asked for, \
+kube-controller-manager and helm)
+  - install Go {required} or later, from https://go.dev/dl
+  - for the demo: use a cluster that you have, by setting KUBECONFIG"
+    )
 }

@@ -26,7 +26,7 @@ use crate::image::Image;
 use crate::kubeconfig::{self, Login};
 use crate::supervisor::Supervised;
 use crate::tools::{Program, Tools};
-use crate::{Error, plane, readiness, requests};
+use crate::{Error, kubectl, plane, readiness};
 use world::World;
 
 /// The node's name.
@@ -154,7 +154,7 @@ impl Node {
 
         self.wait(Program::Kubelet, || {
             let ready = "jsonpath={.status.conditions[?(@.type=='Ready')]['status','message']}";
-            let answer = requests::run(self.kubectl(), &["get", "node", NAME, "--output", ready]).map_err(|error| error.to_string())?;
+            let answer = kubectl::run(self.kubectl(), &["get", "node", NAME, "--output", ready]).map_err(|error| error.to_string())?;
             if answer.starts_with("True") { Ok(()) } else { Err(format!("the node is not ready: {answer}")) }
         })?;
         let get = |server: String, path: &str| readiness::get(self.kubectl().args(["--server", &server]), path);
@@ -185,7 +185,7 @@ impl Node {
     /// # Errors
     /// [`Error::Kubectl`] with what it said when it fails.
     pub fn kubectl_ok(&self, arguments: &[&str]) -> Result<String, Error> {
-        requests::run(self.kubectl(), arguments)
+        kubectl::run(self.kubectl(), arguments)
     }
 
     /// Applies manifests, as `kubectl apply -f` does.
@@ -193,7 +193,7 @@ impl Node {
     /// # Errors
     /// [`Error::Kubectl`] with what the API server said when it refuses one.
     pub fn apply(&self, yaml: &str) -> Result<(), Error> {
-        requests::apply(self.kubectl(), yaml)
+        kubectl::apply(self.kubectl(), yaml)
     }
 
     /// Makes the images of an OCI archive known to the node; pods use them with `imagePullPolicy: Never` or

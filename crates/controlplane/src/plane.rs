@@ -141,7 +141,7 @@ impl ControlPlane {
             let server_url = format!("https://127.0.0.1:{port}");
             let login = Login::Certificate(&certificates.administrator);
             let kubeconfig = home.write("kubeconfig", &kubeconfig::render(&server_url, &certificates.authority, &login))?;
-            let kubectl = || crate::requests::kubectl(tools.path(Program::Kubectl), &kubeconfig, home.path());
+            let kubectl = || crate::kubectl::kubectl(tools.path(Program::Kubectl), &kubeconfig, home.path());
             let mut arguments = api_server_arguments(port, audit_log.is_some(), controller_manager);
             arguments.extend(feature_gates.as_ref().map(|gates| format!("--feature-gates={gates}")));
             let mut api_server = start(Program::KubeApiserver, api_server_binary, &arguments)?;
@@ -155,7 +155,7 @@ impl ControlPlane {
         let controller_manager = if controller_manager {
             let binary = tools.path(Program::KubeControllerManager);
             let mut controller_manager = start(Program::KubeControllerManager, binary, &controller_manager_arguments())?;
-            let kubectl = || crate::requests::kubectl(tools.path(Program::Kubectl), &kubeconfig, home.path());
+            let kubectl = || crate::kubectl::kubectl(tools.path(Program::Kubectl), &kubeconfig, home.path());
             readiness::of_controller_manager(&mut controller_manager, kubectl)?;
             Some(controller_manager)
         } else {

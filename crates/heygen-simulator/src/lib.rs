@@ -54,8 +54,10 @@
 //! A simulator in a cluster answers `GET /_sim/clock` and `GET /_sim/summary/{group}`: the time, and what happened to a group.
 
 mod account;
+mod answer;
 mod clock;
 mod control;
+mod cursor;
 mod error;
 mod fault;
 mod group;

@@ -11,7 +11,6 @@ use crate::link::Link;
 use crate::record::Record;
 use crate::settings::{Behaviour, Settings};
 
-pub(crate) mod cursor;
 mod hosted;
 mod html;
 mod idempotency;
@@ -22,9 +21,9 @@ mod read;
 mod request;
 mod wire;
 
+use crate::answer::Answer;
 pub(crate) use idempotency::Idempotency;
 pub(crate) use request::{Credential, Received};
-pub(crate) use wire::Answer;
 
 #[derive(Debug)]
 pub(crate) struct State {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use axum::body::Bytes;
 
 use super::{FaultAction, FaultRule, FaultView, ListTrouble, Reshape, Respond};
+use crate::answer::Answer;
 use crate::record::Arrival;
-use crate::state::Answer;
 use crate::target::PathKind;
 
 /// The rules in force, oldest first.

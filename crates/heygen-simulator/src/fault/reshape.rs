@@ -3,7 +3,7 @@
 use axum::body::Bytes;
 use serde_json::{Value, json};
 
-use crate::state::cursor;
+use crate::cursor;
 
 /// A deformation of a successful JSON answer; on answers without the thing to deform it does nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

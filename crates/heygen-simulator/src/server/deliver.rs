@@ -7,8 +7,8 @@ use futures::stream;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 
+use crate::answer::Answer;
 use crate::fault::Drip;
-use crate::state::Answer;
 
 /// Bytes in a piece of a huge body.
 const PIECE: usize = 64 * 1024;

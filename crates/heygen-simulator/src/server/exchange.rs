@@ -11,10 +11,11 @@ use hyper::header::{AUTHORIZATION, HeaderMap, USER_AGENT};
 use hyper::{Method, Request, Response};
 
 use super::{Cut, deliver};
+use crate::answer::Answer;
 use crate::fault::{Delay, FaultEnding};
 use crate::record::Ending;
 use crate::shared::Shared;
-use crate::state::{Answer, Credential, Received};
+use crate::state::{Credential, Received};
 use crate::target::{Target, redact};
 
 /// Largest body taken; a consent request with its longest text needs a few kilobytes.

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use crate::answer::Answer;
 use crate::clock::{SimulatedMillis, millis};
-use crate::state::Answer;
 
 /// A key as HeyGen scopes it within a group: one account's, on the one route that takes keys here.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

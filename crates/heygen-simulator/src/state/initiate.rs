@@ -3,8 +3,9 @@
 use axum::body::Bytes;
 use serde_json::{Map, Value};
 
-use super::wire::{Data, Initiated, Param, WireGroup};
+use super::wire::{Data, Initiated, WireGroup};
 use super::{Answer, State};
+use crate::answer::Param;
 use crate::clock::millis;
 use crate::link::{Link, LinkProgress};
 use crate::record::Effect;

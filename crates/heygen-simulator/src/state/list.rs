@@ -4,10 +4,10 @@
 
 use std::ops::Bound;
 
-use super::cursor::{BEGINNING, Cursor};
 use super::request::Received;
 use super::wire::Page;
 use super::{Answer, State};
+use crate::cursor::{BEGINNING, Cursor};
 use crate::fault::ListTrouble;
 use crate::group::Group;
 

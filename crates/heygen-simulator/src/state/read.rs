@@ -4,11 +4,12 @@ use std::ops::Bound;
 
 use serde_json::json;
 
-use super::cursor::Cursor;
 use super::list::Listing;
 use super::request::Received;
-use super::wire::{Data, Page, Param, WireGroup, WireLook};
+use super::wire::{Data, Page, WireGroup, WireLook};
 use super::{Answer, State};
+use crate::answer::Param;
+use crate::cursor::Cursor;
 use crate::group::Group;
 
 pub(super) fn no_such_group() -> Answer {

@@ -6,9 +6,9 @@ use axum::body::Bytes;
 use hyper::Method;
 
 use super::idempotency::{Claim, ScopedKey, well_formed};
-use super::wire::Param;
 use super::{Answer, State};
 use crate::account::Account;
+use crate::answer::Param;
 use crate::fault::{FaultPlan, ListTrouble};
 use crate::record::{Arrival, Effect, Ending};
 use crate::target::{PathKind, Target, pairs, redact};
