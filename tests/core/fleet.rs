@@ -7,7 +7,7 @@ mod budget;
 mod lives;
 mod record;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -15,12 +15,13 @@ use serde_json::Value;
 use twinconsent_core::consent::outcome::{Class, GroupsPage, ListedGroup, Outcome, Trouble};
 use twinconsent_core::consent::polling;
 use twinconsent_core::consent::step;
-use twinconsent_core::consent::step::{Call, LOOK_STAYS_FRESH, Rest, Step};
+use twinconsent_core::consent::step::{Call, LOOK_STAYS_FRESH, Step};
+use twinconsent_core::schedule::Purpose;
 
-use crate::driver::effects::{POLL, answered};
-use crate::driver::{Progress, Replica, World, at, secs};
+use crate::driver::effects::answered;
+use crate::driver::{Decided, Progress, Replica, World, at, secs};
 use crate::model::{Fault, Model};
-use budget::{Budget, Priority, Todo, UnderWay};
+use budget::{Budget, Grant, Todo, UnderWay};
 
 /// How long a call takes.
 const LATENCY: Duration = Duration::from_millis(100);
@@ -28,49 +29,28 @@ const LATENCY: Duration = Duration::from_millis(100);
 /// Groups on a page of the list.
 const PAGE: usize = 50;
 
-/// How many polls of one group may be under way at once.
-const POLLS_AT_ONCE: usize = 16;
-
-/// One object, and what the shell holds of it.
-struct Member {
-    world: World,
-    alarm: Option<Timestamp>,
-    is_busy: bool,
-    /// Whether it is to be decided again when it is no longer busy.
-    again: bool,
-    /// What a poll of the schedule has shown, and when that began.
-    handed: Option<(Timestamp, Outcome)>,
-    /// When it has called last.
-    acted_at: Option<Timestamp>,
-}
-
 /// A call that is under way.
 struct Flight {
     under_way: UnderWay,
-    began: Timestamp,
     of: Of,
     outcome: Outcome,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Of {
-    /// The object makes it itself.
-    Own(usize),
-    /// The schedule polls the group of this object.
-    Poll(usize),
-    /// The schedule reads a page of the list.
+    /// Of this object; whether it is a poll that the schedule has given it.
+    Object(usize, bool),
+    /// A page of the list.
     Page,
 }
 
 pub struct Fleet {
     pub now: Timestamp,
-    members: Vec<Member>,
+    members: Vec<World>,
     budget: Budget,
     limit: (u32, u32),
-    woken: VecDeque<usize>,
     flights: BTreeMap<(Timestamp, u64), Flight>,
     flown: u64,
-    scheduled_at: Option<Timestamp>,
     /// What HeyGen answers instead, to every call.
     pub trouble: Option<Trouble>,
     /// What it answers to a page of the list instead.
@@ -90,10 +70,8 @@ impl Fleet {
             members: Vec::new(),
             budget: Budget::new(per_minute, burst, at(1)),
             limit: (per_minute, burst),
-            woken: VecDeque::new(),
             flights: BTreeMap::new(),
             flown: 0,
-            scheduled_at: None,
             trouble: None,
             list_trouble: None,
             omitted: BTreeSet::new(),
@@ -113,19 +91,25 @@ impl Fleet {
             metadata.creation_timestamp = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(self.now));
             world.object.spec.group_id = format!("g{number:03}");
             (world.now, world.replicas[0].started) = (self.now, at(1));
-            self.members.push(Member { world, alarm: None, is_busy: false, again: false, handed: None, acted_at: None });
-            self.woken.push_back(number);
+            self.members.push(world);
+            self.add(number);
+            self.budget.change(number);
         }
+    }
+
+    fn add(&mut self, number: usize) {
+        let object = &self.members[number].object;
+        self.budget.add(number, object.metadata.namespace.as_deref().unwrap_or_default(), &object.spec.group_id);
     }
 
     /// Changes some objects or their groups; the watch shows the objects.
     pub fn change(&mut self, which: impl IntoIterator<Item = usize>, change: impl Fn(&mut World)) {
         for number in which {
-            self.members[number].world.now = self.now;
-            let version = self.members[number].world.object.metadata.resource_version.clone();
-            change(&mut self.members[number].world);
-            if self.members[number].world.object.metadata.resource_version != version {
-                self.woken.push_back(number);
+            self.members[number].now = self.now;
+            let version = self.members[number].object.metadata.resource_version.clone();
+            change(&mut self.members[number]);
+            if self.members[number].object.metadata.resource_version != version {
+                self.budget.change(number);
             }
         }
     }
@@ -139,34 +123,28 @@ impl Fleet {
     pub fn restart(&mut self) {
         self.budget = Budget::new(self.limit.0, self.limit.1, self.now);
         self.flights.clear();
-        self.woken = (0..self.members.len()).collect();
         let now = self.now;
-        for member in &mut self.members {
-            member.world.now = now;
-            member.world.note("-- restart".into());
-            member.world.replicas[0] = Replica { started: now, ..Replica::default() };
-            (member.alarm, member.is_busy, member.again, member.handed, member.acted_at) = (None, false, false, None, None);
+        for world in &mut self.members {
+            world.now = now;
+            world.note("-- restart".into());
+            world.replicas[0] = Replica { started: now, ..Replica::default() };
         }
+        (0..self.members.len()).for_each(|number| self.add(number));
+        self.budget.wake_all(self.members.len());
     }
 
     /// Lets time pass.
     pub fn live(&mut self, seconds: u64) {
         let end = polling::add(self.now, secs(seconds));
         for _ in 0..1_000_000 {
-            self.settle();
-            let alarms = self.members.iter().filter_map(|member| member.alarm);
+            let scheduled_at = self.take_all();
             let flight = self.flights.first_key_value().map(|((ends, _), _)| *ends);
-            let next = alarms.chain(flight).chain(self.scheduled_at).filter(|next| *next > self.now).min();
+            let next = flight.into_iter().chain(scheduled_at).min();
             let Some(next) = next.filter(|next| *next <= end) else {
                 self.now = end;
                 return;
             };
             self.now = next;
-            for (number, member) in self.members.iter_mut().enumerate() {
-                if member.alarm.take_if(|alarm| *alarm <= next).is_some() {
-                    self.woken.push_back(number);
-                }
-            }
             while let Some(flight) = self.flights.first_entry().filter(|first| first.key().0 <= next) {
                 let flight = flight.remove();
                 self.lands(flight);
@@ -175,134 +153,110 @@ impl Fleet {
         panic!("a hot loop");
     }
 
-    /// Does everything that is to be done now.
-    fn settle(&mut self) {
+    /// Does everything that is to be done now. Returns when there is more.
+    fn take_all(&mut self) -> Option<Timestamp> {
         loop {
-            while let Some(number) = self.woken.pop_front() {
-                self.work(number);
-            }
-            let polls = self.flights.values().filter(|flight| !matches!(flight.of, Of::Own(_))).count();
-            self.scheduled_at = None;
-            match self.budget.next(polls < POLLS_AT_ONCE, self.now) {
-                Todo::Wake(number) => self.woken.push_back(number),
-                Todo::Poll(number, under_way) => {
-                    let fault = self.fault();
-                    let world = &mut self.members[number].world;
-                    (world.now, world.heygen.fault) = (self.now, fault);
-                    let outcome = world.heygen.look();
-                    world.calls(POLL, answered(&outcome));
-                    self.begin(under_way, Of::Poll(number), outcome);
-                }
+            match self.budget.take(self.now) {
+                Todo::Decide(number, grant) => self.work(number, grant),
                 Todo::Page(cursor, under_way) => {
                     self.pages.push(self.now);
                     let outcome = self.page(cursor.map_or(0, |cursor| cursor.parse().unwrap()));
                     self.begin(under_way, Of::Page, outcome);
                 }
-                Todo::At(at) => {
-                    self.scheduled_at = Some(at);
-                    return;
-                }
-                Todo::Nothing => return,
+                Todo::At(at) => return Some(at),
+                Todo::Nothing => return None,
             }
         }
     }
 
     fn begin(&mut self, under_way: UnderWay, of: Of, outcome: Outcome) {
         self.flown += 1;
-        let flight = Flight { under_way, began: self.now, of, outcome };
-        self.flights.insert((polling::add(self.now, LATENCY), self.flown), flight);
+        self.flights.insert((polling::add(self.now, LATENCY), self.flown), Flight { under_way, of, outcome });
     }
 
-    fn lands(&mut self, Flight { under_way, began, of, outcome }: Flight) {
-        let news = self.budget.end(under_way, outcome, self.now);
-        for (number, outcome) in news {
-            let member = &mut self.members[number];
-            if of == Of::Page {
-                member.world.now = self.now;
-                member.world.note(format!("page → {}", answered(&outcome)));
-            }
-            member.handed = Some((began, outcome));
-            self.woken.push_back(number);
-        }
-        if let Of::Own(number) = of {
-            let member = &mut self.members[number];
-            (member.is_busy, member.acted_at) = (false, Some(began));
-            member.world.now = self.now;
-            let goes_on = member.world.finish(0) == Progress::Going;
-            if !goes_on {
-                self.rests(number);
-            }
-            if std::mem::take(&mut self.members[number].again) || goes_on {
-                self.woken.push_back(number);
-            }
+    fn lands(&mut self, Flight { under_way, of, outcome }: Flight) {
+        let concerns_the_account = matches!(&outcome, Outcome::Trouble(trouble) if trouble.class.concerns_the_account());
+        self.budget.end(under_way, outcome, self.now);
+        let Of::Object(number, is_given_poll) = of else { return };
+        let world = &mut self.members[number];
+        world.now = self.now;
+        if is_given_poll && concerns_the_account {
+            // That changes the account, and not its objects.
+            world.replicas[0].in_hand = None;
+            self.budget.done(number, None, self.now);
+        } else if world.finish(0) == Progress::Going {
+            self.work(number, None);
+        } else {
+            self.rests(number, None);
         }
     }
 
-    /// Decides one object, until it rests or has called.
-    fn work(&mut self, number: usize) {
-        if self.members[number].is_busy {
-            self.members[number].again = true;
-            return;
-        }
+    /// Decides one object, until it rests or calls.
+    fn work(&mut self, number: usize, mut grant: Option<Grant>) {
         for _ in 0..64 {
             let (polled_at, fault) = (self.budget.polled_at(number), self.fault());
-            let member = &mut self.members[number];
-            let world = &mut member.world;
+            let world = &mut self.members[number];
             (world.now, world.heygen.fault, world.replicas[0].polled_at) = (self.now, fault, polled_at);
             world.deliver(0);
-            let Some(mut decided) = world.decided(0) else { return };
-            if step::would_look(&decided.step)
-                && let Some((seen_at, outcome)) = member.handed.take()
-                && member.acted_at.is_none_or(|acted_at| seen_at >= acted_at)
-            {
-                world.take_up(0, decided, seen_at, outcome);
-                member.acted_at = member.acted_at.max(Some(seen_at));
-                if world.finish(0) != Progress::Going {
-                    return self.rests(number);
-                }
-                continue;
-            }
-            let mut under_way = None;
-            if let Step::Call(call) = &decided.step
-                && call.asks_heygen()
-            {
-                let priority = match call {
-                    Call::Look if step::is_forced(&decided.base) => Priority::Forced,
-                    Call::Look => Priority::Poll,
-                    _ => Priority::Request,
-                };
-                match self.budget.permit(number, priority, self.now) {
-                    Ok(permit) => under_way = Some(permit),
-                    Err(wait) => {
-                        if let (Priority::Request, Some(seen)) = (priority, &decided.facts.memory.seen) {
-                            self.budget.wait(number, polling::add(seen.at, LOOK_STAYS_FRESH));
-                        }
-                        decided.step = step::delayed(&decided.base, &decided.facts, call, wait, decided.at);
+            let Some(mut decided) = world.decided(0) else { return self.budget.done(number, grant, self.now) };
+            let mut permit = None;
+            match grant.take() {
+                Some(Grant::Shown(seen_at, outcome)) if step::would_look(&decided.step) => {
+                    world.note(format!("page → {}", answered(&outcome)));
+                    world.take_up(0, decided, seen_at, outcome);
+                    if world.finish(0) != Progress::Going {
+                        return self.rests(number, None);
                     }
+                    continue;
                 }
+                Some(Grant::Poll(under_way)) if step::would_look(&decided.step) => {
+                    decided.step = Step::Call(Call::Look);
+                    permit = Some((under_way, true));
+                }
+                given => match decided.step.clone() {
+                    Step::Call(call) if call.asks_heygen() => permit = self.permit(number, &call, given, &mut decided),
+                    _ => grant = given,
+                },
             }
-            let world = &mut self.members[number].world;
+            let world = &mut self.members[number];
             let progress = world.take(0, decided);
-            if let Some(under_way) = under_way {
+            if let Some((under_way, is_given_poll)) = permit {
                 let outcome = world.answer_in_hand(0).unwrap().clone();
-                self.members[number].is_busy = true;
-                return self.begin(under_way, Of::Own(number), outcome);
+                return self.begin(under_way, Of::Object(number, is_given_poll), outcome);
             }
             if progress != Progress::Going || world.finish(0) != Progress::Going {
-                return self.rests(number);
+                return self.rests(number, grant);
             }
         }
         panic!("an object took too many steps at once");
     }
 
-    fn rests(&mut self, number: usize) {
-        let member = &mut self.members[number];
-        let Rest { until, look } = member.world.replicas[0].rest;
-        member.alarm = until;
-        let metadata = &member.world.object.metadata;
-        let share = polling::share(metadata.uid.as_deref().unwrap_or_default(), 0);
-        let place = (metadata.namespace.as_deref().unwrap_or_default(), member.world.object.spec.group_id.as_str());
-        self.budget.rest(number, place, share, look, self.now);
+    /// The permit for a call, or another step while there is none; what was given for another call goes back.
+    fn permit(&mut self, number: usize, call: &Call, given: Option<Grant>, decided: &mut Decided) -> Option<(UnderWay, bool)> {
+        let is_request = *call != Call::Look;
+        match given {
+            Some(Grant::Request(under_way)) if is_request => return Some((under_way, false)),
+            Some(Grant::Poll(under_way) | Grant::Request(under_way)) => self.budget.give_back(under_way, self.now),
+            Some(Grant::Shown(..)) | None => {}
+        }
+        let seen_at = decided.facts.memory.seen.as_ref().map_or(self.now, |seen| seen.at);
+        let purpose = if is_request {
+            Purpose::Request { good_until: polling::add(seen_at, LOOK_STAYS_FRESH) }
+        } else {
+            Purpose::Poll { forced: step::is_forced(&decided.base) }
+        };
+        match self.budget.ask(number, purpose, self.now) {
+            Ok(under_way) => Some((under_way, false)),
+            Err(wait) => {
+                decided.step = step::delayed(&decided.base, &decided.facts, call, wait, decided.at);
+                None
+            }
+        }
+    }
+
+    fn rests(&mut self, number: usize, unused: Option<Grant>) {
+        self.budget.rest(number, self.members[number].replicas[0].rest, self.now);
+        self.budget.done(number, unused, self.now);
     }
 
     fn fault(&self) -> Option<Fault> {
@@ -313,12 +267,12 @@ impl Fleet {
         if let Some(trouble) = self.trouble.clone().or_else(|| self.list_trouble.map(Trouble::of)) {
             return Outcome::Trouble(trouble);
         }
-        let shown = |(number, member): (usize, &Member)| {
-            let mut group = member.world.heygen.group();
+        let shown = |(number, world): (usize, &World)| {
+            let mut group = world.heygen.group();
             group.consent_status = group.consent_status.filter(|_| !self.wordless.contains(&number));
-            ListedGroup { id: member.world.object.spec.group_id.clone(), group }
+            ListedGroup { id: world.object.spec.group_id.clone(), group }
         };
-        let is_there = |(number, member): &(usize, &Member)| !self.omitted.contains(number) && !member.world.heygen.missing;
+        let is_there = |(number, world): &(usize, &World)| !self.omitted.contains(number) && !world.heygen.missing;
         let all: Vec<ListedGroup> = self.members.iter().enumerate().filter(is_there).map(shown).collect();
         let next = (from + PAGE < all.len()).then(|| (from + PAGE).to_string());
         Outcome::Listed(GroupsPage { groups: all.into_iter().skip(from).take(PAGE).collect(), next, cut_short: false, unreadable: 0 })

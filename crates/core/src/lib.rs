@@ -6,6 +6,7 @@
 //! - [`api`]: the three kinds, as users see them.
 //! - [`consent`]: what comes next for one object, and what an answer means for its status.
 //! - [`account`]: the two kinds of account, read as one.
+//! - [`schedule`]: when each object is next, for what, and which calls to HeyGen may be made.
 
 // A situation, a class of trouble or an answer that is added must not fall to one side by itself.
 #![warn(clippy::wildcard_enum_match_arm)]
@@ -13,3 +14,4 @@
 pub mod account;
 pub mod api;
 pub mod consent;
+pub mod schedule;

@@ -1,38 +1,39 @@
-//! The budget of the account as the shell uses it: which may call, what the schedule does by itself, and how a call ends.
+//! The schedule as the shell uses it: what a worker is given, what it asks for, and how a call ends.
 //!
-//! This file alone knows the code that gives out the budget. Times are steady, and no clock is read.
+//! This file alone knows the code that gives out work and the budget. Times are steady, and no clock is read.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use twinconsent::runtime::gate::{Admission, Gate};
-use twinconsent::runtime::sweep::book::{Begun, Book, Ending, Lane, Next, Poll, Work};
+use twinconsent_core::api::account_key::AccountKey;
+use twinconsent_core::api::consent::AccountKind;
 use twinconsent_core::consent::outcome::Outcome;
-use twinconsent_core::consent::polling;
-use twinconsent_core::consent::step::NextLook;
-
-/// What an object wants to call for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Priority {
-    /// A poll that the user forces.
-    Forced,
-    /// A consent request, and the pages of looks that belong to it.
-    Request,
-    Poll,
-}
+use twinconsent_core::consent::policy::Terms;
+use twinconsent_core::consent::step::Rest;
+use twinconsent_core::schedule::{Asked, Begun, Ending, Grant as Given, Job, Kind, Next, Purpose, Schedule, Shown, Subject};
 
 /// A call that was begun.
 #[derive(Debug)]
 pub struct UnderWay(Begun);
 
+/// What an object comes with.
+#[derive(Debug)]
+pub enum Grant {
+    /// A permit for a poll.
+    Poll(UnderWay),
+    /// A permit for a request.
+    Request(UnderWay),
+    /// What a page of the list has shown, and when that was read.
+    Shown(Timestamp, Outcome),
+}
+
 /// What the schedule does next.
 #[derive(Debug)]
 pub enum Todo {
-    /// This object may call now.
-    Wake(usize),
-    /// A poll of this object's group begins.
-    Poll(usize, UnderWay),
-    /// A page of the list begins: the first, or the one behind a cursor.
+    /// Decide this object.
+    Decide(usize, Option<Grant>),
+    /// Read a page of the list: the first, or the one behind a cursor.
     Page(Option<String>, UnderWay),
     /// Nothing before this time.
     At(Timestamp),
@@ -41,9 +42,9 @@ pub enum Todo {
 
 #[derive(Debug)]
 pub struct Budget {
-    book: Book,
-    gate: Gate,
-    began: Timestamp,
+    schedule: Schedule,
+    budget: Arc<twinconsent_core::schedule::Budget>,
+    account: AccountKey,
 }
 
 /// How an object is named here, by its number.
@@ -57,83 +58,84 @@ fn member(uid: u128) -> usize {
 
 impl Budget {
     pub fn new(per_minute: u32, burst: u32, now: Timestamp) -> Self {
-        Self { book: Book::default(), gate: Gate::new(per_minute, burst, Duration::ZERO), began: now }
+        let account = AccountKey { kind: AccountKind::ClusterHeyGenAccount, namespace: None, name: "default".to_owned() };
+        let budget = Arc::new(twinconsent_core::schedule::Budget::new(per_minute, burst, now));
+        let mut schedule = Schedule::default();
+        schedule.open(&account, &budget, Terms::default().cadence, now);
+        Self { schedule, budget, account }
     }
 
-    fn elapsed(&self, now: Timestamp) -> Duration {
-        polling::since(self.began, now)
+    /// The watch shows an object for the first time.
+    pub fn add(&mut self, who: usize, namespace: &str, group: &str) {
+        self.schedule.add(uid(who), Subject { account: &self.account, namespace, group });
+    }
+
+    /// An object has changed.
+    pub fn change(&mut self, who: usize) {
+        self.schedule.change(uid(who));
+    }
+
+    /// Every object is to be decided.
+    pub fn wake_all(&mut self, count: usize) {
+        self.schedule.wake((0..count).map(uid));
+    }
+
+    /// What is next for a worker.
+    pub fn take(&mut self, now: Timestamp) -> Todo {
+        match self.schedule.take(now) {
+            Next::Do(Job::Object { uid, grant }, _) => {
+                let grant = grant.map(|grant| match grant {
+                    Given::Permit(begun) if begun.kind() == Kind::Request => Grant::Request(UnderWay(begun)),
+                    Given::Permit(begun) => Grant::Poll(UnderWay(begun)),
+                    Given::Shown(Shown { at, outcome }) => Grant::Shown(at, outcome),
+                });
+                Todo::Decide(member(uid), grant)
+            }
+            Next::Do(Job::Page { cursor, begun, .. }, _) => Todo::Page(cursor, UnderWay(begun)),
+            Next::At(at) => Todo::At(at),
+            Next::Idle => Todo::Nothing,
+        }
     }
 
     /// Lets an object call, or says how long it takes, about, until it may.
-    pub fn permit(&mut self, who: usize, priority: Priority, now: Timestamp) -> Result<UnderWay, Duration> {
-        let (uid, elapsed) = (uid(who), self.elapsed(now));
-        let lane = match priority {
-            Priority::Forced => Lane::Forced,
-            Priority::Request => Lane::Request,
-            Priority::Poll => Lane::Look,
-        };
-        if lane == Lane::Request && self.book.take_turn(uid, now) {
-            let _ = self.gate.go(elapsed);
-        } else {
-            let admission = if self.book.may_pass(uid, lane, now) { self.gate.admit(elapsed) } else { Admission::Shut };
-            if let Admission::At(_) | Admission::Shut = admission {
-                return Err(self.gate.wait(self.book.ahead(lane), elapsed));
+    pub fn ask(&mut self, who: usize, purpose: Purpose, now: Timestamp) -> Result<UnderWay, Duration> {
+        match self.schedule.ask(uid(who), purpose, now) {
+            Asked::Granted(begun) => Ok(UnderWay(begun)),
+            Asked::Waits(wait) => Err(wait),
+        }
+    }
+
+    /// An object does not need what it came with.
+    pub fn give_back(&mut self, UnderWay(begun): UnderWay, now: Timestamp) {
+        self.schedule.give_back(begun, now);
+    }
+
+    /// An object rests.
+    pub fn rest(&mut self, who: usize, rest: Rest, now: Timestamp) {
+        self.schedule.rest(uid(who), rest, now);
+    }
+
+    /// A worker has done with an object.
+    pub fn done(&mut self, who: usize, unused: Option<Grant>, now: Timestamp) {
+        let unused = match unused {
+            Some(Grant::Poll(permit) | Grant::Request(permit)) => {
+                self.give_back(permit, now);
+                None
             }
-        }
-        Ok(UnderWay(self.book.begin_own(uid, lane, now)))
+            Some(Grant::Shown(at, outcome)) => Some(Shown { at, outcome }),
+            None => None,
+        };
+        self.schedule.done(uid(who), unused, now);
     }
 
-    /// An object waits to send its request, for as long as the poll before it is fresh.
-    pub fn wait(&mut self, who: usize, fresh_until: Timestamp) {
-        self.book.request(uid(who), fresh_until);
-    }
-
-    /// An object rests until its group is polled.
-    pub fn rest(&mut self, who: usize, (_namespace, group): (&str, &str), share: f64, poll: Option<NextLook>, now: Timestamp) {
-        match poll {
-            Some(poll) => drop(self.book.enlist(uid(who), group, share, NextLook { at: poll.at.max(now), ..poll }, now)),
-            None => self.book.dismiss(uid(who)),
-        }
-    }
-
-    /// When the schedule has polled an object's group last without anything new.
+    /// When a page has shown an object's group last without anything new.
     pub fn polled_at(&self, who: usize) -> Option<Timestamp> {
-        self.book.looked_at(uid(who))
+        self.schedule.polled_at(uid(who))
     }
 
-    /// What is next; polls of one group only while there is room for another.
-    pub fn next(&mut self, has_room: bool, now: Timestamp) -> Todo {
-        let soonest = polling::add(now, Duration::from_millis(1));
-        let work = match self.book.next(has_room, now) {
-            Next::Do(work) => work,
-            Next::At(at) => return Todo::At(at.max(soonest)),
-            Next::Idle => return Todo::Nothing,
-        };
-        let elapsed = self.elapsed(now);
-        let admission = if matches!(work, Work::Turn(_)) { self.gate.admit_turn(elapsed) } else { self.gate.admit(elapsed) };
-        match admission {
-            Admission::Now | Admission::First => {}
-            Admission::At(at) => return Todo::At(polling::add(self.began, at).max(soonest)),
-            Admission::Shut => return Todo::Nothing,
-        }
-        match work {
-            Work::Turn(uid) => {
-                self.book.give_turn(uid, now);
-                Todo::Wake(member(uid))
-            }
-            Work::Poll(poll) => {
-                let under_way = UnderWay(self.book.begin(&poll, now));
-                match poll {
-                    Poll::Read(uid, _) => Todo::Poll(member(uid), under_way),
-                    Poll::Page(cursor) => Todo::Page(cursor, under_way),
-                }
-            }
-        }
-    }
-
-    /// A call has ended. Returns the objects that have to hear of it, with what it shows of them.
-    pub fn end(&mut self, UnderWay(begun): UnderWay, outcome: Outcome, now: Timestamp) -> Vec<(usize, Outcome)> {
-        let _ = self.gate.learn(&outcome, self.elapsed(now));
-        self.book.end(begun, Ending::Came(outcome), now).into_iter().map(|(uid, outcome)| (member(uid), outcome)).collect()
+    /// A call has ended.
+    pub fn end(&mut self, UnderWay(begun): UnderWay, outcome: Outcome, now: Timestamp) {
+        self.schedule.learn(&self.budget, &outcome, now);
+        self.schedule.end(begun, Ending::Came(outcome), now);
     }
 }

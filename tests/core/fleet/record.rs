@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use twinconsent_core::consent::apply::Notice;
 use twinconsent_core::consent::polling;
 
-use super::{Fleet, Member};
+use super::{Fleet, World};
 use crate::driver::at;
 use crate::driver::effects::{LOOKS, POLL, POST};
 
@@ -18,9 +18,9 @@ fn cut(line: &str) -> (&str, &str) {
 }
 
 /// What was done for an object and what came of it, in order, without times; what comes again at once is counted.
-fn calls_of(member: &Member) -> String {
+fn calls_of(world: &World) -> String {
     let mut all: Vec<(&str, usize)> = Vec::new();
-    for line in &member.world.trace {
+    for line in &world.trace {
         let what = cut(line).1;
         match all.last_mut() {
             Some((last, times)) if *last == what => *times += 1,
@@ -32,10 +32,10 @@ fn calls_of(member: &Member) -> String {
 }
 
 /// When what was done for an object, in seconds since the start, but for events and what was polled again and again.
-fn times_of(member: &Member) -> String {
+fn times_of(world: &World) -> String {
     let mut all: Vec<String> = Vec::new();
     let (mut last, mut again) = ("", 0);
-    for line in &member.world.trace {
+    for line in &world.trace {
         let (time, what) = cut(line);
         let what = what.split_once(" → ").map_or(what, |(what, _)| what);
         let what = if what.starts_with("write Ready") { "write" } else { what };
@@ -57,10 +57,10 @@ fn second(time: &str) -> u64 {
 }
 
 /// Objects of which the same is to be said, together: their numbers, and what it is.
-fn together(members: &[Member], of: fn(&Member) -> String) -> String {
+fn together(members: &[World], of: fn(&World) -> String) -> String {
     let mut alike: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for (number, member) in members.iter().enumerate() {
-        alike.entry(of(member)).or_default().push(number);
+    for (number, world) in members.iter().enumerate() {
+        alike.entry(of(world)).or_default().push(number);
     }
     let mut alike: Vec<(Vec<usize>, String)> = alike.into_iter().map(|(what, numbers)| (numbers, what)).collect();
     alike.sort();
@@ -82,15 +82,15 @@ fn ranges(numbers: &[usize]) -> String {
 
 impl Fleet {
     fn called(&self, what: &str) -> usize {
-        self.members.iter().flat_map(|member| &member.world.called).filter(|called| called.what == what).count()
+        self.members.iter().flat_map(|world| &world.called).filter(|called| called.what == what).count()
     }
 
     /// The calls in order and in number.
     pub fn calls(&self) -> String {
-        let events = |member: &Member| member.world.notices.iter().filter(|notice| matches!(notice, Notice::Event(_))).count();
+        let events = |world: &World| world.notices.iter().filter(|notice| matches!(notice, Notice::Event(_))).count();
         let (polls, looks, posts, pages) = (self.called(POLL), self.called(LOOKS), self.called(POST), self.pages.len());
-        let executed: usize = self.members.iter().map(|member| member.world.heygen.executed()).sum();
-        let writes: usize = self.members.iter().map(|member| member.world.writes).sum();
+        let executed: usize = self.members.iter().map(|world| world.heygen.executed()).sum();
+        let writes: usize = self.members.iter().map(|world| world.writes).sum();
         let events: usize = self.members.iter().map(events).sum();
         format!(
             "{}\nin all: {polls} polls of one group, {pages} pages of the list, {looks} pages of looks, {posts} POSTs, {executed} of them \
@@ -103,7 +103,7 @@ impl Fleet {
     pub fn times(&self) -> String {
         let minute = |time| polling::since(at(1), time).as_secs() / 60;
         let mut minutes: BTreeMap<u64, BTreeMap<&str, usize>> = BTreeMap::new();
-        let called = self.members.iter().flat_map(|member| &member.world.called).map(|called| (called.at, called.what));
+        let called = self.members.iter().flat_map(|world| &world.called).map(|called| (called.at, called.what));
         for (time, what) in called.chain(self.pages.iter().map(|time| (*time, "page"))) {
             *minutes.entry(minute(time)).or_default().entry(what).or_default() += 1;
         }

@@ -201,6 +201,16 @@ impl Class {
             Concern::Access => matches!(self, Self::Forbidden),
             Concern::Budget | Concern::HeyGen | Concern::Call | Concern::Group | Concern::Request => false,
         }
+        }
+    }
+
+    /// Whether it concerns all that is asked with the account, and so nothing of what was asked for.
+    #[must_use]
+    pub const fn concerns_the_account(self) -> bool {
+        match self.concern() {
+            Concern::Key | Concern::Budget => true,
+            Concern::HeyGen | Concern::Call | Concern::Access | Concern::Group | Concern::Request => false,
+        }
     }
 }
 

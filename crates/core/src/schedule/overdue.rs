@@ -1,0 +1,76 @@
+//! How long a poll has been waiting without a reason: what the watchdog asks.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::Schedule;
+use super::account::{Account, LISTED};
+use super::entry::{Millis, timestamp};
+use super::fair_line::IN_A_ROW;
+use super::shares::Line;
+use crate::api::account_key::AccountKey;
+use crate::consent::polling;
+
+/// How long a call may be under way, and with it the place that the next one waits for.
+const UNDER_WAY: Duration = Duration::from_secs(60);
+
+/// The lines of polls, and the list.
+const LEVELS: [usize; 5] = [Line::Forced as usize, Line::First as usize, Line::Confirmation as usize, Line::Routine as usize, LISTED];
+
+impl Schedule {
+    /// How much longer than the budget of an account explains a due poll has waited without any poll of its priority beginning; zero
+    /// when all goes on. The account can be asked since `since`.
+    ///
+    /// A budget that does not suffice makes polls late, but one begins after the other. So what counts is not how late the latest is, but how
+    /// long nothing has begun while one was due.
+    #[must_use]
+    pub fn overdue(&self, account: &AccountKey, since: Timestamp, now: Timestamp) -> Duration {
+        let account = self.by_key.get(account).and_then(|id| self.accounts.get(id));
+        account.map(|account| account.overdue(since, now)).unwrap_or_default()
+    }
+}
+
+impl Account {
+    fn overdue(&self, since: Timestamp, now: Timestamp) -> Duration {
+        let Some(budget) = &self.budget else { return Duration::ZERO };
+        let stood_still = |level: usize| {
+            let waits_since = self.waits_since(level, now).filter(|due| *due <= now.as_millisecond())?;
+            let from = timestamp(waits_since.max(self.began[level])).max(since);
+            let explained = budget.period().saturating_mul(self.tokens_between(level, now)) + UNDER_WAY;
+            Some(polling::since(from, now).saturating_sub(explained))
+        };
+        LEVELS.into_iter().filter_map(stood_still).max().unwrap_or_default()
+    }
+
+    /// When the first of those was due that wait at this level, in a line or for their time.
+    fn waits_since(&self, level: usize, now: Timestamp) -> Option<Millis> {
+        let first = |line: &std::collections::BTreeSet<(Millis, _)>| line.first().map(|(due, _)| *due);
+        let next_page = self.scan.as_ref().filter(|scan| !scan.is_busy).map_or(Millis::MIN, |scan| scan.next_at.as_millisecond());
+        match level {
+            LISTED => self.listed_due().map(|due| due.max(next_page)),
+            level if level == Line::Routine as usize => self.routine.range(..self.listed).filter_map(|(_, line)| first(line)).min(),
+            level => {
+                let by_list = level == Line::First as usize && self.many_wanted(now);
+                // What nobody has brought up belongs to one of them.
+                let later = first(&self.later).filter(|_| !by_list && level == Line::First as usize);
+                self.lines[level].earliest().into_iter().chain(later).min()
+            }
+        }
+    }
+
+    /// How many tokens others may use before one of this level is due, at most.
+    fn tokens_between(&self, level: usize, now: Timestamp) -> u32 {
+        let waits = |line: Line| !self.lines[line as usize].is_empty();
+        let is_due = |due: Option<Millis>| due.is_some_and(|due| due <= now.as_millisecond());
+        let ahead = match level {
+            level if level == Line::Forced as usize => [false; 3],
+            level if level == Line::First as usize => [waits(Line::Forced), false, false],
+            level if level == Line::Confirmation as usize => [waits(Line::Forced), waits(Line::First), false],
+            _ => [waits(Line::Forced), false, waits(Line::First) || is_due(self.waits_since(Line::Confirmation as usize, now))],
+        };
+        let ahead = ahead.into_iter().chain([waits(Line::Request)]).filter(|wait| *wait).count();
+        // Each count starts anew when those behind it got one, and those of one's own level may have to be passed over once.
+        2 * (IN_A_ROW + 1).pow(u32::try_from(ahead).unwrap_or(4))
+    }
+}

@@ -1,0 +1,167 @@
+//! What a worker is given, and which permits there are for what asks.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::account::Want;
+use super::budget::Token;
+use super::circuit_breaker::LONGEST_PAUSE;
+use super::entry::{NEVER, Phase, Waiting, Why, timestamp};
+use super::shares::Line;
+use super::{Asked, Begun, Grant, Job, Next, Purpose, Schedule, Shown};
+use crate::api::uid::Uid;
+use crate::consent::polling;
+
+impl Schedule {
+    /// The next job for a worker that is free. A token is taken for it, if it is a call to HeyGen.
+    pub fn take(&mut self, now: Timestamp) -> Next {
+        self.bring_up(now);
+        let account = self.first_account(now);
+        let [changed, woken] = [Why::Changed, Why::Woken].map(|why| self.decide[why as usize].first().map(|(_, uid)| (why, uid)));
+        let decide = self.by_changed.prefer(changed, woken);
+        match self.by_permits.prefer(account.map(Ok), decide.map(Err)) {
+            Some(Ok(account)) => self.give(account, now).unwrap_or(Next::At(polling::add(now, Duration::from_millis(1)))),
+            Some(Err((why, uid))) => {
+                self.by_permits.passed(false);
+                self.by_changed.passed(why == Why::Changed);
+                let shown = self.start(uid, true);
+                Next::Do(Job::Object { uid, grant: shown.map(Grant::Shown) }, None)
+            }
+            None => self.next_at().map_or(Next::Idle, Next::At),
+        }
+    }
+
+    /// Before this time nothing can be taken, unless something changes; the end of time at that side when something can be at once.
+    #[must_use]
+    pub fn next_at(&self) -> Option<Timestamp> {
+        if self.decide.iter().any(|line| !line.is_empty()) {
+            return Some(Timestamp::MIN);
+        }
+        let times = self.times.first().map(|(at, _)| *at);
+        times.into_iter().chain(self.next.first_key_value().map(|((at, _), _)| *at)).min().map(timestamp)
+    }
+
+    /// A permit for an object that a worker has, if [`take`](Self::take) would give it one now.
+    pub fn ask(&mut self, uid: Uid, purpose: Purpose, now: Timestamp) -> Asked {
+        let not_soon = Asked::Waits(LONGEST_PAUSE);
+        let Some(entry) = self.entries.get_mut(&uid) else { return not_soon };
+        let Some(account) = self.accounts.get_mut(&entry.account) else { return not_soon };
+        let (namespace, millis) = (entry.namespace, now.as_millisecond());
+        let due = entry.poll.as_ref().map_or(millis, |poll| poll.due.min(millis));
+        let (line, order) = match purpose {
+            Purpose::Poll { forced: true } => (Line::Forced, due),
+            Purpose::Poll { forced: false } => (Line::First, due),
+            Purpose::Request { good_until } => {
+                let since = entry.request.as_ref().map_or(millis, |request| request.since);
+                entry.request = Some(Waiting { since, good_until: good_until.as_millisecond(), is_asked: true });
+                (Line::Request, since)
+            }
+        };
+        let Some(budget) = account.budget.clone() else { return not_soon };
+        let is_too_early = line == Line::Forced && entry.forced_not_before() > millis;
+        let ahead = account.ahead(line, namespace);
+        // It stands in its line for the time of the question.
+        account.lines[line as usize].push(namespace, order, uid);
+        let is_next = !is_too_early && account.pick(&mut self.entries, now) == Some(Want::Call(line, uid));
+        match is_next.then(|| budget.take(now)).flatten() {
+            Some(token) => {
+                account.lines[line as usize].take(namespace, order, uid);
+                self.begin(uid, line, token, false, now).map_or(not_soon, Asked::Granted)
+            }
+            None => {
+                account.lines[line as usize].remove(namespace, order, uid);
+                Asked::Waits(budget.wait(ahead, now))
+            }
+        }
+    }
+
+    /// Moves the objects whose time has come.
+    fn bring_up(&mut self, now: Timestamp) {
+        while let Some((at, uid)) = self.times.first().copied().filter(|(at, _)| *at <= now.as_millisecond()) {
+            self.times.remove(&(at, uid));
+            if let Some(entry) = self.entries.get_mut(&uid) {
+                entry.decide_at = NEVER;
+            }
+            self.ready(uid, Why::Woken);
+        }
+    }
+
+    /// The account whose turn it is of those that have something to give.
+    fn first_account(&mut self, now: Timestamp) -> Option<u32> {
+        loop {
+            let id = self.next.first_key_value().filter(|((at, _), _)| *at <= now.as_millisecond()).map(|(_, id)| *id)?;
+            // The time was true when it was noted; since then another account may have used the key.
+            let account = self.accounts.get_mut(&id)?;
+            if account.gives_at(&mut self.entries, now).is_some_and(|at| at <= now.as_millisecond()) {
+                return Some(id);
+            }
+            self.unplace(id);
+            self.place(id, now);
+        }
+    }
+
+    /// Gives what is next of an account.
+    fn give(&mut self, id: u32, now: Timestamp) -> Option<Next> {
+        let account = self.accounts.get_mut(&id)?;
+        let want = account.pick(&mut self.entries, now)?;
+        let budget = account.budget.clone()?;
+        let token = budget.take(now)?;
+        self.by_permits.passed(true);
+        let (job, due) = match want {
+            Want::Page => {
+                let due = account.scan.is_none().then(|| account.listed_due()).flatten();
+                let (scan, cursor) = account.begin_page(now);
+                let begun = Begun::page(scan, id, budget, token, now);
+                (Job::Page { account: account.key.clone(), cursor, begun }, due)
+            }
+            Want::Call(line, uid) => {
+                let entry = self.entries.get(&uid)?;
+                let due = entry.poll.as_ref().filter(|_| line != Line::Request).map(|poll| poll.due);
+                let order = due.or(entry.request.as_ref().map(|request| request.since))?;
+                account.lines[line as usize].take(entry.namespace, order, uid);
+                self.start(uid, false);
+                let begun = self.begin(uid, line, token, true, now)?;
+                (Job::Object { uid, grant: Some(Grant::Permit(begun)) }, due)
+            }
+        };
+        self.used_its_turn(id, now);
+        Some(Next::Do(job, due.map(|due| polling::since(timestamp(due), now))))
+    }
+
+    /// Gives an object to a worker, with or without its turn to be decided. Returns what a page has shown of it.
+    pub(super) fn start(&mut self, uid: Uid, is_its_turn: bool) -> Option<Shown> {
+        let entry = self.entries.get_mut(&uid)?;
+        if let Phase::Ready(why, order) = entry.phase {
+            let line = &mut self.decide[why as usize];
+            if is_its_turn {
+                line.take(entry.namespace, order, uid)
+            } else {
+                line.remove(entry.namespace, order, uid)
+            };
+        }
+        self.times.remove(&(entry.decide_at, uid));
+        self.accounts.get_mut(&entry.account)?.withdraw(uid, entry);
+        entry.phase = Phase::Running;
+        if let Some(request) = &mut entry.request {
+            request.is_asked = false;
+        }
+        entry.shown.take().map(|shown| *shown).filter(|shown| shown.at.as_millisecond() >= entry.asked_at)
+    }
+
+    /// Begins the call of an object that a worker has.
+    fn begin(&mut self, uid: Uid, line: Line, token: Token, is_given: bool, now: Timestamp) -> Option<Begun> {
+        let entry = self.entries.get_mut(&uid)?;
+        let account = self.accounts.get_mut(&entry.account)?;
+        account.begin(line, now);
+        match line {
+            Line::Request => entry.request = None,
+            Line::Forced => entry.forced_at = now.as_millisecond(),
+            Line::First | Line::Confirmation | Line::Routine => {}
+        }
+        if line != Line::Request {
+            entry.set_aside(now);
+        }
+        Some(Begun::call(uid, line, is_given, entry.account, account.budget.clone()?, token, now))
+    }
+}
