@@ -1,17 +1,20 @@
-//! The operator at work: what it keeps, whose turn it is, and who does it.
+//! What runs the schedule: its shell, and the workers that do what it gives.
+//!
+//! The pure [`Schedule`](twinconsent_core::schedule::Schedule) answers who is next. [`scheduler`] gives it a lock, a clock and a bell. A [`worker`] takes
+//! one piece of work after the other: a consent, or a page of the list. The [`watchdog`] tells when polls are due and none begins.
 
 mod account_watch;
 pub mod accounts;
+mod again;
 mod consents;
 pub mod context;
-pub mod gate;
-pub mod limiter;
+pub mod explain;
 mod named_accounts;
+mod observed;
 mod owners;
-pub mod poller;
-pub mod reconcile;
+mod page;
 pub mod run;
+pub mod scheduler;
 pub mod store;
-pub mod sweep;
 pub mod watchdog;
-pub mod work_queue;
+pub mod worker;

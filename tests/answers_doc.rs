@@ -12,17 +12,17 @@ mod model;
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::time::Duration;
+use std::sync::Arc;
 
 use serde_json::json;
 use twinconsent::heygen::{Answer, answers};
 use twinconsent::runtime::accounts::reconcile::reading;
-use twinconsent::runtime::gate::Gate;
 use twinconsent_core::consent::apply::Notice;
 use twinconsent_core::consent::outcome::{LookType, Outcome, Trouble};
 use twinconsent_core::consent::step::AccountFact;
+use twinconsent_core::schedule::{Budget, Schedule};
 
-use crate::driver::{HOUR, MINUTE, Progress, World};
+use crate::driver::{HOUR, MINUTE, Progress, World, at};
 use crate::model::{Fault, Model};
 
 /// Long enough for everything that takes several answers, or ten minutes without one.
@@ -100,29 +100,29 @@ fn none() -> String {
 
 /// What the circuit breaker of an account makes of the answer, once and five times.
 fn concerns(trouble: &Trouble) -> String {
-    let now = Duration::from_secs(100);
-    let gate = Gate::new(6000, 100, Duration::ZERO);
+    let now = at(100);
+    let (mut schedule, budget) = (Schedule::default(), Arc::new(Budget::new(6000, 100, at(0))));
     let answered = Outcome::Trouble(trouble.clone());
-    let reported = |gate: &Gate| gate.closure().map(|closure| reading(closure.class, None).0.word());
-    gate.learn(&answered, now);
-    if let Some(reason) = reported(&gate) {
+    let reported = |budget: &Budget| budget.closure().map(|closure| reading(closure.class, None).0.word());
+    schedule.learn(&budget, &answered, now);
+    if let Some(reason) = reported(&budget) {
         return format!("the account: `{reason}`");
     }
     if trouble.class.calls_for_a_probe() {
         return format!("the consent; the account, if the probe is refused as well: `{}`", reading(trouble.class, None).0.word());
     }
     for _ in 0..4 {
-        gate.learn(&answered, now);
+        schedule.learn(&budget, &answered, now);
     }
-    reported(&gate).map_or_else(|| "the consent".to_owned(), |reason| format!("the consent; after five in a row the account: `{reason}`"))
+    reported(&budget).map_or_else(|| "the consent".to_owned(), |reason| format!("the consent; after five in a row the account: `{reason}`"))
 }
 
 /// The account as its consents see it after the answer: a circuit breaker that only a probe closes makes it unusable.
 fn live_with(world: &mut World, fault: Fault, trouble: &Trouble) {
-    let gate = Gate::new(6000, 100, Duration::ZERO);
-    gate.learn(&Outcome::Trouble(trouble.clone()), Duration::from_secs(100));
+    let (mut schedule, budget) = (Schedule::default(), Arc::new(Budget::new(6000, 100, at(0))));
+    schedule.learn(&budget, &Outcome::Trouble(trouble.clone()), at(100));
     world.heygen.fault = Some(fault);
-    let shut = gate.closure().is_some_and(|closure| closure.until.is_none());
+    let shut = budget.closure().is_some_and(|closure| closure.until.is_none());
     if shut {
         // First the answer is met, then the account is told.
         let met = |world: &World| world.trace.iter().any(|line| line.ends_with(&format!("→ {:?}", trouble.class)));

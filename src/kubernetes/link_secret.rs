@@ -20,6 +20,8 @@ use twinconsent_core::api::consent::DigitalTwinConsent;
 use twinconsent_core::api::{CONSENT_ANNOTATION, FIELD_MANAGER, GROUP_ID_ANNOTATION, OWNER_UID_LABEL, REQUEST_EPOCH_ANNOTATION};
 use twinconsent_core::consent::apply::SecretOutcome;
 use twinconsent_core::consent::link::Link;
+use twinconsent_core::consent::state::Answer;
+use twinconsent_core::consent::step::Call;
 
 /// The key under which the link stands.
 const LINK_KEY: &str = "url";
@@ -42,8 +44,18 @@ enum Owner {
 }
 
 impl Cluster {
+    /// Does one thing with the consent's link Secret; `answer` is what HeyGen has answered, if that is still to be recorded.
+    pub async fn act_on_link_secret(&self, consent: &DigitalTwinConsent, call: &Call, answer: Option<&Answer>) -> SecretOutcome {
+        let Some(secret) = &consent.spec.link_secret_ref else { return SecretOutcome::Unreachable };
+        match (call, answer.and_then(Answer::link)) {
+            (Call::FindLink, _) => self.find_link(consent, &secret.name).await,
+            (Call::WriteLinkSecret, Some(link)) => self.write_link_secret(consent, &secret.name, link).await,
+            _ => self.check_link_secret(consent, &secret.name).await,
+        }
+    }
+
     /// Whether the consent's link Secret does not exist yet or is ours.
-    pub async fn check_link_secret(&self, consent: &DigitalTwinConsent, name: &str) -> SecretOutcome {
+    async fn check_link_secret(&self, consent: &DigitalTwinConsent, name: &str) -> SecretOutcome {
         let api: Api<Secret> = self.namespaced(consent);
         match within("read the link Secret", api.get_opt(name)).await {
             Ok(Some(secret)) if owner(&secret, consent) == Owner::Foreign => SecretOutcome::Conflict,
@@ -53,7 +65,7 @@ impl Cluster {
     }
 
     /// Whether the link still stands in the consent's Secret; one that was restored is taken over.
-    pub async fn find_link(&self, consent: &DigitalTwinConsent, name: &str) -> SecretOutcome {
+    async fn find_link(&self, consent: &DigitalTwinConsent, name: &str) -> SecretOutcome {
         let api: Api<Secret> = self.namespaced(consent);
         let secret = match within("read the link Secret", api.get_opt(name)).await {
             Ok(Some(secret)) => secret,
@@ -78,7 +90,7 @@ impl Cluster {
     }
 
     /// Writes the link into the consent's Secret: before the status, so that a status that tells of a link never tells too early.
-    pub async fn write_link_secret(&self, consent: &DigitalTwinConsent, name: &str, link: &Link) -> SecretOutcome {
+    async fn write_link_secret(&self, consent: &DigitalTwinConsent, name: &str, link: &Link) -> SecretOutcome {
         let api: Api<Secret> = self.namespaced(consent);
         for _ in 0..TRIES {
             let existing = match within("read the link Secret", api.get_opt(name)).await {

@@ -40,8 +40,6 @@ pub struct Metrics {
     heygen_request_duration: Family<OperationOnly, Histogram, fn() -> Histogram>,
     look_delay: Histogram,
     poll_overdue: Gauge<f64, AtomicU64>,
-    followed_groups: Gauge,
-    waiting_requests: Gauge,
     initiations: Counter,
     unanswered_initiations: Counter,
     revocations: Counter,
@@ -66,8 +64,6 @@ impl Metrics {
             heygen_request_duration: Family::new_with_constructor(duration_histogram),
             look_delay: Histogram::new(DELAY_BUCKETS),
             poll_overdue: Gauge::default(),
-            followed_groups: Gauge::default(),
-            waiting_requests: Gauge::default(),
             initiations: Counter::default(),
             unanswered_initiations: Counter::default(),
             revocations: Counter::default(),
@@ -107,12 +103,6 @@ impl Metrics {
     /// Notes for how many seconds polls have been due on an account that can be asked, and none begins, on the one where that is the longest.
     pub fn poll_overdue(&self, seconds: f64) {
         self.poll_overdue.set(seconds);
-    }
-
-    /// Adds to the number of groups that are polled, and to that of consent requests that wait for a turn; negative numbers take away.
-    pub fn queues_changed(&self, groups: i64, requests: i64) {
-        self.followed_groups.inc_by(groups);
-        self.waiting_requests.inc_by(requests);
     }
 
     /// Counts one consent request that HeyGen accepted, first answers and replays alike.
@@ -185,8 +175,6 @@ impl Metrics {
         registry.register_with_unit("poll_delay", help, Unit::Seconds, self.look_delay.clone());
         let help = "For how long polls have been due and none begins, beyond what rateLimit explains, on the account that can be used where that is the longest: 0 unless something is wrong";
         registry.register_with_unit("poll_overdue", help, Unit::Seconds, self.poll_overdue.clone());
-        registry.register("followed_groups", "Avatar groups that are polled", self.followed_groups.clone());
-        registry.register("waiting_requests", "Consent requests that wait for their account's rateLimit", self.waiting_requests.clone());
         let help = "Consent requests that HeyGen accepted: the first answer to a key, and the same answer given again";
         registry.register("initiations", help, self.initiations.clone());
         let help = "Consent requests that stayed without a definite answer for 10 minutes";
@@ -253,8 +241,7 @@ mod tests {
         metrics.heygen_request(Operation::Group, Answered::Ok, 0.2);
         metrics.look_delay(2.0);
         metrics.poll_overdue(1.5);
-        metrics.queues_changed(3, 2);
-        metrics.queues_changed(-1, 0);
+        metrics.count_population(|| Population { followed_groups: 2, waiting_requests: 2, ..Population::default() });
         metrics.initiation();
         metrics.unanswered_initiation();
         metrics.revocation();

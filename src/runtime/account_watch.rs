@@ -111,7 +111,7 @@ pub(crate) fn decoded<K: Kind>(account: Slim<K>, context: &Arc<Context>) -> Opti
 /// Without one field it might ask faster, for others or in spite of its kill switch.
 fn refuse<K: Kind>(metadata: ObjectMeta, context: &Arc<Context>) {
     let key = key_of::<K>(metadata.namespace, metadata.name.unwrap_or_default());
-    announce(key.clone(), context);
+    context.accounts.announce(key.clone());
     context
         .accounts
         .refuse(&key, format!("The operator cannot decode {key} and ignores it. Correct it; the operator's log names the field."));
@@ -121,13 +121,6 @@ fn refuse<K: Kind>(metadata: ObjectMeta, context: &Arc<Context>) {
 fn key_of<K: Kind>(namespace: Option<String>, name: String) -> AccountKey {
     let is_namespaced = K::COUNTED == metrics::Kind::HeyGenAccount;
     AccountKey { kind: if is_namespaced { AccountKind::HeyGenAccount } else { AccountKind::ClusterHeyGenAccount }, namespace, name }
-}
-
-/// Notes that there is such an account, or may be. What is looked for at HeyGen with its key is planned from now on.
-pub(crate) fn announce(key: AccountKey, context: &Arc<Context>) {
-    if let Some(desk) = context.accounts.announce(key.clone()) {
-        tokio::spawn(crate::runtime::poller::run(key, desk, context.clone()));
-    }
 }
 
 /// Reconciles the accounts of one kind as they are shown, and those that are woken, until the process is to end.
@@ -143,7 +136,7 @@ pub(crate) async fn run<K>(
     let noted = context.clone();
     let present = store.clone();
     let shown = shown.modify(|object| object.meta_mut().managed_fields = None).reflect(writer).inspect(move |event| match event {
-        Ok(Event::InitApply(object) | Event::Apply(object)) => announce(object.settings(&noted.operator_namespace).key, &noted),
+        Ok(Event::InitApply(object) | Event::Apply(object)) => noted.accounts.announce(object.settings(&noted.operator_namespace).key),
         Ok(Event::Delete(object)) => {
             let key = object.settings(&noted.operator_namespace).key;
             noted.accounts.forget(&key);

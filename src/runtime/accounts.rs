@@ -1,18 +1,17 @@
-//! Account and Secret → credentials, limiter, gate.
+//! Account and Secret → credentials, budget, terms.
 //!
 //! An account object says whose key asks, how fast and on what terms; its Secret holds the key. This module keeps, for each account
 //! that exists, whether it can be used right now, and tells the consents' reconciler. Trouble with a key (401, 402, 429, no answer)
 //! is learned here, once, from whichever request met it first: it changes the account's one condition and not its consents.
 //!
-//! Vocabulary: *settings* are the spec with the defaults filled in, the *gate* is the limiter and the pause of one key,
-//! the *terms* are what the pure core needs to know.
+//! Vocabulary: *settings* are the spec with the defaults filled in, the *budget* is how fast one key may be used, and whether at all right
+//! now ([`Budget`]), the *terms* are what the pure core needs to know.
 
 mod obstacle;
 pub mod reconcile;
 mod secret;
 mod voice;
 
-use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -24,24 +23,27 @@ use crate::heygen::{AuthScheme, Credentials};
 use crate::process::clock;
 use crate::process::clock::Wall;
 use crate::process::metrics::shown::{Names, Shown};
-use crate::runtime::gate::Gate;
-use crate::runtime::sweep::Desk;
+use crate::runtime::scheduler::Scheduler;
 use twinconsent_core::account::Settings;
 use twinconsent_core::api::account::{AccountStatus, AllowedNamespaces};
 use twinconsent_core::api::account_key::AccountKey;
 use twinconsent_core::consent::outcome::{Concern, Outcome};
 use twinconsent_core::consent::policy::Terms;
 use twinconsent_core::consent::step::{AccountFact, Proof};
+use twinconsent_core::schedule::Budget;
 use voice::Voice;
 
 /// What is known of every account.
 #[derive(Debug, Default)]
-pub struct Accounts(Mutex<Registry>);
+pub struct Accounts {
+    registry: Mutex<Registry>,
+    scheduler: Arc<Scheduler>,
+}
 
 #[derive(Debug, Default)]
 struct Registry {
     accounts: HashMap<AccountKey, Account>,
-    gates: HashMap<[u8; 32], Weak<Gate>>,
+    budgets: HashMap<[u8; 32], Weak<Budget>>,
     /// Those that the metrics name.
     names: Names,
 }
@@ -54,7 +56,6 @@ struct Account {
     allowed: Option<Option<Arc<AllowedNamespaces>>>,
     course: reconcile::Course,
     voice: Voice,
-    desk: Arc<Desk>,
     /// How long its consents count as verified, and what its status tells of when HeyGen was last read.
     proof: Proof,
     /// When this process last got a readable answer, by the steady clock.
@@ -80,12 +81,18 @@ pub struct Usable {
     /// Where and how to ask.
     pub credentials: Credentials,
     /// How fast.
-    pub gate: Arc<Gate>,
+    pub budget: Arc<Budget>,
     /// On what terms.
     pub terms: Arc<Terms>,
 }
 
 impl Accounts {
+    /// No accounts yet; what can be used of them, `scheduler` is told.
+    #[must_use]
+    pub fn new(scheduler: Arc<Scheduler>) -> Self {
+        Self { registry: Mutex::default(), scheduler }
+    }
+
     /// What `key` allows, as a fact for the pure core, and what a call needs.
     ///
     /// Whether the account serves the consent's namespace is asked separately, because that may need the namespace's labels.
@@ -112,30 +119,14 @@ impl Accounts {
     }
 
     /// Notes that an account object exists, or that it is about to be looked for, before anything is known of it.
-    /// Returns its desk when that is new.
-    #[must_use]
-    pub fn announce(&self, key: AccountKey) -> Option<Arc<Desk>> {
-        match self.registry().accounts.entry(key) {
-            Entry::Occupied(_) => None,
-            Entry::Vacant(vacant) => Some(vacant.insert(Account::new()).desk.clone()),
-        }
+    pub fn announce(&self, key: AccountKey) {
+        self.registry().accounts.entry(key).or_insert_with(Account::new);
     }
 
-    /// The desk of an account, if the account exists.
+    /// Whether an account can be used, and with the key of this budget.
     #[must_use]
-    pub fn desk(&self, key: &AccountKey) -> Option<Arc<Desk>> {
-        self.registry().accounts.get(key).map(|account| account.desk.clone())
-    }
-
-    /// The accounts that can be asked right now: usable, and their gate is open.
-    #[must_use]
-    pub fn open(&self) -> Vec<(AccountKey, Arc<Desk>, Arc<Usable>)> {
-        let registry = self.registry();
-        let open = registry.accounts.iter().filter_map(|(key, account)| match &account.state {
-            State::Usable(usable) if usable.gate.closure().is_none() => Some((key.clone(), account.desk.clone(), usable.clone())),
-            State::Usable(_) | State::Unusable(_) | State::Resolving => None,
-        });
-        open.collect()
+    pub fn uses(&self, key: &AccountKey, budget: &Arc<Budget>) -> bool {
+        self.registry().accounts.get(key).is_some_and(|account| account.state.uses(budget))
     }
 
     /// Leaves an account to the operators whose namespaces it serves: what its key is need not be known here, and what its status says is
@@ -145,9 +136,8 @@ impl Accounts {
         let Some(account) = registry.accounts.get_mut(&settings.key) else { return false };
         let allowed = Some(settings.allowed.clone());
         let is_new = !matches!(account.state, State::Resolving) || account.allowed != allowed;
-        (account.state, account.allowed, account.course) = (State::Resolving, allowed, reconcile::Course::default());
-        account.shown = None;
-        account.desk.ring();
+        account.enter(&settings.key, State::Resolving, &self.scheduler);
+        (account.allowed, account.course, account.shown) = (allowed, reconcile::Course::default(), None);
         registry.names.release(&settings.key);
         is_new
     }
@@ -169,17 +159,16 @@ impl Accounts {
     pub fn forget(&self, key: &AccountKey) -> bool {
         let mut registry = self.registry();
         registry.names.release(key);
-        let known = registry.accounts.remove(key);
-        drop(registry);
-        known.inspect(|account| account.desk.close()).is_some()
+        self.scheduler.with(|schedule, _| schedule.close(key));
+        registry.accounts.remove(key).is_some()
     }
 
     /// Lets an account that cannot be decoded be used by nobody, until it is reconciled: why.
     pub fn refuse(&self, key: &AccountKey, why: String) {
         let registry = &mut *self.registry();
         if let Some(account) = registry.accounts.get_mut(key) {
-            (account.state, account.shown) = (State::Unusable(why), Some(Shown::Undecodable));
-            account.desk.ring();
+            account.enter(key, State::Unusable(why), &self.scheduler);
+            account.shown = Some(Shown::Undecodable);
             registry.names.claim(key);
         }
     }
@@ -202,8 +191,8 @@ impl Accounts {
     ///
     /// A refused key makes the account unusable here and now, so that not one more consent takes it up before the probe has confirmed it;
     /// not so the key that the account had before.
-    pub fn learn(&self, key: &AccountKey, usable: &Usable, outcome: &Outcome, now: Duration) -> bool {
-        let changed = usable.gate.learn(outcome, now).is_some();
+    pub fn learn(&self, key: &AccountKey, usable: &Usable, outcome: &Outcome) -> bool {
+        let changed = self.scheduler.with(|schedule, now| schedule.learn(&usable.budget, outcome, now));
         let Outcome::Trouble(trouble) = outcome else {
             if let Some(account) = self.registry().accounts.get_mut(key) {
                 account.read_at = Some(clock::steady());
@@ -214,33 +203,34 @@ impl Accounts {
             return changed;
         }
         if let Some(account) = self.registry().accounts.get_mut(key) {
-            if !account.state.uses(&usable.gate) {
+            if !account.state.uses(&usable.budget) {
                 return false;
             }
             account.course.hurry();
             if trouble.class.concern() == Concern::Key {
-                account.state = State::Unusable(format!("{key}: {}", reconcile::reading(trouble.class, None).1));
+                let why = format!("{key}: {}", reconcile::reading(trouble.class, None).1);
+                account.enter(key, State::Unusable(why), &self.scheduler);
             }
         }
         true
     }
 
-    /// The gate of a key, shared by all accounts that send the same key the same way to the same base URL; the lower rate of two accounts counts.
-    fn gate(&self, credentials: &Credentials, settings: &Settings, now: Duration) -> Arc<Gate> {
+    /// The budget of a key, shared by all accounts that send the same key the same way to the same base URL; the lower rate of two accounts counts.
+    fn budget(&self, credentials: &Credentials, settings: &Settings) -> Arc<Budget> {
         let mut registry = self.registry();
-        registry.gates.retain(|_, gate| gate.strong_count() > 0);
+        registry.budgets.retain(|_, budget| budget.strong_count() > 0);
         let fingerprint = fingerprint(credentials);
-        let known = registry.gates.get(&fingerprint).and_then(Weak::upgrade);
-        let gate = known.unwrap_or_else(|| Arc::new(Gate::new(settings.per_minute, settings.burst, now)));
-        registry.gates.insert(fingerprint, Arc::downgrade(&gate));
-        let others = registry.accounts.iter().filter(|(key, account)| **key != settings.key && account.state.uses(&gate));
+        let known = registry.budgets.get(&fingerprint).and_then(Weak::upgrade);
+        let budget = known.unwrap_or_else(|| Arc::new(Budget::new(settings.per_minute, settings.burst, clock::steady())));
+        registry.budgets.insert(fingerprint, Arc::downgrade(&budget));
+        let others = registry.accounts.iter().filter(|(key, account)| **key != settings.key && account.state.uses(&budget));
         let (per_minute, burst) = others
             .map(|(_, account)| account.course.rate())
             .fold((settings.per_minute, settings.burst), |(rate, burst), (other_rate, other_burst)| {
                 (rate.min(other_rate), burst.min(other_burst))
             });
-        gate.set_rate(per_minute, burst, now);
-        gate
+        self.scheduler.with(|schedule, now| schedule.set_rate(&budget, per_minute, burst, now));
+        budget
     }
 
     /// The accounts that the metrics name.
@@ -258,11 +248,20 @@ impl Accounts {
     }
 
     fn registry(&self) -> MutexGuard<'_, Registry> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Account {
+    /// Changes whether it can be used. In the same step the schedule is told, so that it never gives leave to use another key.
+    fn enter(&mut self, key: &AccountKey, state: State, scheduler: &Scheduler) {
+        scheduler.with(|schedule, now| match &state {
+            State::Usable(usable) => schedule.open(key, &usable.budget, usable.terms.cadence, now),
+            State::Resolving | State::Unusable(_) => schedule.close(key),
+        });
+        self.state = state;
+    }
+
     /// By this wall clock; a time that lies ahead of it counts as now, for one of the two clocks is wrong.
     fn proof(&self, wall: Wall) -> Proof {
         let told = self.proof.last_poll.map(|told| told.min(wall.now()));
@@ -271,8 +270,8 @@ impl Account {
 }
 
 impl State {
-    fn uses(&self, gate: &Arc<Gate>) -> bool {
-        matches!(self, Self::Usable(usable) if Arc::ptr_eq(&usable.gate, gate))
+    fn uses(&self, budget: &Arc<Budget>) -> bool {
+        matches!(self, Self::Usable(usable) if Arc::ptr_eq(&usable.budget, budget))
     }
 
     /// Whether consents that wait for the account have to hear of the change from `self` to `other`.
@@ -315,7 +314,7 @@ mod tests {
         let key =
             |number: usize| AccountKey { kind: AccountKind::HeyGenAccount, namespace: Some("n".to_owned()), name: number.to_string() };
         let see = |number| {
-            let _ = accounts.announce(key(number));
+            accounts.announce(key(number));
             accounts.refuse(&key(number), String::new());
         };
         (0..=shown::MOST_NAMED).for_each(see);
@@ -329,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gate_belongs_to_a_key_that_is_sent_one_way_to_one_place() {
+    fn a_budget_belongs_to_a_key_that_is_sent_one_way_to_one_place() {
         let credentials = |url: &str, auth, key: &str| Credentials { base_url: url.parse().unwrap(), auth, key: SecretString::from(key) };
         let one = credentials("https://a.example", AuthScheme::ApiKey, "k");
         assert_eq!(fingerprint(&one), fingerprint(&one.clone()));

@@ -1,35 +1,24 @@
-//! The watches of the consents, and the loop that decides them: many, each rarely, at most so many at once.
+//! The watches of the consents.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::TryStreamExt as _;
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::Event;
-use kube::{Api, Client, ResourceExt as _};
+use kube::{Api, Client};
 use tokio::sync::oneshot;
-use tokio_util::task::JoinMap;
-use tracing::Instrument as _;
 
-use crate::kubernetes;
 use crate::kubernetes::decoding::Slim;
 use crate::kubernetes::undecodable::{Screen, Shown};
 use crate::kubernetes::watch;
 use crate::kubernetes::watch::Told;
 use crate::process::clock;
-use crate::process::metrics::{Kind, ReconcileResult};
-use crate::runtime::context::{Context, RECONCILE, WATCH};
+use crate::runtime::context::{Context, WATCH};
 use crate::runtime::named_accounts;
-use crate::runtime::reconcile;
 use crate::runtime::store::Sighting;
-use crate::runtime::work_queue::Cause;
 use twinconsent_core::api::consent::DigitalTwinConsent;
 use twinconsent_core::api::uid;
 use twinconsent_core::api::uid::Uid;
-use twinconsent_core::consent::polling;
-
-/// The longest sleep between two looks at the alarms, and so how late it is noticed that the wall clock was set.
-const LONGEST_SLEEP: Duration = Duration::from_secs(10);
 
 /// One watch of consents.
 pub(crate) struct Watch {
@@ -66,6 +55,7 @@ pub(crate) async fn watch(client: Client, watch: Watch, context: Arc<Context>) {
                 context.complaints.settle(WATCH, &of);
                 let is_list = matches!(event, Event::InitDone);
                 if is_list && std::mem::take(&mut forgets) {
+                    context.scheduler.with(|schedule, _| schedule.forget(context.roster.of_watch(number)));
                     context.wake_consents(context.roster.forget_history(number, clock::steady()));
                 }
                 match screen.take_in(event) {
@@ -93,7 +83,7 @@ fn note(event: Event<DigitalTwinConsent>, shown: &mut Sighting, context: &Arc<Co
         }
         Event::Apply(consent) => {
             if let Some(uid) = note_one(&consent, *shown, context) {
-                context.queue_up([uid], Cause::News);
+                context.consent_changed(uid);
             }
         }
         Event::InitDone => {
@@ -114,76 +104,13 @@ fn note(event: Event<DigitalTwinConsent>, shown: &mut Sighting, context: &Arc<Co
 /// Notes one object. Returns it if there is something to decide.
 fn note_one(consent: &DigitalTwinConsent, shown: Sighting, context: &Arc<Context>) -> Option<Uid> {
     let noted = context.roster.note(consent, shown)?;
+    if noted.is_new {
+        context.expect(noted.uid, consent);
+    }
     context.wake_consents(noted.moved);
     if let Some(account) = noted.new_account {
         named_accounts::expect(&account, context);
         context.wake_account(&account);
     }
     noted.is_news.then_some(noted.uid)
-}
-
-/// Decides who waits, `concurrency` at once, until the process is to end and those under way have ended.
-pub(crate) async fn decide(concurrency: usize, context: Arc<Context>) {
-    context.wait_until_it_may_decide().await;
-    context.begin_to_decide();
-    let mut running: JoinMap<Uid, ()> = JoinMap::new();
-    loop {
-        while running.len() < concurrency
-            && let Some(uid) = context.queue.pop()
-        {
-            running.spawn(uid, decide_one(uid, context.clone()));
-        }
-        tokio::select! {
-            Some((uid, ended)) = running.join_next() => {
-                if ended.is_err() {
-                    reconcile::after_flaw(uid, &context);
-                }
-                context.queue.done(uid);
-            }
-            () = context.queue.changed(), if running.len() < concurrency => {}
-            () = context.stopping.cancelled() => break,
-        }
-    }
-    while running.join_next().await.is_some() {}
-}
-
-async fn decide_one(uid: Uid, context: Arc<Context>) {
-    // Deleted between the wake-up and its turn.
-    let Some(consent) = context.roster.copy(uid) else { return };
-    let span = tracing::info_span!("consent", namespace = consent.namespace(), object = consent.name_any());
-    let decided = async {
-        let of = format!("{}/{}", consent.namespace().unwrap_or_default(), consent.name_any());
-        let Err(error) = reconcile::reconcile(consent.clone(), &context).await else {
-            context.complaints.settle(RECONCILE, of);
-            return ReconcileResult::Done;
-        };
-        if !matches!(error, kubernetes::Error::Conflict) {
-            context.complaints.tell(RECONCILE, of, &error);
-        }
-        reconcile::after_error(&consent, &error, &context);
-        ReconcileResult::Failed
-    };
-    let result = decided.instrument(span).await;
-    context.metrics.reconcile(Kind::DigitalTwinConsent, result);
-}
-
-/// Wakes consents when their time has come.
-pub(crate) async fn run_alarms(context: Arc<Context>) {
-    let mut ahead = clock::wall().ahead();
-    loop {
-        let before = std::mem::replace(&mut ahead, clock::wall().ahead());
-        if before != ahead {
-            // What is told to end at a time of the wall clock ends sooner or later than was thought.
-            context.wake_consents(context.roster.all());
-        }
-        let now = clock::steady();
-        let (due, next) = context.roster.due(now);
-        context.wake_consents(due);
-        let sleep = next.map_or(LONGEST_SLEEP, |next| polling::since(now, next).min(LONGEST_SLEEP));
-        tokio::select! {
-            () = context.stopping.cancelled() => return,
-            () = context.roster.alarms_changed() => {}
-            () = tokio::time::sleep(sleep) => {}
-        }
-    }
 }

@@ -22,14 +22,17 @@ use crate::process::clock;
 use crate::process::complaints::Complaints;
 use crate::process::metrics::{Metrics, Population};
 use crate::runtime::accounts::Accounts;
+use crate::runtime::accounts::Usable;
+use crate::runtime::scheduler::Scheduler;
 use crate::runtime::store::Roster;
-use crate::runtime::work_queue::{Cause, Queue};
 use twinconsent_core::account;
 use twinconsent_core::api::account::{AllowedNamespaces, ClusterHeyGenAccount, HeyGenAccount};
 use twinconsent_core::api::account_key::AccountKey;
 use twinconsent_core::api::consent::{AccountKind, DigitalTwinConsent};
 use twinconsent_core::api::uid;
 use twinconsent_core::api::uid::Uid;
+use twinconsent_core::consent::outcome::Outcome;
+use twinconsent_core::schedule::Subject;
 
 /// How long a namespace's labels are believed.
 const LABELS_STAY_FRESH: Duration = Duration::from_secs(60);
@@ -65,8 +68,8 @@ pub struct Context {
     pub default_base_url: Url,
     /// Whether http is allowed as a base URL.
     pub allow_insecure_base_url: bool,
-    /// The consents that are to be decided.
-    pub queue: Queue,
+    /// Who is next, when, and what for.
+    pub scheduler: Arc<Scheduler>,
     /// Where accounts are woken.
     pub wakers: Wakers,
     /// Whether every watch has shown its first complete list.
@@ -207,22 +210,24 @@ impl Context {
     }
 
     /// Lets these consents be decided anew.
-    pub fn wake_consents(&self, consents: impl IntoIterator<Item = Uid>) {
-        self.queue_up(consents, Cause::Woken);
-    }
-
-    /// Lets these consents be decided because of that.
     ///
-    /// Who stands by, perhaps for weeks, queues nobody: all are decided when its time has come.
-    pub fn queue_up(&self, consents: impl IntoIterator<Item = Uid>, cause: Cause) {
+    /// A process that stands by, perhaps for weeks, has nothing to do: all are decided when its time has come.
+    pub fn wake_consents(&self, consents: impl IntoIterator<Item = Uid>) {
         if self.decides_since.get().is_some() {
-            self.queue.push(consents, cause);
+            self.scheduler.with(|schedule, _| schedule.wake(consents));
         }
     }
 
-    /// Begins to decide, with everybody.
+    /// Lets a consent be decided that has changed.
+    pub fn consent_changed(&self, consent: Uid) {
+        if self.decides_since.get().is_some() {
+            self.scheduler.with(|schedule, _| schedule.change(consent));
+        }
+    }
+
+    /// Begins to decide, with all consents.
     pub fn begin_to_decide(&self) {
-        // In this order: who changes in between is queued twice, which is once.
+        // In this order: what changes in between is to be decided twice, which is once.
         self.decides_since.get_or_init(clock::steady);
         self.wake_consents(self.roster.all());
     }
@@ -234,14 +239,31 @@ impl Context {
             return Population::default();
         }
         let names = self.accounts.names();
-        Population { accounts: self.accounts.shown(), consents: self.roster.tally(|account| names.get(account).cloned()) }
+        let (followed_groups, waiting_requests) = self.scheduler.with(|schedule, _| schedule.census());
+        let consents = self.roster.tally(|account| names.get(account).cloned());
+        Population { accounts: self.accounts.shown(), consents, followed_groups, waiting_requests }
+    }
+
+    /// Gives a consent that is shown for the first time its place in the schedule.
+    pub fn expect(&self, uid: Uid, consent: &DigitalTwinConsent) {
+        let subject = Subject {
+            account: &AccountKey::of(consent),
+            namespace: consent.metadata.namespace.as_deref().unwrap_or_default(),
+            group: &consent.spec.group_id,
+        };
+        self.scheduler.with(|schedule, _| schedule.add(uid, subject));
+    }
+
+    /// Learns from what came of a call with an account's key.
+    pub fn learn(&self, key: &AccountKey, usable: &Usable, outcome: &Outcome) {
+        if self.accounts.learn(key, usable, outcome) {
+            self.wake_account(key);
+        }
     }
 
     /// Forgets a consent that is gone, and wakes those who may ask for its group now.
     pub fn forget(&self, consent: Uid) {
-        if let Some(desk) = self.roster.account_of(consent).and_then(|account| self.accounts.desk(&account)) {
-            desk.dismiss(consent);
-        }
+        self.scheduler.with(|schedule, _| schedule.remove(consent));
         self.wake_consents(self.roster.forget(consent));
     }
 }

@@ -18,7 +18,6 @@ use tokio::sync::mpsc;
 use crate::kubernetes::decoding::Slim;
 use crate::process::clock;
 use crate::runtime::account_watch;
-use crate::runtime::account_watch::announce;
 use crate::runtime::context::Context;
 use agenda::{Agenda, EVERY, Next};
 use twinconsent_core::api::account::ClusterHeyGenAccount;
@@ -37,7 +36,7 @@ const AFTER_ERROR: Duration = Duration::from_secs(5);
 /// Lets an account be looked for that a consent is the first to name; until then nobody says that it does not exist.
 pub(crate) fn expect(account: &AccountKey, context: &Arc<Context>) {
     if account.kind == AccountKind::ClusterHeyGenAccount && !context.watched.is_empty() {
-        announce(account.clone(), context);
+        context.accounts.announce(account.clone());
     }
 }
 

@@ -1,7 +1,6 @@
 //! The watches and what they drive: three kinds, bounded concurrency, an end within the grace time.
 //!
-//! A consent is decided when the watch shows a change of it and when somebody wakes it: its alarm, the sweep, its account, the owner of
-//! its group. A complete list wakes everybody through the same queue, and not all at once.
+//! What the watches show goes into the schedule, and the workers do what it gives ([`worker`]).
 
 use crate::runtime::account_watch;
 use crate::runtime::consents;
@@ -29,9 +28,10 @@ use crate::process::metrics::Metrics;
 use crate::process::server::{Check, Readiness, debug};
 use crate::runtime::accounts::Accounts;
 use crate::runtime::context::{Context, NamespaceLabels, WAKE_QUEUE, Wakers};
-use crate::runtime::reconcile::explain::explain;
+use crate::runtime::explain::explain;
+use crate::runtime::scheduler::Scheduler;
 use crate::runtime::store::Roster;
-use crate::runtime::work_queue::Queue;
+use crate::runtime::{watchdog, worker};
 use twinconsent_core::api::account::{ClusterHeyGenAccount, HeyGenAccount};
 
 /// What must be synced before the operator is ready.
@@ -87,19 +87,20 @@ pub async fn run(
         .unzip();
     let (cluster_account_waker, cluster_account_queue) = mpsc::channel(WAKE_QUEUE);
     let complaints = Arc::<Complaints>::default();
+    let scheduler = Arc::<Scheduler>::default();
     let context = Arc::new(Context {
         undecodables: Arc::new(Undecodables::new(metrics.clone(), events.clone())),
         heygen,
         cluster: Cluster::new(client.clone(), metrics.clone(), leadership.clone(), complaints.clone()),
         events,
-        accounts: Accounts::default(),
+        accounts: Accounts::new(scheduler.clone()),
         roster: Roster::default(),
         metrics,
         decides_since: OnceLock::new(),
         operator_namespace: config.operator_namespace.clone(),
         default_base_url: config.heygen_base_url.clone(),
         allow_insecure_base_url: config.allow_insecure_base_url,
-        queue: Queue::default(),
+        scheduler,
         wakers: Wakers { accounts: account_wakers, cluster_accounts: cluster_account_waker },
         synced: is_synced,
         stopping: stopping.clone(),
@@ -147,9 +148,8 @@ pub async fn run(
     }
     let explain = move |namespace: &str, name: &str| explain(namespace, name, &*explained.upgrade()?);
     running.push(Box::pin(debug::serve(config.debug_listen, explain, stopping.clone())));
-    running.push(Box::pin(consents::decide(config.concurrency.into(), context.clone())));
-    running.push(Box::pin(consents::run_alarms(context.clone())));
-    running.push(Box::pin(crate::runtime::watchdog::watch(context.clone())));
+    running.push(Box::pin(worker::run(config.concurrency.into(), context.clone())));
+    running.push(Box::pin(watchdog::watch(context.clone())));
     let account_history = History::default();
     for ((watch, queue), granted) in account_watches.into_iter().zip(account_queues).zip(grants) {
         let api =

@@ -1,14 +1,12 @@
 //! Who is there: every consent this process watches, who owns which group, and what is remembered of each.
 //!
 //! The roster is synchronous: per object it holds the copy that the watch has shown last, folded ([`fold`](crate::runtime::store::fold)), a claim, a place
-//! in the order of owners, the memory, what the sweep has handed over, and the time at which it is to be decided anew. It is fed by
-//! the watch, asked before every decision and never waits.
+//! in the order of owners, and the memory. It is fed by the watch, asked before every decision and never waits.
 //!
 //! Ownership: of all objects that claim the same group on the same account, one may ask. One rank decides (`claims`): whoever the
 //! account serves and is not being deleted, before the others; whoever has asked; whoever may ask; the oldest. It is asked again whenever
 //! any of that changes, and whoever wins or loses by it is to be decided anew.
 
-mod alarms;
 pub mod dictionary;
 pub mod fold;
 mod identity;
@@ -20,26 +18,23 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::Notify;
 
 use crate::process::clock::Wall;
 use crate::runtime::owners::{Claim, Claimant, Claims};
 use crate::runtime::store::fold::Folded;
-use alarms::{Alarms, NEVER};
 use identity::{claim, is_initiated, version};
 use tenants::{Tenant, Tenants, Told};
 use twinconsent_core::api::account_key::AccountKey;
 use twinconsent_core::api::consent::DigitalTwinConsent;
 use twinconsent_core::api::uid::{Uid, uid};
 use twinconsent_core::consent::polling;
-use twinconsent_core::consent::state::{Handed, Memory};
+use twinconsent_core::consent::state::Memory;
 use twinconsent_core::consent::step::Ownership;
 
 /// Every consent this process watches.
 #[derive(Debug, Default)]
 pub struct Roster {
     state: Mutex<State>,
-    alarms_changed: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -47,7 +42,6 @@ struct State {
     entries: HashMap<Uid, Entry>,
     claims: Claims,
     tenants: Tenants,
-    alarms: Alarms,
     /// Up to which version each watch has shown everything.
     reached: HashMap<u16, u64>,
     /// Those whose status could not be written.
@@ -77,14 +71,10 @@ struct Entry {
     written: u64,
     /// Whether somebody wanted to decide on a newer copy than there was.
     is_awaited: bool,
-    alarm: i64,
     /// The memory, unless it is but the time of the last look and the generation that it served.
     memory: Option<Box<Memory>>,
     looked_at: i64,
     generation: i64,
-    /// Before this time HeyGen was asked for the object itself, or told something.
-    acted_at: i64,
-    handed: Option<Box<Handed>>,
     /// How many histories of the cluster there were before this one.
     history: u32,
 }
@@ -103,6 +93,8 @@ pub struct Sighting {
 pub struct Noted {
     /// The object.
     pub uid: Uid,
+    /// Whether it is shown for the first time.
+    pub is_new: bool,
     /// The account that it names, when no object before has named it.
     pub new_account: Option<AccountKey>,
     /// Whether there is something to decide: what this process has written itself was decided on when it was written.
@@ -151,10 +143,10 @@ impl Roster {
                 entry.initiated |= initiated;
                 (entry.suspended, entry.terminating) = (suspended, terminating);
             });
-            return Some(Noted { uid, new_account: None, is_news, moved });
+            return Some(Noted { uid, is_new: false, new_account: None, is_news, moved });
         }
         let account = AccountKey::of(consent);
-        let (tenant, is_new) = state
+        let (tenant, is_first) = state
             .tenants
             .join(Tenant { account: account.clone(), namespace: consent.metadata.namespace.clone().unwrap_or_default() }, told);
         let entry = Entry {
@@ -172,19 +164,16 @@ impl Roster {
             asking: false,
             written: 0,
             is_awaited: false,
-            alarm: NEVER,
             memory: None,
             looked_at: NOT_YET,
             generation: 0,
-            acted_at: NOT_YET,
-            handed: None,
             history: 0,
         };
         let claim = entry.claim;
         state.entries.insert(uid, entry);
         let State { entries, claims, tenants, .. } = state;
         let moved = claims.add(claim, uid, |uid| claimant(entries, tenants, uid));
-        Some(Noted { uid, new_account: is_new.then_some(account), is_news: true, moved })
+        Some(Noted { uid, is_new: true, new_account: is_first.then_some(account), is_news: true, moved })
     }
 
     /// The owner of the group that an object claims, if it is another one, and its namespace.
@@ -223,53 +212,6 @@ impl Roster {
         is_owner
     }
 
-    /// Keeps what the sweep has seen for an object, until it is decided anew.
-    pub fn hand(&self, uid: Uid, handed: Handed) {
-        if let Some(entry) = self.state().entries.get_mut(&uid) {
-            entry.handed = Some(Box::new(handed));
-        }
-    }
-
-    /// What the sweep has seen for an object, unless the object itself has asked HeyGen since; by this wall clock.
-    #[must_use]
-    pub fn take_handed(&self, consent: &DigitalTwinConsent, wall: Wall) -> Option<Handed> {
-        let uid = uid(consent)?;
-        let mut state = self.state();
-        let entry = state.entries.get_mut(&uid)?;
-        let handed = entry.handed.take()?;
-        (handed.at.as_millisecond() >= entry.acted_at).then(|| Handed { at: wall.of(handed.at), ..*handed })
-    }
-
-    /// Lets an object be decided anew at this time of the steady clock; `None`: at none.
-    pub fn set_alarm(&self, uid: Uid, at: Option<Timestamp>) {
-        let state = &mut *self.state();
-        let Some(entry) = state.entries.get_mut(&uid) else { return };
-        let at = at.map_or(NEVER, Timestamp::as_millisecond);
-        let old = std::mem::replace(&mut entry.alarm, at);
-        if state.alarms.set(uid, old, at) {
-            self.alarms_changed.notify_one();
-        }
-    }
-
-    /// The objects that are to be decided anew by now, a time of the steady clock, and when the next one is.
-    #[must_use]
-    pub fn due(&self, now: Timestamp) -> (Vec<Uid>, Option<Timestamp>) {
-        let state = &mut *self.state();
-        let mut due = Vec::new();
-        while let Some(uid) = state.alarms.pop(now) {
-            if let Some(entry) = state.entries.get_mut(&uid) {
-                entry.alarm = NEVER;
-            }
-            due.push(uid);
-        }
-        (due, state.alarms.first())
-    }
-
-    /// Waits until there is an earlier alarm than before.
-    pub async fn alarms_changed(&self) {
-        self.alarms_changed.notified().await;
-    }
-
     /// Forgets an object that is gone. Returns who owns its group now, if that is to be known.
     pub fn forget(&self, uid: Uid) -> Vec<Uid> {
         self.state().remove(uid)
@@ -303,17 +245,10 @@ impl Roster {
         self.state().standing(uid(consent)?, consent, wall)
     }
 
-    /// Notes what this process remembers of an object from now on, whether it wrote a version, and whether it has asked HeyGen; by the
-    /// wall clock by which it was known. Returns those who have come to own a group by it, or own one no longer.
+    /// Notes what this process remembers of an object from now on, and whether it wrote a version; by the wall clock by which it was
+    /// known. Returns those who have come to own a group by it, or own one no longer.
     #[must_use]
-    pub fn remember(
-        &self,
-        consent: &DigitalTwinConsent,
-        memory: Memory,
-        written: bool,
-        asked_at: Option<Timestamp>,
-        wall: Wall,
-    ) -> Vec<Uid> {
+    pub fn remember(&self, consent: &DigitalTwinConsent, memory: Memory, written: bool, wall: Wall) -> Vec<Uid> {
         let memory = memory.shifted(-wall.ahead());
         let Some(uid) = uid(consent) else { return Vec::new() };
         let state = &mut *self.state();
@@ -331,9 +266,6 @@ impl Roster {
         entry.looked_at = memory.looked_at.map_or(NOT_YET, Timestamp::as_millisecond);
         entry.generation = memory.generation;
         entry.memory = (!memory.is_only_a_time()).then(|| Box::new(memory));
-        if let Some(asked_at) = asked_at {
-            entry.acted_at = entry.acted_at.max(wall.steady(asked_at).as_millisecond());
-        }
         if written {
             entry.written = version(consent).unwrap_or(0);
         }
@@ -358,7 +290,7 @@ impl Roster {
             let memory = entry.memory().in_another_history(polling::add(now, REREAD_AFTER + spread));
             state.unwritten.remove(uid);
             (entry.written, entry.is_awaited) = (0, false);
-            (entry.looked_at, entry.generation, entry.acted_at, entry.handed) = (NOT_YET, 0, NOT_YET, None);
+            (entry.looked_at, entry.generation) = (NOT_YET, 0);
             entry.history = memory.history;
             (entry.initiated, entry.asking) = (entry.copy_is_initiated, memory.may_have_asked());
             entry.memory = Some(Box::new(memory));
@@ -406,7 +338,6 @@ impl State {
 
     fn remove(&mut self, uid: Uid) -> Vec<Uid> {
         let Some(entry) = self.entries.remove(&uid) else { return Vec::new() };
-        self.alarms.set(uid, entry.alarm, NEVER);
         self.unwritten.remove(&uid);
         let Self { entries, claims, tenants, .. } = self;
         let heir = claims.remove(entry.claim, uid, |uid| claimant(entries, tenants, uid));

@@ -1,7 +1,7 @@
-//! Tells when the following of an account stands still although the account can be asked.
+//! Tells when no poll of an account begins although some are due and it can be asked.
 //!
-//! It is no part of what it watches: it only reads the books, so that it tells of a task that has ended as well as of a look that never
-//! came to an end.
+//! It is no part of what it watches: it only reads the schedule, so that it tells of a dispatcher that has stopped as well as of a poll that
+//! never came to an end.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,11 +9,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::process::clock;
-use crate::runtime::accounts::Usable;
 use crate::runtime::context::Context;
-use crate::runtime::sweep::Desk;
 use twinconsent_core::api::account_key::AccountKey;
+use twinconsent_core::schedule::Schedule;
 
 /// How often it looks.
 const EVERY: Duration = Duration::from_secs(15);
@@ -33,19 +31,21 @@ pub async fn watch(context: Arc<Context>) {
             () = context.stopping.cancelled() => return,
             _ = ticks.tick() => {}
         }
-        let open = if context.may_act() { context.accounts.open() } else { Vec::new() };
-        let longest = look_at(&open, &mut watched, clock::steady());
+        let longest = context.scheduler.with(|schedule, now| {
+            let askable = if context.may_act() { schedule.askable() } else { Vec::new() };
+            look_at(&askable, schedule, &mut watched, now)
+        });
         context.metrics.poll_overdue(longest.as_secs_f64());
     }
 }
 
 /// How long the account stands still that does so the longest.
-fn look_at(open: &[(AccountKey, Arc<Desk>, Arc<Usable>)], watched: &mut Watched, now: Timestamp) -> Duration {
+fn look_at(askable: &[AccountKey], schedule: &Schedule, watched: &mut Watched, now: Timestamp) -> Duration {
     let before = std::mem::take(watched);
     let mut longest = Duration::ZERO;
-    for (key, desk, usable) in open {
+    for key in askable {
         let (since, was_told) = before.get(key).copied().unwrap_or((now, false));
-        let overdue = desk.book().overdue(since, usable.gate.period(), now);
+        let overdue = schedule.overdue(key, since, now);
         longest = longest.max(overdue);
         let is_told = overdue > WORTH_TELLING;
         match (was_told, is_told) {
@@ -60,30 +60,28 @@ fn look_at(open: &[(AccountKey, Arc<Desk>, Arc<Usable>)], watched: &mut Watched,
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::heygen::{AuthScheme, Credentials};
-    use crate::runtime::gate::Gate;
     use twinconsent_core::api::consent::AccountKind;
     use twinconsent_core::consent::policy::Terms;
-    use twinconsent_core::consent::step::{LookKind, NextLook};
+    use twinconsent_core::consent::step::{LookKind, NextLook, Rest};
+    use twinconsent_core::schedule::{Budget, Subject};
 
     #[test]
     fn what_counts_is_for_how_long_an_account_can_be_asked_without_a_break() {
         let key = AccountKey { kind: AccountKind::HeyGenAccount, namespace: Some("default".to_owned()), name: "a".to_owned() };
-        let usable = Arc::new(Usable {
-            credentials: Credentials { base_url: "https://heygen.invalid".parse().unwrap(), auth: AuthScheme::ApiKey, key: "k".into() },
-            gate: Arc::new(Gate::new(120, 20, Duration::ZERO)),
-            terms: Arc::new(Terms::default()),
-        });
         let at = |seconds: i64| Timestamp::from_second(1_000_000 + seconds).unwrap();
-        let desk = Arc::new(Desk::default());
-        desk.book().enlist(1, "ada", 0.0, NextLook { at: at(0), kind: LookKind::Forced }, at(0));
-        let open = [(key, desk, usable)];
+        let mut schedule = Schedule::default();
+        schedule.open(&key, &Arc::new(Budget::new(120, 20, at(0))), Terms::default().cadence, at(0));
+        schedule.add(1, Subject { account: &key, namespace: "default", group: "ada" });
+        schedule.rest(1, Rest { until: None, look: Some(NextLook { at: at(0), kind: LookKind::Forced }) }, at(0));
+        let open = schedule.askable();
         let mut watched = Watched::new();
-        assert_eq!(look_at(&open, &mut watched, at(1000)), Duration::ZERO, "it is seen for the first time");
-        let overdue = look_at(&open, &mut watched, at(2000));
+        assert_eq!(look_at(&open, &schedule, &mut watched, at(1000)), Duration::ZERO, "it is seen for the first time");
+        let overdue = look_at(&open, &schedule, &mut watched, at(2000));
         assert!((900..1000).contains(&overdue.as_secs()), "{overdue:?}");
-        assert_eq!(look_at(&[], &mut watched, at(2015)), Duration::ZERO);
-        assert_eq!(look_at(&open, &mut watched, at(3000)), Duration::ZERO, "it could not be asked meanwhile");
+        assert_eq!(look_at(&[], &schedule, &mut watched, at(2015)), Duration::ZERO);
+        assert_eq!(look_at(&open, &schedule, &mut watched, at(3000)), Duration::ZERO, "it could not be asked meanwhile");
     }
 }

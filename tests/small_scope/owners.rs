@@ -76,7 +76,7 @@ fn owner_by_the_owners(before: Option<usize>, shown: &[(Claimant, &Object)]) -> 
         }
         let mut memory = Memory::default();
         memory.attempt_of("k").unanswered_since = asking.then(|| at(0));
-        let _ = roster.remember(copy, memory, false, None, Wall::default());
+        let _ = roster.remember(copy, memory, false, Wall::default());
     }
     shown.iter().find(|(_, copy)| owns(copy)).map(|((place, _), _)| *place)
 }

@@ -29,6 +29,10 @@ pub struct Population {
     pub accounts: BTreeSet<(Option<AccountKey>, Shown)>,
     /// How many consents of which account tell what.
     pub consents: BTreeMap<(Option<AccountKey>, Option<Situation>), usize>,
+    /// How many groups are polled.
+    pub followed_groups: usize,
+    /// How many consent requests wait for a permit.
+    pub waiting_requests: usize,
 }
 
 impl Population {
@@ -41,6 +45,7 @@ impl Population {
         Self {
             accounts: names.iter().flat_map(|name| Shown::all().map(|shown| (name.clone(), shown))).collect(),
             consents: names.iter().flat_map(|name| told().map(|told| ((name.clone(), told), 1))).collect(),
+            ..Self::default()
         }
     }
 }
@@ -85,7 +90,14 @@ impl Labels {
 
 impl Collector for Census {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let Population { accounts, consents } = self.0.get().map(|source| source()).unwrap_or_default();
+        let Population { accounts, consents, followed_groups, waiting_requests } = self.0.get().map(|source| source()).unwrap_or_default();
+        for (name, help, count) in [
+            ("followed_groups", "Avatar groups that are polled", followed_groups),
+            ("waiting_requests", "Consent requests that wait for their account's rateLimit", waiting_requests),
+        ] {
+            let gauge = ConstGauge::new(i64::try_from(count).unwrap_or(i64::MAX));
+            gauge.encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)?;
+        }
         let help = "1 if the account's Ready condition is True, else 0; reason is that of the condition";
         let mut family = encoder.encode_descriptor("account_ready", help, None, MetricType::Gauge)?;
         for (account, shown) in &accounts {

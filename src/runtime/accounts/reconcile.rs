@@ -17,7 +17,6 @@ use crate::kubernetes::Cluster;
 use crate::kubernetes::leadership::Leadership;
 use crate::process::clock;
 use crate::process::metrics::shown::Shown;
-use crate::runtime::gate::Closure;
 use twinconsent_core::account::Settings;
 use twinconsent_core::api::account::{AccountStatus, Auth};
 use twinconsent_core::api::account_key::AccountKey;
@@ -27,6 +26,7 @@ use twinconsent_core::consent::outcome::{Cause, Class, Concern, Outcome};
 use twinconsent_core::consent::polling;
 use twinconsent_core::consent::report::Report;
 use twinconsent_core::consent::step::Proof;
+use twinconsent_core::schedule::Closure;
 
 /// How often the key is read again, so that a rotation is noticed.
 const REREAD: Duration = Duration::from_secs(60);
@@ -78,7 +78,7 @@ pub struct Reconciled {
 /// What is remembered of an account between two reconciles.
 #[derive(Debug, Default)]
 pub struct Course {
-    /// What the last reconcile resolved; it keeps the gate of a key that is refused for now.
+    /// What the last reconcile resolved; it keeps the budget of a key that is refused for now.
     last: Option<Arc<Usable>>,
     rate: (u32, u32),
     probe: Probe,
@@ -143,7 +143,7 @@ pub async fn reconcile(settings: &Settings, deps: &Deps<'_>) -> Reconciled {
     };
     let now = clock::monotonic();
     if deps.accounts.probe_is_due(settings, &usable, now) {
-        if let Err(wait) = usable.gate.admit_probe(now) {
+        if let Err(wait) = deps.accounts.scheduler.with(|schedule, now| schedule.probe(&usable.budget, now)) {
             return deps.accounts.proceed(settings, &usable, in_doubt, wait);
         }
         if !deps.leadership.holds() {
@@ -152,7 +152,7 @@ pub async fn reconcile(settings: &Settings, deps: &Deps<'_>) -> Reconciled {
         }
         let outcome = deps.heygen.probe(&usable.credentials).await;
         let now = clock::monotonic();
-        usable.gate.learn(&outcome, now);
+        deps.accounts.scheduler.with(|schedule, now| schedule.learn(&usable.budget, &outcome, now));
         deps.accounts.note_probe(settings, &usable, &outcome, now);
     }
     deps.accounts.proceed(settings, &usable, in_doubt, REREAD)
@@ -188,8 +188,8 @@ async fn resolve(settings: &Settings, deps: &Deps<'_>) -> Result<(Usable, Option
         Auth::ApiKey | Auth::Unrecognized => AuthScheme::ApiKey,
     };
     let credentials = Credentials { base_url, auth, key };
-    let gate = deps.accounts.gate(&credentials, settings, clock::monotonic());
-    Ok((Usable { credentials, gate, terms: settings.terms.clone() }, in_doubt))
+    let budget = deps.accounts.budget(&credentials, settings);
+    Ok((Usable { credentials, budget, terms: settings.terms.clone() }, in_doubt))
 }
 
 impl Accounts {
@@ -202,7 +202,7 @@ impl Accounts {
             course.probes_refused = 0;
         }
         course.last = Some(usable.clone());
-        let closed_for_good = usable.gate.closure().is_some_and(|closure| closure.until.is_none());
+        let closed_for_good = usable.budget.closure().is_some_and(|closure| closure.until.is_none());
         (course.probe != Probe::Accepted || closed_for_good) && course.probe_at.is_none_or(|at| at <= now)
     }
 
@@ -218,7 +218,7 @@ impl Accounts {
         };
         if trouble.class.concern() == Concern::Access {
             // A key that may not even ask who it is may do nothing; any other 403 belongs to one object.
-            usable.gate.shut(Class::CredentialsRejected);
+            self.scheduler.with(|schedule, _| schedule.shut(&usable.budget, Class::CredentialsRejected));
         }
         course.probe = Probe::Failed(trouble.class, trouble.cause());
         course.probes_refused = course.probes_refused.saturating_add(1);
@@ -228,19 +228,19 @@ impl Accounts {
 
     /// Concludes a reconcile of an account that has a key.
     fn proceed(&self, settings: &Settings, usable: &Arc<Usable>, in_doubt: Option<Doubt>, again: Duration) -> Reconciled {
-        let now = clock::monotonic();
+        let now = clock::steady();
         let (doubt, again) = in_doubt.map_or((None, again), |doubt| (doubt.ready, again.min(doubt.again)));
         let probe = self.registry().accounts.get(&settings.key).map_or(Probe::Due, |account| account.course.probe.clone());
-        let closure = usable.gate.closure();
+        let closure = usable.budget.closure();
         if let Some((closure, (reason, message))) = closure
             .filter(|closure| is_worth_telling(closure, now))
-            .map(|closure| (closure, reading(closure.class, usable.gate.cause().as_ref())))
+            .map(|closure| (closure, reading(closure.class, usable.budget.cause().as_ref())))
         {
             let state = match closure.until {
                 None => State::Unusable(format!("{}: {message}", settings.key)),
                 Some(_) => State::Usable(usable.clone()),
             };
-            let wake = closure.until.map_or(again, |until| again.min(until.saturating_sub(now) + Duration::from_millis(100)));
+            let wake = closure.until.map_or(again, |until| again.min(polling::since(now, until) + Duration::from_millis(100)));
             return self.conclude(settings, state, Ready { reason, message }, wake);
         }
         let ready = match probe {
@@ -275,13 +275,13 @@ impl Accounts {
         let last_poll = account.proof(wall).last_poll;
         let allowed = Some(settings.allowed.clone());
         let changed = account.state.differs(&state) || account.allowed != allowed;
-        (account.state, account.allowed) = (state, allowed);
+        account.enter(&settings.key, state, &self.scheduler);
+        account.allowed = allowed;
         let found = ready.as_ref().map(|ready| Shown::Told(ready.reason));
         // What is not known yet is what was told before, perhaps by another replica.
         let before = account.shown.filter(|shown| *shown != Shown::Undecodable);
         let told = || before.or_else(|| told_of(&settings.status).map(Shown::Told));
         account.shown = Some(found.or_else(told).unwrap_or(Shown::Resolving));
-        account.desk.ring();
         registry.names.claim(&settings.key);
         let status = ready.and_then(|ready| new_status(settings, &ready, last_poll, wall.now()));
         Reconciled { changed, again, status }
@@ -295,7 +295,6 @@ impl Account {
             allowed: None,
             course: Course::default(),
             voice: Voice::default(),
-            desk: Arc::default(),
             proof: Proof::default(),
             read_at: None,
             shown: None,
@@ -304,8 +303,8 @@ impl Account {
 }
 
 /// A short pause changes nothing in the account's condition.
-fn is_worth_telling(closure: &Closure, now: Duration) -> bool {
-    closure.until.is_none_or(|until| until.saturating_sub(now) >= WORTH_TELLING)
+fn is_worth_telling(closure: &Closure, now: Timestamp) -> bool {
+    closure.until.is_none_or(|until| polling::since(now, until) >= WORTH_TELLING)
 }
 
 /// How a trouble reads in the account's condition: the reason of `Ready`, and its message.

@@ -114,9 +114,9 @@ mod tests {
     use super::*;
     use crate::heygen::{AuthScheme, Credentials};
     use crate::runtime::accounts::Usable;
-    use crate::runtime::gate::Gate;
     use twinconsent_core::account::AccountObject as _;
     use twinconsent_core::api::account::HeyGenAccount;
+    use twinconsent_core::schedule::Budget;
 
     fn settings(secret: &str) -> Settings {
         let account: HeyGenAccount = serde_json::from_value(serde_json::json!({
@@ -135,12 +135,12 @@ mod tests {
     /// Accounts with one whose key was read from the Secret `secret`, and is used.
     fn with_a_key() -> Accounts {
         let (accounts, settings) = (Accounts::default(), settings("secret"));
-        assert!(accounts.announce(settings.key.clone()).is_some());
+        accounts.announce(settings.key.clone());
         let (key, in_doubt) = accounts.key_after(&settings, Ok(SecretKey::Found(SecretString::from("old".to_owned())))).ok().unwrap();
         assert!(in_doubt.is_none());
         let credentials = Credentials { base_url: "https://x.example".parse().unwrap(), auth: AuthScheme::ApiKey, key };
-        let gate = Arc::new(Gate::new(60, 1, Duration::ZERO));
-        let usable = Arc::new(Usable { credentials, gate, terms: settings.terms.clone() });
+        let budget = Arc::new(Budget::new(60, 1, crate::process::clock::steady()));
+        let usable = Arc::new(Usable { credentials, budget, terms: settings.terms.clone() });
         accounts.probe_is_due(&settings, &usable, Duration::ZERO);
         accounts
     }
@@ -189,7 +189,7 @@ mod tests {
     #[test]
     fn an_account_whose_secret_was_never_read_says_why() {
         let (accounts, settings) = (Accounts::default(), settings("secret"));
-        assert!(accounts.announce(settings.key.clone()).is_some());
+        accounts.announce(settings.key.clone());
         assert_eq!(told(accounts.key_after(&settings, Err(failure(403)))), (None, Some("SecretForbidden"), 10));
         assert_eq!(told(accounts.key_after(&settings, Err(failure(500)))), (None, Some("SecretUnreadable"), 20));
     }

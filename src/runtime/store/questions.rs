@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::alarms::NEVER;
 use super::{Entry, Roster};
 use twinconsent_core::api::account_key::AccountKey;
 use twinconsent_core::api::conditions::Situation;
@@ -35,13 +34,6 @@ impl Roster {
     pub fn is_served(&self, uid: Uid) -> bool {
         let state = self.state();
         state.entries.get(&uid).is_some_and(|entry| state.tenants.is_served(entry.tenant))
-    }
-
-    /// When an object is to be decided anew, by the steady clock.
-    #[must_use]
-    pub fn alarm(&self, uid: Uid) -> Option<Timestamp> {
-        let alarm = self.state().entries.get(&uid)?.alarm;
-        (alarm != NEVER).then(|| Timestamp::from_millisecond(alarm).ok()).flatten()
     }
 
     /// The cluster accounts that an object names.

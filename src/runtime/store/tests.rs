@@ -27,8 +27,8 @@ fn note(roster: &Roster, consent: &DigitalTwinConsent) -> bool {
     roster.note(consent, SHOWN).unwrap().is_news
 }
 
-fn remember(roster: &Roster, consent: &DigitalTwinConsent, asked_at: Option<Timestamp>) {
-    assert_eq!(roster.remember(consent, Memory::default(), asked_at.is_none(), asked_at, Wall::default()), []);
+fn remember(roster: &Roster, consent: &DigitalTwinConsent) {
+    assert_eq!(roster.remember(consent, Memory::default(), true, Wall::default()), []);
 }
 
 fn owns(roster: &Roster, consent: &DigitalTwinConsent) -> bool {
@@ -57,7 +57,7 @@ fn an_owner_stays_the_owner_when_an_older_object_shows_up_after_it_has_begun_to_
     assert!(owns(&roster, &first) && !owns(&roster, &second));
     assert!(!roster.begin_to_ask(uid(&second).unwrap()));
     // It was refused, so nobody was asked: the rank decides again.
-    let moved = roster.remember(&first, Memory::default(), false, None, Wall::default());
+    let moved = roster.remember(&first, Memory::default(), false, Wall::default());
     assert_eq!(moved, [uid(&first).unwrap(), uid(&second).unwrap()]);
     assert!(!owns(&roster, &first) && owns(&roster, &second));
 }
@@ -70,7 +70,7 @@ fn an_owner_whose_request_may_have_arrived_stays_the_owner() {
     assert!(roster.begin_to_ask(uid(&first).unwrap()));
     let mut memory = Memory::default();
     memory.attempt_of("k").unanswered_since = Some(Timestamp::UNIX_EPOCH);
-    assert_eq!(roster.remember(&first, memory, false, None, Wall::default()), []);
+    assert_eq!(roster.remember(&first, memory, false, Wall::default()), []);
     note(&roster, &second);
     assert!(owns(&roster, &first) && !owns(&roster, &second));
 }
@@ -166,7 +166,7 @@ fn a_copy_from_before_our_own_write_is_stale() {
     note(&roster, &before);
     let mut after = before.clone();
     after.metadata.resource_version = Some("6".into());
-    remember(&roster, &after, None);
+    remember(&roster, &after);
     assert!(roster.standing(&before, Wall::default()).unwrap().is_stale);
     assert!(!roster.standing(&after, Wall::default()).unwrap().is_stale);
 }
@@ -180,47 +180,16 @@ fn our_own_write_is_no_news_unless_somebody_has_waited_for_it() {
         ada
     };
     assert!(note(&roster, &at("5")));
-    remember(&roster, &at("6"), None);
+    remember(&roster, &at("6"));
     assert!(roster.standing_as_seen(&at("5"), Wall::default()).unwrap().is_stale, "who only looks waits for nothing");
     assert!(!note(&roster, &at("6")), "it was decided on when it was written");
     assert!(note(&roster, &at("7")), "somebody else has written");
-    remember(&roster, &at("8"), None);
+    remember(&roster, &at("8"));
     assert!(roster.standing(&at("7"), Wall::default()).unwrap().is_stale);
     assert!(note(&roster, &at("8")), "whoever was woken meanwhile was sent away");
-    remember(&roster, &at("9"), None);
+    remember(&roster, &at("9"));
     assert!(!note(&roster, &at("9")));
     assert_eq!(roster.copy(uid(&at("9")).unwrap()).unwrap().resource_version(), Some("9".into()));
-}
-
-#[test]
-fn a_look_from_before_the_object_itself_asked_is_not_handed_over() {
-    let roster = Roster::default();
-    let ada = consent("ada", 1, "2026-01-01T00:00:00Z", "g");
-    let at = |second| Timestamp::from_second(second).unwrap();
-    let handed = |second| Handed { at: at(second), outcome: twinconsent_core::consent::outcome::Outcome::Probed };
-    note(&roster, &ada);
-    remember(&roster, &ada, Some(at(10)));
-    roster.hand(uid(&ada).unwrap(), handed(9));
-    assert!(roster.take_handed(&ada, Wall::default()).is_none());
-    roster.hand(uid(&ada).unwrap(), handed(11));
-    assert!(roster.take_handed(&ada, Wall::default()).is_some() && roster.take_handed(&ada, Wall::default()).is_none());
-}
-
-#[test]
-fn an_alarm_goes_off_once_and_the_last_one_set_counts() {
-    let roster = Roster::default();
-    let (ada, ben) = (consent("ada", 1, "2026-01-01T00:00:00Z", "g"), consent("ben", 2, "2026-01-01T00:00:00Z", "h"));
-    let (a, b) = (uid(&ada).unwrap(), uid(&ben).unwrap());
-    let at = |second| Timestamp::from_second(second).unwrap();
-    note(&roster, &ada);
-    note(&roster, &ben);
-    roster.set_alarm(a, Some(at(5)));
-    roster.set_alarm(a, Some(at(20)));
-    roster.set_alarm(b, Some(at(10)));
-    assert_eq!(roster.due(at(9)), (vec![], Some(at(10))));
-    assert_eq!(roster.due(at(15)), (vec![b], Some(at(20))));
-    roster.forget(a);
-    assert_eq!(roster.due(at(99)), (vec![], None));
 }
 
 #[test]
@@ -230,7 +199,7 @@ fn a_write_that_the_watch_has_passed_by_without_showing_it_makes_no_copy_stale()
     note(&roster, &restored);
     let mut written = restored.clone();
     written.metadata.resource_version = Some("9".into());
-    let _ = roster.remember(&written, Memory::default(), true, None, Wall::default());
+    let _ = roster.remember(&written, Memory::default(), true, Wall::default());
     for (reached, is_stale) in [(5, true), (8, true), (9, false), (1_000_000_005, false)] {
         roster.reached(SHOWN.watch, reached);
         assert_eq!(roster.standing(&restored, Wall::default()).unwrap().is_stale, is_stale, "{reached}");
@@ -250,7 +219,7 @@ fn what_was_remembered_in_another_history_is_forgotten_but_for_what_heygen_answe
     let mut written = initiated(ada.clone());
     written.metadata.resource_version = Some("9".into());
     for consent in [&written, &elsewhere] {
-        let _ = roster.remember(consent, memory.clone(), true, None, Wall::default());
+        let _ = roster.remember(consent, memory.clone(), true, Wall::default());
     }
     let before = roster.standing(&ada, Wall::default()).unwrap().memory;
     let _ = roster.forget_history(SHOWN.watch, at(100));
@@ -262,7 +231,7 @@ fn what_was_remembered_in_another_history_is_forgotten_but_for_what_heygen_answe
     assert!(reread_at > at(100) && reread_at <= at(110), "{reread_at}");
     assert_eq!(roster.standing(&elsewhere, Wall::default()).unwrap().memory.looked_at, Some(at(5)), "another watch is as it was");
     // Whatever was under way is decided anew.
-    let _ = roster.remember(&written, before, true, None, Wall::default());
+    let _ = roster.remember(&written, before, true, Wall::default());
     let standing = roster.standing(&ada, Wall::default()).unwrap();
     assert_eq!((standing.memory.looked_at, standing.is_stale), (None, false));
 }
@@ -276,11 +245,11 @@ fn whose_status_could_not_be_written_counts_until_it_was_or_is_gone_or_belongs_t
         let unwritten = Unwritten::after(None, consent, Duration::from_secs(30), Timestamp::UNIX_EPOCH);
         let memory = Memory { unwritten: Some(Box::new(unwritten)), ..Memory::default() };
         for _ in 0..2 {
-            assert_eq!(roster.remember(consent, memory.clone(), false, None, Wall::default()), []);
+            assert_eq!(roster.remember(consent, memory.clone(), false, Wall::default()), []);
         }
     }
     assert_eq!(roster.unwritten(), 3);
-    remember(&roster, &consents[0], None);
+    remember(&roster, &consents[0]);
     assert_eq!(roster.unwritten(), 2);
     let _ = roster.forget(uid(&consents[1]).unwrap());
     assert_eq!(roster.unwritten(), 1);

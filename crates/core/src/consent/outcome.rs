@@ -201,7 +201,6 @@ impl Class {
             Concern::Access => matches!(self, Self::Forbidden),
             Concern::Budget | Concern::HeyGen | Concern::Call | Concern::Group | Concern::Request => false,
         }
-        }
     }
 
     /// Whether it concerns all that is asked with the account, and so nothing of what was asked for.

@@ -186,6 +186,12 @@ impl Rest {
         self.until.into_iter().chain(self.look.map(|look| look.at)).min()
     }
 
+    /// The same by another clock that is ahead by so much.
+    #[must_use]
+    pub fn shifted(self, by: SignedDuration) -> Self {
+        Self { until: self.until.map(|until| polling::shifted(until, by)), look: self.look.map(|look| look.shifted(by)) }
+    }
+
     fn until(until: impl IntoIterator<Item = Timestamp>) -> Self {
         Self { until: until.into_iter().min(), look: None }
     }
@@ -222,12 +228,21 @@ impl Call {
         }
     }
 
-    /// Whether the effect is a request to HeyGen, which takes a turn of the account.
+    /// Whether the effect is a call to HeyGen, which takes a permit of the account.
     #[must_use]
     pub fn asks_heygen(&self) -> bool {
         match self {
-            Self::Look | Self::ReadLooks(_) | Self::Initiate(_) => true,
-            Self::CheckLinkSecret | Self::WriteLinkSecret | Self::FindLink => false,
+            Self::Look => true,
+            Self::ReadLooks(_) | Self::Initiate(_) | Self::CheckLinkSecret | Self::WriteLinkSecret | Self::FindLink => self.is_request(),
+        }
+    }
+
+    /// Whether it is a request for consent, or one of the pages of looks that belong to it.
+    #[must_use]
+    pub fn is_request(&self) -> bool {
+        match self {
+            Self::ReadLooks(_) | Self::Initiate(_) => true,
+            Self::Look | Self::CheckLinkSecret | Self::WriteLinkSecret | Self::FindLink => false,
         }
     }
 }

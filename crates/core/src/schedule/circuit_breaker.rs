@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::consent::outcome::{Cause, Class, Outcome, Trouble};
+use crate::consent::outcome::{Cause, Class, Concern, Outcome, Trouble};
 use crate::consent::polling;
 
 /// How long a pause is after a 429 that names no time; doubles up to [`LONGEST_PAUSE`].
@@ -105,23 +105,26 @@ impl CircuitBreaker {
     }
 
     fn learn_trouble(&mut self, trouble: &Trouble, now: Timestamp) {
-        if let Class::Unreachable | Class::Unavailable = trouble.class {
+        let concern = trouble.class.concern();
+        if concern == Concern::HeyGen {
             self.cause = trouble.cause();
         }
-        let pause = match trouble.class {
-            Class::CredentialsRejected | Class::BillingRequired => return self.shut(trouble.class),
-            Class::Throttled => trouble.retry_after.unwrap_or_else(|| self.growing_pause(0)),
-            Class::QuotaExceeded => trouble.retry_after.unwrap_or_default().max(QUOTA_PAUSE),
-            Class::Unreachable | Class::Unavailable if self.failures + 1 >= FAILURES_THAT_CLOSE => {
+        let pause = match concern {
+            Concern::Key => return self.shut(trouble.class),
+            Concern::Budget if trouble.class == Class::QuotaExceeded => trouble.retry_after.unwrap_or_default().max(QUOTA_PAUSE),
+            Concern::Budget => trouble.retry_after.unwrap_or_else(|| self.growing_pause(0)),
+            Concern::HeyGen if self.failures + 1 >= FAILURES_THAT_CLOSE => {
                 trouble.retry_after.unwrap_or_default().max(self.growing_pause(FAILURES_THAT_CLOSE - 1))
             }
-            Class::Unreachable | Class::Unavailable if trouble.retry_after.is_none() => {
-                self.failures += 1;
-                return;
-            }
-            Class::Unavailable => trouble.retry_after.unwrap_or_default(),
-            // The rest is about one object, or says that HeyGen works.
-            _ => {
+            Concern::HeyGen => match trouble.retry_after {
+                Some(pause) => pause,
+                None => {
+                    self.failures += 1;
+                    return;
+                }
+            },
+            // About one object; or it says that HeyGen works.
+            Concern::Call | Concern::Access | Concern::Group | Concern::Request => {
                 self.failures = 0;
                 return;
             }

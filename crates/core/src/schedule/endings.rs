@@ -11,7 +11,7 @@ use super::list_scan::{ListScan, Progress};
 use super::shares::Line;
 use super::{Schedule, Shown};
 use crate::api::uid::Uid;
-use crate::consent::outcome::{Class, GroupsPage, ListedGroup, Outcome};
+use crate::consent::outcome::{Concern, GroupsPage, ListedGroup, Outcome};
 use crate::consent::polling;
 
 /// How long a list that cannot be followed to its end is left alone.
@@ -277,5 +277,8 @@ fn concerns_the_account(outcome: &Outcome) -> bool {
 /// Whether HeyGen refuses to this key what was asked for.
 fn is_refused(outcome: &Outcome) -> bool {
     let Outcome::Trouble(trouble) = outcome else { return false };
-    matches!(trouble.class, Class::Forbidden | Class::AccessDenied | Class::NotFound | Class::Invalid | Class::Unfetchable)
+    match trouble.class.concern() {
+        Concern::Access | Concern::Group | Concern::Request => true,
+        Concern::Key | Concern::Budget | Concern::HeyGen | Concern::Call => false,
+    }
 }

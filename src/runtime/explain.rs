@@ -1,17 +1,17 @@
 //! What is done about one object, read at any moment, and told of each decision at `debug`. Nothing is changed by it.
 
-use super::{Observed, observed};
+use super::observed::{Observed, observed};
 use crate::process::clock;
 use crate::runtime::accounts::Usable;
 use crate::runtime::context::Context;
 use twinconsent_core::api::account_key::AccountKey;
 use twinconsent_core::api::conditions::reasons;
 use twinconsent_core::api::consent::DigitalTwinConsent;
-use twinconsent_core::api::uid;
 use twinconsent_core::api::uid::Uid;
 use twinconsent_core::consent::explain;
 use twinconsent_core::consent::explain::{Account, Explanation, Next, Standing};
 use twinconsent_core::consent::step::{AccountFact, Step, decide};
+use twinconsent_core::schedule::State;
 
 /// Why the object of this name is where it is, and what is next for it. `None`: no object of this name is known.
 #[must_use]
@@ -30,15 +30,14 @@ pub fn explain(namespace: &str, name: &str, context: &Context) -> Option<Explana
     let observed = observed(&consent, context.accounts.fact(&AccountKey::of(&consent)), is_served, known, wall, context);
     let now = wall.now();
     let step = decide(&consent, &observed.facts, now);
-    let scheduled = scheduled(uid, &observed, context);
-    let standing = Standing { held_up, scheduled, work_queue: context.queue.place(uid), ..standing(uid, &consent, &observed) };
+    let standing = Standing { held_up, ..scheduled(uid, standing(&consent, &observed), &observed, context) };
     Some(explain::explain(&consent, &observed.facts, &step, standing, now))
 }
 
 /// Why a decision is as it is, if anybody wants a line of each.
 pub(super) fn at_debug(consent: &DigitalTwinConsent, observed: &Observed, step: &Step) -> Option<Explanation> {
-    let uid = uid::uid(consent).filter(|_| tracing::enabled!(tracing::Level::DEBUG))?;
-    Some(explain::explain(consent, &observed.facts, step, standing(uid, consent, observed), observed.wall.now()))
+    let explain = || explain::explain(consent, &observed.facts, step, standing(consent, observed), observed.wall.now());
+    tracing::enabled!(tracing::Level::DEBUG).then(explain)
 }
 
 /// Tells a decision in one line; a call that has its permit waits for none.
@@ -49,16 +48,21 @@ pub(super) fn tell(explained: Option<Explanation>, has_permit: bool) {
     tracing::debug!(step, why, next, at, priority, waits_for, "decided");
 }
 
-/// What is next for an object by the schedule: its alarm or its poll, whichever comes first.
-fn scheduled(uid: Uid, observed: &Observed, context: &Context) -> Option<Next> {
-    let alarm = context.roster.alarm(uid).map(|at| Next { at: observed.wall.of(at), what: "decision", priority: None });
-    let place = observed.desk.as_ref().and_then(|desk| desk.place(uid, observed.wall));
-    let poll = place.map(|(at, priority, _)| Next { at, what: "poll", priority: Some(priority) });
-    alarm.into_iter().chain(poll).min_by_key(|next| next.at)
+/// What the schedule says of an object besides: its time or its poll, whichever comes first, and where it stands.
+fn scheduled(uid: Uid, standing: Standing, observed: &Observed, context: &Context) -> Standing {
+    let Some(scheduled) = context.scheduler.with(|schedule, now| schedule.explain(uid, now)) else { return standing };
+    let decision = scheduled.decide_at.map(|at| Next { at: observed.wall.of(at), what: "decision", priority: None });
+    let poll = scheduled.poll.map(|(at, priority)| Next { at: observed.wall.of(at), what: "poll", priority: Some(priority) });
+    let work_queue = match scheduled.state {
+        State::Resting => None,
+        State::Ready => Some("waiting"),
+        State::Running => Some("running"),
+    };
+    let next = decision.into_iter().chain(poll).min_by_key(|next| next.at);
+    Standing { scheduled: next, work_queue, ahead: Some(scheduled.ahead), ..standing }
 }
 
-fn standing(uid: Uid, consent: &DigitalTwinConsent, Observed { wall, facts, usable, desk }: &Observed) -> Standing {
-    let ahead = desk.as_ref().and_then(|desk| desk.place(uid, *wall)).map(|(.., ahead)| ahead);
+fn standing(consent: &DigitalTwinConsent, Observed { wall, facts, usable }: &Observed) -> Standing {
     let AccountKey { kind, namespace: _, name } = AccountKey::of(consent);
     let state = match facts.account {
         AccountFact::Resolving => reasons::RESOLVING,
@@ -67,14 +71,12 @@ fn standing(uid: Uid, consent: &DigitalTwinConsent, Observed { wall, facts, usab
         AccountFact::Usable(_) => "Usable",
     };
     let mut account = Account { name: format!("{kind:?}/{name}"), state, ..Account::default() };
-    if let Some(Usable { gate, .. }) = usable.as_deref() {
-        let now = clock::monotonic();
-        let closure = gate.closure().filter(|closure| closure.until.is_none_or(|until| until > now));
-        account.tokens = Some(gate.tokens(now));
+    if let Some(Usable { budget, .. }) = usable.as_deref() {
+        let now = clock::steady();
+        let closure = budget.closure().filter(|closure| closure.until.is_none_or(|until| until > now));
+        account.tokens = Some(budget.tokens(now));
         account.stopped_because = closure.map(|closure| closure.class.into());
-        account.stopped_until = closure
-            .and_then(|closure| closure.until)
-            .map(|until| twinconsent_core::consent::polling::add(wall.now(), until.saturating_sub(now)));
+        account.stopped_until = closure.and_then(|closure| closure.until).map(|until| wall.of(until));
     }
-    Standing { ahead, account, ..Standing::default() }
+    Standing { account, ..Standing::default() }
 }
