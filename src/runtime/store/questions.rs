@@ -75,14 +75,6 @@ impl Roster {
         state.entries.iter().filter(|(_, entry)| entry.shown.watch == watch).map(|(uid, _)| *uid).collect()
     }
 
-    /// The account that an object names.
-    #[must_use]
-    pub fn account_of(&self, uid: Uid) -> Option<AccountKey> {
-        let state = self.state();
-        let tenant = state.tenants.get(state.entries.get(&uid)?.tenant)?;
-        Some(tenant.account.clone())
-    }
-
     /// Before when, by the steady clock, nothing is to be written for an object, because its status could not be written.
     #[must_use]
     pub fn unwritten_until(&self, consent: &DigitalTwinConsent) -> Option<Timestamp> {

@@ -105,15 +105,6 @@ pub struct Answer {
     pub in_secret: Option<bool>,
 }
 
-/// What the sweep has seen for one object.
-#[derive(Debug)]
-pub struct Handed {
-    /// When the read began, by the steady clock while it is kept.
-    pub at: Timestamp,
-    /// What came of it.
-    pub outcome: Outcome,
-}
-
 impl Answer {
     /// The link, if HeyGen gave one.
     #[must_use]
