@@ -56,7 +56,7 @@ fn the_job_that_waits_goes_on_when_the_person_has_consented_to_this_twin_and_not
         heygen.approve(&group).unwrap();
         waits.join().unwrap().unwrap();
     });
-    job.passes(check);
+    job.succeeds(check);
 
     // What was consented to is taken back.
     heygen.set_consent_status(&group, Some("revoked")).unwrap();
@@ -143,7 +143,7 @@ impl<'a> Job<'a> {
         if kubectl.status().unwrap().success() { Ok(()) } else { Err(text(log)) }
     }
 
-    fn passes(&self, step: &[String]) {
+    fn succeeds(&self, step: &[String]) {
         self.run(step, "30s", &NamedTempFile::new().unwrap()).unwrap();
     }
 

@@ -143,7 +143,7 @@ impl ControlPlane {
             let kubeconfig = home.write("kubeconfig", &kubeconfig::render(&server_url, &certificates.authority, &login))?;
             let kubectl = || crate::kubectl::kubectl(tools.path(Program::Kubectl), &kubeconfig, home.path());
             let mut arguments = api_server_arguments(port, audit_log.is_some(), controller_manager);
-            arguments.extend(feature_gates.as_ref().map(|gates| format!("--feature-gates={gates}")));
+            arguments.extend(feature_gates.as_ref().map(|features| format!("--feature-gates={features}")));
             let mut api_server = start(Program::KubeApiserver, api_server_binary, &arguments)?;
             match readiness::of_api_server(&mut api_server, &mut etcd, kubectl) {
                 Ok(()) => break (api_server, arguments, server_url, kubeconfig),
