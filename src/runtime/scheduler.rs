@@ -1,6 +1,6 @@
 //! The schedule as the process uses it: behind a lock, by the steady clock, with a bell for the one that waits for work.
 //!
-//! What the schedule gives has to come back to it. Types see to that: a [`Permit`] and a [`Worked`] that are dropped, because their task has
+//! What the schedule gives has to come back to it. Types see to that: a `Permit` and a `Worked` that are dropped, because their task has
 //! panicked or was cancelled, say so themselves.
 
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,6 +1,6 @@
 //! Who is there: every consent this process watches, who owns which group, and what is remembered of each.
 //!
-//! The roster is synchronous: per object it holds the copy that the watch has shown last, folded ([`fold`](crate::runtime::store::fold)), a claim, a place
+//! The roster is synchronous: per object it holds the copy that the watch has shown last, folded ([`fold`]), a claim, a place
 //! in the order of owners, and the memory. It is fed by the watch, asked before every decision and never waits.
 //!
 //! Ownership: of all objects that claim the same group on the same account, one may ask. One rank decides (`claims`): whoever the

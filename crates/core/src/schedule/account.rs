@@ -175,7 +175,7 @@ impl Account {
                     self.routine.remove(&interval);
                 }
             }
-            priority => {
+            priority @ (Priority::Forced | Priority::First | Priority::Confirmation) => {
                 if !self.later.remove(&place) {
                     hold(Line::of(priority), poll.due);
                 }
@@ -245,7 +245,7 @@ impl Account {
     pub(super) fn begin(&mut self, line: Line, now: Timestamp) {
         match line {
             Line::Request => self.requests += 1,
-            _ => self.polls += 1,
+            Line::Forced | Line::First | Line::Confirmation | Line::Routine => self.polls += 1,
         }
         self.shares.passed(line);
         self.began[line as usize] = now.as_millisecond();
