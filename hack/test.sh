@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 # Suites mostly wait, for intervals and deadlines that are real. So there are two lanes: these suites, one after the other, beside all
 # others; both take about as long. A suite that is not named here runs with the others.
 beside=(chaos chart flux gates leader)
-without=(image install) # they need images and a node: `make e2e`
+without=(image install node) # they need images and a node: `make e2e`
 
 command -v cargo >/dev/null || { echo "There is no cargo: install Rust from https://rustup.rs, then run this again." >&2; exit 1; }
 command -v go >/dev/null || { echo "There is no Go: install it from https://go.dev/dl, then run this again." >&2; exit 1; }
@@ -34,7 +34,7 @@ cargo test --workspace --locked --no-run >"$logs/executables" 2>&1 || { cat "$lo
 export RUST_TEST_THREADS=${RUST_TEST_THREADS:-4}
 
 # Asked for a test target without a name, cargo lists them all, indented.
-mapfile -t suites < <(cargo test --package twinconsent --locked --test 2>&1 | sed -n 's/^    //p')
+mapfile -t suites < <(cargo test --workspace --locked --test 2>&1 | sed -n 's/^    //p')
 first='' second=''
 for suite in "${suites[@]}"; do
     case " ${without[*]} " in *" $suite "*) continue ;; esac
@@ -48,8 +48,9 @@ if [ -z "$first" ] || [ "$(wc -w <<<"$second")" -ne $((2 * ${#beside[@]})) ]; th
     exit 1
 fi
 
-# Every test binary runs, also after one that failed. The third lane tests with Go what the libraries of others make of the objects in
-# examples/gitops, which the tests of whole lifecycles compare with what the operator writes.
+# Every test binary runs, also after one that failed. Each lane names the whole workspace: of a part of it, cargo would build the
+# dependencies once more, with the features that this part alone asks for. The third lane tests with Go what the libraries of others make
+# of the objects in examples/gitops, which the tests of whole lifecycles compare with what the operator writes.
 tests='cargo test --locked --no-fail-fast'
 # shellcheck disable=SC2016 # the lane expands it
 go='status=0; for module in kstatus argo-cd; do
@@ -58,7 +59,6 @@ go='status=0; for module in kstatus argo-cd; do
 done'
 echo "== Running the tests (after $SECONDS s); ${beside[*]} beside the others"
 "$controlplane" suite --dir "$logs" --executables "$logs/executables" "${without[@]/#/--without=}" \
-    "status=0; $tests --workspace --exclude twinconsent || status=\$?; $tests --package twinconsent --lib --bins$first || status=\$?
-        $tests --package twinconsent --doc || status=\$?; exit \$status" \
-    "$tests --package twinconsent$second" \
+    "status=0; $tests --workspace --lib --bins$first || status=\$?; $tests --workspace --doc || status=\$?; exit \$status" \
+    "$tests --workspace$second" \
     "$go; exit \$status"
