@@ -10,7 +10,7 @@
 //! Rejected: a state machine with a stored state. The status already is the state, and a second copy of it would have to be kept
 //! right through crashes; deriving the step anew from status, memory and clock cannot go stale.
 
-mod looks;
+mod polls;
 pub(crate) mod verdict;
 mod view;
 pub mod waits;
@@ -363,7 +363,7 @@ pub fn decide(consent: &DigitalTwinConsent, facts: &Facts, now: Timestamp) -> St
         }
         AccountFact::Usable(terms) => terms,
     };
-    let due = looks::due(&view, terms);
+    let due = polls::due(&view, terms);
     if due <= now {
         return Step::Call(Call::Look);
     }
@@ -377,19 +377,19 @@ pub fn decide(consent: &DigitalTwinConsent, facts: &Facts, now: Timestamp) -> St
     if let Some(trouble) = facts.memory.trouble
         && view.is_unsettled()
     {
-        let look = looks::next(&view, terms, due);
+        let look = polls::next(&view, terms, due);
         let message = waits::for_heygen(trouble, facts.memory.trouble_code);
         let finding = Finding::known(Situation::Initiating).saying(message).by(By::FailedPoll);
         return Step::Tell(finding, Then::Rest(Rest::default().with_look(look)));
     }
-    view.refresh_or_rest(Rest::until(view.next_flag().into_iter().chain(link_check)).with_look(looks::next(&view, terms, due)))
+    view.refresh_or_rest(Rest::until(view.next_flag().into_iter().chain(link_check)).with_look(polls::next(&view, terms, due)))
 }
 
 /// The poll that would be made if it were due now, and what it would be for; `None`: the account cannot be used.
 #[must_use]
 pub fn poll_now(consent: &DigitalTwinConsent, facts: &Facts, now: Timestamp) -> Option<NextLook> {
     let AccountFact::Usable(terms) = &facts.account else { return None };
-    Some(looks::next(&View::of(consent, facts, now), terms, now))
+    Some(polls::next(&View::of(consent, facts, now), terms, now))
 }
 
 /// Whether the user asked for a look by the annotation, and none was made since.
@@ -434,8 +434,8 @@ pub fn delayed(consent: &DigitalTwinConsent, facts: &Facts, call: &Call, wait: D
     let view = View::of(consent, facts, now);
     let AccountFact::Usable(terms) = &facts.account else { return Step::Rest(Rest::default()) };
     let look = match (call, &facts.memory.seen) {
-        (Call::Look, _) | (_, None) => looks::next(&view, terms, now),
-        (_, Some(seen)) => looks::next(&view, terms, polling::add(seen.at, LOOK_STAYS_FRESH)),
+        (Call::Look, _) | (_, None) => polls::next(&view, terms, now),
+        (_, Some(seen)) => polls::next(&view, terms, polling::add(seen.at, LOOK_STAYS_FRESH)),
     };
     let rest = Rest::until(view.next_flag()).with_look(look);
     if !view.is_unsettled() {
