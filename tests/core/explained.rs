@@ -2,7 +2,7 @@
 //! decision of every life: that no link and no key is in it.
 
 use serde_json::json;
-use twinconsent_core::consent::explain::{Account, Explanation, Standing, explain};
+use twinconsent_core::consent::explain::{Account, Explanation, Next, Standing, explain};
 use twinconsent_core::consent::outcome::{Class, Trouble};
 use twinconsent_core::consent::step::{AccountFact, Ownership};
 
@@ -38,6 +38,19 @@ fn a_new_object_waits_for_a_permit_then_for_the_person_and_an_approved_one_for_n
     world.heygen.word = Some("approved".into());
     world.live(HOUR);
     assert_eq!(told(&mut world), ("Rest", Some("routine"), Vec::new()));
+}
+
+#[test]
+fn the_schedule_says_when_a_poll_is_due_and_a_request_waits_for_nothing_but_its_permit() {
+    let scheduled = Some(Next { at: at(7), what: "poll", priority: Some("listed") });
+    let mut world = World::new(json!({}), Model::saying(None));
+    let next = |world: &mut World| explained(world, Standing { scheduled, ..Standing::default() }).next.map(|next| (next.at, next.what));
+    assert_eq!(next(&mut world), Some((at(7), "poll")));
+    world.begin(0);
+    world.finish(0);
+    assert_eq!(next(&mut world), Some((at(1), "request")));
+    world.settle_down();
+    assert_eq!(next(&mut world), Some((at(7), "poll")));
 }
 
 #[test]

@@ -166,7 +166,8 @@ pub fn explain(consent: &DigitalTwinConsent, facts: &Facts, step: &Step, standin
         decided_at: now,
         step: name_of(step),
         why: why(&decision),
-        next: standing.scheduled.or_else(|| next(&decision)),
+        // The schedule knows when a poll is due; a request that is decided on waits for its permit alone.
+        next: standing.scheduled.filter(|_| !is_request(step)).or_else(|| next(&decision)),
         waits_for: waits_for(&decision, &standing),
         standing,
         in_memory: Remembered::of(&facts.memory, facts.polled_at),
@@ -221,6 +222,11 @@ fn why_call(decision: &Decision<'_>, call: &Call) -> &'static str {
         Call::WriteLinkSecret => "HeyGen has answered with a link that is not in its Secret yet",
         Call::FindLink => "it is time to see whether the link still stands in its Secret",
     }
+}
+
+/// Whether the step is a consent request, or reads the pages that belong to it.
+fn is_request(step: &Step) -> bool {
+    matches!(step, Step::Call(call) if call.asks_heygen() && *call != Call::Look)
 }
 
 /// What is next by the step alone.
