@@ -75,13 +75,9 @@ async fn run(config: &Config, (proxies, notes): (Proxies, Vec<String>)) -> anyho
     let connection = connection::find().await?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "started");
     renewal::tell(&proxies, &notes, &config.heygen_base_url);
-    let heygen = HeyGen::with(metrics.clone(), Deadlines::default(), &config.ca_bundle, proxies.clone())
-        .context("cannot set up the HeyGen client")?;
-    let now = renewal::Content { roots: config.ca_bundle.clone(), proxies, notes };
-    let base_url = config.heygen_base_url.clone();
-    tokio::spawn(renewal::follow(renewal::Files::of(config), now, heygen.clone(), base_url, shutdown.stopping().clone()));
+    let trusted = renewal::Content { roots: config.ca_bundle.clone(), proxies, notes };
     tokio::select! {
-        worked = work(connection, config, heygen, metrics, checks, shutdown.stopping()) => worked?,
+        worked = work(connection, config, trusted, metrics, checks, shutdown.stopping()) => worked?,
         // Also for a controller that never reached its API server, which would not end by itself.
         () = shutdown.over().cancelled() => {}
     }
@@ -94,24 +90,29 @@ async fn run(config: &Config, (proxies, notes): (Proxies, Vec<String>)) -> anyho
 async fn work(
     connection: kube::Config,
     config: &Config,
-    heygen: HeyGen,
+    trusted: renewal::Content,
     metrics: Arc<Metrics>,
     checks: (preflight::Checks, run::Checks),
     stopping: &CancellationToken,
 ) -> anyhow::Result<()> {
     let client = connection::client(connection.clone())?;
-    let Some(refused) = preflight::pass(&client, config, &checks.0, stopping).await else { return Ok(()) };
+    let (heygen, refused, watches) = tokio::try_join!(
+        heygen(config, trusted, metrics.clone(), stopping.clone()),
+        async { Ok(preflight::pass(&client, config, &checks.0, stopping).await) },
+        async { Ok(stopping.run_until_cancelled(run::begin(client.clone(), config)).await) },
+    )?;
+    let Some((refused, watches)) = refused.zip(watches) else { return Ok(()) };
     let checks = (checks.1, Arc::new(preflight::Refused::new(refused, &checks.0)));
     let Some(lease) = &config.lease else {
         metrics.leads(true);
-        run::run(client, config, heygen, metrics, checks, Leadership::unopposed(), stopping.clone()).await;
+        run::run(watches, config, heygen, metrics, checks, Leadership::unopposed(), stopping.clone()).await;
         return Ok(());
     };
     let (election, leadership) = Election::new(connection, &config.operator_namespace, lease, config::identity())?;
     let over = CancellationToken::new();
     let counted = metrics.clone();
     let work = async {
-        let working = run::run(client, config, heygen, metrics, checks, leadership.clone(), stopping.clone());
+        let working = run::run(watches, config, heygen, metrics, checks, leadership.clone(), stopping.clone());
         let led = leadership.while_it_lasts(working).await;
         // What was under way has ended: another replica may go on at once.
         over.cancel();
@@ -119,4 +120,14 @@ async fn work(
     };
     let (led, ()) = tokio::join!(work, election.run(&counted, over.clone()));
     led.context("the Lease was lost: this replica must not go on; another one does")
+}
+
+/// The client of HeyGen, which goes by the certificates and proxies as they are from now on.
+async fn heygen(config: &Config, trusted: renewal::Content, metrics: Arc<Metrics>, stopping: CancellationToken) -> anyhow::Result<HeyGen> {
+    let (roots, proxies) = (trusted.roots.clone(), trusted.proxies.clone());
+    // It reads every certificate of the system, which may be hundreds of files.
+    let made = tokio::task::spawn_blocking(move || HeyGen::with(metrics, Deadlines::default(), &roots, proxies));
+    let heygen = made.await?.context("cannot set up the HeyGen client")?;
+    tokio::spawn(renewal::follow(renewal::Files::of(config), trusted, heygen.clone(), config.heygen_base_url.clone(), stopping));
+    Ok(heygen)
 }

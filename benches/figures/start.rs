@@ -1,54 +1,94 @@
-//! From the start of the process to the POST of the one consent that is there.
+//! From the start of the process to its first POST, with one consent and its account there and nothing else.
 
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use anyhow::ensure;
-use heygen_simulator::{Control, GroupDefinition, PathKind, RecordedRequest, Settings, Simulator};
-use kube::api::{DeleteParams, PostParams};
+use anyhow::{Context as _, ensure};
+use heygen_simulator::{Control, DEMO_API_KEY, GroupDefinition, Settings, Simulator};
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::{Api, DeleteParams, ListParams, PostParams};
 use serde_json::json;
+use twinconsent_core::api::account::HeyGenAccount;
+use twinconsent_core::api::consent::DigitalTwinConsent;
 
 use crate::process::Spread;
-use crate::stage::{NAMESPACE, Stage, consent};
+use crate::stage::{NAMESPACE, Stage, consent, program};
 
-/// How long a POST may take to come before the run is given up.
+/// Another build of the operator to be measured alternately with this one.
+const OTHER: &str = "TWINCONSENT_BENCH_OTHER";
+
+/// How long nothing is written before a start. For up to 100 ms after any write, the API server lets every list wait until its
+/// cache is known to be as new (consistent reads from the cache).
+const STILL: Duration = Duration::from_millis(200);
+
+/// How long a start may take before the run is given up.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub async fn measure(starts: usize) -> anyhow::Result<()> {
     if starts == 0 {
         return Ok(());
     }
-    println!("\nstart: {starts} starts of the process, each with one consent to be asked for; HeyGen answers at once");
+    println!("\nstart: {starts} starts of each program, alternately, each with one consent that waits; HeyGen answers at once");
     let heygen = Simulator::start(Settings::default()).await?;
     let stage = Stage::set(heygen.base_url()).await?;
     stage.account(json!({ "rateLimit": { "requestsPerMinute": 1_000_000, "burst": 100_000 } })).await?;
-    let (api, simulator) = (stage.consents(NAMESPACE), heygen.control());
-    let (mut until_post, mut until_ready) = (Vec::new(), Vec::new());
+    let http = reqwest::Client::builder().no_proxy().build()?;
+    let mut programs = vec![("the operator", program())];
+    programs.extend(std::env::var_os(OTHER).map(|path| ("the other build", PathBuf::from(path))));
+    let (mut raw, mut alone, mut elected) = (Vec::new(), vec![Vec::new(); programs.len()], vec![Vec::new(); programs.len()]);
     for number in 0..starts {
-        let name = format!("s{number}");
-        simulator.create_group(GroupDefinition::twin(&name))?;
-        api.create(&PostParams::default(), &consent(&name)?).await?;
-        let began = simulator.clock().real_ms;
-        let operator = stage.operator().await?;
-        until_ready.push(operator.ready_after);
-        until_post.push(Duration::from_millis(first_post(&simulator, &name).await? - began));
-        drop(operator);
-        api.delete(&name, &DeleteParams::default()).await?;
+        let group = waits(&stage, &heygen.control(), &format!("raw-{number}")).await?;
+        raw.push(raw_start(&stage, &http, heygen.base_url(), &group).await?);
+        for which in (0..programs.len()).map(|place| (place + number) % programs.len()) {
+            let (_, path) = &programs[which];
+            let group = waits(&stage, &heygen.control(), &format!("alone-{number}-{which}")).await?;
+            alone[which].push(first_post(&stage, &heygen.control(), path, &["--leader-elect=false"], &group).await?);
+            let group = waits(&stage, &heygen.control(), &format!("elected-{number}-{which}")).await?;
+            // A Lease of its own: that of a process that was killed is valid for a while.
+            let lease = ["--operator-namespace", NAMESPACE, "--lease-name", &group];
+            elected[which].push(first_post(&stage, &heygen.control(), path, &lease, &group).await?);
+        }
     }
-    println!("  start of the process to ready                {}", Spread::of(until_ready));
-    println!("  start of the process to the POST             {}", Spread::of(until_post));
+    let raw = Spread::of(raw);
+    println!("  raw: connect, list twice, read the Secret, poll, POST  {raw}");
+    for ((name, _), (alone, elected)) in programs.iter().zip(alone.into_iter().zip(elected)) {
+        for (how, took) in [("without an election", alone), ("with a Lease to create", elected)] {
+            let took = Spread::of(took);
+            println!("  {name}, {how}: start to first POST  {took}; {:5.2} times the raw work", took.median / raw.median);
+        }
+    }
     Ok(())
 }
 
-/// When the request for a group came, in the simulator's milliseconds.
-async fn first_post(simulator: &Control, group: &str) -> anyhow::Result<u64> {
-    let began = std::time::Instant::now();
-    loop {
-        let requests = simulator.requests_since(0);
-        let is_it = |request: &&RecordedRequest| request.kind == PathKind::Consent && request.group.as_deref() == Some(group);
-        if let Some(found) = requests.iter().find(is_it) {
-            return Ok(found.real_ms);
-        }
-        ensure!(began.elapsed() < PATIENCE, "given up: no request for {group}");
-        tokio::time::sleep(Duration::from_millis(2)).await;
+/// Lets one consent wait, and no other.
+async fn waits(stage: &Stage, heygen: &Control, name: &str) -> anyhow::Result<String> {
+    let consents = stage.consents(NAMESPACE);
+    consents.delete_collection(&DeleteParams::default(), &ListParams::default()).await?;
+    heygen.create_group(GroupDefinition::twin(name))?;
+    consents.create(&PostParams::default(), &consent(name)?).await?;
+    tokio::time::sleep(STILL).await;
+    Ok(name.to_owned())
+}
+
+async fn first_post(stage: &Stage, heygen: &Control, program: &Path, arguments: &[&str], group: &str) -> anyhow::Result<Duration> {
+    let began = Instant::now();
+    let _operator = stage.start(program, arguments)?;
+    while heygen.group_summary(group).executed == 0 {
+        ensure!(began.elapsed() < PATIENCE, "given up: there was no POST");
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
+    Ok(began.elapsed())
+}
+
+/// What no operator can leave out, by a client that decides nothing and starts no process.
+async fn raw_start(stage: &Stage, http: &reqwest::Client, base: &str, group: &str) -> anyhow::Result<Duration> {
+    let began = Instant::now();
+    let client = stage.new_client().await?;
+    Api::<DigitalTwinConsent>::namespaced(client.clone(), NAMESPACE).list(&ListParams::default()).await?;
+    Api::<HeyGenAccount>::namespaced(client.clone(), NAMESPACE).list(&ListParams::default()).await?;
+    Api::<Secret>::namespaced(client, NAMESPACE).get(NAMESPACE).await.context("no Secret")?;
+    let url = format!("{base}/v3/avatars/{group}");
+    http.get(&url).header("x-api-key", DEMO_API_KEY).send().await?.error_for_status()?.bytes().await?;
+    http.post(format!("{url}/consent")).header("x-api-key", DEMO_API_KEY).json(&json!({})).send().await?.error_for_status()?;
+    Ok(began.elapsed())
 }

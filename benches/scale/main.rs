@@ -26,6 +26,7 @@ mod report;
 mod restart;
 mod settings;
 #[path = "../support/stage.rs"]
+#[allow(dead_code, reason = "shared with the bench of one consent, which uses more of it")]
 mod stage;
 
 use std::time::Duration;

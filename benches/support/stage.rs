@@ -1,5 +1,6 @@
 //! A control plane with an account and its key, and an operator that is told of a HeyGen.
 
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,8 @@ const PATIENCE: Duration = Duration::from_secs(600);
 pub struct Stage {
     pub client: Client,
     pub plane: controlplane::ControlPlane,
+    /// Made once: it reads every certificate of the system, which takes as long as a start.
+    http: reqwest::Client,
     /// Where the operator finds HeyGen.
     heygen: String,
 }
@@ -43,9 +46,8 @@ impl Stage {
             plane.apply(&yaml)?;
         }
         plane.kubectl_ok(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"])?;
-        let kubeconfig = kube::config::Kubeconfig::read_from(plane.kubeconfig())?;
-        let config = Config::from_custom_kubeconfig(kubeconfig, &kube::config::KubeConfigOptions::default()).await?;
-        let stage = Self { client: Client::try_from(config)?, plane, heygen: heygen.to_owned() };
+        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build()?;
+        let stage = Self { client: Client::try_from(config(&plane).await?)?, plane, http, heygen: heygen.to_owned() };
         stage.namespace(NAMESPACE).await?;
         stage.namespace(UNWATCHED).await?;
         let secret =
@@ -75,22 +77,31 @@ impl Stage {
         Api::namespaced(self.client.clone(), namespace)
     }
 
-    /// Starts the operator and waits until it is ready.
-    pub async fn operator(&self) -> anyhow::Result<Operator> {
+    /// A client of the API server that has no connection yet.
+    pub async fn new_client(&self) -> anyhow::Result<Client> {
+        Ok(Client::try_from(config(&self.plane).await?)?)
+    }
+
+    /// Starts an operator.
+    pub fn start(&self, program: &Path, arguments: &[&str]) -> anyhow::Result<Operator> {
         let address = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
-        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build()?;
-        let began = Instant::now();
-        let program = std::env::var_os(OPERATOR).unwrap_or_else(|| env!("CARGO_BIN_EXE_twinconsent-operator").into());
         let child = Command::new(program)
-            .args(["run", "--listen", &address, "--watch-namespaces", NAMESPACE, "--log-filter", "warn", "--leader-elect=false"])
+            .args(["run", "--listen", &address, "--watch-namespaces", NAMESPACE, "--log-filter", "warn"])
             .args(["--heygen-base-url", &self.heygen, "--allow-insecure-base-url"])
+            .args(arguments)
             .env("KUBECONFIG", self.plane.kubeconfig())
             // No flag: another build may not know it.
             .env("TWINCONSENT_DEBUG_LISTEN", "127.0.0.1:0")
             .stdin(Stdio::null())
             .spawn()
             .context("cannot start the operator")?;
-        let mut operator = Operator { child, address, http, ready_after: Duration::ZERO };
+        Ok(Operator { child, address, http: self.http.clone(), ready_after: Duration::ZERO })
+    }
+
+    /// Starts the operator and waits until it is ready.
+    pub async fn operator(&self) -> anyhow::Result<Operator> {
+        let began = Instant::now();
+        let mut operator = self.start(&program(), &["--debug-listen=127.0.0.1:0", "--leader-elect=false"])?;
         while operator.page("/readyz").await.is_none() {
             if let Some(status) = operator.child.try_wait()? {
                 bail!("the operator ended by itself: {status}");
@@ -101,6 +112,16 @@ impl Stage {
         operator.ready_after = began.elapsed();
         Ok(operator)
     }
+}
+
+/// The program that is measured.
+pub fn program() -> PathBuf {
+    std::env::var_os(OPERATOR).map_or_else(|| env!("CARGO_BIN_EXE_twinconsent-operator").into(), PathBuf::from)
+}
+
+async fn config(plane: &controlplane::ControlPlane) -> anyhow::Result<Config> {
+    let kubeconfig = kube::config::Kubeconfig::read_from(plane.kubeconfig())?;
+    Ok(Config::from_custom_kubeconfig(kubeconfig, &kube::config::KubeConfigOptions::default()).await?)
 }
 
 /// A consent of the bench's account.

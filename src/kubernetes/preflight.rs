@@ -70,12 +70,13 @@ pub enum Problem {
 /// are often installed together, and then all are there a moment later.
 const TRIES_FOR_ALL: u32 = 3;
 
-/// Comes back once everything is in order, but for these namespaces; `None` when the process is to end before.
+/// Comes back once everything is in order, but for these namespaces; `None` when the process is to end before. Definitions and rights are
+/// asked for at once, and each is told of by itself.
 ///
 /// A namespace without rights counts as one that is not served, and its objects own no group: whether one of them has asked cannot be
 /// known. When the rights come, they are ranked with the others as if they had been created then, and an owner that has asked stays.
 pub async fn pass(client: &Client, config: &Config, checks: &Checks, stopping: &CancellationToken) -> Option<BTreeSet<String>> {
-    until_in_order(&checks.definitions, async || bounded(served::check(client)).await, stopping).await?;
+    let definitions = until_in_order(&checks.definitions, async || bounded(served::check(client)).await, stopping);
     let tries = AtomicU32::new(0);
     let rights = async || {
         let refused = bounded(rights::check(client, config)).await?;
@@ -85,7 +86,9 @@ pub async fn pass(client: &Client, config: &Config, checks: &Checks, stopping: &
         }
         Ok(refused)
     };
-    until_in_order(&checks.rights, rights, stopping).await
+    // The rights first: comparing the definitions keeps this task busy for a while, and the questions are under way by then.
+    let (refused, served) = tokio::join!(until_in_order(&checks.rights, rights, stopping), definitions);
+    served.and(refused)
 }
 
 /// Comes back once a namespace has its rights. Says meanwhile what is missing there.

@@ -19,23 +19,22 @@
 //! streamed, and does not tell which versions it has seen.
 
 pub mod history;
+mod list;
 mod page;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use futures::stream::BoxStream;
-use futures::{AsyncReadExt as _, Stream, StreamExt as _};
+use futures::{Stream, StreamExt as _};
 use kube::Client;
 use kube::api::{Api, ListParams, WatchEvent, WatchParams};
-use kube::core::request::Request;
 use kube::runtime::watcher::{Error, Event};
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout};
 
 use crate::kubernetes::decoding::{Kind, Slim};
 use history::History;
+use list::{PageText, broken, list, within};
 use page::PageSize;
 
 /// The largest page that is read, in bytes.
@@ -44,14 +43,14 @@ const PAGE_CAP: u64 = 8 << 20;
 /// The largest object that is read from a list, in bytes; etcd takes 1.5 MiB of it, which JSON may spell longer.
 const OBJECT_CAP: u64 = 32 << 20;
 
-/// How long one request for a list, or for the beginning of a watch, may take.
-const DEADLINE: Duration = Duration::from_secs(30);
-
 /// How long the API server keeps a watch open.
 const WATCH_FOR: u32 = 290;
 
 /// How long a watch is believed to be there that shows nothing, not even its end.
 const SILENCE: Duration = Duration::from_secs(WATCH_FOR as u64 + 5);
+
+/// How long after a list was asked for its beginning is still told; later it is asked for anew.
+const BEGINNING_STAYS_FRESH: Duration = Duration::from_secs(1);
 
 /// How long a list may pause while it is streamed.
 const LIST_SILENCE: Duration = Duration::from_secs(30);
@@ -81,11 +80,13 @@ enum State<K> {
     Begin { forget: bool },
     Streaming { stream: Watched<K>, forget: bool },
     Paging { next: Option<String>, forget: bool },
+    Listed { version: String },
     Resume { version: String },
     Watching { version: String, stream: Watched<K>, since: Instant, probe_at: Instant },
 }
 
-struct Watcher<K> {
+/// One list and watch, and what it has been shown and not told yet.
+pub struct Watcher<K> {
     api: Api<Slim<K>>,
     client: Client,
     labels: Option<String>,
@@ -95,6 +96,8 @@ struct Watcher<K> {
     stream_failures: u32,
     told: VecDeque<Told<K>>,
     state: State<K>,
+    /// When the beginning was asked for that is not told yet.
+    begun_at: Option<Instant>,
 }
 
 /// One page of a list.
@@ -104,42 +107,43 @@ struct Page<K> {
     version: String,
 }
 
-#[derive(Deserialize)]
-struct PageText<'a> {
-    #[serde(default)]
-    metadata: PageMetadata,
-    #[serde(borrow, default)]
-    items: Vec<&'a RawValue>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct PageMetadata {
-    resource_version: String,
-    r#continue: Option<String>,
-}
-
-/// Lists and watches for ever. After an error it goes on when it is asked again, after a pause if the caller is wise.
-pub fn watch<K: Kind>(api: Api<Slim<K>>, labels: Option<String>, history: History) -> impl Stream<Item = Result<Told<K>, Error>> + Send {
-    let watcher = Watcher {
-        client: api.clone().into_client(),
-        api,
-        labels,
-        history,
-        epoch: 0,
-        size: PageSize::default(),
-        stream_failures: 0,
-        told: VecDeque::new(),
-        state: State::Begin { forget: false },
-    };
-    futures::stream::unfold(watcher, async |mut watcher| {
-        let told = watcher.next().await;
-        Some((told, watcher))
-    })
-}
-
 impl<K: Kind> Watcher<K> {
+    /// Of these objects; nothing was asked for yet.
+    pub fn new(api: Api<Slim<K>>, labels: Option<String>, history: History) -> Self {
+        Self {
+            client: api.clone().into_client(),
+            api,
+            labels,
+            history,
+            epoch: 0,
+            size: PageSize::default(),
+            stream_failures: 0,
+            told: VecDeque::new(),
+            state: State::Begin { forget: false },
+            begun_at: None,
+        }
+    }
+
+    /// Asks for the beginning of the list. If it cannot be had, it is asked for again by [`watch`](Self::watch), which tells why.
+    pub async fn begun(mut self) -> Self {
+        self.begun_at = Some(Instant::now());
+        let _ = self.begin(false).await;
+        self
+    }
+
+    /// Lists and watches for ever. After an error it goes on when it is polled again, after a pause if the caller is wise.
+    pub fn watch(self) -> impl Stream<Item = Result<Told<K>, Error>> + Send {
+        futures::stream::unfold(self, async |mut watcher| {
+            let told = watcher.next().await;
+            Some((told, watcher))
+        })
+    }
+
     async fn next(&mut self) -> Result<Told<K>, Error> {
+        if self.begun_at.take().is_some_and(|begun| begun.elapsed() > BEGINNING_STAYS_FRESH) {
+            self.told.clear();
+            self.state = State::Begin { forget: false };
+        }
         loop {
             if let Some(told) = self.told.pop_front() {
                 return Ok(told);
@@ -149,6 +153,7 @@ impl<K: Kind> Watcher<K> {
                 State::Begin { forget } => self.begin(forget).await?,
                 State::Streaming { stream, forget } => self.go_on_streaming(stream, forget).await?,
                 State::Paging { next, forget } => self.read_page(next, forget).await?,
+                State::Listed { version } => self.state = self.start(version).await?,
                 State::Resume { version } => self.resume(version).await?,
                 State::Watching { version, stream, since, probe_at } => self.go_on_watching(version, stream, since, probe_at).await?,
             }
@@ -262,7 +267,8 @@ impl<K: Kind> Watcher<K> {
             return Ok(());
         }
         self.tell_end(&page.version);
-        self.state = self.start(page.version).await?;
+        // What was listed is told before the watch is there, which misses nothing: it begins at this version, however late.
+        self.state = State::Listed { version: page.version };
         Ok(())
     }
 
@@ -387,22 +393,32 @@ impl<K: Kind> Watcher<K> {
     }
 }
 
-/// The text of a list; `None` when it is longer than `cap`.
-async fn list(client: &Client, path: &str, params: &ListParams, cap: u64) -> kube::Result<Option<Vec<u8>>> {
-    let request = Request::new(path).list(params).map_err(kube::Error::BuildRequest)?;
-    within(async {
-        let mut text = Vec::new();
-        let body = std::pin::pin!(client.request_stream(request).await?);
-        body.take(cap + 1).read_to_end(&mut text).await.map_err(kube::Error::ReadEvents)?;
-        Ok((text.len() as u64 <= cap).then_some(text))
-    })
-    .await
-}
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
 
-async fn within<T>(call: impl Future<Output = kube::Result<T>>) -> kube::Result<T> {
-    timeout(DEADLINE, call).await.unwrap_or_else(|_| Err(broken("no answer in time")))
-}
+    use axum::http::{Request, Response};
+    use kube::client::Body;
+    use twinconsent_core::api::consent::DigitalTwinConsent;
 
-fn broken(what: &'static str) -> kube::Error {
-    kube::Error::Service(what.into())
+    use super::*;
+
+    #[tokio::test]
+    async fn a_beginning_is_told_while_it_is_fresh_and_asked_for_anew_when_it_is_not() {
+        for (age, lists) in [(Duration::ZERO, 1), (BEGINNING_STAYS_FRESH + Duration::from_millis(1), 2)] {
+            let asked = Arc::<AtomicU32>::default();
+            let counted = asked.clone();
+            let answer = move |_: Request<Body>| {
+                counted.fetch_add(1, Ordering::Relaxed);
+                async { Ok::<_, Infallible>(Response::new(Body::from(br#"{"metadata":{"resourceVersion":"7"},"items":[]}"#.to_vec()))) }
+            };
+            let api: Api<Slim<DigitalTwinConsent>> = Api::all(Client::new(tower::service_fn(answer), "default"));
+            let mut watcher = Watcher::new(api, None, History::default()).begun().await;
+            watcher.begun_at = watcher.begun_at.and_then(|begun| begun.checked_sub(age));
+            assert!(matches!(watcher.next().await, Ok(Told::Event(Event::Init))));
+            assert_eq!(asked.load(Ordering::Relaxed), lists, "after {age:?}");
+        }
+    }
 }

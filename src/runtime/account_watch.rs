@@ -11,15 +11,13 @@ use kube::runtime::controller::{Action, Config as ControllerConfig, Controller, 
 use kube::runtime::reflector::store::{self, Writer};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher::{self, Event};
-use kube::{Api, Resource, ResourceExt as _};
+use kube::{Resource, ResourceExt as _};
 use tokio::sync::mpsc;
 
 use crate::kubernetes;
 use crate::kubernetes::decoding::{Kind, Slim};
 use crate::kubernetes::undecodable::{Screen, Shown};
-use crate::kubernetes::watch;
-use crate::kubernetes::watch::Told;
-use crate::kubernetes::watch::history::History;
+use crate::kubernetes::watch::{Told, Watcher};
 use crate::process::clock;
 use crate::process::metrics;
 use crate::process::metrics::{Metrics, ReconcileResult};
@@ -66,14 +64,13 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Watch<K> {
 
 /// What a watch tells of those that can be decoded.
 pub(crate) fn shown<K: Kind>(
-    api: Api<Slim<K>>,
+    watcher: Watcher<K>,
     namespace: Option<String>,
-    history: History,
     context: Arc<Context>,
 ) -> impl Stream<Item = watcher::Result<Event<K>>> {
     let of = format!("{}s in {}", K::kind(&()), namespace.as_deref().unwrap_or("every namespace"));
     let mut screen = Screen::new(namespace, context.undecodables.clone());
-    watch::watch(api, None, history).default_backoff().filter_map(move |told| {
+    watcher.watch().default_backoff().filter_map(move |told| {
         match &told {
             Ok(_) => context.complaints.settle(WATCH, &of),
             Err(error) => drop(context.complaints.tell(WATCH, &of, error)),

@@ -5,13 +5,10 @@ use std::sync::Arc;
 use futures::TryStreamExt as _;
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::Event;
-use kube::{Api, Client};
 use tokio::sync::oneshot;
 
-use crate::kubernetes::decoding::Slim;
 use crate::kubernetes::undecodable::{Screen, Shown};
-use crate::kubernetes::watch;
-use crate::kubernetes::watch::Told;
+use crate::kubernetes::watch::{Told, Watcher};
 use crate::process::clock;
 use crate::runtime::context::{Context, WATCH};
 use crate::runtime::named_accounts;
@@ -26,20 +23,17 @@ pub(crate) struct Watch {
     pub(crate) number: u16,
     /// What it watches; `None`: all namespaces.
     pub(crate) namespace: Option<String>,
-    /// The label selector, if any.
-    pub(crate) labels: Option<String>,
+    pub(crate) watcher: Watcher<DigitalTwinConsent>,
     /// Told once the first complete list was shown.
     pub(crate) listed: oneshot::Sender<()>,
 }
 
 /// Notes what the watch shows until the process is to end.
-pub(crate) async fn watch(client: Client, watch: Watch, context: Arc<Context>) {
-    let Watch { number, namespace, labels, listed } = watch;
+pub(crate) async fn watch(watch: Watch, context: Arc<Context>) {
+    let Watch { number, namespace, watcher, listed } = watch;
     let mut screen = Screen::new(namespace.clone(), context.undecodables.clone());
     let of = format!("DigitalTwinConsents in {}", namespace.as_deref().unwrap_or("every namespace"));
-    let api: Api<Slim<DigitalTwinConsent>> =
-        namespace.map_or_else(|| Api::all(client.clone()), |name| Api::namespaced(client.clone(), &name));
-    let mut told = std::pin::pin!(watch::watch(api, labels, context.consent_history.clone()).default_backoff());
+    let mut told = std::pin::pin!(watcher.watch().default_backoff());
     let (mut listed, mut shown, mut forgets) = (Some(listed), Sighting { watch: number, round: 0 }, false);
     loop {
         let told = tokio::select! {

@@ -7,10 +7,11 @@ use crate::runtime::consents;
 use crate::runtime::named_accounts;
 use std::sync::{Arc, OnceLock};
 
-use futures::future::{BoxFuture, Shared};
+use futures::future::{BoxFuture, Shared, join_all};
 use futures::{FutureExt as _, StreamExt as _};
+use kube::core::NamespaceResourceScope;
 use kube::runtime::reflector::Store;
-use kube::{Api, Client};
+use kube::{Api, Client, Resource};
 use tokio::sync::{mpsc, oneshot, watch as signal};
 use tokio_util::sync::CancellationToken;
 
@@ -21,6 +22,7 @@ use crate::kubernetes::leadership::Leadership;
 use crate::kubernetes::preflight;
 use crate::kubernetes::preflight::Refused;
 use crate::kubernetes::undecodable::Undecodables;
+use crate::kubernetes::watch::Watcher;
 use crate::kubernetes::watch::history::History;
 use crate::process::complaints::Complaints;
 use crate::process::config::Config;
@@ -33,6 +35,7 @@ use crate::runtime::scheduler::Scheduler;
 use crate::runtime::store::Roster;
 use crate::runtime::{watchdog, worker};
 use twinconsent_core::api::account::{ClusterHeyGenAccount, HeyGenAccount};
+use twinconsent_core::api::consent::DigitalTwinConsent;
 
 /// What must be synced before the operator is ready.
 #[derive(Debug)]
@@ -54,13 +57,49 @@ impl Checks {
     }
 }
 
+/// The watches, each with the beginning of its list.
+pub struct Watches {
+    client: Client,
+    consents: Vec<Watcher<DigitalTwinConsent>>,
+    accounts: Vec<Watcher<HeyGenAccount>>,
+    /// `None`: they are read one by one.
+    cluster_accounts: Option<Watcher<ClusterHeyGenAccount>>,
+    consent_history: History,
+}
+
+/// Asks for the beginning of every list, so that it is there when it is known that it may be asked for.
+pub async fn begin(client: Client, config: &Config) -> Watches {
+    let (consent_history, account_history) = (History::default(), History::default());
+    let consents = namespaces(config).into_iter().map(|namespace| {
+        Watcher::new(api(&client, namespace.as_deref()), config.watch_label_selector.clone(), consent_history.clone()).begun()
+    });
+    let accounts = namespaces(config)
+        .into_iter()
+        .map(|namespace| Watcher::new(api(&client, namespace.as_deref()), None, account_history.clone()).begun());
+    let cluster_accounts = async {
+        let watcher = Watcher::new(Api::all(client.clone()), None, History::default());
+        if config.watch_namespaces.is_empty() { Some(watcher.begun().await) } else { None }
+    };
+    let (consents, accounts, cluster_accounts) = tokio::join!(join_all(consents), join_all(accounts), cluster_accounts);
+    Watches { client, consents, accounts, cluster_accounts, consent_history }
+}
+
+/// What is watched; `None`: all namespaces.
+fn namespaces(config: &Config) -> Vec<Option<String>> {
+    if config.watch_namespaces.is_empty() { vec![None] } else { config.watch_namespaces.iter().cloned().map(Some).collect() }
+}
+
+fn api<K: Resource<DynamicType = (), Scope = NamespaceResourceScope>>(client: &Client, namespace: Option<&str>) -> Api<K> {
+    namespace.map_or_else(|| Api::all(client.clone()), |namespace| Api::namespaced(client.clone(), namespace))
+}
+
 /// Watches and reconciles until `stopping` is cancelled and what was under way has ended.
 ///
 /// Namespaces that were refused are left out until they have their rights; the others do not wait for them.
 ///
 /// A controller whose API server was never reachable does not end by itself: the caller races this with a deadline.
 pub async fn run(
-    client: Client,
+    watches: Watches,
     config: &Config,
     heygen: HeyGen,
     metrics: Arc<Metrics>,
@@ -68,8 +107,7 @@ pub async fn run(
     leadership: Leadership,
     stopping: CancellationToken,
 ) {
-    let namespaces: Vec<Option<String>> =
-        if config.watch_namespaces.is_empty() { vec![None] } else { config.watch_namespaces.iter().cloned().map(Some).collect() };
+    let (client, namespaces) = (watches.client, namespaces(config));
     let account_watches: Vec<_> =
         namespaces.iter().map(|namespace| account_watch::Watch::<HeyGenAccount>::of_all(namespace.clone())).collect();
     let are_all_watched = config.watch_namespaces.is_empty();
@@ -108,7 +146,7 @@ pub async fn run(
         watched: config.watch_namespaces.clone(),
         labels: NamespaceLabels::default(),
         complaints,
-        consent_history: History::default(),
+        consent_history: watches.consent_history,
     });
 
     // Not to be kept alive: what it was about to say ends with its last handle.
@@ -129,10 +167,9 @@ pub async fn run(
     let announce = announce_sync(consents_listed, account_stores, cluster_accounts.store.clone(), checks, synced);
 
     let mut running: Vec<futures::future::BoxFuture<'static, ()>> = Vec::new();
-    for (number, (namespace, listed)) in (0_u16..).zip(namespaces.into_iter().zip(consent_lists)) {
+    for ((number, namespace), (listed, watcher)) in (0_u16..).zip(namespaces).zip(consent_lists.into_iter().zip(watches.consents)) {
         let late = namespace.clone();
-        let watch = consents::Watch { number, namespace, labels: config.watch_label_selector.clone(), listed };
-        let watching = consents::watch(client.clone(), watch, context.clone());
+        let watching = consents::watch(consents::Watch { number, namespace, watcher, listed }, context.clone());
         let (granted, accounts, is_late) =
             (grants[usize::from(number)].clone(), all_stores[usize::from(number)].clone(), is_refused(&late));
         let watching = async move {
@@ -150,11 +187,8 @@ pub async fn run(
     running.push(Box::pin(debug::serve(config.debug_listen, explain, stopping.clone())));
     running.push(Box::pin(worker::run(config.concurrency.into(), context.clone())));
     running.push(Box::pin(watchdog::watch(context.clone())));
-    let account_history = History::default();
-    for ((watch, queue), granted) in account_watches.into_iter().zip(account_queues).zip(grants) {
-        let api =
-            watch.namespace.as_deref().map_or_else(|| Api::all(client.clone()), |namespace| Api::namespaced(client.clone(), namespace));
-        let shown = account_watch::shown(api, watch.namespace.clone(), account_history.clone(), context.clone());
+    for (((watch, watcher), queue), granted) in account_watches.into_iter().zip(watches.accounts).zip(account_queues).zip(grants) {
+        let shown = account_watch::shown(watcher, watch.namespace.clone(), context.clone());
         let watching = account_watch::run(shown, watch, queue, context.clone());
         let until = stopping.clone();
         running.push(Box::pin(async move {
@@ -163,8 +197,8 @@ pub async fn run(
             }
         }));
     }
-    if are_all_watched {
-        let shown = account_watch::shown(Api::all(client), None, History::default(), context.clone());
+    if let Some(watcher) = watches.cluster_accounts {
+        let shown = account_watch::shown(watcher, None, context.clone());
         running.push(Box::pin(account_watch::run(shown, cluster_accounts, cluster_account_queue, context.clone())));
     } else {
         let (tell, told) = mpsc::channel(WAKE_QUEUE);
@@ -175,7 +209,7 @@ pub async fn run(
         running.push(Box::pin(account_watch::run(account_watch::receive(told).map(Ok), cluster_accounts, nobody, context.clone())));
     }
     drop(context);
-    let everything = futures::future::join_all(running);
+    let everything = join_all(running);
     let (_, ()) = tokio::join!(everything, async {
         tokio::select! {
             () = announce => {}

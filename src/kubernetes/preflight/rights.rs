@@ -15,8 +15,8 @@ use super::Problem;
 use crate::process::config::Config;
 use twinconsent_core::api::GROUP;
 
-/// How many questions are asked at once.
-const AT_ONCE: usize = 8;
+/// How many questions are asked at once: each of them takes a connection, and to begin one costs the API server more than an answer.
+const AT_ONCE: usize = 4;
 
 /// One right.
 #[derive(Debug, Clone, PartialEq, Eq)]

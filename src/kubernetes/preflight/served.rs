@@ -22,8 +22,9 @@ const NAMED: usize = 5;
 /// # Errors
 /// [`Problem::Definitions`] with what is missing, or when the API server could not be asked.
 pub async fn check(client: &Client) -> Result<(), Problem> {
-    let served = document(client).await?;
-    let missing = missing(&served);
+    // Ours are made while the API server looks for its own.
+    let (served, wanted) = tokio::join!(document(client), async { api::crds() });
+    let missing = missing(&wanted, &served?);
     if missing.is_empty() { Ok(()) } else { Err(Problem::Definitions(missing.join("; "))) }
 }
 
@@ -38,8 +39,8 @@ async fn document(client: &Client) -> Result<Value, kube::Error> {
 }
 
 /// PURE. What the document lacks, a line for each kind.
-fn missing(document: &Value) -> Vec<String> {
-    api::crds().iter().filter_map(|crd| missing_of(crd, document)).collect()
+fn missing(wanted: &[CustomResourceDefinition], document: &Value) -> Vec<String> {
+    wanted.iter().filter_map(|crd| missing_of(crd, document)).collect()
 }
 
 fn missing_of(crd: &CustomResourceDefinition, document: &Value) -> Option<String> {
@@ -112,12 +113,12 @@ mod tests {
 
     #[test]
     fn our_own_definitions_lack_nothing() {
-        assert_eq!(missing(&served()), Vec::<String>::new());
+        assert_eq!(missing(&api::crds(), &served()), Vec::<String>::new());
     }
 
     #[test]
     fn a_cluster_without_the_definitions_is_told_to_install_each() {
-        let missing = missing(&Value::Null);
+        let missing = missing(&api::crds(), &Value::Null);
         assert_eq!(missing.len(), 3);
         assert_eq!(missing[0], "the API server does not serve DigitalTwinConsents of twinconsent.io/v1alpha1: install the definitions");
     }
@@ -129,7 +130,7 @@ mod tests {
         remove(&mut document, "DigitalTwinConsent", "/properties/status/properties/history/items/properties/consentStatus");
         remove(&mut document, "ClusterHeyGenAccount", "/properties/spec/properties/polling/properties/approved");
         assert_eq!(
-            missing(&document),
+            missing(&api::crds(), &document),
             [
                 "the definition of DigitalTwinConsent is older than this operator and lacks spec.linkRenewal, \
                  status.history[].consentStatus: upgrade the definitions",
@@ -143,7 +144,7 @@ mod tests {
         let mut document = served();
         let schema = format!("/components/schemas/io.twinconsent.{}.DigitalTwinConsent/properties/spec", api::VERSION);
         document.pointer_mut(&schema).unwrap()["properties"] = json!({ "groupID": {} });
-        let missing = missing(&document);
+        let missing = missing(&api::crds(), &document);
         assert!(missing[0].contains(" and ") && missing[0].ends_with(" more: upgrade the definitions"), "{missing:?}");
     }
 }

@@ -84,6 +84,8 @@ pub struct Course {
     probe: Probe,
     probes_refused: u32,
     probe_at: Option<Duration>,
+    /// What was resolved of this generation by a reconcile that comes back because it found no token for its probe.
+    comes_back: Option<(Option<i64>, Arc<Usable>)>,
     reading: Reading,
     /// Why HeyGen cannot be reached, as it was logged.
     logged: Option<String>,
@@ -137,13 +139,20 @@ impl Course {
 
 /// Brings what is known of an account up to date.
 pub async fn reconcile(settings: &Settings, deps: &Deps<'_>) -> Reconciled {
-    let (usable, in_doubt) = match resolve(settings, deps).await {
-        Ok((usable, in_doubt)) => (Arc::new(usable), in_doubt),
+    let resolved = match deps.accounts.resolved(settings) {
+        Some(usable) => Ok((usable, None)),
+        None => resolve(settings, deps).await.map(|(usable, in_doubt)| (Arc::new(usable), in_doubt)),
+    };
+    let (usable, in_doubt) = match resolved {
+        Ok(resolved) => resolved,
         Err(obstacle) => return deps.accounts.conclude(settings, State::Unusable(obstacle.for_consents), obstacle.ready, obstacle.again),
     };
     let now = clock::monotonic();
     if deps.accounts.probe_is_due(settings, &usable, now) {
         if let Err(wait) = deps.accounts.scheduler.with(|schedule, now| schedule.probe(&usable.budget, now)) {
+            if in_doubt.is_none() {
+                deps.accounts.comes_back(settings, usable.clone());
+            }
             return deps.accounts.proceed(settings, &usable, in_doubt, wait);
         }
         if !deps.leadership.holds() {
@@ -204,6 +213,18 @@ impl Accounts {
         course.last = Some(usable.clone());
         let closed_for_good = usable.budget.closure().is_some_and(|closure| closure.until.is_none());
         (course.probe != Probe::Accepted || closed_for_good) && course.probe_at.is_none_or(|at| at <= now)
+    }
+
+    fn comes_back(&self, settings: &Settings, usable: Arc<Usable>) {
+        if let Some(account) = self.registry().accounts.get_mut(&settings.key) {
+            account.course.comes_back = Some((settings.generation, usable));
+        }
+    }
+
+    /// What the reconcile before this one has resolved, if nothing but its probe is left to do.
+    fn resolved(&self, settings: &Settings) -> Option<Arc<Usable>> {
+        let (generation, usable) = self.registry().accounts.get_mut(&settings.key)?.course.comes_back.take()?;
+        (generation == settings.generation).then_some(usable)
     }
 
     fn note_probe(&self, settings: &Settings, usable: &Usable, outcome: &Outcome, now: Duration) {
