@@ -296,7 +296,7 @@ impl HeyGen {
     }
 }
 
-/// Without a clip the answer is for the person, and one without a link is for nobody (HeyGen API notes, section 3).
+/// Without a clip the answer is for the person, and one without a link is useless (HeyGen API notes, section 3).
 fn started(json: &Value, group_id: &str, content: &Content) -> Option<Outcome> {
     let is_complete = |started: &Started| started.link.is_some() || content.consent_video.is_some();
     wire::started(json, group_id).filter(is_complete).map(Outcome::Initiated)

@@ -155,7 +155,7 @@ impl Error {
     pub fn refusal(&self) -> Option<Refusal> {
         let Self::Api { source, .. } = self else { return None };
         let kube::Error::Api(status) = source.as_ref() else { return None };
-        // The words of Kubernetes, of webhooks and of policies, in this order. They are only looked at: what stands around them is not told.
+        // The words of Kubernetes, of webhooks and of policies, in this order. They are only compared: what stands around them is not repeated.
         match status.code {
             _ if status.message.contains("exceeded quota") => Some(Refusal::Quota),
             _ if ["denied the request", "denied request"].iter().any(|words| status.message.contains(words)) => Some(Refusal::Admission),

@@ -136,7 +136,7 @@ fn every_cell_stays_one_cell() {
 #[test]
 fn no_row_is_without_an_actor_and_what_to_do() {
     let known: Vec<String> =
-        [Actor::Author, Actor::PlatformTeam, Actor::Person, Actor::HeyGenSupport, Actor::Nobody].map(|actor| names(&[actor])).into();
+        [Actor::Author, Actor::PlatformTeam, Actor::Person, Actor::HeyGenSupport, Actor::NoOne].map(|actor| names(&[actor])).into();
     let page = page();
     let rows: Vec<Vec<&str>> =
         page.lines().filter(|line| line.starts_with("| ")).skip(1).map(|line| line.split('|').map(str::trim).collect()).collect();
@@ -152,7 +152,7 @@ fn no_row_is_without_an_actor_and_what_to_do() {
     }
     for &situation in Situation::VARIANTS {
         let row = situation.row();
-        let is_nobody = row.actors.contains(&Actor::Nobody);
+        let is_nobody = row.actors.contains(&Actor::NoOne);
         assert!(!row.actors.is_empty() && (!is_nobody || row.actors.len() == 1), "{situation:?}: {:?}", row.actors);
         assert_eq!(row.action.is_empty(), is_nobody, "{situation:?}: {:?} is for {:?} to do", row.action, row.actors);
         assert!(row.message.ends_with(row.action), "{situation:?}");

@@ -1,6 +1,6 @@
 //! PURE. Every answer by which HeyGen says that something is not as asked for, as far as it is known.
 //!
-//! The list is for `docs/answers.md`; the running operator does not look at it. Each answer is made up as the HeyGen API notes describe
+//! The list is for `docs/answers.md`; the running operator does not use it. Each answer is made up as the HeyGen API notes describe
 //! it, bytes and all, and understood by the same functions as one that came: what the documentation says is what the client does.
 
 use serde_json::json;
@@ -19,7 +19,7 @@ pub struct Answer {
     pub http: String,
     /// The class by the notes' letters.
     pub remedy: Remedy,
-    /// How the client understands it when it has read a group; `None`: not given to a look, or nothing is wrong with it there.
+    /// How the client understands it when it has read a group; `None`: not given to a poll, or nothing is wrong with it there.
     pub at_a_look: Option<Trouble>,
     /// How the client understands it when it has asked for consent.
     pub at_a_request: Option<Trouble>,
@@ -80,7 +80,7 @@ struct Case {
     remedy: Remedy,
     statuses: Vec<u16>,
     bodies: Vec<String>,
-    /// Whether a look can get it as well.
+    /// Whether a poll can get it as well.
     at_a_look: bool,
 }
 

@@ -1,4 +1,4 @@
-//! PURE. What an error answer of HeyGen asks for, and of whom.
+//! PURE. What an error answer of HeyGen asks for, and of which actor.
 //!
 //! [`TABLE`] is the code table of the HeyGen API notes, section 8, line by line and with its columns: documented codes, the statuses
 //! they come with, the notes' class by its letter ([`Remedy`]), and beside it the class that it is here.
@@ -12,7 +12,7 @@
 //! and between two readings that are both final, the status decides.
 //! Rejected: going by the code alone. One gateway that answers 503 with `invalid_parameter` would then stop a request for good.
 //!
-//! What HeyGen writes in prose is looked at for one phrase (section 8, last row), and is never kept.
+//! What HeyGen writes in prose is searched for one phrase (section 8, last row), and is never kept.
 
 use Remedy::{Caller as C, Retry as R, User as U, Wait as A};
 use serde_json::Value;
@@ -151,7 +151,7 @@ pub(super) const TABLE: &[Row] = &[
 ];
 
 /// The phrase of an undocumented refusal; status and code are unknown (section 3, failures). "Read the group" is what the notes advise; the
-/// request is not repeated, for no call gives the link of before, and somebody has to act.
+/// request is not repeated, for no call gives the link of before, and a person has to act.
 pub(super) const ALREADY_BOUND: &str = "security code already binded";
 
 /// The fields of our requests that HeyGen's `param` may name.

@@ -77,7 +77,7 @@ enum Body {
     Lost(reqwest::Error),
 }
 
-/// Of a request that nobody has answered.
+/// Of a request without an answer.
 fn unanswered(fault: Fault) -> Attempted {
     let word = fault.kind.word();
     let trouble = Trouble { fault: Some(Box::new(fault)), ..Trouble::of(Class::Unreachable) };
@@ -123,7 +123,7 @@ fn request_id(headers: &HeaderMap) -> Option<String> {
 }
 
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    // A date is meant by the clock of whoever names it.
+    // A date is meant by the clock of the server that names it.
     let theirs = headers.get(DATE).and_then(|date| parse_date(date.to_str().ok()?));
     parse_retry_after(headers.get(RETRY_AFTER)?.to_str().ok()?, theirs.unwrap_or_else(clock::now))
 }

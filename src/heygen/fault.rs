@@ -29,7 +29,7 @@ impl<'a> Way<'a> {
         self.of(kind, at_proxy)
     }
 
-    /// What a proxy that passes requests on answers in HeyGen's place.
+    /// What a proxy that forwards requests answers in HeyGen's place.
     pub(super) fn answered_by_the_proxy(&self, status: u16) -> Option<Fault> {
         (self.proxy.is_some() && status == 407).then(|| self.of(FaultKind::ProxyAuthentication, true))
     }

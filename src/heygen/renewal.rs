@@ -43,7 +43,7 @@ impl Files {
     ///
     /// # Errors
     ///
-    /// One line about the file or the variable that makes no sense, or about a folder without a file that names a proxy: whoever gives
+    /// One line about the file or the variable that makes no sense, or about a folder without a file that names a proxy: a user who gives
     /// one has a proxy, and is not to be led past it because a file has another name.
     pub fn proxies(&self) -> Result<(Proxies, Vec<String>), String> {
         self.proxies_with(|name| std::env::var_os(name))
@@ -122,7 +122,7 @@ type Source<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 /// one in upper case is not set, or empty.
 fn joined(name: &str, sources: [Source<'_>; 2]) -> Option<OsString> {
     let said = |source: Source<'_>, name: &str| source(name).filter(|list| !list.is_empty());
-    // A name that nobody has set says nothing, so that the other one is what is told of.
+    // A name that is not set says nothing, so that the other one is what is told of.
     sources.iter().find(|source| said(source, name).is_some())?;
     let first_or_other =
         |source: &dyn Fn(&str) -> Option<OsString>| said(source, name).or_else(|| EXCEPTIONS.iter().find_map(|other| said(source, other)));
@@ -174,7 +174,7 @@ pub async fn follow(files: Files, mut now: Content, heygen: HeyGen, base_url: Ur
 mod tests {
     use super::*;
 
-    const NOBODY: fn(&str) -> Option<OsString> = |_| None;
+    const NO_VARIABLES: fn(&str) -> Option<OsString> = |_| None;
 
     fn folder(files: &[(&str, &str)]) -> (tempfile::TempDir, Files) {
         let folder = tempfile::tempdir().unwrap();
@@ -203,7 +203,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let refusal = |path: &Path| {
             let files = Files { proxy_folder: Some(path.to_owned()), ..Files::default() };
-            files.proxies_with(NOBODY).unwrap_err()
+            files.proxies_with(NO_VARIABLES).unwrap_err()
         };
         let missing = refusal(&folder.path().join("missing"));
         assert!(missing.starts_with("--proxy-folder: cannot read ") && missing.contains("missing"), "{missing}");
@@ -216,7 +216,7 @@ mod tests {
         assert!(senseless.starts_with("--proxy-folder: HTTPS_PROXY: ") && !senseless.contains("hunter2"), "{senseless}");
     }
 
-    /// Also beside a variable that names a proxy: the folder is where somebody means to have it.
+    /// Also beside a variable that names a proxy: the folder is where it is meant to be.
     #[test]
     fn a_folder_that_names_no_proxy_is_no_way_past_it() {
         let proxy = "http://proxy.test:3128";
@@ -229,7 +229,7 @@ mod tests {
             &[("NO_PROXY", "a"), ("..data", proxy)],
         ] {
             let (_folder, files) = folder(content);
-            for variable in [NOBODY, |name| (name == "HTTPS_PROXY").then(|| "other.test".into())] {
+            for variable in [NO_VARIABLES, |name| (name == "HTTPS_PROXY").then(|| "other.test".into())] {
                 let refusal = files.proxies_with(variable).unwrap_err();
                 assert!(refusal.starts_with("--proxy-folder: no file in "), "{content:?}: {refusal}");
                 assert!(["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"].iter().all(|name| refusal.contains(name)), "{refusal}");
@@ -237,10 +237,10 @@ mod tests {
         }
         // An empty one beside another is as an empty variable, and a blank one as a blank variable.
         let (_folder, files) = folder(&[("HTTPS_PROXY", ""), ("https_proxy", proxy)]);
-        assert_eq!(way(&files.proxies_with(NOBODY).unwrap().0, "heygen.test").as_deref(), Some("proxy.test:3128"));
+        assert_eq!(way(&files.proxies_with(NO_VARIABLES).unwrap().0, "heygen.test").as_deref(), Some("proxy.test:3128"));
         for blank in [" ", "\n", "\t\r\n"] {
             let (_folder, files) = folder(&[("HTTPS_PROXY", blank), ("ALL_PROXY", proxy)]);
-            let refusal = files.proxies_with(NOBODY).unwrap_err();
+            let refusal = files.proxies_with(NO_VARIABLES).unwrap_err();
             assert!(refusal.starts_with("--proxy-folder: HTTPS_PROXY: is blank"), "{refusal}");
         }
     }
@@ -248,7 +248,7 @@ mod tests {
     #[test]
     fn what_no_variable_is_called_is_told_unless_it_is_kubernetes_own() {
         let (_folder, files) = folder(&[("ALL_PROXY", "proxy.test"), ("url", "hunter2"), ("https-proxy", ""), ("..data", "")]);
-        let (_, notes) = files.proxies_with(NOBODY).unwrap();
+        let (_, notes) = files.proxies_with(NO_VARIABLES).unwrap();
         assert_eq!(notes, [r#"--proxy-folder: ignored, because no variable of proxies is called so: "https-proxy", "url""#]);
     }
 
@@ -277,12 +277,12 @@ mod tests {
     #[test]
     fn a_proxy_whose_file_is_removed_is_not_passed_over() {
         let (folder, files) = folder(&[("HTTPS_PROXY", "proxy.test"), ("NO_PROXY", "a.test")]);
-        let before = files.proxies_with(NOBODY);
+        let before = files.proxies_with(NO_VARIABLES);
         assert!(before.is_ok());
         std::fs::remove_file(folder.path().join("HTTPS_PROXY")).unwrap();
-        let refusal = files.proxies_with(NOBODY).unwrap_err();
+        let refusal = files.proxies_with(NO_VARIABLES).unwrap_err();
         assert!(refusal.starts_with("--proxy-folder: no file in "), "{refusal}");
         std::fs::write(folder.path().join("HTTPS_PROXY"), "proxy.test").unwrap();
-        assert_eq!(files.proxies_with(NOBODY), before);
+        assert_eq!(files.proxies_with(NO_VARIABLES), before);
     }
 }

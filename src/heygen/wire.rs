@@ -5,7 +5,7 @@
 //! A display field of the wrong type counts as absent. Strict is only what decides about a person:
 //! the word of consent, the link, and whose group an answer is about. `None` means "cannot be believed".
 //! What is kept of HeyGen's texts and times is made fit to be stored and shown here, where they come in: texts are cut and hold no
-//! character that steers a terminal or turns the direction of writing, times are those that Kubernetes can write down. One value that
+//! character that steers a terminal or changes the direction of writing, times are those that Kubernetes can write down. One value that
 //! the API server refuses would keep a link from being recorded.
 //! Rejected: derived types, with which one odd `looks_count` makes the whole answer unreadable, link included.
 
@@ -102,7 +102,7 @@ fn next_page(json: &Value) -> NextPage {
 
 /// The answer of `POST /v3/avatars/{group_id}/consent` (section 3); the request id is a header and stays `None` here.
 ///
-/// A group that cannot be read costs the group, not the link: the next look reads it again, but the link may never come twice.
+/// A group that cannot be read costs the group, not the link: the next poll reads it again, but the link may never come twice.
 /// A group with another id costs everything, for the link is then another person's.
 pub(super) fn started(json: &Value, group_id: &str) -> Option<Started> {
     let data = json["data"].as_object()?;
@@ -152,7 +152,7 @@ fn fit(text: &str) -> String {
     kept
 }
 
-/// Control characters, line and paragraph separators, and the marks that turn the direction of writing.
+/// Control characters, line and paragraph separators, and the marks that change the direction of writing.
 fn steers(character: char) -> bool {
     character.is_control() || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

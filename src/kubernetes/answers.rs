@@ -1,6 +1,6 @@
 //! Answers of the API server, in bounded memory.
 //!
-//! A status that is written is answered with the whole object, and a link Secret may be any that a user names: whoever may write either may
+//! A status that is written is answered with the whole object, and a link Secret may be any that a user names: a user who may write either may
 //! let its answer have a megabyte or more, which is in memory several times while it is read. So only a few answers are read any further
 //! than nearly all of them reach.
 //!
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_few_large_answers_are_read_at_once_and_small_ones_wait_for_nobody() {
+    async fn a_few_large_answers_are_read_at_once_and_small_ones_do_not_wait() {
         let places = Arc::new(Semaphore::new(LARGE_AT_ONCE));
         let read = Arc::new(Mutex::new(0));
         let held: Vec<_> = (0..LARGE_AT_ONCE).map(|_| Arc::clone(&places).try_acquire_owned().unwrap()).collect();

@@ -33,7 +33,7 @@ pub enum ConnectionError {
 /// The cluster as kubectl finds it: `KUBECONFIG`, `~/.kube/config`, or the service account of the pod.
 ///
 /// The proxies of the environment are for HeyGen alone. kube takes them for the API server of a kubeconfig, though not for that of a
-/// pod, and asks `NO_PROXY` about the proxy instead of about the API server; so whoever needs a proxy to reach HeyGen would lose the
+/// pod, and asks `NO_PROXY` about the proxy instead of about the API server; so an operator that needs a proxy to reach HeyGen would lose the
 /// cluster. The kubeconfig itself may name one, as `proxy-url`.
 ///
 /// # Errors

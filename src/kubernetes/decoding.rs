@@ -1,7 +1,7 @@
-//! Objects of our kinds as the API server sends them: without what nobody reads, and whatever else stands in them.
+//! Objects of our kinds as the API server sends them: without what is not read, and whatever else stands in them.
 //!
-//! Three quarters of an object are `managedFields`, and whoever may edit an object may give it labels and annotations of a megabyte.
-//! Whoever decodes them only to drop them spends most of the time and memory of a watch on that; here they are passed over while the text
+//! Three quarters of an object are `managedFields`, and a user who may edit an object may give it labels and annotations of a megabyte.
+//! To decode them only to drop them takes most of the time and memory of a watch; here they are skipped while the text
 //! is read, and a long value that is read is kept as a digest ([`brief`]).
 //!
 //! One object must never stop the watch of all others. The API server accepts values that the types here do not hold, such as a
@@ -9,7 +9,7 @@
 //! So decoding never fails:
 //!
 //! - A field of `status` that cannot be read counts as absent (`prune`), and so does one that is longer than anything that is written
-//!   there. What is absent is looked up at HeyGen again.
+//!   there. What is absent is read at HeyGen again.
 //! - `metadata` and `spec` are taken as a whole: without one field an object would ask for something else than was written. Without
 //!   `suspend` a person would be asked, without `accountRef` another account would ask, without `linkSecretRef` the link would stand in
 //!   the status. An object of which they cannot be read is [`Undecodable`]: it is left alone, and named.
@@ -36,7 +36,7 @@ use twinconsent_core::api::{REQUESTED_AT, brief};
 /// The longest text of an object that is decoded in one go, in bytes: nearly all have a quarter of it.
 const LONG: usize = 16 << 10;
 
-/// How a time begins that may lie before the year 0: it can be read, but nobody reads what is written of it.
+/// How a time begins that may lie before the year 0: it can be read, but what is written of it cannot.
 const YEAR_ZERO: &str = "\"0000-";
 
 /// One of our kinds.

@@ -34,5 +34,5 @@ pub const LEASE_DURATION: Duration = Duration::from_secs(15);
 /// How long after its last renewal a leader stops.
 pub const RENEW_DEADLINE: Duration = Duration::from_secs(10);
 
-/// How often the Lease is renewed, or looked at by a standby.
+/// How often the Lease is renewed, or checked by a standby.
 pub const RETRY_PERIOD: Duration = Duration::from_secs(2);

@@ -1,4 +1,4 @@
-//! Whether this replica may act, for everybody who asks before each effect.
+//! Whether this replica may act, which is asked before each effect.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ pub struct Leadership(Arc<watch::Sender<Standing>>);
 enum Standing {
     /// There is no election.
     Unopposed,
-    /// Another one leads, or nobody yet.
+    /// Another one leads, or none yet.
     Standby,
     /// This one leads, until then by [`clock::monotonic`] unless it renews.
     Leading(Duration),
@@ -24,7 +24,7 @@ enum Standing {
 }
 
 impl Leadership {
-    /// For a process that need not ask anybody.
+    /// For a process that is the only one.
     #[must_use]
     pub fn unopposed() -> Self {
         Self::new(Standing::Unopposed)
@@ -97,13 +97,13 @@ mod tests {
     const A_WHILE: Duration = Duration::from_secs(15);
 
     #[test]
-    fn who_needs_nobody_acts_and_who_stands_by_does_not() {
+    fn a_single_replica_acts_and_a_standby_does_not() {
         assert!(Leadership::unopposed().holds());
         assert!(!Leadership::standby().holds());
     }
 
     #[tokio::test]
-    async fn a_leader_acts_until_its_time_is_over_whether_anybody_tells_it_or_not() {
+    async fn a_leader_acts_until_its_time_is_over_whether_it_is_told_or_not() {
         let leadership = Leadership::standby();
         leadership.lead(clock::monotonic() + A_WHILE);
         leadership.won().await;

@@ -4,7 +4,7 @@
 //! is ours is patched: what others have added to it survives, and neither a full quota nor a webhook that refuses new Secrets stands in
 //! the way of a new link.
 //! One of the same object, by its annotations, with another uid was restored from a backup, as the object was: it is taken over.
-//! Any other Secret of that name is somebody else's: it is neither read for its content nor touched.
+//! Any other Secret of that name belongs to another owner: it is neither read for its content nor touched.
 
 use std::collections::BTreeMap;
 
@@ -39,7 +39,7 @@ enum Owner {
     Ours,
     /// That of the object of which the consent was restored.
     Restored,
-    /// Somebody else's.
+    /// Another owner's.
     Foreign,
 }
 

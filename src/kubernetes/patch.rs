@@ -22,7 +22,7 @@ pub(super) struct Basis {
 }
 
 impl Basis {
-    /// As it was decoded; a status that somebody else has written may stand there in other words, and then the test of it fails.
+    /// As it was decoded; a status that another program has written may stand there in other words, and then the test of it fails.
     pub(super) fn of_read(uid: Option<&str>, generation: Option<i64>, status: Option<&impl Serialize>) -> Self {
         Self { uid: uid.map(str::to_owned), generation, status: status.map_or(Value::Null, |status| json!(status)) }
     }
@@ -38,7 +38,7 @@ impl Basis {
     }
 }
 
-/// The JSON Patch that turns the status `old`, decoded from `basis`, into `new`; `None` when nothing differs.
+/// The JSON Patch that makes the status `old`, decoded from `basis`, to `new`; `None` when nothing differs.
 ///
 /// Only fields that differ are sent, each as a whole. `observedGeneration` and `conditions` are always sent together, so that no reader
 /// ever sees the one without the other.

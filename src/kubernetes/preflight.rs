@@ -1,8 +1,8 @@
 //! What must be in order before the operator works: the definitions of its kinds, and its rights.
 //!
 //! An operator that may read a consent and not write its status would ask HeyGen for a link and could not show it; a definition that is
-//! older than the operator would prune the field that the link stands in, without an error. So both are looked at before anything else.
-//! What is wrong is one line in the log and in `/readyz`, and it is looked at again until it was mended: nobody has to restart anything.
+//! older than the operator would prune the field that the link stands in, without an error. So both are checked before anything else.
+//! What is wrong is one line in the log and in `/readyz`, and it is checked again until it was mended: nothing has to be restarted.
 //!
 //! - [`rights`]: what the operator needs, and whether RBAC grants it.
 //! - [`served`]: whether the API server serves the fields that the operator reads and writes.
@@ -25,10 +25,10 @@ use crate::process::server::{Check, Readiness};
 /// How long one question to the API server may take.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// How soon it is looked at again what was not in order; doubles up to [`LONGEST_PAUSE`].
+/// How soon it is checked again what was not in order; doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
-/// The longest pause between two looks.
+/// The longest pause between two checks.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 /// The checks that `/readyz` shows.
@@ -152,7 +152,7 @@ async fn until_in_order<T>(check: &Check, ask: impl AsyncFn() -> Result<T, Probl
         };
         let problem = problem.to_string();
         check.explain(problem.clone());
-        // The same again is no news.
+        // The same again is not said again.
         if problem != said {
             tracing::error!(problem, "the operator cannot start its work yet; trying again");
             said = problem;

@@ -1,4 +1,4 @@
-//! The objects that cannot be decoded ([`crate::kubernetes::decoding`]): each is left alone, counted, and named once, and stops nobody.
+//! The objects that cannot be decoded ([`crate::kubernetes::decoding`]): each is left alone, counted, and named once, and stops no other.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

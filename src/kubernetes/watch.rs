@@ -365,7 +365,7 @@ impl<K: Kind> Watcher<K> {
         if epoch != self.epoch {
             return Ok(true);
         }
-        // Without labels, which the API server would look for among all objects; any one will do.
+        // Without labels, which the API server would search among all objects; any one will do.
         let text = list(&self.client, self.api.resource_url(), &ListParams::default().limit(1), OBJECT_CAP).await?.unwrap_or_default();
         let page: PageText<'_> = serde_json::from_slice(&text).map_err(kube::Error::SerdeError)?;
         let is_another = self.history.judge(epoch, newest, &page.metadata.resource_version);

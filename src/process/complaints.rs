@@ -1,7 +1,7 @@
 //! Trouble that goes on is told once at `warn`, and again only when it changes.
 //!
 //! What is tried again for ever fails for ever, such as the reading of a Secret without the right to it: a line for each try would bury
-//! every other line, and with hundreds of accounts fill a disk. So whoever tries again tells of it here, and says when it works again.
+//! every other line, and with hundreds of accounts fill a disk. So a task that tries again tells of it here, and says when it works again.
 //! The same text is repeated at `debug`, with growing pauses.
 
 use std::collections::{HashMap, VecDeque};
@@ -14,7 +14,7 @@ use crate::process::clock;
 /// Of how many things trouble is remembered, at most; what comes on top is told at `debug`.
 const MOST: usize = 4096;
 
-/// How many different texts about one thing count as the same trouble: a peer that fails in turns fails in few ways.
+/// How many different texts about one thing count as the same trouble: a peer that fails now this way, now that, fails in few ways.
 const TEXTS: usize = 4;
 
 /// How soon the same is told again at `debug`; doubles up to [`LONGEST`].
@@ -32,7 +32,7 @@ pub struct Complaints(Mutex<Ledger>);
 
 impl Complaints {
     /// Tells that `what` came to nothing for `of`, unless that was told already.
-    /// Returns a pause before the next try, for those who have none of their own: it grows from 10 s to 10 min.
+    /// Returns a pause before the next try, for callers that have none of their own: it grows from 10 s to 10 min.
     pub fn tell(&self, what: &'static str, of: impl Display, error: impl Display) -> Duration {
         let (of, error) = (of.to_string(), error.to_string());
         let (say, pause) = self.ledger(|ledger| (ledger.hear(what, &of, &error, clock::monotonic()), ledger.pause(what, &of)));
@@ -58,7 +58,7 @@ impl Complaints {
     }
 }
 
-/// PURE. What was told of each thing, by what was tried and for whom.
+/// PURE. What was told of each thing, by what was tried and for which object.
 #[derive(Debug, Default)]
 struct Ledger(HashMap<(&'static str, String), Said>);
 
@@ -122,7 +122,7 @@ impl Ledger {
     fn settle(&mut self, what: &'static str, of: &str, now: Duration) {
         let key = (what, of.to_owned());
         match self.0.get_mut(&key) {
-            // What comes and goes is not news each time.
+            // What comes and goes is not new each time.
             Some(said) if now < said.again_at => said.is_settled = true,
             Some(_) => drop(self.0.remove(&key)),
             None => {}
@@ -202,7 +202,7 @@ mod tests {
         ledger.settle(READ, "7", at(1));
         assert_eq!(ledger.hear(READ, "one more", "forbidden", at(2)), Say::Warn);
         assert_eq!(ledger.0.len(), MOST);
-        // Those who are gone are not heard of any more.
+        // What is gone is not named any more.
         assert_eq!(ledger.hear(READ, "and one more", "forbidden", at(3)), Say::Debug);
         assert_eq!(ledger.hear(READ, "and one more", "forbidden", at(3) + FORGOTTEN), Say::Warn);
         assert_eq!(ledger.0.len(), 1);

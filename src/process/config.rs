@@ -54,7 +54,7 @@ pub struct Cli {
 #[derive(Debug, Clone, Subcommand)]
 pub enum Command {
     /// Run the operator until SIGTERM or SIGINT.
-    // Of a flag that comes twice the last one counts: whoever patches a manifest appends to its arguments.
+    // Of a flag that comes twice the last one counts: a patch of a manifest can only append to its arguments.
     #[command(args_override_self = true)]
     // Boxed for its size next to the other.
     Run(Box<RunArgs>),
@@ -302,7 +302,7 @@ pub fn read_bundle(path: &Path) -> io::Result<Vec<u8>> {
 
 /// What no other process is called: the pod's or the host's name, the present moment, and the number of this process.
 ///
-/// A container that is started again in its pod is another process too: whoever shared the name of the one before it would go on where
+/// A container that is started again in its pod is another process too: one that shared the name of the one before it would go on where
 /// that one may still be at work.
 #[must_use]
 pub fn identity() -> String {

@@ -201,7 +201,7 @@ impl Metrics {
         registry.register("build_info", "Always 1; the version is in the label", build_info);
     }
 
-    /// Metrics in which every label has every value that it can have, for the documentation and for those who compare with it.
+    /// Metrics in which every label has every value that it can have, for the documentation and the tests that compare with it.
     ///
     /// The name of an account is `account`, its namespace `namespace`.
     #[must_use]

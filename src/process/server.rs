@@ -57,7 +57,7 @@ pub struct Readiness {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Standing {
-    /// Not yet passed; why, if anybody knows.
+    /// Not yet passed; why, if that is known.
     Waiting(Option<String>),
     Passed,
     /// Passed, for what works; what does not, and why.

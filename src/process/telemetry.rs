@@ -19,7 +19,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// How log lines look.
+/// The form of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
     /// One JSON object a line.
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_of_the_api_server_is_not_shown_even_to_those_who_ask_for_everything() {
+    fn an_answer_of_the_api_server_is_not_shown_even_at_the_most_talkative_level() {
         assert_eq!(shown("trace"), ["ours-info", "ours-debug", "kube-warn"]);
         assert_eq!(shown("trace,kube=trace"), ["ours-info", "ours-debug", "kube-debug", "kube-warn", "watch-warn"]);
     }

@@ -34,7 +34,7 @@ const ACCOUNTS_AT_ONCE: u16 = 4;
 /// How long a reconcile of an account that met a conflict waits.
 const AFTER_ERROR: Duration = Duration::from_secs(10);
 
-/// How soon an account that serves none of our namespaces is looked at again: its selector may select one whose labels have changed.
+/// How soon an account that serves none of our namespaces is read again: its selector may select one whose labels have changed.
 const IS_OURS_AGAIN: Duration = Duration::from_secs(10);
 
 /// The longest that one waits that has failed many times.
@@ -56,7 +56,7 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Watch<K> {
         Self { namespace, is_complete: true, writer, store }
     }
 
-    /// Of those that are looked at by name.
+    /// Of those that are read by name.
     pub(crate) fn of_named() -> Self {
         Self { is_complete: false, ..Self::of_all(None) }
     }
@@ -231,7 +231,7 @@ type Reconciled<K> = Result<(ObjectRef<K>, Action), ControllerError<kubernetes::
 fn count<K: Resource<DynamicType = ()>>(metrics: &Metrics, kind: metrics::Kind, result: &Reconciled<K>) {
     match result {
         Ok(_) => metrics.reconcile(kind, ReconcileResult::Done),
-        // Deleted between the wake-up and its turn.
+        // Deleted between the wake-up and its reconciliation.
         Err(ControllerError::ObjectNotFound(_)) => {}
         Err(ControllerError::ReconcilerFailed(..)) => metrics.reconcile(kind, ReconcileResult::Failed),
         // Of the watch, which has told it.

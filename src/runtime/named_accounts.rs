@@ -40,7 +40,7 @@ pub(crate) fn expect(account: &AccountKey, context: &Arc<Context>) {
     }
 }
 
-/// Reads until the process is to end. Whoever is woken is read at once, and told of also if nothing has changed.
+/// Reads until the process is to end. An account that is woken is read at once, and told of also if nothing has changed.
 pub(crate) async fn read(
     configured: BTreeSet<String>,
     mut woken: mpsc::Receiver<ObjectRef<ClusterHeyGenAccount>>,
@@ -125,7 +125,7 @@ pub(crate) async fn read(
     }
 }
 
-/// Sleeps for so long, or until somebody is woken. Returns whether anybody ever can be.
+/// Sleeps for so long, or until an account is woken. Returns whether any ever can be.
 async fn sleep(pause: Duration, woken: &mut mpsc::Receiver<ObjectRef<ClusterHeyGenAccount>>, agenda: &mut Agenda) -> bool {
     tokio::select! {
         woken = woken.recv() => {
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_is_told_once_and_again_to_whoever_was_woken() {
+    fn what_is_read_is_told_once_and_again_to_each_that_was_woken() {
         let mut seen = Seen::default();
         assert!(matches!(seen.learn("a", Some(account("1")), false), Some(Event::Apply(_))));
         assert!(seen.learn("a", Some(account("1")), false).is_none(), "nothing has changed");

@@ -1,7 +1,7 @@
-//! PURE. Who may ask about a group on an account, of all objects that claim it.
+//! PURE. Which object may ask about a group on an account, of all objects that claim it.
 //!
 //! One rank decides ([`Claimant`]), and is asked again whenever a claimant comes, goes or changes. An owner that has asked stays the
-//! owner, whoever outranks it, as long as it can follow what it asked for: a person who has a link is not sent another one.
+//! owner, whatever outranks it, as long as it can follow what it asked for: a person who has a link is not sent another one.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -45,20 +45,20 @@ impl Claimant {
     }
 }
 
-/// Who owns what these claim, given who did before.
+/// The owners of what these claim, given those of before.
 fn owner(before: Option<Uid>, claimants: impl Iterator<Item = Claimant> + Clone) -> Option<Uid> {
     let kept = claimants.clone().find(|claimant| Some(claimant.uid) == before && claimant.keeps());
     kept.or_else(|| claimants.max_by_key(Claimant::rank)).map(|owner| owner.uid)
 }
 
-/// Every claim and who makes it.
+/// Every claim and its claimants.
 #[derive(Debug, Default)]
 pub(crate) struct Claims(HashMap<Claim, Claimants>);
 
 /// Nearly always it is one.
 #[derive(Debug)]
 enum Claimants {
-    /// Who stands alone owns; `is_known` tells whether that was relied on.
+    /// A single claimant owns; `is_known` tells whether that was relied on.
     One {
         uid: Uid,
         is_known: bool,
@@ -90,7 +90,7 @@ impl Claims {
         self.changed(claim, Some(uid), of)
     }
 
-    /// Who owns a claim.
+    /// The owner of a claim.
     pub(crate) fn owner(&mut self, claim: Claim, of: impl Fn(Uid) -> Option<Claimant>) -> Option<Uid> {
         match self.0.get_mut(&claim)? {
             Claimants::One { uid, is_known } => {
@@ -111,7 +111,7 @@ impl Claims {
         let Some(Claimants::Several(several)) = self.0.get_mut(&claim) else { return Vec::new() };
         let Some(before) = several.owner else { return Vec::new() };
         match uid.filter(|uid| *uid != before) {
-            // All others are as they were: whoever has changed passes the owner, or nobody does.
+            // All others are as they were: the one that has changed outranks the owner, or none does.
             Some(uid) => several.owner = owner(Some(before), [before, uid].into_iter().filter_map(&of)),
             None => several.rank(of),
         }

@@ -37,7 +37,7 @@ pub struct Settings {
     pub burst: u32,
     /// Where the key is sent; `None`: the operator's default.
     pub base_url: Option<String>,
-    /// What counts as consent, how often to look, how long a link lives.
+    /// What counts as consent, how often to poll, how long a link lives.
     pub terms: Arc<Terms>,
     /// Which namespaces may use it; `None`: all.
     pub allowed: Option<Arc<AllowedNamespaces>>,

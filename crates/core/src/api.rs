@@ -40,7 +40,7 @@ pub const OWNER_UID_LABEL: &str = "twinconsent.io/owner-uid";
 
 /// PURE. A value of [`REQUESTED_AT`] as it is kept, compared and echoed: itself, or `sha256:` and its digest in hex when it is long.
 ///
-/// An annotation may take 256 KiB, and an echo as much again, for each object that anybody creates. The digest of a digest is itself.
+/// An annotation may take 256 KiB, and an echo as much again, for each object that is created. The digest of a digest is itself.
 #[must_use]
 pub fn brief(value: &str) -> Cow<'_, str> {
     if value.len() <= LONGEST_REQUEST {
@@ -84,7 +84,7 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
 
 /// Gives `status` the default `{observedGeneration: -1}`.
 ///
-/// It is a safety feature: without it kstatus calls an object that nobody has seen "Current".
+/// It is a safety feature: without it kstatus calls an object that no controller has seen "Current".
 fn with_unobserved_status(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
     for version in &mut crd.spec.versions {
         if let Some(status) = status_schema(version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut())) {

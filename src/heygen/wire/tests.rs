@@ -59,7 +59,7 @@ fn a_time_that_kubernetes_cannot_write_down_counts_as_absent() {
 }
 
 #[test]
-fn a_link_that_nobody_can_follow_makes_the_answer_unreadable() {
+fn a_link_that_no_browser_can_follow_makes_the_answer_unreadable() {
     for url in ["https://x.example/\u{1b}[2J".to_owned(), "https://x.example/\n".to_owned(), "x".repeat(LINK_CAP + 1)] {
         assert!(started(&json!({"data": {"url": url}}), "g").is_none());
     }
@@ -67,7 +67,7 @@ fn a_link_that_nobody_can_follow_makes_the_answer_unreadable() {
 }
 
 #[test]
-fn what_a_look_shows_reads_the_same_after_it_was_stored() {
+fn what_a_poll_shows_reads_the_same_after_it_was_stored() {
     use twinconsent_core::consent::outcome::Print;
     let answer = json!({"data": {"name": "\u{1b}A".repeat(300), "status": "\u{2028}", "looks_count": i64::MIN, "created_at": -5, "consent_status": "p\u{85}"}});
     let group = group(&answer, "g").unwrap();

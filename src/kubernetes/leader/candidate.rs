@@ -8,8 +8,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 
 use super::LEASE_DURATION;
 
-/// The longest that another one's Lease is believed to be valid, whatever it says: longer would keep everybody from working for as long
-/// as somebody cared to write.
+/// The longest that another one's Lease is believed to be valid, whatever it says: longer would keep every replica from working for as long
+/// as is written there.
 const LONGEST: Duration = Duration::from_secs(300);
 
 /// One process that stands for election.
@@ -29,7 +29,7 @@ struct Seen {
 /// What to do about the Lease.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Bid {
-    /// Write this; whoever has written it leads.
+    /// Write this; the replica that has written it leads.
     Write(LeaseSpec),
     /// Another one holds it, for so long at most unless it renews.
     Wait(Duration),
@@ -66,7 +66,7 @@ impl Candidate {
         if left.is_zero() { Bid::Write(self.taken(spec, wall)) } else { Bid::Wait(left) }
     }
 
-    /// What gives the Lease back, so that nobody has to wait until it is over.
+    /// What gives the Lease back, so that no replica has to wait until it is over.
     pub(super) fn released(&self, spec: &LeaseSpec, wall: Timestamp) -> LeaseSpec {
         LeaseSpec { holder_identity: None, lease_duration_seconds: Some(1), renew_time: Some(MicroTime(wall)), ..spec.clone() }
     }
@@ -89,14 +89,14 @@ impl Candidate {
     }
 }
 
-/// Who holds the Lease, according to it.
+/// The holder of the Lease, according to it.
 pub(super) fn holder(spec: &LeaseSpec) -> Option<&String> {
     spec.holder_identity.as_ref().filter(|holder| !holder.is_empty())
 }
 
 /// How long a Lease is valid that another one holds: as it says, within bounds.
 ///
-/// Never less than ours: a holder may be a replica that believes itself leading until shortly before, whoever has shortened its Lease.
+/// Never less than ours: a holder may be a replica that believes itself leading until shortly before, also when another one has shortened its Lease.
 fn valid_for(spec: &LeaseSpec) -> Duration {
     let says = spec.lease_duration_seconds.and_then(|seconds| u64::try_from(seconds).ok()).map_or(LEASE_DURATION, Duration::from_secs);
     says.clamp(LEASE_DURATION, LONGEST)
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_that_does_not_exist_or_that_nobody_holds_is_taken_at_once() {
+    fn a_lease_that_does_not_exist_or_that_has_no_holder_is_taken_at_once() {
         let taken = written(bid(&mut candidate(), None, 100));
         assert_eq!(
             (taken.holder_identity.as_deref(), taken.lease_duration_seconds, taken.lease_transitions),
@@ -224,11 +224,11 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_that_was_given_back_is_free_for_anybody() {
+    fn a_lease_that_was_given_back_is_free_for_every_replica() {
         let released = candidate().released(&held_by("us", 98), at(100).1);
         let mut other = Candidate::new("them".to_owned());
         assert_eq!(written(bid(&mut other, Some(&released), 100)).holder_identity.as_deref(), Some("them"));
-        // Also to those who think that nobody is a name.
+        // Also where an empty name is taken for one.
         assert_eq!(released.lease_duration_seconds, Some(1));
     }
 }

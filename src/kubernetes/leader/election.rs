@@ -142,7 +142,7 @@ impl Election {
                     tracing::info!(lease = self.name, "leading");
                 }
             }
-            // Somebody else was faster: what they wrote decides.
+            // Another replica was faster: what it wrote decides.
             Err(kube::Error::Api(status)) if status.code == 409 => self.ours = None,
             Err(error) => return Err(error.into()),
         }

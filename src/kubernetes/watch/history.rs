@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The history of one kind, shared by all who watch and write it.
+/// The history of one kind, shared by all that watches and writes it.
 #[derive(Debug, Clone, Default)]
 pub struct History(Arc<Mutex<Known>>);
 
@@ -26,7 +26,7 @@ impl History {
         self.known().epoch
     }
 
-    /// The newest version that was seen, by whomever.
+    /// The newest version that was seen anywhere.
     #[must_use]
     pub fn newest(&self) -> u64 {
         self.known().newest
@@ -45,7 +45,7 @@ impl History {
     }
 
     /// Judges a list that is at least as new as the moment at which `newest` had been seen. Returns whether it belongs to another history,
-    /// which begins then, for all who share this.
+    /// which begins then, for all that share this.
     #[must_use]
     pub fn judge(&self, epoch: u32, newest: u64, listed: &str) -> bool {
         self.known().judge(epoch, newest, listed.parse().ok())
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_that_is_older_than_what_was_seen_begins_another_history_for_all_who_share_it() {
+    fn a_list_that_is_older_than_what_was_seen_begins_another_history_for_all_that_share_it() {
         let (one, other) = (History::default(), History::default());
         let shared = one.clone();
         one.note(0, "10");

@@ -22,7 +22,7 @@ impl Steps {
     /// It was never set.
     pub const NONE: Self = Self { ahead: SignedDuration::ZERO, lowest: SignedDuration::ZERO, lower_until: None };
 
-    /// Notes what both clocks say. Returns by how much the wall clock was set since it was last looked at, if it was.
+    /// Notes what both clocks say. Returns by how much the wall clock was set since it was last read, if it was.
     pub fn note(&mut self, wall: Timestamp, steady: Timestamp) -> Option<SignedDuration> {
         let ahead = wall.duration_since(steady);
         let by = ahead - self.ahead;

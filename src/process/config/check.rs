@@ -83,7 +83,7 @@ pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
     text.trim().parse().map_err(|_| format!("must be an IP address and a port, such as 127.0.0.1:8080 or [::]:8080, not {text:?}"))
 }
 
-/// Whoever reaches it reads of every consent: only what runs in the same pod does, and `kubectl port-forward`.
+/// It tells of every consent: only what runs in the same pod reaches it, and `kubectl port-forward`.
 pub(super) fn debug_listen(text: &str) -> Result<Option<SocketAddr>, String> {
     match text.trim() {
         "off" => Ok(None),
@@ -98,7 +98,7 @@ pub(super) fn shutdown_grace(text: &str) -> Result<Duration, String> {
 }
 
 pub(super) fn log_filter(filter: String) -> Result<String, String> {
-    // An empty filter would silence everything but errors, which nobody means.
+    // An empty filter would silence everything but errors, which cannot be meant.
     if filter.trim().is_empty() {
         return Err("must not be empty; `info` is the default, `off` logs nothing".to_owned());
     }

@@ -1,6 +1,6 @@
 //! PURE. What is reached past the proxy: the entries of `NO_PROXY`.
 //!
-//! No standard says what they look like. What curl, Go and the HTTP library take is taken here, with a port as Go takes one; the rest is
+//! No standard says how they are written. What curl, Go and the HTTP library take is taken here, with a port as Go takes one; the rest is
 //! told at the start.
 
 use std::net::IpAddr;
@@ -11,14 +11,14 @@ use url::{Host, Url};
 /// One entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Exception {
-    whom: Whom,
+    hosts: Hosts,
     /// `None`: every port.
     port: Option<u16>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Whom {
-    Everybody,
+enum Hosts {
+    All,
     /// The name, unless only what is below it counts, and every name below it.
     Names {
         name: String,
@@ -34,7 +34,7 @@ pub(super) fn entries(list: &str) -> impl Iterator<Item = &str> {
 
 /// What a user is told of an entry of this list that means nothing here.
 pub(super) fn not_understood(variable: &str, list: &str, number: usize, entry: &str) -> String {
-    // Somebody may have written a whole URL, with a password in it, of which a comma or a blank makes several entries.
+    // It may be a whole URL, with a password in it, of which a comma or a blank makes several entries.
     let entry = if list.contains('@') { format!("entry {number}") } else { format!("{entry:?}") };
     format!(
         "{variable}: {entry} is not understood and ignored; write a name (with all names below it), *.name (only those below), an address, a range such as 10.0.0.0/8, each but a range with a port if need be, or *"
@@ -45,17 +45,17 @@ impl Exception {
     /// What an entry means; `None`: nothing that is known here.
     pub(super) fn parse(entry: &str) -> Option<Self> {
         if entry == "*" {
-            return Some(Self { whom: Whom::Everybody, port: None });
+            return Some(Self { hosts: Hosts::All, port: None });
         }
         if let Some(addresses) = addresses(entry) {
-            return Some(Self { whom: Whom::Addresses(addresses), port: None });
+            return Some(Self { hosts: Hosts::Addresses(addresses), port: None });
         }
         let (host, port) = match entry.rsplit_once(':') {
             Some((host, port)) => (host, Some(port.parse().ok().filter(|port| *port > 0)?)),
             None => (entry, None),
         };
         if let Some(address) = address(host) {
-            return Some(Self { whom: Whom::Addresses(address.into()), port });
+            return Some(Self { hosts: Hosts::Addresses(address.into()), port });
         }
         let (below, name) = host.strip_prefix("*.").map_or((false, host), |name| (true, name));
         let name = if below { name } else { name.strip_prefix('.').unwrap_or(name) };
@@ -65,9 +65,9 @@ impl Exception {
             return None;
         }
         match Host::parse(name).ok()? {
-            Host::Domain(name) => Some(Self { whom: Whom::Names { name, only_below: below }, port }),
+            Host::Domain(name) => Some(Self { hosts: Hosts::Names { name, only_below: below }, port }),
             Host::Ipv4(_) if below => None,
-            Host::Ipv4(address) => Some(Self { whom: Whom::Addresses(IpAddr::V4(address).into()), port }),
+            Host::Ipv4(address) => Some(Self { hosts: Hosts::Addresses(IpAddr::V4(address).into()), port }),
             Host::Ipv6(_) => None,
         }
     }
@@ -82,10 +82,10 @@ impl Exception {
             Some(Host::Ipv6(address)) => Some(IpAddr::V6(address).to_canonical()),
             Some(Host::Domain(_)) | None => None,
         };
-        match &self.whom {
-            Whom::Everybody => true,
-            Whom::Addresses(addresses) => address.is_some_and(|address| addresses.contains(&address)),
-            Whom::Names { name, only_below } => {
+        match &self.hosts {
+            Hosts::All => true,
+            Hosts::Addresses(addresses) => address.is_some_and(|address| addresses.contains(&address)),
+            Hosts::Names { name, only_below } => {
                 let Some(host) = url.domain().map(|host| host.strip_suffix('.').unwrap_or(host)) else { return false };
                 let above = host.strip_suffix(name.as_str());
                 above.is_some_and(|above| above.ends_with('.') || above.is_empty() && !only_below)

@@ -96,7 +96,7 @@ impl Proxy {
         &self.url
     }
 
-    /// Whether the other one is the same, whoever names it.
+    /// Whether the other one is the same, wherever it is named.
     pub(super) fn leads_as(&self, other: &Self) -> bool {
         self.url == other.url
     }

@@ -135,7 +135,7 @@ fn what_is_on_loopback_by_its_own_words_is_reached_directly() {
 }
 
 #[test]
-fn each_spelling_of_an_exception_is_for_whom_it_says() {
+fn each_spelling_of_an_exception_is_for_the_hosts_it_says() {
     let (named, below, deeper) = ("https://corp", "https://heygen.corp", "https://a.heygen.corp");
     for (entry, direct, proxied) in [
         ("*", &[named, "http://10.0.0.1", "https://[fd00::1]"][..], &[][..]),
@@ -171,7 +171,7 @@ fn each_spelling_of_an_exception_is_for_whom_it_says() {
 }
 
 #[test]
-fn a_spelling_that_is_not_understood_excepts_nobody_and_is_told_by_name() {
+fn a_spelling_that_is_not_understood_excepts_no_host_and_is_told_by_name() {
     for entry in [
         "*corp",
         "heygen.*",
@@ -327,7 +327,7 @@ proptest! {
     }
 
     #[test]
-    fn no_exception_lets_past_whom_it_does_not_name(list in "[a-z0-9*.:/, \\[\\]@%<>-]{0,12}", port in prop::option::of(1u16..9)) {
+    fn no_exception_lets_past_a_host_that_it_does_not_name(list in "[a-z0-9*.:/, \\[\\]@%<>-]{0,12}", port in prop::option::of(1u16..9)) {
         let url = format!("https://api.heygen.com{}", port.map(|port| format!(":{port}")).unwrap_or_default());
         let ways = way(&[("ALL_PROXY", "http://proxy:3128"), ("NO_PROXY", &list)], &url);
         let names = |entry: &str| ["*", "com", "heygen.com", "api.heygen.com"].iter().any(|name| entry.contains(name));

@@ -1,10 +1,10 @@
-//! The connections of a listener that anybody may reach: each lives briefly, and there are never many.
+//! The connections of a listener that any client may reach: each lives briefly, and there are never many.
 //!
 //! A pod may open as many connections as it likes, and send half a request on each. So one request is answered on a connection, within
 //! [`LIFETIME`] from the first byte to the last; and of more than [`MOST`] the oldest goes, not the newest. A probe of the kubelet or a
 //! scrape is answered within milliseconds, so that what goes is what dawdles.
 //!
-//! Rejected: a limit by not accepting, as of axum's `ListenerExt` and tower's `ConcurrencyLimit`. Whoever holds all places then keeps the
+//! Rejected: a limit by not accepting, as of axum's `ListenerExt` and tower's `ConcurrencyLimit`. A client that holds all places then keeps the
 //! kubelet out, which takes the pod for dead.
 
 use std::collections::BTreeSet;
@@ -85,7 +85,7 @@ async fn answer(stream: TcpStream, router: Router, stop: CancellationToken) {
     let answered = async {
         let mut connection = pin!(connection);
         tokio::select! {
-            // Those who hang up are everyday.
+            // Clients that hang up are everyday.
             _ = connection.as_mut() => {}
             () = stop.cancelled() => {
                 connection.as_mut().graceful_shutdown();

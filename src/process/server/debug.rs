@@ -1,6 +1,6 @@
-//! `/debug/consents/NAMESPACE/NAME`: what the operator does about one object, and why, for those who look into a running one.
+//! `/debug/consents/NAMESPACE/NAME`: what the operator does about one object, and why, for a user who wants to know it of a running one.
 //!
-//! It listens on loopback only: what runs in the same pod reaches it, and whoever may forward a port to the pod. No replica fails for it:
+//! It listens on loopback only: what runs in the same pod reaches it, and a user who may forward a port to the pod. No replica fails for it:
 //! an address that is taken is one warning.
 
 use std::net::SocketAddr;

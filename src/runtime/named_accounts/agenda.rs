@@ -1,6 +1,6 @@
 //! PURE. Which account is read next, of those that the operator was started with and those that consents name.
 //!
-//! Whoever may write a consent may name any number of accounts that do not exist. So those that do are read in a round of their own,
+//! A user who may write a consent may name any number of accounts that do not exist. So those that do are read in a round of their own,
 //! which is no longer for all the others: the kill switch of an account is noticed in time whatever tenants invent. The others are read
 //! soon after they are named, and then the more seldom the more of them there are and the longer they have been missing.
 
@@ -40,11 +40,11 @@ struct Name {
 /// What is next.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// Read this one; `woken` tells whether somebody waits for it.
+    /// Read this one; `woken` tells whether a consent waits for it.
     Read {
         /// Its name.
         name: String,
-        /// Whether somebody has asked for it.
+        /// Whether it was asked for.
         woken: bool,
     },
     /// Nothing before this time.
@@ -66,7 +66,7 @@ impl Agenda {
         gone
     }
 
-    /// Lets an account be read that somebody waits for.
+    /// Lets an account be read that a consent waits for.
     pub(super) fn want(&mut self, name: &str, now: Duration) {
         let wanted = match self.take(name) {
             Some(known) => Name { due: known.due.min(now), woken: true, ..known },
@@ -79,9 +79,9 @@ impl Agenda {
     pub(super) fn next(&mut self, now: Duration) -> Next {
         let due = |line: &BTreeSet<(Duration, String)>| line.first().filter(|(due, _)| *due <= now).map(|(_, name)| name.clone());
         let (existing, missing) = (due(&self.existing), due(&self.missing));
-        let others_turn = self.in_a_row >= IN_A_ROW && missing.is_some();
-        self.in_a_row = if existing.is_some() && !others_turn { self.in_a_row + 1 } else { 0 };
-        let Some(name) = existing.filter(|_| !others_turn).or(missing) else {
+        let others_due = self.in_a_row >= IN_A_ROW && missing.is_some();
+        self.in_a_row = if existing.is_some() && !others_due { self.in_a_row + 1 } else { 0 };
+        let Some(name) = existing.filter(|_| !others_due).or(missing) else {
             let first = [&self.existing, &self.missing].into_iter().filter_map(|line| line.first()).map(|(due, _)| *due).min();
             return first.map_or(Next::Idle, Next::At);
         };
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_new_is_looked_for_soon_and_often_at_first_however_many_are_missing() {
+    fn what_is_new_is_looked_for_soon_and_often_at_first_however_many_are_missing() {
         let (mut agenda, mut now) = (Agenda::default(), Duration::ZERO);
         let invented: Vec<String> = (0..1000).map(|number| number.to_string()).collect();
         agenda.set_names(&names(invented.iter().cloned()), now);
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_woken_is_read_at_once_and_once_however_often() {
+    fn what_is_woken_is_read_at_once_and_once_however_often() {
         let (mut agenda, now) = (Agenda::default(), Duration::from_secs(1));
         agenda.set_names(&names(["a", "b"].map(str::to_owned)), now);
         for name in ["a", "b"] {

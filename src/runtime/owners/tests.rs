@@ -7,7 +7,7 @@ use super::*;
 
 const CLAIM: Claim = 7;
 
-/// Who claims, whom the account serves, and what was made of it.
+/// Which objects claim, which the account serves, and what was made of it.
 #[derive(Debug, Clone)]
 struct World {
     objects: Vec<Option<Claimant>>,
@@ -20,7 +20,7 @@ enum Event {
     Create(usize),
     /// Its owner relies on being it, and a request is sent.
     Ask(usize),
-    /// Somebody wants to know who owns.
+    /// The owner is asked for.
     Look,
     Suspend(usize, bool),
     Finalize(usize),
@@ -55,7 +55,7 @@ impl World {
         events
     }
 
-    /// Lets something happen. Returns those who are said to own by it, or to own no longer.
+    /// Lets something happen. Returns those that are said to own by it, or to own no longer.
     fn happen(&mut self, event: Event) -> Vec<Uid> {
         let Self { objects, served, claims } = self;
         match event {
@@ -92,7 +92,7 @@ impl World {
         }
     }
 
-    /// Who owns, if somebody relied on it.
+    /// The owner, if that was relied on.
     fn known_owner(&self) -> Option<Uid> {
         match self.claims.0.get(&CLAIM)? {
             Claimants::One { uid, is_known } => is_known.then_some(*uid),
@@ -136,8 +136,8 @@ impl World {
                 assert!(!present.iter().any(|other| other.uid != owner.uid && Self::outranks(other, &owner)), "the rank decides: {told}")
             }
         }
-        let somebody_can = present.iter().any(|claimant| claimant.served && !claimant.terminating);
-        assert!(!somebody_can || (owner.served && !owner.terminating), "one that can do nothing blocks another: {told}");
+        let any_can = present.iter().any(|claimant| claimant.served && !claimant.terminating);
+        assert!(!any_can || (owner.served && !owner.terminating), "one that can do nothing blocks another: {told}");
         if let Some(lost) = before.known_owner()
             && lost != owner.uid
         {
@@ -178,7 +178,7 @@ fn explore(objects: usize) -> usize {
 }
 
 #[test]
-fn in_whatever_order_things_happen_the_rank_says_who_owns_and_whoever_has_asked_keeps_it() {
+fn in_whatever_order_things_happen_the_rank_says_which_owns_and_one_that_has_asked_keeps_it() {
     let states = [2, 3].map(explore);
     println!("{} states of two objects, {} of three", states[0], states[1]);
     assert!(states[0] > 400 && states[1] > 3_000, "{states:?}");

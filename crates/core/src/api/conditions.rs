@@ -1,6 +1,6 @@
 //! The words of conditions and events: their types and reasons. API, frozen once released.
 //!
-//! They stand nowhere else in the operator: whoever adds one adds it here, and the compiler and `tests/words.rs` name what is missing.
+//! They stand nowhere else in the operator: a new one is added here, and the compiler and `tests/words.rs` name what is missing.
 
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
@@ -12,9 +12,9 @@ pub mod types {
     pub const INITIATED: &str = "Initiated";
     /// Whether HeyGen says that consent was given or waived.
     pub const APPROVED: &str = "Approved";
-    /// Only while True: work goes on that needs nobody.
+    /// Only while True: work goes on by itself.
     pub const RECONCILING: &str = "Reconciling";
-    /// Only while True: somebody has to act.
+    /// Only while True: a person has to act.
     pub const STALLED: &str = "Stalled";
     /// Only while True: `approvalDeadline` has passed.
     pub const OVERDUE: &str = "Overdue";
@@ -29,7 +29,7 @@ pub mod types {
 /// What each says stands in [`Row`](crate::consent::situation::Row).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, EnumString, IntoStaticStr, VariantArray)]
 pub enum Situation {
-    /// Suspended before any look.
+    /// Suspended before any poll.
     Suspended,
     /// Another object owns the group on this account.
     #[strum(serialize = "DuplicateAvatarGroup")]
@@ -51,7 +51,7 @@ pub enum Situation {
     /// HeyGen says a word that the policy does not know.
     #[strum(serialize = "UnrecognizedConsentStatus")]
     Unrecognized,
-    /// What was told of consent is not verified: HeyGen was not read for too long, or never said it under the policy as it is.
+    /// What was told of consent is not verified: HeyGen was not polled for too long, or never said it under the policy as it is.
     Unverified,
     /// The person consented.
     Approved,
@@ -72,7 +72,7 @@ pub enum Situation {
     /// HeyGen says that consent was begun before, and gives no link.
     #[strum(serialize = "ConsentAlreadyBegun")]
     AlreadyBegun,
-    /// The link Secret belongs to somebody else.
+    /// The link Secret belongs to another owner.
     LinkSecretConflict,
     /// The link Secret cannot be written.
     LinkSecretNotWritable,

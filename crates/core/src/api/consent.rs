@@ -9,7 +9,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What to ask of whom, and what `Ready` means.
+/// What to ask of which person, and what `Ready` means.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Deserialize, Serialize, PartialEq, Default)]
 #[kube(
     group = "twinconsent.io",
@@ -249,7 +249,7 @@ pub struct DigitalTwinConsentStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
 
-    /// The link for the person. A bearer secret: everybody who has it can act as the person.
+    /// The link for the person. A bearer secret: anyone who has it can act as the person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
 

@@ -4,7 +4,7 @@
 //! what is to be reported. It is asked again with a fresh copy of the object when the write met a conflict, so it must give the same
 //! meaning to the same outcome, whatever else has changed on the object.
 //!
-//! An outcome that only prepares the next call (a look before a request, a page of looks) changes the memory and not the status:
+//! An outcome that only prepares the next call (a poll before a request, a page of HeyGen's looks) changes the memory and not the status:
 //! that is how one consent costs two writes.
 
 mod observed;
@@ -37,7 +37,7 @@ pub enum News {
     AnswerInHand,
     /// HeyGen answered a call, or failed to.
     Answered(Call, Outcome),
-    /// The link Secret was looked at, or written.
+    /// The link Secret was checked, or written.
     Secret(SecretOutcome),
 }
 
@@ -51,7 +51,7 @@ pub enum SecretOutcome {
         /// Whether another link, or none, stood there.
         changed: bool,
     },
-    /// It belongs to somebody else.
+    /// It belongs to another owner.
     Conflict,
     /// Kubernetes refuses it.
     Refused(Refusal),
@@ -76,7 +76,7 @@ pub enum Refusal {
     Other,
 }
 
-/// What the news mean.
+/// What that means.
 #[derive(Debug, Clone)]
 pub struct Settled {
     /// The whole new status; equal to the old one when nothing is to be written.
@@ -171,7 +171,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Takes the last look out of the memory and writes its facts into the status.
+    /// Takes the last poll out of the memory and writes its facts into the status.
     fn take_seen(&mut self) -> Option<Group> {
         let seen = self.memory.seen.take();
         self.memory.forget_seen();
@@ -235,7 +235,7 @@ impl<'a> Draft<'a> {
         self.memory.generation = self.consent.metadata.generation.unwrap_or_default();
     }
 
-    /// Echoes the annotation that asks for a look.
+    /// Echoes the annotation that asks for a poll.
     fn echo_request(&mut self) {
         if let Some(requested) = step::requested(self.consent) {
             self.status.last_handled_reconcile_at = Some(requested.into_owned());

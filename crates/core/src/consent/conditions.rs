@@ -64,7 +64,7 @@ pub fn render(
         Progress::Reconciling if suspended => {}
         Progress::Reconciling => list.push(types::RECONCILING, "True", shown.reason(), "The operator goes on by itself."),
         Progress::Stalled => {
-            let who = row.actors.first().copied().unwrap_or(Actor::Nobody).name();
+            let who = row.actors.first().copied().unwrap_or(Actor::NoOne).name();
             list.push(types::STALLED, "True", shown.reason(), &format!("Waits for {who} to act; the message of Ready says what to do."));
         }
     }
@@ -97,7 +97,7 @@ fn approved(list: &mut Builder<'_>, situation: Situation) {
         S::Waived => ("True", situation.reason(), "The account's consentPolicy waives consent."),
         S::Refused => ("False", situation.reason(), "HeyGen reports that the person refused, or that the recording was rejected."),
         S::Revoked => ("False", situation.reason(), "HeyGen no longer reports the consent."),
-        // Whether an approval holds whose word the policy does not know any more, nobody knows.
+        // Whether an approval holds whose word the policy does not know any more, is not known.
         S::Unrecognized if was("Unknown") => {
             ("Unknown", situation.reason(), "HeyGen reports a consent status that the account's consentPolicy does not know.")
         }

@@ -1,7 +1,7 @@
-//! PURE. What a decision tells those who look into a running operator: the step, why, when something is next, and what is waited for.
+//! PURE. What a decision tells a user who wants to understand a running operator: the step, why, when something is next, and what is waited for.
 //!
-//! It is made when it is asked for, by deciding once more, and kept nowhere: of a hundred thousand objects one is looked at. Neither
-//! link nor key is in it, since whoever reads a log or forwards a port need not be allowed to read either.
+//! It is made when it is asked for, by deciding once more, and kept nowhere: of a hundred thousand objects one is asked about. Neither
+//! link nor key is in it, since a user who reads a log or forwards a port need not be allowed to read either.
 
 use jiff::Timestamp;
 use kube::ResourceExt as _;
@@ -33,7 +33,7 @@ pub struct Explanation {
     pub why: String,
     /// When something is next, if nothing changes before.
     pub next: Option<Next>,
-    /// What or whom it waits for; nothing: for that time alone.
+    /// What it waits for; nothing: for that time alone.
     pub waits_for: Vec<String>,
     /// What the schedule and the account say.
     #[serde(flatten)]
@@ -308,7 +308,7 @@ fn resting_for(decision: &Decision<'_>, standing: &Standing) -> Vec<String> {
         return until("the end of a pause: HeyGen has refused the request, or answered with the same link".to_owned(), Some(not_before));
     }
     let actors = status::shown(status).map_or(&[][..], |situation| situation.row().actors);
-    actors.iter().filter(|actor| **actor != Actor::Nobody).map(|actor| actor.name().to_owned()).collect()
+    actors.iter().filter(|actor| **actor != Actor::NoOne).map(|actor| actor.name().to_owned()).collect()
 }
 
 fn trouble(memory: &Memory) -> Option<String> {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A link to HeyGen's consent page. Whoever holds it can act as the person, so it neither prints nor
+/// A link to HeyGen's consent page. Anyone who holds it can act as the person, so it neither prints nor
 /// serialises; [`Link::expose`] marks the two places that write it down: the status and the link Secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Link(String);

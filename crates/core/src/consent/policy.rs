@@ -1,4 +1,4 @@
-//! PURE. An account's terms: what counts as consent, how often to look, how long a link lives.
+//! PURE. An account's terms: what counts as consent, how often to poll, how long a link lives.
 //!
 //! The spec's fields are all optional; the defaults live here, in code, so that a GitOps diff stays empty.
 
@@ -12,7 +12,7 @@ use crate::api::duration;
 pub struct Terms {
     /// Which words mean what.
     pub policy: Policy,
-    /// How often to look.
+    /// How often to poll.
     pub cadence: Cadence,
     /// How long a link is presumed to work.
     pub link_lifetime: Duration,
@@ -71,7 +71,7 @@ impl Meaning {
     }
 }
 
-/// How often to look.
+/// How often to poll.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cadence {
     /// While a person is awaited, at first.
@@ -80,7 +80,7 @@ pub struct Cadence {
     pub minimum: Duration,
     /// After approval.
     pub approved: Duration,
-    /// While somebody else has to act.
+    /// While a person has to act.
     pub unknown: Duration,
     /// How long a consent may stay unverified before it no longer counts as Ready; never below `approved`.
     pub stale_after: Duration,
@@ -105,8 +105,8 @@ impl Terms {
         Self { policy: Policy::new(policy), cadence: Cadence::new(polling), link_lifetime: seconds_or(link_lifetime, 24 * 3600) }
     }
 
-    /// The terms of an account that every namespace may name: such an account waives nothing, or whoever may write a consent would
-    /// choose for themselves that nobody is asked.
+    /// The terms of an account that every namespace may name: such an account waives nothing, or a user who may write a consent would
+    /// choose that nobody is asked.
     /// The API server refuses an account that would; one that was stored before it did is still read.
     #[must_use]
     pub fn for_every_namespace(mut self) -> Self {

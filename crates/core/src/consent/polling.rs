@@ -1,8 +1,8 @@
-//! PURE. When to look again: intervals, growth, jitter, backoff.
+//! PURE. When to poll again: intervals, growth, jitter, backoff.
 //!
 //! Jitter comes from a hash of the object's uid, not from random numbers: the times are the same after a restart.
-//! The first look of a process stands on a grid that is anchored at a time from the status, shifted by the hash. A restart therefore
-//! neither moves the looks nor bunches them, and a process that keeps crashing still looks whenever a grid point passes. Later looks
+//! The first poll of a process stands on a grid that is anchored at a time from the status, shifted by the hash. A restart therefore
+//! neither moves the polls nor bunches them, and a process that keeps crashing still polls whenever a grid point passes. Later polls
 //! follow one another, so that many that were made together, by the list, stay together.
 
 use std::time::Duration;
@@ -12,20 +12,20 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::consent::policy::Cadence;
 
-/// The slowest that a pending consent is looked at, however long the person has waited.
+/// The slowest that a pending consent is polled, however long the person has waited.
 pub const SLOWEST_PENDING: Duration = Duration::from_secs(600);
 
 /// The longest pause after troubles in a row.
 pub const LONGEST_BACKOFF: Duration = Duration::from_secs(300);
 
-/// How often to look at a consent whose person has waited for `waited`.
+/// How often to poll for a consent whose person has waited for `waited`.
 ///
 /// At first the account's interval; it doubles whenever the time waited has become `60 ×` as long as the doubled interval, up to
 /// [`SLOWEST_PENDING`].
 /// The object's own interval caps it, but never below the account's minimum.
 ///
-/// It grows in steps because the looks stand on a grid: a grid whose interval grows with every second moves under the looks, and
-/// one look's end is the next one's time.
+/// It grows in steps because the polls stand on a grid: a grid whose interval grows with every second moves under the polls, and
+/// one poll's end is the next one's time.
 #[must_use]
 pub fn pending_interval(cadence: &Cadence, own: Option<Duration>, waited: Duration) -> Duration {
     let mut grown = cadence.interval.max(Duration::from_millis(1));
@@ -35,11 +35,11 @@ pub fn pending_interval(cadence: &Cadence, own: Option<Duration>, waited: Durati
     own.map_or(grown, |own| grown.min(own)).max(cadence.minimum)
 }
 
-/// How often to look at a group that has been missing for `missing_for`.
+/// How often to poll a group that has been missing for `missing_for`.
 ///
-/// At first as often as at anything that somebody else has to mend; a group that is not mended soon hardly ever is, so the interval doubles
-/// whenever that time has become four times as long as it, up to the one of approved groups: whoever names groups that there are not
-/// uses up nobody's budget.
+/// At first as often as anything that a person has to mend; a group that is not mended soon hardly ever is, so the interval doubles
+/// whenever that time has become four times as long as it, up to the one of approved groups: names of groups that there are not
+/// do not use the budget up.
 #[must_use]
 pub fn missing_interval(cadence: &Cadence, missing_for: Duration) -> Duration {
     let mut grown = cadence.unknown.max(Duration::from_millis(1));
@@ -49,7 +49,7 @@ pub fn missing_interval(cadence: &Cadence, missing_for: Duration) -> Duration {
     grown
 }
 
-/// How often a group is looked at.
+/// How often a group is polled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rhythm {
     /// Always after this time.
@@ -64,7 +64,7 @@ pub enum Rhythm {
 }
 
 impl Rhythm {
-    /// How long after a look at `at` the next one is due.
+    /// How long after a poll at `at` the next one is due.
     #[must_use]
     pub fn interval(&self, cadence: &Cadence, at: Timestamp) -> Duration {
         match *self {
@@ -74,7 +74,7 @@ impl Rhythm {
     }
 }
 
-/// When to look again after a look at `looked_at`: up to a twentieth sooner than the interval says, by the uid's share.
+/// When to poll again after a poll at `looked_at`: up to a twentieth sooner than the interval says, by the uid's share.
 #[must_use]
 pub fn after_look(looked_at: Timestamp, interval: Duration, share: f64) -> Timestamp {
     add(looked_at, interval.mul_f64(0.95 + share / 20.0))
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_person_who_was_just_asked_is_looked_at_soon_and_one_who_waits_for_a_week_seldom() {
+    fn a_group_whose_person_was_just_asked_is_polled_soon_and_one_that_waits_for_a_week_seldom() {
         let cadence = Terms::default().cadence;
         let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
         assert_eq!(pending_interval(&cadence, None, Duration::ZERO), minutes(1));
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_may_ask_for_more_looks_but_not_for_more_than_the_account_allows() {
+    fn an_object_may_ask_for_more_polls_but_not_for_more_than_the_account_allows() {
         let cadence = Terms::default().cadence;
         let week = Duration::from_secs(7 * 24 * 3600);
         assert_eq!(pending_interval(&cadence, Some(Duration::from_secs(120)), week), Duration::from_secs(120));
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_that_stays_missing_is_looked_at_ever_more_seldom_but_no_less_often_than_an_approved_one() {
+    fn a_group_that_stays_missing_is_polled_ever_more_seldom_but_no_less_often_than_an_approved_one() {
         let cadence = Terms::default().cadence;
         let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
         for (missing_for, interval) in [(0, 10), (39, 10), (40, 20), (80, 40), (24 * 60, 6 * 60), (365 * 24 * 60, 6 * 60)] {
@@ -204,7 +204,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nobody_is_looked_at_much_more_often_than_the_interval_says_however_the_interval_grows(uid in "[a-f0-9-]{36}") {
+        fn no_group_is_polled_much_more_often_than_the_interval_says_however_the_interval_grows(uid in "[a-f0-9-]{36}") {
             let cadence = Terms::default().cadence;
             let (anchor, day) = (at(0), Duration::from_secs(24 * 3600));
             let (mut looked_at, mut looks) = (anchor, 0);
@@ -218,14 +218,14 @@ mod tests {
         }
 
         #[test]
-        fn the_next_look_lies_ahead_and_at_most_one_interval_away(anchor in 0i64..2_000_000, interval in 1u64..100_000, after in 0i64..4_000_000, uid in "[a-f0-9-]{36}") {
+        fn the_next_poll_lies_ahead_and_at_most_one_interval_away(anchor in 0i64..2_000_000, interval in 1u64..100_000, after in 0i64..4_000_000, uid in "[a-f0-9-]{36}") {
             let next = next_on_grid(at(anchor), Duration::from_secs(interval), &uid, at(after));
             prop_assert!(next > at(after));
             prop_assert!(since(at(after), next) <= Duration::from_secs(interval));
         }
 
         #[test]
-        fn a_restart_does_not_move_the_looks(anchor in 0i64..1_000_000, interval in 1u64..100_000, after in 1_200_000i64..2_000_000, uid in "[a-f0-9-]{36}") {
+        fn a_restart_does_not_move_the_polls(anchor in 0i64..1_000_000, interval in 1u64..100_000, after in 1_200_000i64..2_000_000, uid in "[a-f0-9-]{36}") {
             let interval = Duration::from_secs(interval);
             let next = next_on_grid(at(anchor), interval, &uid, at(after));
             let halfway = add(at(after), since(at(after), next) / 2);
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn looks_of_many_objects_spread_over_the_interval() {
+    fn polls_of_many_objects_spread_over_the_interval() {
         let mut tenths = [0; 10];
         for object in 0..10_000 {
             let uid = format!("{object:08x}-0000-4000-8000-000000000000");

@@ -3,9 +3,9 @@
 //! A request is (account, namespace, group, content, epoch).
 //! HeyGen scopes a key to the credentials, the route and the group, so the key only has to name the namespace, the content and the epoch.
 //! It is a function of the namespace and the spec, and of nothing else: no object name, uid, attempt or clock goes in.
-//! The namespace is in it so that a link never crosses one: whoever may read an object of another namespace must not be handed, as the
+//! The namespace is in it so that a link never crosses one: a user who may read an object of another namespace must not be handed, as the
 //! replayed answer to a request of its own, the link that was made for this one.
-//! That is why no write-ahead record is needed: whoever repeats a request, after a crash, from a second replica, from a re-created
+//! That is why no write-ahead record is needed: a repeated request, after a crash, from a second replica, from a re-created
 //! object or a restored backup, computes the same key, and HeyGen replays its first answer for 24 hours.
 //! No error answer changes the key, for the same reason.
 

@@ -28,10 +28,10 @@ pub enum Ready {
     WhenInitiated,
 }
 
-/// Who has to act in a situation, besides the person.
+/// The one that has to act in a situation, besides the person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
-    /// Nobody.
+    /// None.
     Steady,
     /// The operator: `Reconciling`.
     Reconciling,
@@ -39,19 +39,19 @@ pub enum Progress {
     Stalled,
 }
 
-/// Who acts next in a situation.
+/// The one that acts next in a situation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Actor {
-    /// Whoever wrote the object: its spec says what is asked of whom.
+    /// The author of the object: its spec says what is asked of which person.
     Author,
-    /// Whoever runs the operator, and keeps the account and its key.
+    /// The team that runs the operator, and keeps the account and its key.
     PlatformTeam,
     /// The person whom the twin depicts.
     Person,
     /// HeyGen's support.
     HeyGenSupport,
-    /// Nobody: the operator goes on by itself, or nothing is left to do.
-    Nobody,
+    /// No one: the operator goes on by itself, or nothing is left to do.
+    NoOne,
 }
 
 impl Actor {
@@ -63,7 +63,7 @@ impl Actor {
             Self::PlatformTeam => "the platform team",
             Self::Person => "the person",
             Self::HeyGenSupport => "HeyGen's support",
-            Self::Nobody => "nobody",
+            Self::NoOne => "nobody",
         }
     }
 }
@@ -79,9 +79,9 @@ pub struct Row {
     pub title: &'static str,
     /// The message of `Ready`: fixed text, without clock, counter, link or upstream prose. It ends with the action.
     pub message: &'static str,
-    /// What has to be done; empty where nobody has to do anything.
+    /// What has to be done; empty where nothing has to be done.
     pub action: &'static str,
-    /// Who does it, one after the other; never empty.
+    /// The actors, one after the other; never empty.
     pub actors: &'static [Actor],
     /// Whether entering the situation is reported as a Warning (`Some(true)`), as a Normal event, or not at all.
     pub warning: Option<bool>,

@@ -17,11 +17,11 @@ use crate::consent::request::Request;
 /// What this process remembers of one object.
 #[derive(Debug, Clone, Default)]
 pub struct Memory {
-    /// The generation of the spec that `looked_at` served; a look made for another one does not count.
+    /// The generation of the spec that `looked_at` served; a poll made for another one does not count.
     pub generation: i64,
     /// When HeyGen was last asked about the group with success.
     pub looked_at: Option<Timestamp>,
-    /// What that look found, as long as something is still to be done or told about it.
+    /// What that poll found, as long as something is still to be done or told about it.
     pub seen: Option<Box<Seen>>,
     /// The group's looks, as far as they were read for what was `seen`.
     pub looks: Option<Box<Looks>>,
@@ -57,7 +57,7 @@ pub struct Memory {
     pub history: u32,
 }
 
-/// What a look found.
+/// What a poll found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
     /// When.
@@ -155,7 +155,7 @@ const TOLD_AGAIN: Duration = Duration::from_secs(2700);
 /// The longest pause between two tries to write a status when the trouble is not the object's own, and so many objects wait for its end.
 ///
 /// Nothing says that it has ended but a try that succeeds. Many objects try seldom and few try often, so that the API server is tried
-/// about as often either way, and nobody waits for long when it is well again.
+/// about as often either way, and none waits for long when it is well again.
 #[must_use]
 pub fn longest_in_common(waiting: usize) -> Duration {
     SHARE_IN_COMMON.saturating_mul(u32::try_from(waiting).unwrap_or(u32::MAX)).clamp(LONGEST_IN_COMMON, LONGEST_UNWRITTEN)
@@ -255,7 +255,7 @@ impl Memory {
         self
     }
 
-    /// Whether nothing is under way: no look to act on, no trouble to wait out, no suspicion to confirm, no link in hand.
+    /// Whether nothing is under way: no poll to act on, no trouble to wait out, no suspicion to confirm, no link in hand.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
         let Self {
@@ -273,7 +273,7 @@ impl Memory {
             && reread_at.is_none()
     }
 
-    /// Whether the time of the last look is all there is.
+    /// Whether the time of the last poll is all there is.
     #[must_use]
     pub fn is_only_a_time(&self) -> bool {
         self.is_quiet()
@@ -300,7 +300,7 @@ impl Memory {
         Self { attempt, answer, history: history.wrapping_add(1), reread_at: Some(reread_at), ..Self::default() }
     }
 
-    /// Forgets what belongs to the last look, after it was acted on.
+    /// Forgets what belongs to the last poll, after it was acted on.
     pub fn forget_seen(&mut self) {
         self.seen = None;
         self.looks = None;
@@ -309,7 +309,7 @@ impl Memory {
 
     /// Forgets trouble, after something went well.
     ///
-    /// The count of failures stays until something was told or recorded: a look that succeeds before each request that fails
+    /// The count of failures stays until something was told or recorded: a poll that succeeds before each request that fails
     /// must not keep the backoff short.
     pub fn forget_trouble(&mut self) {
         self.retry_at = None;

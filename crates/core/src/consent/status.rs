@@ -101,7 +101,7 @@ pub fn was_taken_back(status: &DigitalTwinConsentStatus, policy: &Policy) -> boo
 
 /// Whether the policy makes of the word that the status tells what the status tells of it.
 ///
-/// It does not after the policy has changed, or after somebody has written into the status.
+/// It does not after the policy has changed, or after a user has written into the status.
 #[must_use]
 pub fn agrees(status: &DigitalTwinConsentStatus, situation: Situation, policy: &Policy) -> bool {
     use Meaning as M;
@@ -195,7 +195,7 @@ pub fn deadline(spec: &DigitalTwinConsentSpec, status: &DigitalTwinConsentStatus
     Some(polling::add(status.initiation_time.as_ref()?.0, allowed))
 }
 
-/// When `Overdue` and `LinkExpired` turn True, for an object on whose person we wait.
+/// When `Overdue` and `LinkExpired` become True, for an object on whose person we wait.
 #[must_use]
 pub fn flag_times(
     spec: &DigitalTwinConsentSpec,

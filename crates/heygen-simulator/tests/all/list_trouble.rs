@@ -32,7 +32,7 @@ async fn page(stage: &Stage, token: Option<&str>) -> (Vec<String>, Option<String
 }
 
 /// All pages, at most so many.
-async fn pass(stage: &Stage, most: usize) -> Vec<Vec<String>> {
+async fn scan(stage: &Stage, most: usize) -> Vec<Vec<String>> {
     let mut pages = Vec::new();
     let mut token = None;
     while pages.len() < most {
@@ -57,7 +57,7 @@ fn shown(pages: &[Vec<String>]) -> BTreeMap<&str, usize> {
 async fn a_repeated_token_shows_one_page_for_ever() {
     let stage = crowd(120).await;
     trouble(&stage, ListTrouble::RepeatedToken);
-    let pages = pass(&stage, 5).await;
+    let pages = scan(&stage, 5).await;
     assert_eq!(pages.len(), 5, "it ended");
     assert_ne!(pages[0], pages[1]);
     assert!(pages[1..].iter().all(|page| *page == pages[1]));
@@ -67,7 +67,7 @@ async fn a_repeated_token_shows_one_page_for_ever() {
 async fn a_shrinking_list_hides_one_group_behind_every_page() {
     let stage = crowd(120).await;
     trouble(&stage, ListTrouble::Shrinking);
-    let pages = pass(&stage, 9).await;
+    let pages = scan(&stage, 9).await;
     assert_eq!(shown(&pages).len(), 118);
     assert!(!shown(&pages).contains_key("g000050"));
     assert_eq!(stage.get("/v3/avatars/g000050").await.status, 200);
@@ -77,7 +77,7 @@ async fn a_shrinking_list_hides_one_group_behind_every_page() {
 async fn a_growing_list_shows_one_group_of_every_page_twice() {
     let stage = crowd(120).await;
     trouble(&stage, ListTrouble::ItemTwice);
-    let pages = pass(&stage, 9).await;
+    let pages = scan(&stage, 9).await;
     let twice: Vec<&str> = shown(&pages).into_iter().filter(|(_, times)| *times == 2).map(|(id, _)| id).collect();
     assert_eq!(twice, ["g000049", "g000098"]);
     assert_eq!(shown(&pages).len(), 120);
@@ -88,7 +88,7 @@ async fn a_group_that_moves_is_shown_nowhere_in_one_scan_and_twice_in_the_next()
     let stage = crowd(120).await;
     trouble(&stage, ListTrouble::ItemMoves { group: "g000007".to_owned() });
     for times in [None, Some(2), None, Some(2)] {
-        let pages = pass(&stage, 9).await;
+        let pages = scan(&stage, 9).await;
         assert!(pages.iter().all(|page| page.len() <= 50), "a page longer than was asked for");
         assert_eq!(shown(&pages).get("g000007").copied(), times);
         assert_eq!(shown(&pages).len(), 119 + usize::from(times.is_some()));
@@ -99,10 +99,10 @@ async fn a_group_that_moves_is_shown_nowhere_in_one_scan_and_twice_in_the_next()
 async fn a_missing_group_is_found_by_a_single_read_alone() {
     let stage = crowd(60).await;
     let rule = trouble(&stage, ListTrouble::ItemMissing { group: "g000007".to_owned() });
-    assert_eq!(shown(&pass(&stage, 9).await).len(), 59);
+    assert_eq!(shown(&scan(&stage, 9).await).len(), 59);
     assert_eq!(stage.get("/v3/avatars/g000007").await.status, 200);
     stage.control.remove_fault(rule).unwrap();
-    assert_eq!(shown(&pass(&stage, 9).await).len(), 60);
+    assert_eq!(shown(&scan(&stage, 9).await).len(), 60);
     let summary = stage.control.group_summary("g000007");
     assert_eq!((summary.reads, summary.listed), (1, 1));
     assert_eq!(stage.control.group_summary("g000008").listed, 2);
@@ -113,7 +113,7 @@ async fn the_order_can_be_turned_also_between_two_pages() {
     let stage = crowd(120).await;
     let (first, token) = page(&stage, None).await;
     let rule = trouble(&stage, ListTrouble::NewestFirst);
-    let pages = pass(&stage, 9).await;
+    let pages = scan(&stage, 9).await;
     let turned: Vec<String> = pages.concat();
     assert_eq!(turned, (0..120).rev().map(|number| format!("g{number:06}")).collect::<Vec<_>>());
     let (back, last) = page(&stage, token.as_deref()).await;

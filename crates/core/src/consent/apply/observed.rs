@@ -59,7 +59,7 @@ impl Draft<'_> {
             // An outcome of another call: the client never gives one.
             _ => self.look_failed(&Trouble::of(Class::Unreadable)),
         }
-        // Echoed whatever came of the look: one that fails is repeated by its backoff, not by the annotation.
+        // Echoed whatever came of the poll: one that fails is repeated by its backoff, not by the annotation.
         // An object of which nothing was told yet gets its echo together with its conditions.
         if matches!(call, Call::Look) && status::shown(&self.old).is_some() {
             self.echo_request();
@@ -93,7 +93,7 @@ impl Draft<'_> {
             Meaning::Unknown => {
                 let since = *self.memory.unrecognized_since.get_or_insert(self.now);
                 if polling::since(since, self.now) < CONFIRM_UNRECOGNIZED {
-                    // One look is not enough to doubt an approval.
+                    // One poll is not enough to doubt an approval.
                     self.memory.seen = None;
                     self.memory.retry_at = Some(polling::add(since, CONFIRM_UNRECOGNIZED));
                 }
@@ -102,7 +102,7 @@ impl Draft<'_> {
                 self.memory.unrecognized_since = None;
                 let since = *self.memory.withdrawn_since.get_or_insert(self.now);
                 if polling::since(since, self.now) < CONFIRM_WITHDRAWN {
-                    // One look is not enough to take an approval back.
+                    // One poll is not enough to take an approval back.
                     self.memory.seen = None;
                     self.memory.retry_at = Some(polling::add(since, CONFIRM_WITHDRAWN));
                 }
@@ -143,7 +143,7 @@ impl Draft<'_> {
                 self.back_off(trouble, self.terms().cadence.unknown);
             }
             Concern::Key | Concern::Budget | Concern::HeyGen | Concern::Call | Concern::Request => {
-                // While HeyGen cannot even be looked at, a request that was sent is as unanswered as before.
+                // While HeyGen cannot even be polled, a request that was sent is as unanswered as before.
                 self.tell_unanswered();
                 self.back_off(trouble, Duration::ZERO);
             }
@@ -236,7 +236,7 @@ impl Draft<'_> {
             idempotency_key: request.idempotency_key.clone(),
             request_id: trouble.request_id.clone(),
         });
-        // An approval that was told while the request was under way is newer than the look before the request.
+        // An approval that was told while the request was under way is newer than the poll before the request.
         let approved = status::shown(&self.old).filter(|_| status::is_approved(&self.old));
         if approved.is_none() {
             self.take_seen();
@@ -266,12 +266,12 @@ impl Draft<'_> {
         self.render(Situation::NotEntitled, message.as_deref());
     }
 
-    /// How long to wait for somebody to mend something; a little less than the time between two looks, so that a look finds it over.
+    /// How long to wait until something is mended; a little less than the time between two polls, so that a poll finds it over.
     fn slowly(&self) -> Duration {
         self.terms().cadence.unknown.mul_f64(0.9)
     }
 
-    /// Keeps a request that HeyGen refused from being repeated at every look.
+    /// Keeps a request that HeyGen refused from being repeated at every poll.
     ///
     /// The key stays the same (an error answer never changes it), so the repetition heals by itself what was mended at HeyGen.
     fn hold_request(&mut self, request: &Request, pause: Duration) {
@@ -289,7 +289,7 @@ impl Draft<'_> {
     fn back_off(&mut self, trouble: &Trouble, least: Duration) {
         self.memory.failures = self.memory.failures.saturating_add(1);
         self.memory.trouble = Some(trouble.class);
-        // Hosts are the account's to tell: whoever reads the object need not know the way to HeyGen.
+        // Hosts stand in the account's status: a reader of the object need not know the way to HeyGen.
         self.memory.trouble_code = trouble.code.or(trouble.fault.as_ref().map(|fault| fault.kind.word()));
         self.memory.forget_seen();
         let pause = polling::backoff(self.memory.failures, self.uid()).max(least).max(trouble.retry_after.unwrap_or_default());
@@ -339,7 +339,7 @@ impl Draft<'_> {
                 }
             }
             SecretOutcome::Conflict => {
-                // Whoever owns the Secret gets no link; ours is replayed by the same key once the name is free.
+                // The owner of the Secret gets no link; ours is replayed by the same key once the name is free.
                 self.memory.answer = None;
                 self.memory.forget_trouble();
                 self.take_seen();
@@ -349,7 +349,7 @@ impl Draft<'_> {
                 let failures = self.memory.failures.saturating_add(1);
                 self.take_seen();
                 if self.memory.answer.is_some() {
-                    // The link is in hand and costs HeyGen nothing; without it, the looks go on at their pace and see whether it is mended.
+                    // The link is in hand and costs HeyGen nothing; without it, the polls go on at their pace and see whether it is mended.
                     self.memory.failures = failures;
                     self.memory.retry_at = Some(polling::add(self.now, polling::backoff(failures.max(4), self.uid())));
                 }
@@ -391,12 +391,12 @@ impl Draft<'_> {
         }
         if renewal && same_link {
             // Either HeyGen still replays its first answer to a renewal, and the link stays dead; or another replica has recorded this
-            // very answer before us. Nothing is new, and a look from before must not overwrite what was told since.
+            // very answer before us. Nothing is new, and a poll from before must not overwrite what was told since.
             self.memory.forget_seen();
             self.hold_request(request, RENEW_AGAIN);
             return;
         }
-        // An approval that was told while the request was under way is newer than the look before the request.
+        // An approval that was told while the request was under way is newer than the poll before the request.
         let approved = status::shown(&self.old).filter(|_| status::is_approved(&self.old));
         if approved.is_none() {
             self.take_seen();

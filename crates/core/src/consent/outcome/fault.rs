@@ -1,4 +1,4 @@
-//! PURE. Why there was no answer: the kind of trouble, and with whom.
+//! PURE. Why there was no answer: the kind of trouble, and with which host.
 
 use std::fmt::{self, Display};
 
@@ -20,7 +20,7 @@ pub struct Fault {
 pub enum Kind {
     /// DNS gives no address for the name.
     Unresolved,
-    /// Nobody listens there, or a firewall says no.
+    /// Nothing listens there, or a firewall says no.
     Refused,
     /// The network knows no way there.
     NoRoute,
@@ -49,7 +49,7 @@ pub enum Kind {
 /// What is checked of a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Check {
-    /// Whether somebody whom we trust has issued it.
+    /// Whether an authority that we trust has issued it.
     Issuer,
     /// Whether it is signed by the issuer that it names, as that one is known here.
     Signature,
@@ -120,8 +120,8 @@ impl Display for Fault {
             Some(proxy) => format!("{host} through the proxy {proxy}"),
             None => host.clone(),
         };
-        // Whom a verb is said of: with the way to it, a name would read as if it were far from its verb.
-        let who = if *at_proxy { &peer } else { host };
+        // What a verb is said of: with the way to it, a name would read as if it were far from its verb.
+        let subject = if *at_proxy { &peer } else { host };
         let way = if let (Some(proxy), false) = (proxy, at_proxy) { format!(" (through the proxy {proxy})") } else { String::new() };
         match kind {
             // DNS knows no ports.
@@ -129,16 +129,16 @@ impl Display for Fault {
                 let name = peer_name(if *at_proxy { proxy.as_deref().unwrap_or_default() } else { host });
                 write!(f, "the name {}{name} cannot be resolved (DNS)", if *at_proxy { "of the proxy " } else { "" })
             }
-            Kind::Refused => write!(f, "{who} refuses the connection{way}"),
+            Kind::Refused => write!(f, "{subject} refuses the connection{way}"),
             Kind::NoRoute => write!(f, "there is no route to {peer}"),
             Kind::Unconnected => write!(f, "there is no connection to {peer}"),
             Kind::ConnectDeadline => write!(f, "connecting to {peer} takes too long, DNS and TLS included"),
-            Kind::AnswerDeadline => write!(f, "{who} has accepted the connection and does not answer in time{way}"),
+            Kind::AnswerDeadline => write!(f, "{subject} has accepted the connection and does not answer in time{way}"),
             Kind::BrokenOff => write!(f, "the connection to {peer} breaks off"),
-            Kind::NotHttp => write!(f, "{who} does not answer in HTTP{way}"),
-            Kind::NotTls => write!(f, "{who} does not speak TLS{way}"),
+            Kind::NotHttp => write!(f, "{subject} does not answer in HTTP{way}"),
+            Kind::NotTls => write!(f, "{subject} does not speak TLS{way}"),
             Kind::Tls => write!(f, "TLS with {peer} fails"),
-            Kind::Certificate(check) => write!(f, "the certificate of {who} is not accepted, because {}{way}", check.failed()),
+            Kind::Certificate(check) => write!(f, "the certificate of {subject} is not accepted, because {}{way}", check.failed()),
             Kind::ProxyAuthentication => write!(f, "{peer} asks for a user and a password, or refuses those that it was given"),
             Kind::ProxyRefuses => write!(f, "{peer} does not connect to {host}"),
         }
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cause_reads_as_a_sentence_that_names_whom_it_is_about() {
+    fn a_cause_reads_as_a_sentence_that_names_the_host_it_is_about() {
         let proxy = Some("proxy.corp:3128");
         for (cause, said) in [
             (fault(Kind::Unresolved, None, false), "HeyGen cannot be reached: the name api.heygen.com cannot be resolved (DNS)"),

@@ -1,4 +1,4 @@
-//! The rows themselves: what an object says in each situation, what has to be done, and who does it.
+//! The rows themselves: what an object says in each situation, what has to be done, and by which actor.
 
 use super::{Actor, Progress, Ready, Row};
 use crate::api::conditions::Situation;
@@ -45,7 +45,7 @@ impl Situation {
                 Progress::Reconciling,
                 Some(false),
                 "status of another object (a restored backup), HeyGen not polled since",
-                &[Actor::Nobody],
+                &[Actor::NoOne],
                 message!(
                     "This status was written for another object, as after a restore from a backup. It permits nothing until the operator has polled HeyGen."
                 ),
@@ -103,14 +103,14 @@ impl Situation {
                 ),
             ),
             Self::Approved => {
-                (Ready::True, Progress::Steady, Some(false), "approved / accepted", &[Actor::Nobody], message!("The person has consented."))
+                (Ready::True, Progress::Steady, Some(false), "approved / accepted", &[Actor::NoOne], message!("The person has consented."))
             }
             Self::Waived => (
                 Ready::True,
                 Progress::Steady,
                 Some(false),
                 "waived (policy says so)",
-                &[Actor::Nobody],
+                &[Actor::NoOne],
                 message!("The account's consentPolicy says that no consent is needed."),
             ),
             Self::NotRequired => (
@@ -118,7 +118,7 @@ impl Situation {
                 Progress::Steady,
                 Some(false),
                 "photo or prompt avatar",
-                &[Actor::Nobody],
+                &[Actor::NoOne],
                 message!("Every look of the group is one of a photo or prompt avatar, which needs no consent."),
             ),
             Self::AccountNotReady => (
@@ -197,7 +197,7 @@ impl Situation {
                 Progress::Reconciling,
                 None,
                 "call cannot start at once (limiter, backoff)",
-                &[Actor::Nobody],
+                &[Actor::NoOne],
                 message!("HeyGen has not been asked yet. The operator asks as soon as it may."),
             ),
             Self::Unrecognized => (
