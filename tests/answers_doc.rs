@@ -73,15 +73,15 @@ Webhooks are not listened to: none tells of consent.
 fn page() -> String {
     let mut page = HEAD.to_owned();
     for answer in answers() {
-        let Answer { says, http, remedy, at_a_look, at_a_request } = answer;
-        let trouble = at_a_look.as_ref().or(at_a_request.as_ref()).unwrap();
+        let Answer { says, http, remedy, at_a_poll, at_a_request } = answer;
+        let trouble = at_a_poll.as_ref().or(at_a_request.as_ref()).unwrap();
         let cells = [
             says,
             http,
             remedy.letter().to_string(),
             concerns(trouble),
-            at_a_look.as_ref().map_or_else(none, poll_of_a_new_one),
-            at_a_look.as_ref().map_or_else(none, poll_after_the_request),
+            at_a_poll.as_ref().map_or_else(none, poll_of_a_new_one),
+            at_a_poll.as_ref().map_or_else(none, poll_after_the_request),
             at_a_request.as_ref().map_or_else(none, request),
         ];
         writeln!(page, "| {} |", cells.join(" | ")).unwrap();

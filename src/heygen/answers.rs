@@ -20,7 +20,7 @@ pub struct Answer {
     /// The class by the notes' letters.
     pub remedy: Remedy,
     /// How the client understands it when it has read a group; `None`: not given to a poll, or nothing is wrong with it there.
-    pub at_a_look: Option<Trouble>,
+    pub at_a_poll: Option<Trouble>,
     /// How the client understands it when it has asked for consent.
     pub at_a_request: Option<Trouble>,
 }
@@ -62,7 +62,7 @@ pub fn answers() -> Vec<Answer> {
         says: says.to_owned(),
         http: http.to_owned(),
         remedy: Remedy::Retry,
-        at_a_look: Some(trouble.clone()),
+        at_a_poll: Some(trouble.clone()),
         at_a_request: Some(trouble),
     };
     let lost = [
@@ -81,20 +81,20 @@ struct Case {
     statuses: Vec<u16>,
     bodies: Vec<String>,
     /// Whether a poll can get it as well.
-    at_a_look: bool,
+    at_a_poll: bool,
 }
 
 impl Case {
     fn new(says: &str, http: &str, remedy: Remedy, statuses: &[u16], bodies: &[&str]) -> Self {
         let bodies = bodies.iter().map(ToString::to_string).collect();
-        Self { says: says.to_owned(), http: http.to_owned(), remedy, statuses: statuses.to_vec(), bodies, at_a_look: true }
+        Self { says: says.to_owned(), http: http.to_owned(), remedy, statuses: statuses.to_vec(), bodies, at_a_poll: true }
     }
 
     /// The first of them speaks for all.
     fn understood(self) -> Answer {
         let (status, body) = (self.statuses.first().copied().unwrap_or_default(), self.bodies.first().map_or("", String::as_str));
-        let at_a_look = look(status, body).filter(|_| self.at_a_look);
-        Answer { says: self.says, http: self.http, remedy: self.remedy, at_a_look, at_a_request: request(status, body) }
+        let at_a_poll = look(status, body).filter(|_| self.at_a_poll);
+        Answer { says: self.says, http: self.http, remedy: self.remedy, at_a_poll, at_a_request: request(status, body) }
     }
 }
 
@@ -105,7 +105,7 @@ fn cases() -> impl Iterator<Item = Case> {
         remedy: row.remedy,
         statuses: if row.statuses.is_empty() { ANY_REFUSAL.to_vec() } else { row.statuses.to_vec() },
         bodies: row.codes.iter().map(|code| json!({"error": {"code": code, "message": "x"}}).to_string()).collect(),
-        at_a_look: true,
+        at_a_poll: true,
     });
     let of_statuses = BY_STATUS.iter().map(|(http, statuses)| {
         let remedy = statuses.first().map_or(Remedy::Retry, |status| classify::of_status(*status).0);
@@ -125,8 +125,8 @@ fn of_shapes() -> Vec<Case> {
         ("text about enterprise API customers, for a consent video without the plan", format!("`{ALREADY_BOUND}` in the text"));
     let any = [200, 400, 401, 403, 409, 429, 500];
     vec![
-        Case { at_a_look: false, ..Case::new(clip, "403", Remedy::User, &[403], &[enterprise]) },
-        Case { at_a_look: false, ..Case::new(&phrase, "any", Remedy::Wait, &any, &[&bound, ALREADY_BOUND]) },
+        Case { at_a_poll: false, ..Case::new(clip, "403", Remedy::User, &[403], &[enterprise]) },
+        Case { at_a_poll: false, ..Case::new(&phrase, "any", Remedy::Wait, &any, &[&bound, ALREADY_BOUND]) },
         Case::new("an `error` in a success, with another code", "2xx", Remedy::Retry, &[200], &[unknown_error]),
         Case::new("an `error` in a success, with a code that says missing", "2xx", Remedy::Retry, &[200], &[missing_error]),
         Case::new("HTML, nothing, or JSON of another shape", "2xx", Remedy::Retry, &[200, 201, 204], NO_SUCCESS),
@@ -163,12 +163,12 @@ mod tests {
     fn answers_of_one_line_are_understood_alike() {
         let class = |trouble: Option<Trouble>| trouble.map(|trouble| trouble.class);
         for case in cases() {
-            let (statuses, bodies, says, at_a_look) = (case.statuses.clone(), case.bodies.clone(), case.says.clone(), case.at_a_look);
+            let (statuses, bodies, says, at_a_poll) = (case.statuses.clone(), case.bodies.clone(), case.says.clone(), case.at_a_poll);
             let first = case.understood();
             for (status, body) in statuses.iter().flat_map(|status| bodies.iter().map(move |body| (*status, body))) {
                 assert_eq!(class(request(status, body)), class(first.at_a_request.clone()), "{says}: {status} {body}");
-                let seen = look(status, body).filter(|_| at_a_look);
-                assert_eq!(class(seen), class(first.at_a_look.clone()), "{says}: {status} {body}");
+                let seen = look(status, body).filter(|_| at_a_poll);
+                assert_eq!(class(seen), class(first.at_a_poll.clone()), "{says}: {status} {body}");
             }
         }
     }
@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn every_answer_is_trouble_for_one_of_the_calls_at_least() {
         for answer in answers() {
-            assert!(answer.at_a_look.is_some() || answer.at_a_request.is_some(), "{}", answer.says);
+            assert!(answer.at_a_poll.is_some() || answer.at_a_request.is_some(), "{}", answer.says);
         }
     }
 
@@ -184,7 +184,7 @@ mod tests {
     fn every_class_of_trouble_is_among_them() {
         let seen: Vec<Class> = answers()
             .into_iter()
-            .flat_map(|answer| [answer.at_a_look, answer.at_a_request])
+            .flat_map(|answer| [answer.at_a_poll, answer.at_a_request])
             .flatten()
             .map(|trouble| trouble.class)
             .collect();

@@ -158,7 +158,7 @@ fn a_page_of_looks_has_a_next_one_unless_heygen_says_no() {
 }
 
 #[test]
-fn a_page_of_looks_without_a_way_on_ends_in_an_unknown_look() {
+fn a_page_of_looks_without_a_way_on_ends_in_an_unknown_one() {
     for token in [json!(null), json!(""), json!(7), json!({}), json!("t".repeat(TOKEN_CAP + 1))] {
         let page = looks(&json!({"data": [{"avatar_type": "photo_avatar"}], "has_more": true, "next_token": token}), "g").unwrap();
         assert_eq!(page, LooksPage { types: vec![LookType::PhotoAvatar, LookType::Other], next: None }, "{token}");
