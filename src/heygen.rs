@@ -196,7 +196,7 @@ impl HeyGen {
         };
         let ways = self.ways();
         let request = ways.client_for(&url).get(url);
-        self.exchange(Operation::Group, credentials, &ways, request, |json| wire::group(json, group_id).map(Outcome::Looked)).await
+        self.exchange(Operation::Group, credentials, &ways, request, |json| wire::group(json, group_id).map(Outcome::Polled)).await
     }
 
     /// Reads one page of a group's avatar looks: `GET /v3/avatars/looks` (HeyGen API notes, sections 2 and 6). `page` is the cursor that
@@ -352,7 +352,7 @@ fn is_idempotency_key(key: &str) -> bool {
 /// As what an outcome is counted.
 const fn answered(outcome: &Outcome) -> Answered {
     match outcome {
-        Outcome::Looked(_) | Outcome::LooksRead(_) | Outcome::Listed(_) | Outcome::Initiated(_) | Outcome::Probed => Answered::Ok,
+        Outcome::Polled(_) | Outcome::LooksRead(_) | Outcome::Listed(_) | Outcome::Initiated(_) | Outcome::Probed => Answered::Ok,
         Outcome::Trouble(trouble) => Answered::Trouble(trouble.class),
     }
 }
@@ -379,7 +379,7 @@ fn log(operation: Operation, label: &str, attempted: &Attempted, elapsed: Durati
             let (groups, unreadable, last) = (page.groups.len(), page.unreadable, page.next.is_none());
             tracing::debug!(operation = name, outcome = label, groups, unreadable, last, request_id, elapsed_ms, "HeyGen request answered");
         }
-        Outcome::Looked(_) | Outcome::LooksRead(_) | Outcome::Probed => {
+        Outcome::Polled(_) | Outcome::LooksRead(_) | Outcome::Probed => {
             tracing::debug!(operation = name, outcome = label, request_id, elapsed_ms, "HeyGen request answered");
         }
     }

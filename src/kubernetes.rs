@@ -262,7 +262,7 @@ mod tests {
     #[test]
     fn what_a_command_printed_that_was_to_log_in_is_not_told() {
         let out = std::process::Command::new("sh").args(["-c", "echo t0ken; echo pa55 >&2; exit 3"]).output().unwrap();
-        let told = in_short(&kube::Error::Auth(AuthError::AuthExecRun { cmd: "login".to_owned(), out: Box::new(out) }));
-        assert_eq!(told, "the kubeconfig's command could not log in (exit status: 3)");
+        let shown = in_short(&kube::Error::Auth(AuthError::AuthExecRun { cmd: "login".to_owned(), out: Box::new(out) }));
+        assert_eq!(shown, "the kubeconfig's command could not log in (exit status: 3)");
     }
 }

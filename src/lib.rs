@@ -62,7 +62,7 @@
 //! 2. [`process`]: arguments, clocks, logs, metrics, the server for probes.
 //! 3. [`heygen`]: the client.
 //! 4. [`kubernetes`]: reading, watching, writing; which replica leads; what must be in order before it works.
-//! 5. [`runtime`]: what is kept of every object, who owns which group, who is next, and who does it.
+//! 5. [`runtime`]: what is kept of every object, which owns which group, which is next, and what does it.
 
 pub mod heygen;
 pub mod kubernetes;

@@ -98,7 +98,7 @@ async fn work(
     let client = connection::client(connection.clone())?;
     let (heygen, refused, watches) = tokio::try_join!(
         heygen(config, trusted, metrics.clone(), stopping.clone()),
-        async { Ok(preflight::pass(&client, config, &checks.0, stopping).await) },
+        async { Ok(preflight::run(&client, config, &checks.0, stopping).await) },
         async { Ok(stopping.run_until_cancelled(run::begin(client.clone(), config)).await) },
     )?;
     let Some((refused, watches)) = refused.zip(watches) else { return Ok(()) };

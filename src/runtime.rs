@@ -1,6 +1,6 @@
 //! What runs the schedule: its shell, and the workers that do what it gives.
 //!
-//! The pure [`Schedule`](twinconsent_core::schedule::Schedule) answers who is next. [`scheduler`] gives it a lock, a clock and a bell. A [`worker`] takes
+//! The pure [`Schedule`](twinconsent_core::schedule::Schedule) answers which object is next. [`scheduler`] gives it a lock, a clock and a bell. A [`worker`] takes
 //! one piece of work after the other: a consent, or a page of the list. The [`watchdog`] tells when polls are due and none begins.
 
 mod account_watch;

@@ -71,7 +71,7 @@ async fn a_group_is_read_flat_or_nested_with_fields_absent_or_null() {
             if nested {
                 line.control.add_fault(FaultRule::new(FaultAction::Reshape(Reshape::NestedGroup)).on(PathKind::Group)).unwrap();
             }
-            let Outcome::Looked(read) = line.heygen.group(&line.credentials, group).await else { panic!("{group}, nested {nested}") };
+            let Outcome::Polled(read) = line.heygen.group(&line.credentials, group).await else { panic!("{group}, nested {nested}") };
             assert_eq!((read.consent_status.as_deref(), read.looks_count), (word, Some(1)));
             line.control.clear_faults();
         }
@@ -182,7 +182,7 @@ async fn photo_and_prompt_avatars_have_no_word_and_only_looks_that_need_no_conse
         line.control.create_group(GroupDefinition { looks, ..GroupDefinition::prompt(format!("named-{name}")) }).unwrap();
     }
     for group in ["photo", "prompt", "named-prompt", "named-prompt_avatar"] {
-        let Outcome::Looked(read) = line.heygen.group(&line.credentials, group).await else { panic!("{group} cannot be read") };
+        let Outcome::Polled(read) = line.heygen.group(&line.credentials, group).await else { panic!("{group} cannot be read") };
         assert_eq!(read.consent_status, None, "{group}");
         let Outcome::LooksRead(page) = line.heygen.looks(&line.credentials, group, None).await else { panic!("{group}: no looks") };
         assert_eq!(page.types, [LookType::PhotoAvatar], "{group}");

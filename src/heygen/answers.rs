@@ -93,7 +93,7 @@ impl Case {
     /// The first of them speaks for all.
     fn understood(self) -> Answer {
         let (status, body) = (self.statuses.first().copied().unwrap_or_default(), self.bodies.first().map_or("", String::as_str));
-        let at_a_poll = look(status, body).filter(|_| self.at_a_poll);
+        let at_a_poll = poll(status, body).filter(|_| self.at_a_poll);
         Answer { says: self.says, http: self.http, remedy: self.remedy, at_a_poll, at_a_request: request(status, body) }
     }
 }
@@ -136,8 +136,8 @@ fn of_shapes() -> Vec<Case> {
     ]
 }
 
-fn look(status: u16, body: &str) -> Option<Trouble> {
-    let read = |json: &_| wire::group(json, GROUP).map(Outcome::Looked);
+fn poll(status: u16, body: &str) -> Option<Trouble> {
+    let read = |json: &_| wire::group(json, GROUP).map(Outcome::Polled);
     trouble_of(exchange::understand(Operation::Group, status, body.as_bytes(), read))
 }
 
@@ -167,7 +167,7 @@ mod tests {
             let first = case.understood();
             for (status, body) in statuses.iter().flat_map(|status| bodies.iter().map(move |body| (*status, body))) {
                 assert_eq!(class(request(status, body)), class(first.at_a_request.clone()), "{says}: {status} {body}");
-                let seen = look(status, body).filter(|_| at_a_poll);
+                let seen = poll(status, body).filter(|_| at_a_poll);
                 assert_eq!(class(seen), class(first.at_a_poll.clone()), "{says}: {status} {body}");
             }
         }

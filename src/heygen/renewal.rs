@@ -59,14 +59,14 @@ impl Files {
                 "--proxy-folder: no file in {folder:?} names a proxy; it is called HTTPS_PROXY, HTTP_PROXY or ALL_PROXY, or so in lower case"
             ));
         }
-        let told = |name: &str| {
+        let shown = |name: &str| {
             if EXCEPTIONS.contains(&name) {
                 joined(name, [&|name| files.get(name).cloned(), &variable])
             } else {
                 files.get(name).cloned().or_else(|| variable(name))
             }
         };
-        let (proxies, more) = Proxies::from_variables(told).map_err(|error| match files.get(error.variable()) {
+        let (proxies, more) = Proxies::from_variables(shown).map_err(|error| match files.get(error.variable()) {
             Some(_) => format!("--proxy-folder: {error}"),
             None => error.to_string(),
         })?;
@@ -147,7 +147,7 @@ pub async fn follow(files: Files, mut now: Content, heygen: HeyGen, base_url: Ur
     if files == Files::default() {
         return;
     }
-    let mut told = None;
+    let mut shown = None;
     while stopping.run_until_cancelled(tokio::time::sleep(PERIOD)).await.is_some() {
         let again = files.clone();
         let Ok(read) = tokio::task::spawn_blocking(move || again.read()).await else { continue };
@@ -163,10 +163,10 @@ pub async fn follow(files: Files, mut now: Content, heygen: HeyGen, base_url: Ur
             }),
             Err(problem) => Some(problem),
         };
-        if let Some(problem) = problem.as_ref().filter(|problem| told.as_ref() != Some(*problem)) {
+        if let Some(problem) = problem.as_ref().filter(|problem| shown.as_ref() != Some(*problem)) {
             tracing::warn!(problem, "root certificates or proxies have changed and make no sense: those before go on");
         }
-        told = problem;
+        shown = problem;
     }
 }
 

@@ -123,8 +123,8 @@ mod tests {
 
     #[test]
     fn an_unchanged_status_needs_no_patch() {
-        let told = status(json!({ "observedGeneration": 1, "consentStatus": "pending" }));
-        assert_eq!(patch(Some(&told), &told), None);
+        let shown = status(json!({ "observedGeneration": 1, "consentStatus": "pending" }));
+        assert_eq!(patch(Some(&shown), &shown), None);
     }
 
     #[test]

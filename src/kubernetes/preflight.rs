@@ -75,7 +75,7 @@ const TRIES_FOR_ALL: u32 = 3;
 ///
 /// A namespace without rights counts as one that is not served, and its objects own no group: whether one of them has asked cannot be
 /// known. When the rights come, they are ranked with the others as if they had been created then, and an owner that has asked stays.
-pub async fn pass(client: &Client, config: &Config, checks: &Checks, stopping: &CancellationToken) -> Option<BTreeSet<String>> {
+pub async fn run(client: &Client, config: &Config, checks: &Checks, stopping: &CancellationToken) -> Option<BTreeSet<String>> {
     let definitions = until_in_order(&checks.definitions, async || bounded(served::check(client)).await, stopping);
     let tries = AtomicU32::new(0);
     let rights = async || {

@@ -65,7 +65,7 @@ const SHORT: Duration = Duration::from_secs(1);
 const STREAM_TRIES: u32 = 2;
 
 /// What a watch tells.
-pub enum Told<K> {
+pub enum Change<K> {
     /// What was remembered of the versions of these objects is about another history: what follows shows everything anew.
     Forget,
     /// An object, or the beginning or the end of a list.
@@ -94,7 +94,7 @@ pub struct Watcher<K> {
     epoch: u32,
     size: PageSize,
     stream_failures: u32,
-    told: VecDeque<Told<K>>,
+    pending: VecDeque<Change<K>>,
     state: State<K>,
     /// When the beginning was asked for that is not told yet.
     begun_at: Option<Instant>,
@@ -118,7 +118,7 @@ impl<K: Kind> Watcher<K> {
             epoch: 0,
             size: PageSize::default(),
             stream_failures: 0,
-            told: VecDeque::new(),
+            pending: VecDeque::new(),
             state: State::Begin { forget: false },
             begun_at: None,
         }
@@ -132,21 +132,21 @@ impl<K: Kind> Watcher<K> {
     }
 
     /// Lists and watches for ever. After an error it goes on when it is polled again, after a pause if the caller is wise.
-    pub fn watch(self) -> impl Stream<Item = Result<Told<K>, Error>> + Send {
+    pub fn watch(self) -> impl Stream<Item = Result<Change<K>, Error>> + Send {
         futures::stream::unfold(self, async |mut watcher| {
-            let told = watcher.next().await;
-            Some((told, watcher))
+            let pending = watcher.next().await;
+            Some((pending, watcher))
         })
     }
 
-    async fn next(&mut self) -> Result<Told<K>, Error> {
+    async fn next(&mut self) -> Result<Change<K>, Error> {
         if self.begun_at.take().is_some_and(|begun| begun.elapsed() > BEGINNING_STAYS_FRESH) {
-            self.told.clear();
+            self.pending.clear();
             self.state = State::Begin { forget: false };
         }
         loop {
-            if let Some(told) = self.told.pop_front() {
-                return Ok(told);
+            if let Some(pending) = self.pending.pop_front() {
+                return Ok(pending);
             }
             // What is under way when this is dropped is lost with the watcher.
             match std::mem::replace(&mut self.state, State::Begin { forget: false }) {
@@ -212,14 +212,14 @@ impl<K: Kind> Watcher<K> {
     }
 
     fn tell_beginning(&mut self, forget: bool) {
-        self.told.extend(forget.then_some(Told::Forget));
-        self.told.push_back(Told::Event(Event::Init));
+        self.pending.extend(forget.then_some(Change::Forget));
+        self.pending.push_back(Change::Event(Event::Init));
     }
 
     async fn go_on_streaming(&mut self, mut stream: Watched<K>, forget: bool) -> Result<(), Error> {
         let failed = match timeout(LIST_SILENCE, stream.next()).await {
             Ok(Some(Ok(WatchEvent::Added(object) | WatchEvent::Modified(object)))) => {
-                self.told.push_back(Told::Event(Event::InitApply(object)));
+                self.pending.push_back(Change::Event(Event::InitApply(object)));
                 self.state = State::Streaming { stream, forget };
                 return Ok(());
             }
@@ -261,7 +261,7 @@ impl<K: Kind> Watcher<K> {
     }
 
     async fn take_page(&mut self, page: Page<K>, forget: bool) -> Result<(), Error> {
-        self.told.extend(page.objects.into_iter().map(|object| Told::Event(Event::InitApply(object))));
+        self.pending.extend(page.objects.into_iter().map(|object| Change::Event(Event::InitApply(object))));
         if page.next.is_some() {
             self.state = State::Paging { next: page.next, forget };
             return Ok(());
@@ -275,11 +275,11 @@ impl<K: Kind> Watcher<K> {
     fn tell_end(&mut self, version: &str) {
         self.history.note(self.epoch, version);
         self.tell_reached(version);
-        self.told.push_back(Told::Event(Event::InitDone));
+        self.pending.push_back(Change::Event(Event::InitDone));
     }
 
     fn tell_reached(&mut self, version: &str) {
-        self.told.extend(version.parse().ok().map(Told::Reached));
+        self.pending.extend(version.parse().ok().map(Change::Reached));
     }
 
     /// Begins to watch again where the last watch has ended, if the cluster is still the same.
@@ -353,7 +353,7 @@ impl<K: Kind> Watcher<K> {
             return Ok(());
         }
         self.history.note(self.epoch, &version);
-        self.told.extend(event.map(Told::Event));
+        self.pending.extend(event.map(Change::Event));
         self.tell_reached(&version);
         self.state = State::Watching { version, stream, since, probe_at };
         Ok(())
@@ -417,7 +417,7 @@ mod tests {
             let api: Api<Slim<DigitalTwinConsent>> = Api::all(Client::new(tower::service_fn(answer), "default"));
             let mut watcher = Watcher::new(api, None, History::default()).begun().await;
             watcher.begun_at = watcher.begun_at.and_then(|begun| begun.checked_sub(age));
-            assert!(matches!(watcher.next().await, Ok(Told::Event(Event::Init))));
+            assert!(matches!(watcher.next().await, Ok(Change::Event(Event::Init))));
             assert_eq!(asked.load(Ordering::Relaxed), lists, "after {age:?}");
         }
     }

@@ -272,9 +272,9 @@ impl Config {
 /// The namespace that this process runs in: the variable `POD_NAMESPACE`, else the file that Kubernetes mounts into a pod.
 #[must_use]
 pub fn in_cluster_namespace() -> Option<String> {
-    let told = std::env::var("POD_NAMESPACE").ok().or_else(|| std::fs::read_to_string(Path::new(NAMESPACE_FILE)).ok())?;
-    let told = told.trim();
-    (!told.is_empty()).then(|| told.to_owned())
+    let shown = std::env::var("POD_NAMESPACE").ok().or_else(|| std::fs::read_to_string(Path::new(NAMESPACE_FILE)).ok())?;
+    let shown = shown.trim();
+    (!shown.is_empty()).then(|| shown.to_owned())
 }
 
 /// The certificates of a file; `read` reads it: see [`read_bundle`].

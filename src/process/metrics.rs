@@ -38,7 +38,7 @@ pub struct Metrics {
     status_writes: Family<StatusWrite, Counter>,
     heygen_requests: Family<OperationOutcome, Counter>,
     heygen_request_duration: Family<OperationOnly, Histogram, fn() -> Histogram>,
-    look_delay: Histogram,
+    poll_delay: Histogram,
     poll_overdue: Gauge<f64, AtomicU64>,
     initiations: Counter,
     unanswered_initiations: Counter,
@@ -62,7 +62,7 @@ impl Metrics {
             status_writes: Family::default(),
             heygen_requests: Family::default(),
             heygen_request_duration: Family::new_with_constructor(duration_histogram),
-            look_delay: Histogram::new(DELAY_BUCKETS),
+            poll_delay: Histogram::new(DELAY_BUCKETS),
             poll_overdue: Gauge::default(),
             initiations: Counter::default(),
             unanswered_initiations: Counter::default(),
@@ -96,8 +96,8 @@ impl Metrics {
     }
 
     /// Records by how many seconds a poll came later than it was due.
-    pub fn look_delay(&self, seconds: f64) {
-        self.look_delay.observe(seconds);
+    pub fn poll_delay(&self, seconds: f64) {
+        self.poll_delay.observe(seconds);
     }
 
     /// Notes for how many seconds polls have been due on an account that can be asked, and none begins, on the one where that is the longest.
@@ -172,7 +172,7 @@ impl Metrics {
         let help = "How long requests to HeyGen took, from the first byte sent to the last byte of the body";
         registry.register_with_unit("heygen_request_duration", help, Unit::Seconds, self.heygen_request_duration.clone());
         let help = "How much later than due a group was polled, by itself or by a page of the list of groups: grows when rateLimit does not suffice";
-        registry.register_with_unit("poll_delay", help, Unit::Seconds, self.look_delay.clone());
+        registry.register_with_unit("poll_delay", help, Unit::Seconds, self.poll_delay.clone());
         let help = "For how long polls have been due and none begins, beyond what rateLimit explains, on the account that can be used where that is the longest: 0 unless something is wrong";
         registry.register_with_unit("poll_overdue", help, Unit::Seconds, self.poll_overdue.clone());
         let help = "Consent requests that HeyGen accepted: the first answer to a key, and the same answer given again";
@@ -239,7 +239,7 @@ mod tests {
         metrics.reconcile(Kind::DigitalTwinConsent, ReconcileResult::Done);
         metrics.status_write(Kind::ClusterHeyGenAccount, WriteResult::Conflict);
         metrics.heygen_request(Operation::Group, Answered::Ok, 0.2);
-        metrics.look_delay(2.0);
+        metrics.poll_delay(2.0);
         metrics.poll_overdue(1.5);
         metrics.count_population(|| Population { followed_groups: 2, waiting_requests: 2, ..Population::default() });
         metrics.initiation();

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use crate::kubernetes;
 use crate::kubernetes::decoding::{Kind, Slim};
 use crate::kubernetes::undecodable::{Screen, Shown};
-use crate::kubernetes::watch::{Told, Watcher};
+use crate::kubernetes::watch::{Change, Watcher};
 use crate::process::clock;
 use crate::process::metrics;
 use crate::process::metrics::{Metrics, ReconcileResult};
@@ -70,15 +70,15 @@ pub(crate) fn shown<K: Kind>(
 ) -> impl Stream<Item = watcher::Result<Event<K>>> {
     let of = format!("{}s in {}", K::kind(&()), namespace.as_deref().unwrap_or("every namespace"));
     let mut screen = Screen::new(namespace, context.undecodables.clone());
-    watcher.watch().default_backoff().filter_map(move |told| {
-        match &told {
+    watcher.watch().default_backoff().filter_map(move |reported| {
+        match &reported {
             Ok(_) => context.complaints.settle(WATCH, &of),
             Err(error) => drop(context.complaints.tell(WATCH, &of, error)),
         }
-        let shown = match told {
-            Ok(Told::Event(event)) => Ok(screen.take_in(event)),
+        let shown = match reported {
+            Ok(Change::Event(event)) => Ok(screen.take_in(event)),
             // Nothing is remembered of the versions of accounts.
-            Ok(Told::Forget | Told::Reached(_)) => return std::future::ready(None),
+            Ok(Change::Forget | Change::Reached(_)) => return std::future::ready(None),
             Err(error) => Err(error),
         };
         let event = match shown {
@@ -99,7 +99,7 @@ pub(crate) fn shown<K: Kind>(
     })
 }
 
-/// The account, if it can be decoded; one that cannot serves nobody until it can.
+/// The account, if it can be decoded; one that cannot serves no consent until it can.
 pub(crate) fn decoded<K: Kind>(account: Slim<K>, context: &Arc<Context>) -> Option<K> {
     let decoded = context.undecodables.decoded(account);
     decoded.map_err(|object| refuse::<K>(object.metadata, context)).ok()
@@ -204,7 +204,7 @@ where
             return Ok(Action::requeue(again.min(wait)));
         }
         context.cluster.record_account(&settings, &status).await?;
-        context.accounts.note_told(&settings, &status, now);
+        context.accounts.note_shown(&settings, &status, now);
         if let Some(report) = account::report(&settings.status, &status) {
             context.events.report(object.as_ref(), report);
         }

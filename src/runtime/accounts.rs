@@ -52,7 +52,7 @@ struct Registry {
 #[derive(Debug)]
 struct Account {
     state: State,
-    /// Whom its spec serves, once that was read: also while it cannot be used.
+    /// What its spec serves, once that was read: also while it cannot be used.
     allowed: Option<Option<Arc<AllowedNamespaces>>>,
     course: reconcile::Course,
     voice: Voice,
@@ -106,7 +106,7 @@ impl Accounts {
         }
     }
 
-    /// Whom an account serves (`None` inside: everybody), once its spec was read.
+    /// What an account serves (`None` inside: every namespace), once its spec was read.
     #[must_use]
     pub fn allowed(&self, key: &AccountKey) -> Option<Option<Arc<AllowedNamespaces>>> {
         self.registry().accounts.get(key)?.allowed.clone()
@@ -142,14 +142,14 @@ impl Accounts {
         is_new
     }
 
-    /// How long to wait before an account's status is written, because somebody else writes it too; zero: not at all.
+    /// How long to wait before an account's status is written, because another operator writes it too; zero: not at all.
     #[must_use]
     pub fn wait_to_tell(&self, settings: &Settings, now: Duration) -> Duration {
         self.registry().accounts.get_mut(&settings.key).map_or(Duration::ZERO, |account| account.voice.wait(settings, now))
     }
 
     /// Notes that an account's status was written.
-    pub fn note_told(&self, settings: &Settings, status: &AccountStatus, now: Duration) {
+    pub fn note_shown(&self, settings: &Settings, status: &AccountStatus, now: Duration) {
         if let Some(account) = self.registry().accounts.get_mut(&settings.key) {
             account.voice.tell(settings, status, now);
         }
@@ -163,7 +163,7 @@ impl Accounts {
         registry.accounts.remove(key).is_some()
     }
 
-    /// Lets an account that cannot be decoded be used by nobody, until it is reconciled: why.
+    /// Lets an account that cannot be decoded be used by no consent, until it is reconciled: why.
     pub fn refuse(&self, key: &AccountKey, why: String) {
         let registry = &mut *self.registry();
         if let Some(account) = registry.accounts.get_mut(key) {
@@ -264,8 +264,8 @@ impl Account {
 
     /// By this wall clock; a time that lies ahead of it counts as now, for one of the two clocks is wrong.
     fn proof(&self, wall: Wall) -> Proof {
-        let told = self.proof.last_poll.map(|told| told.min(wall.now()));
-        Proof { last_poll: told.max(self.read_at.map(|read_at| wall.of(read_at))), ..self.proof }
+        let reported = self.proof.last_poll.map(|reported| reported.min(wall.now()));
+        Proof { last_poll: reported.max(self.read_at.map(|read_at| wall.of(read_at))), ..self.proof }
     }
 }
 

@@ -8,7 +8,7 @@ use kube::runtime::watcher::Event;
 use tokio::sync::oneshot;
 
 use crate::kubernetes::undecodable::{Screen, Shown};
-use crate::kubernetes::watch::{Told, Watcher};
+use crate::kubernetes::watch::{Change, Watcher};
 use crate::process::clock;
 use crate::runtime::context::{Context, WATCH};
 use crate::runtime::named_accounts;
@@ -33,24 +33,24 @@ pub(crate) async fn watch(watch: Watch, context: Arc<Context>) {
     let Watch { number, namespace, watcher, listed } = watch;
     let mut screen = Screen::new(namespace.clone(), context.undecodables.clone());
     let of = format!("DigitalTwinConsents in {}", namespace.as_deref().unwrap_or("every namespace"));
-    let mut told = std::pin::pin!(watcher.watch().default_backoff());
+    let mut reported = std::pin::pin!(watcher.watch().default_backoff());
     let (mut listed, mut shown, mut forgets) = (Some(listed), Sighting { watch: number, round: 0 }, false);
     loop {
-        let told = tokio::select! {
-            told = told.try_next() => told,
+        let reported = tokio::select! {
+            reported = reported.try_next() => reported,
             () = context.stopping.cancelled() => return,
         };
-        match told {
+        match reported {
             Ok(None) => return,
             // Not before everything was listed: until then the copies at hand are those of the other history.
-            Ok(Some(Told::Forget)) => forgets = true,
-            Ok(Some(Told::Reached(version))) => context.roster.reached(number, version),
-            Ok(Some(Told::Event(event))) => {
+            Ok(Some(Change::Forget)) => forgets = true,
+            Ok(Some(Change::Reached(version))) => context.store.reached(number, version),
+            Ok(Some(Change::Event(event))) => {
                 context.complaints.settle(WATCH, &of);
                 let is_list = matches!(event, Event::InitDone);
                 if is_list && std::mem::take(&mut forgets) {
-                    context.scheduler.with(|schedule, _| schedule.forget(context.roster.of_watch(number)));
-                    context.wake_consents(context.roster.forget_history(number, clock::steady()));
+                    context.scheduler.with(|schedule, _| schedule.forget(context.store.of_watch(number)));
+                    context.wake_consents(context.store.forget_history(number, clock::steady()));
                 }
                 match screen.take_in(event) {
                     Shown::Event(event) => note(event, &mut shown, &context),
@@ -81,11 +81,11 @@ fn note(event: Event<DigitalTwinConsent>, shown: &mut Sighting, context: &Arc<Co
             }
         }
         Event::InitDone => {
-            for gone in context.roster.gone(*shown) {
+            for gone in context.store.gone(*shown) {
                 context.forget(gone);
             }
-            // Also after the first list: what changed while the watch was away is known only by looking.
-            context.wake_consents(context.roster.of_watch(shown.watch));
+            // Also after the first list: what changed while the watch was away is known only by polling.
+            context.wake_consents(context.store.of_watch(shown.watch));
         }
         Event::Delete(consent) => {
             if let Some(uid) = uid::uid(&consent) {
@@ -97,7 +97,7 @@ fn note(event: Event<DigitalTwinConsent>, shown: &mut Sighting, context: &Arc<Co
 
 /// Notes one object. Returns it if there is something to decide.
 fn note_one(consent: &DigitalTwinConsent, shown: Sighting, context: &Arc<Context>) -> Option<Uid> {
-    let noted = context.roster.note(consent, shown)?;
+    let noted = context.store.note(consent, shown)?;
     if noted.is_new {
         context.expect(noted.uid, consent);
     }
@@ -106,5 +106,5 @@ fn note_one(consent: &DigitalTwinConsent, shown: Sighting, context: &Arc<Context
         named_accounts::expect(&account, context);
         context.wake_account(&account);
     }
-    noted.is_news.then_some(noted.uid)
+    noted.is_change.then_some(noted.uid)
 }

@@ -24,7 +24,7 @@ use crate::process::metrics::{Metrics, Population};
 use crate::runtime::accounts::Accounts;
 use crate::runtime::accounts::Usable;
 use crate::runtime::scheduler::Scheduler;
-use crate::runtime::store::Roster;
+use crate::runtime::store::Store;
 use twinconsent_core::account;
 use twinconsent_core::api::account::{AllowedNamespaces, ClusterHeyGenAccount, HeyGenAccount};
 use twinconsent_core::api::account_key::AccountKey;
@@ -57,7 +57,7 @@ pub struct Context {
     /// The accounts.
     pub accounts: Accounts,
     /// The consents.
-    pub roster: Roster,
+    pub store: Store,
     /// The metrics.
     pub metrics: Arc<Metrics>,
     /// Since when this process decides, by the steady clock; unset while it lists, or stands by.
@@ -68,7 +68,7 @@ pub struct Context {
     pub default_base_url: Url,
     /// Whether http is allowed as a base URL.
     pub allow_insecure_base_url: bool,
-    /// Who is next, when, and what for.
+    /// What is next, when, and what for.
     pub scheduler: Arc<Scheduler>,
     /// Where accounts are woken.
     pub wakers: Wakers,
@@ -108,7 +108,7 @@ type Labels = Arc<BTreeMap<String, String>>;
 impl Context {
     /// Waits until every watch has shown its first complete list and this replica leads, or the process is to end.
     ///
-    /// Before that nobody knows who owns a group, nor which accounts exist.
+    /// Before that neither the owner of a group is known, nor which accounts exist.
     pub async fn wait_until_it_may_decide(&self) {
         let mut synced = self.synced.clone();
         let may_decide = async {
@@ -135,23 +135,23 @@ impl Context {
         self.leadership.holds()
     }
 
-    /// Whether the account serves the consent's namespace; `None` while nobody knows whom the account serves.
+    /// Whether the account serves the consent's namespace; `None` while it is not known what the account serves.
     ///
-    /// Whoever claims the same group and is not served stands behind: so the owner's namespace is looked at as well.
+    /// A consent that claims the same group and is not served stands behind: so the owner's namespace is read as well.
     ///
     /// # Errors
     /// When the namespace's labels are needed and cannot be read.
     pub async fn serves(&self, key: &AccountKey, consent: &DigitalTwinConsent) -> Result<Option<bool>, kubernetes::Error> {
         let (Some(allowed), Some(uid)) = (self.accounts.allowed(key), uid::uid(consent)) else { return Ok(None) };
         let served = self.serves_namespace(allowed.as_deref(), consent.namespace().unwrap_or_default()).await?;
-        self.wake_consents(self.roster.note_served(uid, served));
+        self.wake_consents(self.store.note_served(uid, served));
         let mut seen = BTreeSet::new();
-        while let Some((owner, namespace)) = self.roster.other_owner(uid)
+        while let Some((owner, namespace)) = self.store.other_owner(uid)
             && seen.insert(owner)
         {
             // What cannot be read now stays as it was known: its trouble is its own.
             let Ok(served) = self.serves_namespace(allowed.as_deref(), namespace).await else { break };
-            self.wake_consents(self.roster.note_served(owner, served));
+            self.wake_consents(self.store.note_served(owner, served));
         }
         Ok(Some(served))
     }
@@ -206,7 +206,7 @@ impl Context {
 
     /// Lets every consent of an account be decided anew.
     pub fn wake_consents_of(&self, key: &AccountKey) {
-        self.wake_consents(self.roster.of_account(key));
+        self.wake_consents(self.store.of_account(key));
     }
 
     /// Lets these consents be decided anew.
@@ -229,7 +229,7 @@ impl Context {
     pub fn begin_to_decide(&self) {
         // In this order: what changes in between is to be decided twice, which is once.
         self.decides_since.get_or_init(clock::steady);
-        self.wake_consents(self.roster.all());
+        self.wake_consents(self.store.all());
     }
 
     /// What the metrics tell of the accounts and consents there are; nothing while another replica leads, which tells it.
@@ -240,7 +240,7 @@ impl Context {
         }
         let names = self.accounts.names();
         let (followed_groups, waiting_requests) = self.scheduler.with(|schedule, _| schedule.census());
-        let consents = self.roster.tally(|account| names.get(account).cloned());
+        let consents = self.store.tally(|account| names.get(account).cloned());
         Population { accounts: self.accounts.shown(), consents, followed_groups, waiting_requests }
     }
 
@@ -261,9 +261,9 @@ impl Context {
         }
     }
 
-    /// Forgets a consent that is gone, and wakes those who may ask for its group now.
+    /// Forgets a consent that is gone, and wakes those that may ask for its group now.
     pub fn forget(&self, consent: Uid) {
         self.scheduler.with(|schedule, _| schedule.remove(consent));
-        self.wake_consents(self.roster.forget(consent));
+        self.wake_consents(self.store.forget(consent));
     }
 }

@@ -16,9 +16,9 @@ use twinconsent_core::schedule::State;
 /// Why the object of this name is where it is, and what is next for it. `None`: no object of this name is known.
 #[must_use]
 pub fn explain(namespace: &str, name: &str, context: &Context) -> Option<Explanation> {
-    let (uid, consent) = context.roster.named(namespace, name)?;
+    let (uid, consent) = context.store.named(namespace, name)?;
     let wall = clock::wall();
-    let known = context.roster.standing_as_seen(&consent, wall)?;
+    let known = context.store.standing_as_seen(&consent, wall)?;
     let held_up = if context.decides_since.get().is_none() {
         Some("this replica to lead, once every watch is synced")
     } else if !context.may_act() {
@@ -26,7 +26,7 @@ pub fn explain(namespace: &str, name: &str, context: &Context) -> Option<Explana
     } else {
         known.is_stale.then_some("the watch, which has not shown yet what was written last")
     };
-    let is_served = context.roster.is_served(uid);
+    let is_served = context.store.is_served(uid);
     let observed = observed(&consent, context.accounts.fact(&AccountKey::of(&consent)), is_served, known, wall, context);
     let now = wall.now();
     let step = decide(&consent, &observed.facts, now);
@@ -34,7 +34,7 @@ pub fn explain(namespace: &str, name: &str, context: &Context) -> Option<Explana
     Some(explain::explain(&consent, &observed.facts, &step, standing, now))
 }
 
-/// Why a decision is as it is, if anybody wants a line of each.
+/// Why a decision is as it is, if a line of each is wanted.
 pub(super) fn at_debug(consent: &DigitalTwinConsent, observed: &Observed, step: &Step) -> Option<Explanation> {
     let explain = || explain::explain(consent, &observed.facts, step, standing(consent, observed), observed.wall.now());
     tracing::enabled!(tracing::Level::DEBUG).then(explain)

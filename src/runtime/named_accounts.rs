@@ -33,7 +33,7 @@ const READ: &str = "a ClusterHeyGenAccount could not be read; trying again";
 /// How soon an account is read again after a read has failed.
 const AFTER_ERROR: Duration = Duration::from_secs(5);
 
-/// Lets an account be looked for that a consent is the first to name; until then nobody says that it does not exist.
+/// Lets an account be looked for that a consent is the first to name; until then it is not said that it does not exist.
 pub(crate) fn expect(account: &AccountKey, context: &Arc<Context>) {
     if account.kind == AccountKind::ClusterHeyGenAccount && !context.watched.is_empty() {
         context.accounts.announce(account.clone());
@@ -44,12 +44,12 @@ pub(crate) fn expect(account: &AccountKey, context: &Arc<Context>) {
 pub(crate) async fn read(
     configured: BTreeSet<String>,
     mut woken: mpsc::Receiver<ObjectRef<ClusterHeyGenAccount>>,
-    told: mpsc::Sender<Event<ClusterHeyGenAccount>>,
+    shown: mpsc::Sender<Event<ClusterHeyGenAccount>>,
     context: Arc<Context>,
 ) {
     let mut seen = Seen::default();
     let mut round: VecDeque<String> = configured.iter().cloned().collect();
-    let _ = told.send(Event::Init).await;
+    let _ = shown.send(Event::Init).await;
     while let Some(name) = round.front() {
         match context.cluster.cluster_account(name).await {
             Ok(read) => {
@@ -57,7 +57,7 @@ pub(crate) async fn read(
                 if let Some(read) = decoded(name, read, &context)
                     && let Some(Event::Apply(account)) = seen.learn(name, read, true)
                 {
-                    let _ = told.send(Event::InitApply(account)).await;
+                    let _ = shown.send(Event::InitApply(account)).await;
                 }
                 round.pop_front();
             }
@@ -67,7 +67,7 @@ pub(crate) async fn read(
             }
         }
     }
-    let _ = told.send(Event::InitDone).await;
+    let _ = shown.send(Event::InitDone).await;
 
     let mut agenda = Agenda::default();
     agenda.set_names(&configured, clock::monotonic());
@@ -77,9 +77,9 @@ pub(crate) async fn read(
     loop {
         let now = clock::monotonic();
         if now >= names_change_at {
-            let named: BTreeSet<String> = context.roster.cluster_accounts().into_iter().collect();
+            let named: BTreeSet<String> = context.store.cluster_accounts().into_iter().collect();
             for gone in agenda.set_names(&configured.union(&named).cloned().collect(), now) {
-                forget(&gone, &mut seen, &told, &context).await;
+                forget(&gone, &mut seen, &shown, &context).await;
             }
             names_change_at = now + EVERY;
         }
@@ -108,7 +108,7 @@ pub(crate) async fn read(
                 context.complaints.settle(READ, &name);
                 agenda.read(&name, read.is_some() || configured.contains(&name), clock::monotonic());
                 if let Some(read) = decoded(&name, read, &context) {
-                    tell(&name, read, is_woken, &mut seen, &told, &context).await;
+                    tell(&name, read, is_woken, &mut seen, &shown, &context).await;
                 }
             }
             Err(error) => {
@@ -135,10 +135,10 @@ async fn sleep(pause: Duration, woken: &mut mpsc::Receiver<ObjectRef<ClusterHeyG
     }
 }
 
-/// Forgets an account that nobody names any more.
-async fn forget(name: &str, seen: &mut Seen, told: &mpsc::Sender<Event<ClusterHeyGenAccount>>, context: &Arc<Context>) {
+/// Forgets an account that no consent names any more.
+async fn forget(name: &str, seen: &mut Seen, shown: &mpsc::Sender<Event<ClusterHeyGenAccount>>, context: &Arc<Context>) {
     if let Some(read) = decoded(name, None, context) {
-        tell(name, read, false, seen, told, context).await;
+        tell(name, read, false, seen, shown, context).await;
     }
 }
 
@@ -158,12 +158,12 @@ async fn tell(
     read: Option<ClusterHeyGenAccount>,
     is_woken: bool,
     seen: &mut Seen,
-    told: &mpsc::Sender<Event<ClusterHeyGenAccount>>,
+    shown: &mpsc::Sender<Event<ClusterHeyGenAccount>>,
     context: &Context,
 ) {
     let exists = read.is_some();
     if let Some(event) = seen.learn(name, read, is_woken) {
-        let _ = told.send(event).await;
+        let _ = shown.send(event).await;
     } else if !exists {
         let key = AccountKey { kind: AccountKind::ClusterHeyGenAccount, namespace: None, name: name.to_owned() };
         // The consents wait to hear whether it exists.
@@ -182,8 +182,8 @@ impl Seen {
     fn learn(&mut self, name: &str, read: Option<ClusterHeyGenAccount>, again: bool) -> Option<Event<ClusterHeyGenAccount>> {
         let Some(read) = read else { return self.0.remove(name).map(Event::Delete) };
         let before = self.0.insert(name.to_owned(), read.clone());
-        let is_news = before.is_none_or(|before| before.resource_version() != read.resource_version());
-        (is_news || again).then_some(Event::Apply(read))
+        let is_new = before.is_none_or(|before| before.resource_version() != read.resource_version());
+        (is_new || again).then_some(Event::Apply(read))
     }
 }
 

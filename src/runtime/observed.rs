@@ -29,7 +29,7 @@ pub(super) async fn observe(consent: &DigitalTwinConsent, context: &Context) -> 
     let is_served = context.serves(&key, consent).await? != Some(false);
     // Last: nothing is waited for between this and what follows from it.
     let wall = clock::wall();
-    let standing = context.roster.standing(consent, wall).filter(|standing| !standing.is_stale);
+    let standing = context.store.standing(consent, wall).filter(|standing| !standing.is_stale);
     Ok(standing.map(|standing| observed(consent, account, is_served, standing, wall, context)))
 }
 
@@ -47,9 +47,9 @@ pub(super) fn observed(
     let mut memory = standing.memory;
     // Polls that showed nothing new reached no object.
     let unheard = uid(consent).and_then(|uid| context.scheduler.with(|schedule, _| schedule.polled_at(uid)));
-    let polled_at = memory.looked_at.max(unheard.map(|at| wall.of(at)));
-    if memory.looked_at.is_some() {
-        memory.looked_at = polled_at;
+    let polled_at = memory.polled_at.max(unheard.map(|at| wall.of(at)));
+    if memory.polled_at.is_some() {
+        memory.polled_at = polled_at;
     }
     let started = wall.of(context.decides_since.get().copied().unwrap_or_else(clock::steady));
     let proof = context.accounts.proof(&key, wall);

@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use futures::future::{BoxFuture, Shared, join_all};
 use futures::{FutureExt as _, StreamExt as _};
 use kube::core::NamespaceResourceScope;
-use kube::runtime::reflector::Store;
+use kube::runtime::reflector;
 use kube::{Api, Client, Resource};
 use tokio::sync::{mpsc, oneshot, watch as signal};
 use tokio_util::sync::CancellationToken;
@@ -32,7 +32,7 @@ use crate::runtime::accounts::Accounts;
 use crate::runtime::context::{Context, NamespaceLabels, WAKE_QUEUE, Wakers};
 use crate::runtime::explain::explain;
 use crate::runtime::scheduler::Scheduler;
-use crate::runtime::store::Roster;
+use crate::runtime::store::Store;
 use crate::runtime::{watchdog, worker};
 use twinconsent_core::api::account::{ClusterHeyGenAccount, HeyGenAccount};
 use twinconsent_core::api::consent::DigitalTwinConsent;
@@ -132,7 +132,7 @@ pub async fn run(
         cluster: Cluster::new(client.clone(), metrics.clone(), leadership.clone(), complaints.clone()),
         events,
         accounts: Accounts::new(scheduler.clone()),
-        roster: Roster::default(),
+        store: Store::default(),
         metrics,
         decides_since: OnceLock::new(),
         operator_namespace: config.operator_namespace.clone(),
@@ -175,7 +175,7 @@ pub async fn run(
         let watching = async move {
             granted.await;
             if is_late {
-                // Whoever is decided later than the others must find its account.
+                // A consent that is decided later than the others must find its account.
                 let _ = accounts.wait_until_ready().await;
             }
             watching.await;
@@ -201,12 +201,12 @@ pub async fn run(
         let shown = account_watch::shown(watcher, None, context.clone());
         running.push(Box::pin(account_watch::run(shown, cluster_accounts, cluster_account_queue, context.clone())));
     } else {
-        let (tell, told) = mpsc::channel(WAKE_QUEUE);
-        let (_, nobody) = mpsc::channel(1);
+        let (tell, reported) = mpsc::channel(WAKE_QUEUE);
+        let (_, never) = mpsc::channel(1);
         let reading = named_accounts::read(config.cluster_accounts.clone(), cluster_account_queue, tell, context.clone());
         let until = stopping.clone();
         running.push(Box::pin(async move { until.run_until_cancelled(reading).await.unwrap_or_default() }));
-        running.push(Box::pin(account_watch::run(account_watch::receive(told).map(Ok), cluster_accounts, nobody, context.clone())));
+        running.push(Box::pin(account_watch::run(account_watch::receive(reported).map(Ok), cluster_accounts, never, context.clone())));
     }
     drop(context);
     let everything = join_all(running);
@@ -232,8 +232,8 @@ fn granted(client: Client, refused: Option<String>, waiting: Arc<Refused>) -> Sh
 
 async fn announce_sync(
     consents: Vec<oneshot::Receiver<()>>,
-    accounts: Vec<Store<HeyGenAccount>>,
-    cluster_accounts: Store<ClusterHeyGenAccount>,
+    accounts: Vec<reflector::Store<HeyGenAccount>>,
+    cluster_accounts: reflector::Store<ClusterHeyGenAccount>,
     checks: Checks,
     synced: signal::Sender<bool>,
 ) {

@@ -191,7 +191,7 @@ mod tests {
     use super::*;
     use twinconsent_core::api::consent::AccountKind;
     use twinconsent_core::consent::policy::Terms;
-    use twinconsent_core::consent::step::{LookKind, NextLook, Rest};
+    use twinconsent_core::consent::step::{NextPoll, PollKind, Rest};
     use twinconsent_core::schedule::Subject;
 
     /// One object, of an account whose bucket is full.
@@ -208,8 +208,8 @@ mod tests {
 
     fn poll_at(scheduler: &Scheduler, wait: Duration) {
         scheduler.with(|schedule, now| {
-            let look = NextLook { at: polling::add(now, wait), kind: LookKind::Wanted { by_list: true } };
-            schedule.rest(1, Rest { until: None, look: Some(look) }, now);
+            let poll = NextPoll { at: polling::add(now, wait), kind: PollKind::Wanted { by_list: true } };
+            schedule.rest(1, Rest { until: None, poll: Some(poll) }, now);
         });
     }
 

@@ -1,11 +1,11 @@
-//! Who is there: every consent this process watches, who owns which group, and what is remembered of each.
+//! Every consent that this process watches, which of them owns which group, and what is remembered of each.
 //!
-//! The roster is synchronous: per object it holds the copy that the watch has shown last, folded ([`fold`]), a claim, a place
+//! The store is synchronous: per object it holds the copy that the watch has shown last, folded ([`fold`]), a claim, a place
 //! in the order of owners, and the memory. It is fed by the watch, asked before every decision and never waits.
 //!
-//! Ownership: of all objects that claim the same group on the same account, one may ask. One rank decides (`claims`): whoever the
-//! account serves and is not being deleted, before the others; whoever has asked; whoever may ask; the oldest. It is asked again whenever
-//! any of that changes, and whoever wins or loses by it is to be decided anew.
+//! Ownership: of all objects that claim the same group on the same account, one may ask. One rank decides (`claims`): those that
+//! the account serves and that are not being deleted come before the others; then those that have asked; those that may ask; the
+//! oldest. It is asked again whenever any of that changes, and each that wins or loses by it is to be decided anew.
 
 pub mod dictionary;
 pub mod fold;
@@ -23,7 +23,7 @@ use crate::process::clock::Wall;
 use crate::runtime::owners::{Claim, Claimant, Claims};
 use crate::runtime::store::fold::Folded;
 use identity::{claim, is_initiated, version};
-use tenants::{Tenant, Tenants, Told};
+use tenants::{Shown, Tenant, Tenants};
 use twinconsent_core::api::account_key::AccountKey;
 use twinconsent_core::api::consent::DigitalTwinConsent;
 use twinconsent_core::api::uid::{Uid, uid};
@@ -33,7 +33,7 @@ use twinconsent_core::consent::step::Ownership;
 
 /// Every consent this process watches.
 #[derive(Debug, Default)]
-pub struct Roster {
+pub struct Store {
     state: Mutex<State>,
 }
 
@@ -56,7 +56,7 @@ struct Entry {
     /// The place of its account and namespace among the tenants.
     tenant: u32,
     /// What the copy tells.
-    told: Told,
+    reported: Shown,
     claim: Claim,
     created: i64,
     shown: Sighting,
@@ -69,11 +69,11 @@ struct Entry {
     asking: bool,
     /// The version that this process has written last.
     written: u64,
-    /// Whether somebody wanted to decide on a newer copy than there was.
+    /// Whether a worker wanted to decide on a newer copy than there was.
     is_awaited: bool,
-    /// The memory, unless it is but the time of the last look and the generation that it served.
+    /// The memory, unless it is but the time of the last poll and the generation that it served.
     memory: Option<Box<Memory>>,
-    looked_at: i64,
+    polled_at: i64,
     generation: i64,
     /// How many histories of the cluster there were before this one.
     history: u32,
@@ -98,8 +98,8 @@ pub struct Noted {
     /// The account that it names, when no object before has named it.
     pub new_account: Option<AccountKey>,
     /// Whether there is something to decide: what this process has written itself was decided on when it was written.
-    pub is_news: bool,
-    /// Those who have come to own a group by it, or own one no longer.
+    pub is_change: bool,
+    /// Those that have come to own a group by it, or own one no longer.
     pub moved: Vec<Uid>,
 }
 
@@ -109,10 +109,10 @@ const REREAD_AFTER: Duration = Duration::from_secs(1);
 /// Over how long that is spread: as long as it takes to tell a handful from thousands, which are then read by the list.
 const REREAD_SPREAD: Duration = Duration::from_secs(9);
 
-/// Nothing has been looked at.
+/// Nothing was polled.
 const NOT_YET: i64 = i64::MIN;
 
-/// What the roster knows of one object.
+/// What the store knows of one object.
 #[derive(Debug)]
 pub struct Standing {
     /// Whether it may ask.
@@ -123,7 +123,7 @@ pub struct Standing {
     pub is_stale: bool,
 }
 
-impl Roster {
+impl Store {
     /// Notes an object as the watch shows it. `None` for an object that no API server has seen.
     pub fn note(&self, consent: &DigitalTwinConsent, shown: Sighting) -> Option<Noted> {
         let uid = uid(consent)?;
@@ -131,30 +131,30 @@ impl Roster {
         let copy = Folded::from(consent);
         let state = &mut *self.state();
         let (initiated, version) = (is_initiated(consent), version(consent).unwrap_or(0));
-        let told = Told::by(consent);
+        let reported = Shown::by(consent);
         let (suspended, terminating) = (consent.spec.suspend.unwrap_or(false), consent.metadata.deletion_timestamp.is_some());
         if let Some(entry) = state.entries.get_mut(&uid) {
             entry.shown = shown;
-            state.tenants.retell(entry.tenant, std::mem::replace(&mut entry.told, told), told);
+            state.tenants.retell(entry.tenant, std::mem::replace(&mut entry.reported, reported), reported);
             let is_own_write = version != 0 && version == entry.written;
-            let is_news = !is_own_write || std::mem::take(&mut entry.is_awaited);
+            let is_change = !is_own_write || std::mem::take(&mut entry.is_awaited);
             (entry.copy, entry.version, entry.copy_is_initiated) = (copy, version, initiated);
             let moved = state.change(uid, |entry| {
                 entry.initiated |= initiated;
                 (entry.suspended, entry.terminating) = (suspended, terminating);
             });
-            return Some(Noted { uid, is_new: false, new_account: None, is_news, moved });
+            return Some(Noted { uid, is_new: false, new_account: None, is_change, moved });
         }
         let account = AccountKey::of(consent);
         let (tenant, is_first) = state
             .tenants
-            .join(Tenant { account: account.clone(), namespace: consent.metadata.namespace.clone().unwrap_or_default() }, told);
+            .join(Tenant { account: account.clone(), namespace: consent.metadata.namespace.clone().unwrap_or_default() }, reported);
         let entry = Entry {
             created: consent.metadata.creation_timestamp.as_ref().map_or(0, |time| time.0.as_second()),
             copy,
             version,
             tenant,
-            told,
+            reported,
             claim: claim(consent),
             shown,
             suspended,
@@ -165,7 +165,7 @@ impl Roster {
             written: 0,
             is_awaited: false,
             memory: None,
-            looked_at: NOT_YET,
+            polled_at: NOT_YET,
             generation: 0,
             history: 0,
         };
@@ -173,7 +173,7 @@ impl Roster {
         state.entries.insert(uid, entry);
         let State { entries, claims, tenants, .. } = state;
         let moved = claims.add(claim, uid, |uid| claimant(entries, tenants, uid));
-        Some(Noted { uid, is_new: true, new_account: is_first.then_some(account), is_news: true, moved })
+        Some(Noted { uid, is_new: true, new_account: is_first.then_some(account), is_change: true, moved })
     }
 
     /// The owner of the group that an object claims, if it is another one, and its namespace.
@@ -185,7 +185,7 @@ impl Roster {
         Some((owner, tenant.namespace.clone()))
     }
 
-    /// Notes whether the account of an object serves its namespace. Returns those who have come to own a group by it, or own one no longer.
+    /// Notes whether the account of an object serves its namespace. Returns those that have come to own a group by it, or own one no longer.
     #[must_use]
     pub fn note_served(&self, uid: Uid, served: bool) -> Vec<Uid> {
         let state = &mut *self.state();
@@ -200,7 +200,7 @@ impl Roster {
 
     /// Notes that HeyGen is to be asked for an object now. Returns whether it may be: it is known and owns its group.
     ///
-    /// From then on it counts as one that has asked, so that nobody else is let in while it does.
+    /// From then on it counts as one that has asked, so that no other is let in while it does.
     #[must_use]
     pub fn begin_to_ask(&self, uid: Uid) -> bool {
         let state = &mut *self.state();
@@ -212,7 +212,7 @@ impl Roster {
         is_owner
     }
 
-    /// Forgets an object that is gone. Returns who owns its group now, if that is to be known.
+    /// Forgets an object that is gone. Returns the owner of its group now, if that is to be known.
     pub fn forget(&self, uid: Uid) -> Vec<Uid> {
         self.state().remove(uid)
     }
@@ -227,26 +227,26 @@ impl Roster {
 
     /// What is known of an object, whose copy at hand is `consent`, by this wall clock. `None` when the watch has not shown it.
     ///
-    /// Whoever learns that its copy is stale need not ask again: the newer copy is news when it comes.
+    /// A worker that learns that its copy is stale need not ask again: the newer copy is a change when it comes.
     #[must_use]
     pub fn standing(&self, consent: &DigitalTwinConsent, wall: Wall) -> Option<Standing> {
         let uid = uid(consent)?;
         let state = &mut *self.state();
         let standing = state.standing(uid, consent, wall)?;
         let entry = state.entries.get_mut(&uid)?;
-        // The newer copy may have come since this one was taken; then it is news now or was when it came.
+        // The newer copy may have come since this one was taken; then it is a change now or was when it came.
         entry.is_awaited |= standing.is_stale && entry.version < entry.written;
         Some(standing)
     }
 
-    /// The same for those who only look.
+    /// The same without waiting for a newer copy.
     #[must_use]
     pub fn standing_as_seen(&self, consent: &DigitalTwinConsent, wall: Wall) -> Option<Standing> {
         self.state().standing(uid(consent)?, consent, wall)
     }
 
     /// Notes what this process remembers of an object from now on, and whether it wrote a version; by the wall clock by which it was
-    /// known. Returns those who have come to own a group by it, or own one no longer.
+    /// known. Returns those that have come to own a group by it, or own one no longer.
     #[must_use]
     pub fn remember(&self, consent: &DigitalTwinConsent, memory: Memory, written: bool, wall: Wall) -> Vec<Uid> {
         let memory = memory.shifted(-wall.ahead());
@@ -263,7 +263,7 @@ impl Roster {
         } else {
             state.unwritten.remove(&uid);
         }
-        entry.looked_at = memory.looked_at.map_or(NOT_YET, Timestamp::as_millisecond);
+        entry.polled_at = memory.polled_at.map_or(NOT_YET, Timestamp::as_millisecond);
         entry.generation = memory.generation;
         entry.memory = (!memory.is_only_a_time()).then(|| Box::new(memory));
         if written {
@@ -281,7 +281,7 @@ impl Roster {
     }
 
     /// Forgets what was remembered of the objects of a watch in a history of the cluster that is no more; HeyGen is asked about them
-    /// again, not about all at once. `now` is a time of the steady clock. Returns those who have come to own a group by it, or own one no longer.
+    /// again, not about all at once. `now` is a time of the steady clock. Returns those that have come to own a group by it, or own one no longer.
     #[must_use]
     pub fn forget_history(&self, watch: u16, now: Timestamp) -> Vec<Uid> {
         let state = &mut *self.state();
@@ -290,7 +290,7 @@ impl Roster {
             let memory = entry.memory().in_another_history(polling::add(now, REREAD_AFTER + spread));
             state.unwritten.remove(uid);
             (entry.written, entry.is_awaited) = (0, false);
-            (entry.looked_at, entry.generation) = (NOT_YET, 0);
+            (entry.polled_at, entry.generation) = (NOT_YET, 0);
             entry.history = memory.history;
             (entry.initiated, entry.asking) = (entry.copy_is_initiated, memory.may_have_asked());
             entry.memory = Some(Box::new(memory));
@@ -341,7 +341,7 @@ impl State {
         self.unwritten.remove(&uid);
         let Self { entries, claims, tenants, .. } = self;
         let heir = claims.remove(entry.claim, uid, |uid| claimant(entries, tenants, uid));
-        tenants.leave(entry.tenant, entry.told);
+        tenants.leave(entry.tenant, entry.reported);
         heir
     }
 }
@@ -361,8 +361,8 @@ fn claimant(entries: &HashMap<Uid, Entry>, tenants: &Tenants, uid: Uid) -> Optio
 
 impl Entry {
     fn memory(&self) -> Memory {
-        let looked_at = (self.looked_at != NOT_YET).then(|| Timestamp::from_millisecond(self.looked_at).unwrap_or(Timestamp::MIN));
-        let only_a_time = || Memory { looked_at, generation: self.generation, history: self.history, ..Memory::default() };
+        let polled_at = (self.polled_at != NOT_YET).then(|| Timestamp::from_millisecond(self.polled_at).unwrap_or(Timestamp::MIN));
+        let only_a_time = || Memory { polled_at, generation: self.generation, history: self.history, ..Memory::default() };
         self.memory.as_deref().cloned().unwrap_or_else(only_a_time)
     }
 }

@@ -13,7 +13,7 @@ use crate::runtime::context::Context;
 use twinconsent_core::api::account_key::AccountKey;
 use twinconsent_core::schedule::Schedule;
 
-/// How often it looks.
+/// How often it checks.
 const EVERY: Duration = Duration::from_secs(15);
 
 /// What is worth a line in the log.
@@ -33,27 +33,27 @@ pub async fn watch(context: Arc<Context>) {
         }
         let longest = context.scheduler.with(|schedule, now| {
             let askable = if context.may_act() { schedule.askable() } else { Vec::new() };
-            look_at(&askable, schedule, &mut watched, now)
+            check(&askable, schedule, &mut watched, now)
         });
         context.metrics.poll_overdue(longest.as_secs_f64());
     }
 }
 
 /// How long the account stands still that does so the longest.
-fn look_at(askable: &[AccountKey], schedule: &Schedule, watched: &mut Watched, now: Timestamp) -> Duration {
+fn check(askable: &[AccountKey], schedule: &Schedule, watched: &mut Watched, now: Timestamp) -> Duration {
     let before = std::mem::take(watched);
     let mut longest = Duration::ZERO;
     for key in askable {
-        let (since, was_told) = before.get(key).copied().unwrap_or((now, false));
+        let (since, was_said) = before.get(key).copied().unwrap_or((now, false));
         let overdue = schedule.overdue(key, since, now);
         longest = longest.max(overdue);
-        let is_told = overdue > WORTH_TELLING;
-        match (was_told, is_told) {
+        let is_said = overdue > WORTH_TELLING;
+        match (was_said, is_said) {
             (false, true) => tracing::warn!(account = %key, seconds = overdue.as_secs(), "polls are due and none begins"),
             (true, false) => tracing::info!(account = %key, "polls begin again"),
             (false, false) | (true, true) => {}
         }
-        watched.insert(key.clone(), (since, is_told));
+        watched.insert(key.clone(), (since, is_said));
     }
     longest
 }
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
     use twinconsent_core::api::consent::AccountKind;
     use twinconsent_core::consent::policy::Terms;
-    use twinconsent_core::consent::step::{LookKind, NextLook, Rest};
+    use twinconsent_core::consent::step::{NextPoll, PollKind, Rest};
     use twinconsent_core::schedule::{Budget, Subject};
 
     #[test]
@@ -75,13 +75,13 @@ mod tests {
         let mut schedule = Schedule::default();
         schedule.open(&key, &Arc::new(Budget::new(120, 20, at(0))), Terms::default().cadence, at(0));
         schedule.add(1, Subject { account: &key, namespace: "default", group: "ada" });
-        schedule.rest(1, Rest { until: None, look: Some(NextLook { at: at(0), kind: LookKind::Forced }) }, at(0));
+        schedule.rest(1, Rest { until: None, poll: Some(NextPoll { at: at(0), kind: PollKind::Forced }) }, at(0));
         let open = schedule.askable();
         let mut watched = Watched::new();
-        assert_eq!(look_at(&open, &schedule, &mut watched, at(1000)), Duration::ZERO, "it is seen for the first time");
-        let overdue = look_at(&open, &schedule, &mut watched, at(2000));
+        assert_eq!(check(&open, &schedule, &mut watched, at(1000)), Duration::ZERO, "it is seen for the first time");
+        let overdue = check(&open, &schedule, &mut watched, at(2000));
         assert!((900..1000).contains(&overdue.as_secs()), "{overdue:?}");
-        assert_eq!(look_at(&[], &schedule, &mut watched, at(2015)), Duration::ZERO);
-        assert_eq!(look_at(&open, &schedule, &mut watched, at(3000)), Duration::ZERO, "it could not be asked meanwhile");
+        assert_eq!(check(&[], &schedule, &mut watched, at(2015)), Duration::ZERO);
+        assert_eq!(check(&open, &schedule, &mut watched, at(3000)), Duration::ZERO, "it could not be asked meanwhile");
     }
 }

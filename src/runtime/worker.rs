@@ -1,7 +1,7 @@
 //! The way of one consent through this process: take what the schedule gives → decide → with a permit act, without one ask for it and rest →
 //! settle → record.
 //!
-//! Nothing is decided here. What looks like a decision (whose turn it is, whether the copy is stale) is asked of the module that
+//! Nothing is decided here. What looks like a decision (which is next, whether the copy is stale) is asked of the module that
 //! knows. An object that rests leaves in the schedule when it is next and what for, and nothing else.
 //!
 //! So many workers at once, each with one piece of work. Whatever a worker was given goes back to the schedule, also when it panics: types
@@ -30,7 +30,7 @@ use crate::runtime::context::{Context, RECONCILE};
 use twinconsent_core::api::account_key::AccountKey;
 use twinconsent_core::api::consent::DigitalTwinConsent;
 use twinconsent_core::api::uid::uid;
-use twinconsent_core::consent::apply::{News, Notice, Settled, apply};
+use twinconsent_core::consent::apply::{Input, Notice, Settled, apply};
 use twinconsent_core::consent::outcome::Outcome;
 use twinconsent_core::consent::polling;
 use twinconsent_core::consent::step;
@@ -40,7 +40,7 @@ use twinconsent_core::schedule::{Ending, Purpose};
 /// The longest sleep, and so how late it is noticed that the wall clock was set.
 const LONGEST_SLEEP: Duration = Duration::from_secs(10);
 
-/// How many steps one turn may take: more than any object needs, so that a flaw cannot spin.
+/// How many steps one job may take: more than any object needs, so that a flaw cannot spin.
 const MOST_STEPS: u32 = 64;
 
 /// How soon it is asked again whether this process may act.
@@ -73,7 +73,7 @@ async fn give_out(concurrency: usize, running: &mut JoinSet<()>, context: &Arc<C
         } else {
             match context.scheduler.take() {
                 Ok((work, late)) => {
-                    late.inspect(|late| context.metrics.look_delay(late.as_secs_f64()));
+                    late.inspect(|late| context.metrics.poll_delay(late.as_secs_f64()));
                     running.spawn(do_work(work, context.clone()));
                     continue;
                 }
@@ -83,7 +83,7 @@ async fn give_out(concurrency: usize, running: &mut JoinSet<()>, context: &Arc<C
         let before = std::mem::replace(&mut ahead, clock::wall().ahead());
         if before != ahead {
             // What is told to end at a time of the wall clock ends sooner or later than was thought.
-            context.wake_consents(context.roster.all());
+            context.wake_consents(context.store.all());
             continue;
         }
         tokio::select! {
@@ -111,8 +111,8 @@ async fn do_work(work: Work, context: Arc<Context>) {
 }
 
 async fn decide(worked: &mut Worked, context: &Context) {
-    // Deleted between the wake-up and its turn.
-    let Some(consent) = context.roster.copy(worked.uid) else { return };
+    // Deleted between the wake-up and its job.
+    let Some(consent) = context.store.copy(worked.uid) else { return };
     let span = tracing::info_span!("consent", namespace = consent.namespace(), object = consent.name_any());
     let decided = async {
         let of = format!("{}/{}", consent.namespace().unwrap_or_default(), consent.name_any());
@@ -149,27 +149,27 @@ async fn advance(mut consent: Arc<DigitalTwinConsent>, grant: &mut Option<Grant>
         }
         let admitted = admitted(step, grant, usable.as_ref(), (&consent, &facts, wall), context);
         explain::tell(explained, matches!(admitted, Admitted::HeyGen(..)));
-        let (news, at, then) = match admitted {
+        let (input, at, then) = match admitted {
             Admitted::Rest(until) => {
                 rest(&consent, until, wall, context);
                 return Ok(());
             }
-            Admitted::Tell(finding, then) => (News::Found(finding), now, then),
-            Admitted::RecordAnswer => (News::AnswerInHand, now, Then::Decide),
-            Admitted::Shown(at, outcome) => (News::Answered(Call::Look, outcome), at, Then::Decide),
+            Admitted::Tell(finding, then) => (Input::Found(finding), now, then),
+            Admitted::RecordAnswer => (Input::AnswerInHand, now, Then::Decide),
+            Admitted::Shown(at, outcome) => (Input::Answered(Call::Poll, outcome), at, Then::Decide),
             // Asked again: what was observed may have taken its time.
             Admitted::Secret(call) if !(context.may_act() || call.records_an_answer() && context.may_finish()) => return Ok(()),
             Admitted::Secret(call) => {
-                let news = context.cluster.act_on_link_secret(&consent, &call, facts.memory.answer.as_deref()).await;
-                (News::Secret(news), wall.now(), Then::Decide)
+                let input = context.cluster.act_on_link_secret(&consent, &call, facts.memory.answer.as_deref()).await;
+                (Input::Secret(input), wall.now(), Then::Decide)
             }
             Admitted::HeyGen(call, permit, usable) => match ask(&consent, call, permit, &usable, context).await {
-                Came::News(news) => (*news, wall.now(), Then::Decide),
+                Came::Input(input) => (*input, wall.now(), Then::Decide),
                 Came::Nothing => continue,
                 Came::OfTheAccount | Came::NotSent => return Ok(()),
             },
         };
-        let Some(newer) = record(&consent, &facts, &news, (at, wall), context).await? else { return Ok(()) };
+        let Some(newer) = record(&consent, &facts, &input, (at, wall), context).await? else { return Ok(()) };
         consent = newer;
         if let Then::Rest(until) = then {
             rest(&consent, until, wall, context);
@@ -205,8 +205,8 @@ fn admitted(
 ) -> Admitted {
     let (Some(uid), Some(usable)) = (uid(consent), usable) else { return without_leave(step) };
     match (step, grant.take()) {
-        (step, Some(Grant::Shown(shown))) if step::would_look(&step) => Admitted::Shown(wall.of(shown.at), shown.outcome),
-        (step, Some(Grant::Poll(permit))) if step::would_look(&step) => Admitted::HeyGen(Call::Look, permit, usable.clone()),
+        (step, Some(Grant::Shown(shown))) if step::would_poll(&step) => Admitted::Shown(wall.of(shown.at), shown.outcome),
+        (step, Some(Grant::Poll(permit))) if step::would_poll(&step) => Admitted::HeyGen(Call::Poll, permit, usable.clone()),
         (Step::Call(call), Some(Grant::Request(permit))) if call.is_request() => Admitted::HeyGen(call, permit, usable.clone()),
         (Step::Call(call), unfit) if call.asks_heygen() => {
             if let Some(Grant::Poll(permit) | Grant::Request(permit)) = unfit {
@@ -242,7 +242,7 @@ fn purpose(call: &Call, consent: &DigitalTwinConsent, facts: &Facts, wall: Wall)
         return Purpose::Poll { forced: step::is_forced(consent) };
     }
     let polled_at = facts.memory.seen.as_ref().map_or(wall.now(), |seen| seen.at);
-    Purpose::Request { good_until: wall.steady(polling::add(polled_at, step::LOOK_STAYS_FRESH)) }
+    Purpose::Request { good_until: wall.steady(polling::add(polled_at, step::POLL_STAYS_FRESH)) }
 }
 
 /// Rests: the schedule is told when the object is next, and what for.
@@ -255,7 +255,7 @@ fn rest(consent: &DigitalTwinConsent, rest: Rest, wall: Wall, context: &Context)
 /// What came of a call to HeyGen.
 enum Came {
     /// This.
-    News(Box<News>),
+    Input(Box<Input>),
     /// Nothing that counts: the object is decided anew.
     Nothing,
     /// Trouble of the account, which changes the account and not its consents: the poll is due again when the account can be asked.
@@ -272,7 +272,7 @@ async fn ask(consent: &DigitalTwinConsent, call: Call, permit: Permit, usable: &
         return Came::NotSent;
     }
     // The permit is of another key than the one at hand, or the group is another object's by now.
-    let may_ask = || uid(consent).is_some_and(|uid| context.roster.begin_to_ask(uid));
+    let may_ask = || uid(consent).is_some_and(|uid| context.store.begin_to_ask(uid));
     if !permit.is_of(&usable.budget) || matches!(call, Call::Initiate(_)) && !may_ask() {
         permit.give_back();
         return Came::Nothing;
@@ -299,24 +299,24 @@ async fn ask(consent: &DigitalTwinConsent, call: Call, permit: Permit, usable: &
     permit.end(if counts { Ending::Came(outcome.clone()) } else { Ending::Superseded });
     match outcome {
         _ if !counts => Came::Nothing,
-        Outcome::Trouble(trouble) if was_given && call == Call::Look && trouble.class.concerns_the_account() => Came::OfTheAccount,
-        outcome => Came::News(Box::new(News::Answered(call, outcome))),
+        Outcome::Trouble(trouble) if was_given && call == Call::Poll && trouble.class.concerns_the_account() => Came::OfTheAccount,
+        outcome => Came::Input(Box::new(Input::Answered(call, outcome))),
     }
 }
 
-/// Settles the news of `now`, writes what they mean, remembers it and reports it. `None` when the object is gone or asks something else now.
+/// Settles what has come at `now`, writes what it means, remembers it and reports it. `None` when the object is gone or asks something else now.
 async fn record(
     consent: &Arc<DigitalTwinConsent>,
     facts: &Facts,
-    news: &News,
+    input: &Input,
     (now, wall): (Timestamp, Wall),
     context: &Context,
 ) -> Result<Option<Arc<DigitalTwinConsent>>, kubernetes::Error> {
-    let on_conflict = match news {
-        News::Found(_) => OnConflict::GiveUp,
-        News::AnswerInHand | News::Answered(..) | News::Secret(_) => OnConflict::SettleAgain,
+    let on_conflict = match input {
+        Input::Found(_) => OnConflict::GiveUp,
+        Input::AnswerInHand | Input::Answered(..) | Input::Secret(_) => OnConflict::SettleAgain,
     };
-    let recorded = context.cluster.record(consent, on_conflict, |current| apply(current, facts, news, now)).await;
+    let recorded = context.cluster.record(consent, on_conflict, |current| apply(current, facts, input, now)).await;
     let (newer, settled, written) = match recorded {
         Ok(Recorded::Written(newer, settled)) => (newer, settled, true),
         Ok(Recorded::Unchanged(settled)) => (consent.clone(), settled, false),
@@ -334,7 +334,7 @@ async fn record(
         context.consent_history.wrote(newer.metadata.resource_version.as_deref().unwrap_or_default());
         memory.unwritten = None;
     }
-    context.wake_consents(context.roster.remember(&newer, memory, written, wall));
+    context.wake_consents(context.store.remember(&newer, memory, written, wall));
     for notice in notices {
         match notice {
             Notice::Event(report) => {

@@ -81,11 +81,11 @@ pub async fn until_requests(world: &World, count: u64, deadline: Duration) {
 /// apart from the machine's speed.
 pub async fn until_each_is_polled(world: &World, names: &[String]) -> Duration {
     timed(LONG, "each group is looked at", || async {
-        let looked_at = |name: &&String| {
+        let polled_at = |name: &&String| {
             let group = world.simulator.group_summary(name);
             group.reads + group.listed > 0
         };
-        let missing = names.len() - names.iter().filter(looked_at).count();
+        let missing = names.len() - names.iter().filter(polled_at).count();
         if missing == 0 { Ok(()) } else { Err(format!("{missing} were not")) }
     })
     .await

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use serde_json::json;
 use twinconsent::heygen::{AuthScheme, Credentials};
 use twinconsent_core::api::consent::DigitalTwinConsentStatus;
-use twinconsent_core::consent::apply::News;
+use twinconsent_core::consent::apply::Input;
 use twinconsent_core::consent::link::Link;
 use twinconsent_core::consent::outcome::{Outcome, Started};
 use twinconsent_core::consent::state::{Answer, Memory};
@@ -110,7 +110,7 @@ fn nothing_that_carries_a_key_or_a_link_prints_it() {
         format!("{link:?}"),
         format!("{credentials:?}"),
         format!("{:?}", Outcome::Initiated(started.clone())),
-        format!("{:?}", News::Answered(Call::Look, Outcome::Initiated(started))),
+        format!("{:?}", Input::Answered(Call::Poll, Outcome::Initiated(started))),
         format!("{memory:?}"),
         format!("{status:?}"),
     ];

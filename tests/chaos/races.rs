@@ -115,10 +115,10 @@ async fn raise_in_flight(world: &World, count: usize, is_overtaken: bool) {
     .await;
     // Every answer is in. Each object is polled once more; whatever had still to be written was written before that.
     join_all(names.iter().map(async |name| {
-        let looked_at = force_and_wait(world, name).await;
+        let polled_at = force_and_wait(world, name).await;
         let group = world.simulator.group(name).unwrap();
         let of_epoch_1 = group.links.iter().find(|link| link.reroute_url.as_deref() == Some("https://example.com/epoch-1")).unwrap();
-        let shown = watch.links_of(&looked_at).await;
+        let shown = watch.links_of(&polled_at).await;
         assert!(shown == [of_epoch_1.url.clone()], "{name} has shown {} links, not only the one of epoch 1", shown.len());
         let asked = world.simulator.group_summary(name);
         assert_eq!((asked.executed, asked.links, asked.keys.len()), (2, 2, 2), "{name}: {:?}", asked.keys);

@@ -55,11 +55,11 @@ fn a_consent_that_was_begun_before_is_asked_for_once_and_followed_until_it_is_gi
     for way_out in ["HeyGen's own interface", "delete the group", "higher spec.requestEpoch may be refused"] {
         assert!(message(&world).contains(way_out), "{}", message(&world));
     }
-    let (told, calls) = (world.object.clone(), world.heygen.calls);
+    let (reported, calls) = (world.object.clone(), world.heygen.calls);
     // What was mended at HeyGen cannot be known without asking, and so it is not.
     world.heygen.fault = None;
     world.live(7 * DAY);
-    assert_eq!((posts(&world), &world.object), (1, &told));
+    assert_eq!((posts(&world), &world.object), (1, &reported));
     let polls = world.heygen.calls - calls;
     assert!((7 * 24 * 5..7 * 24 * 8).contains(&polls), "{polls} polls in a week");
     assert_eq!((events(&world, "ConsentAlreadyBegun"), events(&world, "RequestUnanswered")), (1, 0));
@@ -237,14 +237,14 @@ fn an_answer_that_was_lost_comes_by_its_key_though_the_group_is_bound_since() {
 fn it_is_nothing_new_to_a_person_who_waits_with_a_link_that_lives() {
     let mut world = world(json!({}));
     world.settle_down();
-    let told = world.object.clone();
+    let reported = world.object.clone();
     let request = twinconsent_core::consent::request::Request::of(&world.object);
     let outcome = twinconsent_core::consent::outcome::Outcome::Trouble(Trouble::of(Class::AlreadyBound));
     let mut facts = world.facts_of(0);
     let answer = twinconsent_core::consent::state::Answer { at: world.now, request, outcome, in_secret: None };
     facts.memory.answer = Some(Box::new(answer));
-    let found = twinconsent_core::consent::apply::News::AnswerInHand;
+    let found = twinconsent_core::consent::apply::Input::AnswerInHand;
     let settled = twinconsent_core::consent::apply::apply(&world.object, &facts, &found, world.now);
-    assert_eq!(Some(settled.status), told.status);
+    assert_eq!(Some(settled.status), reported.status);
     assert!(settled.notices.is_empty());
 }

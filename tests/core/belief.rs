@@ -17,7 +17,7 @@ fn policy(spec: Value) -> Terms {
 }
 
 /// An object of which HeyGen says this word, seen by an operator that goes on.
-fn told(word: Option<&str>, spec: Value) -> World {
+fn shown(word: Option<&str>, spec: Value) -> World {
     let mut world = World::new(spec, Model::saying(word));
     world.settle_down();
     world
@@ -34,7 +34,7 @@ fn approved(world: &World) -> &str {
 #[test]
 fn a_tightened_policy_reaches_consents_that_were_approved_before_and_asks_nobody() {
     for asked in [false, true] {
-        let mut world = told(Some(if asked { "pending" } else { "approved" }), json!({}));
+        let mut world = shown(Some(if asked { "pending" } else { "approved" }), json!({}));
         world.heygen.word = Some("approved".into());
         world.live(HOUR);
         assert_eq!(world.ready(), ("True", "Approved"));
@@ -59,7 +59,7 @@ fn a_tightened_policy_reaches_consents_that_were_approved_before_and_asks_nobody
 
 #[test]
 fn a_tightened_policy_is_told_also_while_heygen_cannot_be_read() {
-    let mut world = told(Some("approved"), json!({}));
+    let mut world = shown(Some("approved"), json!({}));
     world.heygen.fault = unavailable();
     world.terms = policy(json!({ "granted": ["accepted"] }));
     world.settle_down();
@@ -71,7 +71,7 @@ fn a_tightened_policy_is_told_also_while_heygen_cannot_be_read() {
 
 #[test]
 fn a_word_that_the_policy_learns_is_taken_for_what_it_is_at_once() {
-    let mut world = told(Some("validated"), json!({}));
+    let mut world = shown(Some("validated"), json!({}));
     assert_eq!(world.ready().1, "UnrecognizedConsentStatus");
     world.terms = policy(json!({ "granted": ["approved", "validated"] }));
     world.live(15);
@@ -95,7 +95,7 @@ fn a_waiver_of_missing_words_that_the_policy_takes_back_asks_the_persons_who_wer
 #[test]
 fn an_approval_that_was_forged_over_another_word_is_not_believed() {
     for word in ["pending", "rejected"] {
-        let mut world = told(Some(word), json!({}));
+        let mut world = shown(Some(word), json!({}));
         world.live(MINUTE);
         let (honest, posts) = (world.ready().1.to_owned(), world.heygen.posts.len());
         world.forge("Approved");
@@ -109,7 +109,7 @@ fn an_approval_that_was_forged_over_another_word_is_not_believed() {
 
 #[test]
 fn an_approval_over_no_word_is_not_believed() {
-    let mut world = told(None, json!({}));
+    let mut world = shown(None, json!({}));
     assert_eq!(world.ready().1, "AwaitingApproval");
     world.heygen.word = None;
     world.live(MINUTE);
@@ -124,7 +124,7 @@ fn a_restored_status_permits_nothing_until_heygen_was_read() {
         [("approved", ("True", "Approved")), ("pending", ("False", "AwaitingApproval")), ("rejected", ("False", "ConsentRefused"))]
     {
         for when in ["Approved", "Initiated"] {
-            let mut world = told(Some("pending"), json!({ "readyWhen": when }));
+            let mut world = shown(Some("pending"), json!({ "readyWhen": when }));
             world.heygen.word = Some("approved".into());
             world.live(HOUR);
             let link = world.status().url.clone();
@@ -154,7 +154,7 @@ fn a_restored_status_permits_nothing_until_heygen_was_read() {
 
 #[test]
 fn a_restored_status_stays_so_while_it_may_not_be_read_and_a_suspended_object_asks_nobody() {
-    let mut world = told(Some("approved"), json!({ "suspend": true }));
+    let mut world = shown(Some("approved"), json!({ "suspend": true }));
     world.edit(json!({ "suspend": null }));
     world.settle_down();
     world.edit(json!({ "suspend": true }));
@@ -188,7 +188,7 @@ fn a_photo_group_that_is_restored_is_one_again() {
 fn an_epoch_that_comes_again_after_a_restore_is_asked_for() {
     for restarted in [false, true] {
         for between in [0, 20 * MINUTE, 30 * HOUR] {
-            let mut world = told(Some("pending"), json!({}));
+            let mut world = shown(Some("pending"), json!({}));
             world.live(HOUR);
             let before = world.object.clone();
             world.edit(json!({ "requestEpoch": 1 }));
@@ -217,7 +217,7 @@ fn an_epoch_that_comes_again_after_a_restore_is_asked_for() {
 
 #[test]
 fn a_generation_that_was_told_as_observed_before_its_request_was_made_is_made_good() {
-    let mut world = told(Some("pending"), json!({}));
+    let mut world = shown(Some("pending"), json!({}));
     world.live(HOUR);
     // Young, so that the next routine poll may be far ahead.
     world.crash(0);
@@ -231,7 +231,7 @@ fn a_generation_that_was_told_as_observed_before_its_request_was_made_is_made_go
 
 #[test]
 fn a_consent_that_is_not_verified_for_three_days_is_told_to_be_so_once_and_heals_with_the_next_answer() {
-    let mut world = told(Some("approved"), json!({}));
+    let mut world = shown(Some("approved"), json!({}));
     world.heygen.fault = unavailable();
     world.live(71 * HOUR);
     assert_eq!(world.ready(), ("True", "Approved"));
@@ -247,12 +247,12 @@ fn a_consent_that_is_not_verified_for_three_days_is_told_to_be_so_once_and_heals
 
 #[test]
 fn what_is_waived_or_not_required_is_verified_too() {
-    for (word, look, reason) in
+    for (word, poll, reason) in
         [(Some("skipped"), LookType::DigitalTwin, "ConsentWaived"), (None, LookType::PhotoAvatar, "ConsentNotRequired")]
     {
         let mut world = World::new(json!({}), Model::saying(word));
         world.terms = policy(json!({ "waived": ["skipped"] }));
-        world.heygen.looks = vec![look];
+        world.heygen.looks = vec![poll];
         world.settle_down();
         assert_eq!(world.ready(), ("True", reason));
         world.heygen.fault = unavailable();
@@ -281,7 +281,7 @@ fn proof_that_stops_is_told_whatever_stops_it() {
         }),
     ];
     for (name, stop) in cases {
-        let mut world = told(Some("approved"), json!({}));
+        let mut world = shown(Some("approved"), json!({}));
         // Ten days of proof: what counts is the last one.
         world.live(240 * HOUR);
         stop(&mut world);
@@ -312,7 +312,7 @@ fn a_thousand_consents_do_not_become_unverified_at_once() {
 
 #[test]
 fn an_account_says_how_long_a_consent_counts_as_verified() {
-    let mut world = told(Some("approved"), json!({}));
+    let mut world = shown(Some("approved"), json!({}));
     world.proof = Proof { stale_after: secs(6 * HOUR), last_poll: None };
     world.heygen.fault = unavailable();
     world.live(7 * HOUR);
@@ -321,7 +321,7 @@ fn an_account_says_how_long_a_consent_counts_as_verified() {
 
 #[test]
 fn an_unknown_word_after_an_approval_counts_when_it_was_seen_twice() {
-    let mut world = told(Some("approved"), json!({}));
+    let mut world = shown(Some("approved"), json!({}));
     world.heygen.word = Some("frozen".into());
     let next = world.settle_down().unwrap();
     world.now = next;
@@ -342,7 +342,7 @@ fn an_unknown_word_after_an_approval_counts_when_it_was_seen_twice() {
 
 #[test]
 fn the_word_of_an_approval_is_remembered_however_many_unknown_ones_follow() {
-    let mut world = told(Some("approved"), json!({}));
+    let mut world = shown(Some("approved"), json!({}));
     for serial in 0..30 {
         world.heygen.word = Some(format!("word-{}", char::from(b'a' + serial)));
         world.live(HOUR);

@@ -31,10 +31,18 @@ fn is_down(world: &mut World) {
 
 /// What kstatus says is what the table says of the reason that is told.
 fn is_consistent(world: &World, what: &str) {
-    let Some(told) = shown(world.status()) else { panic!("{what}: nothing is told:\n{}", world.trace.join("\n")) };
-    assert_eq!(kstatus(&world.object), columns::kstatus(told).split(" / ").next().unwrap(), "{what}: {told:?}\n{}", world.trace.join("\n"));
+    let Some(reported) = shown(world.status()) else { panic!("{what}: nothing is told:\n{}", world.trace.join("\n")) };
+    assert_eq!(
+        kstatus(&world.object),
+        columns::kstatus(reported).split(" / ").next().unwrap(),
+        "{what}: {reported:?}\n{}",
+        world.trace.join("\n")
+    );
     let approved = world.condition("Approved").unwrap().0;
-    assert!(approved == "True" || !matches!(told, Situation::Approved | Situation::Waived), "{what}: {told:?}, Approved={approved}");
+    assert!(
+        approved == "True" || !matches!(reported, Situation::Approved | Situation::Waived),
+        "{what}: {reported:?}, Approved={approved}"
+    );
 }
 
 fn believed(world: &World) -> (String, String, String) {
@@ -87,9 +95,9 @@ fn a_changed_policy_judges_every_row_anew_and_asks_nobody_who_was_asked() {
             }
             world.live(TWO_POLLS);
             is_consistent(&world, &what);
-            let told = shown(world.status()).unwrap();
+            let reported = shown(world.status()).unwrap();
             if is_polled(situation) {
-                assert!(agrees(world.status(), told, &terms.policy), "{what}: {told:?} over {:?}", world.status().consent_status);
+                assert!(agrees(world.status(), reported, &terms.policy), "{what}: {reported:?} over {:?}", world.status().consent_status);
                 let permits = matches!(terms.policy.read(world.heygen.word.as_deref()), Meaning::Granted | Meaning::Waived);
                 let approved = world.condition("Approved").unwrap().0 == "True";
                 let has_word = world.heygen.word.is_some() && !world.heygen.missing && world.heygen.training.is_none();
@@ -175,8 +183,8 @@ fn an_approval_that_is_forged_in_any_row_is_gone_with_the_next_polls_and_asks_no
             }
             let (mut is, should) = (believed(&world), believed(&twin));
             use Situation as S;
-            let told = shown(world.status()).unwrap();
-            if !matches!(told, S::Revoked | S::Refused | S::Approved | S::Waived | S::Awaiting | S::LinkExpired | S::Overdue) {
+            let reported = shown(world.status()).unwrap();
+            if !matches!(reported, S::Revoked | S::Refused | S::Approved | S::Waived | S::Awaiting | S::LinkExpired | S::Overdue) {
                 // These rows leave `Approved` as it was: unknown, since it was doubted.
                 assert_ne!(is.2, "True", "{what}");
                 is.2.clone_from(&should.2);

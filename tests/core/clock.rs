@@ -146,16 +146,16 @@ impl State {
     }
 
     /// Lives for a while, and sees that HeyGen is asked as often as ever.
-    fn live(&self, world: &mut World, seconds: u64, told: &str) {
+    fn live(&self, world: &mut World, seconds: u64, shown: &str) {
         let end = polling::add(world.now, secs(seconds));
         let mut asked_at = world.now;
         let silence = |asked_at: Timestamp, now: Timestamp, world: &World| {
             let (longest, silence) =
                 (self.interval.map(|interval| secs(interval) + LONGEST_BACKOFF.mul_f64(1.25)), polling::since(asked_at, now));
-            assert!(longest.is_none_or(|longest| silence <= longest), "{told}: nobody asks for {silence:?}:\n{}", world.trace.join("\n"));
+            assert!(longest.is_none_or(|longest| silence <= longest), "{shown}: nobody asks for {silence:?}:\n{}", world.trace.join("\n"));
         };
         for wakes in 0.. {
-            assert!(wakes < 20 + seconds, "{told}: woken more than once a second");
+            assert!(wakes < 20 + seconds, "{shown}: woken more than once a second");
             let calls = world.heygen.calls;
             let next = world.settle_down();
             if world.heygen.calls > calls {
@@ -188,21 +188,21 @@ fn whenever_the_clock_is_set_and_corrected_polling_goes_on_and_nobody_is_asked_f
             state.live(&mut undisturbed, state.afterwards(), state.name);
             let posts = |world: &World| world.heygen.posts.iter().map(|post| (post.key.clone(), post.executed)).collect::<Vec<_>>();
             for (step, corrected, restarts) in STEPS.into_iter().flat_map(|step| [(step, 0, false), (step, step, false), (step, 0, true)]) {
-                let told = format!("{}, {step} s for {wrong_for} s, then {corrected} s, restarted: {restarts}", state.name);
+                let shown = format!("{}, {step} s for {wrong_for} s, then {corrected} s, restarted: {restarts}", state.name);
                 let mut world = state.world(0);
                 world.set_clock(step);
-                state.live(&mut world, wrong_for, &told);
+                state.live(&mut world, wrong_for, &shown);
                 if restarts {
                     world.crash(0);
                 }
                 world.set_clock(corrected);
-                state.live(&mut world, state.afterwards(), &told);
+                state.live(&mut world, state.afterwards(), &shown);
                 let (expected, made) = (posts(&undisturbed), posts(&world));
                 let surplus = made.len().saturating_sub(expected.len());
                 // A restarted process has forgotten that a refused request waits: it is repeated, with the same key, as after any restart.
-                assert!(surplus <= usize::from(restarts), "{told}: {surplus} surplus requests:\n{}", world.trace.join("\n"));
+                assert!(surplus <= usize::from(restarts), "{shown}: {surplus} surplus requests:\n{}", world.trace.join("\n"));
                 let executed = |posts: &[(String, bool)]| posts.iter().filter(|(_, executed)| *executed).count();
-                assert!(executed(&made) <= executed(&expected), "{told}: a second link:\n{}", world.trace.join("\n"));
+                assert!(executed(&made) <= executed(&expected), "{shown}: a second link:\n{}", world.trace.join("\n"));
                 lives += 1;
             }
         }
@@ -214,15 +214,15 @@ fn whenever_the_clock_is_set_and_corrected_polling_goes_on_and_nobody_is_asked_f
 fn a_person_asked_under_a_wrong_clock_is_followed_once_it_is_right() {
     for state in states() {
         for step in STEPS {
-            let told = format!("{}, begun {step} s ahead", state.name);
+            let shown = format!("{}, begun {step} s ahead", state.name);
             let mut world = state.world(step);
             world.set_clock(0);
-            state.live(&mut world, state.afterwards(), &told);
+            state.live(&mut world, state.afterwards(), &shown);
             let executed = world.heygen.posts.iter().filter(|post| post.executed).count();
             let mut undisturbed = state.world(0);
-            state.live(&mut undisturbed, state.afterwards(), &told);
+            state.live(&mut undisturbed, state.afterwards(), &shown);
             let expected = undisturbed.heygen.posts.iter().filter(|post| post.executed).count();
-            assert!(executed <= expected, "{told}: {executed} requests, not {expected}:\n{}", world.trace.join("\n"));
+            assert!(executed <= expected, "{shown}: {executed} requests, not {expected}:\n{}", world.trace.join("\n"));
         }
     }
 }

@@ -76,9 +76,9 @@ fn an_object_whose_spec_cannot_be_read_as_it_stands_is_not_read_at_all() {
                     continue;
                 };
                 // A word of a later version is known to be one; every other field means what was written, or is as good as absent.
-                let (told, was) = (at(&read, &path), at(&odd, &path));
-                let same = told == was || told == json!("Unrecognized") || was.is_null() || (was == json!({}) && told.is_null());
-                assert!(same, "{path:?}: {value} became {told}");
+                let (shown, was) = (at(&read, &path), at(&odd, &path));
+                let same = shown == was || shown == json!("Unrecognized") || was.is_null() || (was == json!({}) && shown.is_null());
+                assert!(same, "{path:?}: {value} became {shown}");
                 read_as_it_stands += 1;
             }
         }

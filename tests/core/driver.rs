@@ -19,7 +19,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use twinconsent::process::clock::steps::Steps;
 use twinconsent_core::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus};
-use twinconsent_core::consent::apply::{News, Notice, apply};
+use twinconsent_core::consent::apply::{Input, Notice, apply};
 use twinconsent_core::consent::outcome::{Group, Outcome};
 use twinconsent_core::consent::policy::Terms;
 use twinconsent_core::consent::polling;
@@ -61,7 +61,7 @@ pub struct Replica {
 pub struct InHand {
     base: DigitalTwinConsent,
     facts: Facts,
-    news: News,
+    input: Input,
     then: Then,
     at: Timestamp,
     ahead: SignedDuration,
@@ -199,8 +199,8 @@ impl World {
         let account = self.account.clone().unwrap_or_else(|| AccountFact::Usable(Arc::new(self.terms.clone())));
         let wall = self.clock.wall();
         let mut memory = replica.memory.clone().shifted(wall.ahead());
-        let (started, polled_at) = (wall.of(replica.started), memory.looked_at.max(replica.polled_at));
-        memory.looked_at = memory.looked_at.and(polled_at);
+        let (started, polled_at) = (wall.of(replica.started), memory.polled_at.max(replica.polled_at));
+        memory.polled_at = memory.polled_at.and(polled_at);
         Facts { account, ownership: self.ownership, memory, started, doubt: wall.doubt(), polled_at, proof: self.proof }
     }
 
@@ -239,16 +239,16 @@ impl World {
     /// Decides, and lets the effect happen.
     pub fn begin(&mut self, index: usize) -> Progress {
         let Some(mut decided) = self.decided(index) else { return Progress::Rest(None) };
-        if let Step::Call(call @ Call::Look) = &decided.step {
+        if let Step::Call(call @ Call::Poll) = &decided.step {
             let permit_at = self.replicas[index].permit_at.unwrap_or_else(|| polling::add(self.now, self.queue));
             self.replicas[index].permit_at = Some(permit_at).filter(|permit_at| *permit_at > self.now);
             if permit_at > self.now {
                 let wait = polling::since(self.now, permit_at);
                 decided.step = step::delayed(&decided.base, &decided.facts, call, wait, decided.at);
-                if let Step::Rest(Rest { look: Some(look), .. }) | Step::Tell(_, Then::Rest(Rest { look: Some(look), .. })) =
+                if let Step::Rest(Rest { poll: Some(poll), .. }) | Step::Tell(_, Then::Rest(Rest { poll: Some(poll), .. })) =
                     &mut decided.step
                 {
-                    look.at = polling::shifted(permit_at, decided.ahead);
+                    poll.at = polling::shifted(permit_at, decided.ahead);
                 }
             }
         }
@@ -257,28 +257,28 @@ impl World {
 
     /// Takes a step: rests, or lets the effect happen.
     pub fn take(&mut self, index: usize, Decided { base, facts, step, at, ahead }: Decided) -> Progress {
-        let (news, then) = match step {
+        let (input, then) = match step {
             Step::Rest(rest) => return self.rest(index, rest, ahead),
-            Step::Tell(finding, then) => (News::Found(finding), then),
-            Step::RecordAnswer => (News::AnswerInHand, Then::Decide),
+            Step::Tell(finding, then) => (Input::Found(finding), then),
+            Step::RecordAnswer => (Input::AnswerInHand, Then::Decide),
             Step::Call(call) => (self.act(index, &base, call), Then::Decide),
         };
-        self.replicas[index].in_hand = Some(InHand { base, facts, news, then, at, ahead });
+        self.replicas[index].in_hand = Some(InHand { base, facts, input, then, at, ahead });
         Progress::Going
     }
 
     /// Takes up what a poll of the schedule has shown, in place of the step that was decided.
     pub fn take_up(&mut self, index: usize, Decided { base, facts, ahead, .. }: Decided, at: Timestamp, outcome: Outcome) {
         self.note_poll(index, at, &outcome);
-        let news = News::Answered(Call::Look, outcome);
-        self.replicas[index].in_hand = Some(InHand { base, facts, news, then: Then::Decide, at, ahead });
+        let input = Input::Answered(Call::Poll, outcome);
+        self.replicas[index].in_hand = Some(InHand { base, facts, input, then: Then::Decide, at, ahead });
     }
 
     /// What HeyGen has answered to the call that is not recorded yet.
     pub fn answer_in_hand(&self, index: usize) -> Option<&Outcome> {
-        match &self.replicas[index].in_hand.as_ref()?.news {
-            News::Answered(_, outcome) => Some(outcome),
-            News::Found(_) | News::AnswerInHand | News::Secret(_) => None,
+        match &self.replicas[index].in_hand.as_ref()?.input {
+            Input::Answered(_, outcome) => Some(outcome),
+            Input::Found(_) | Input::AnswerInHand | Input::Secret(_) => None,
         }
     }
 
@@ -289,21 +289,21 @@ impl World {
 
     /// Settles and writes what the last step brought.
     pub fn finish(&mut self, index: usize) -> Progress {
-        let Some(InHand { base, facts, news, then, at, ahead }) = self.replicas[index].in_hand.take() else { return Progress::Going };
+        let Some(InHand { base, facts, input, then, at, ahead }) = self.replicas[index].in_hand.take() else { return Progress::Going };
         let mut current = base.clone();
-        let mut settled = apply(&current, &facts, &news, at);
+        let mut settled = apply(&current, &facts, &input, at);
         if settled.status != current.status.clone().unwrap_or_default()
             && current.metadata.resource_version != self.object.metadata.resource_version
         {
             let gone = current.metadata.uid != self.object.metadata.uid;
             let same = base.spec.link_secret_ref == self.object.spec.link_secret_ref && Request::of(&base) == Request::of(&self.object);
-            if gone || !same || matches!(&news, News::Found(_)) {
+            if gone || !same || matches!(&input, Input::Found(_)) {
                 self.note("   (conflict, dropped)".into());
                 self.deliver(index);
                 return Progress::Going;
             }
             current = self.object.clone();
-            settled = apply(&current, &facts, &news, at);
+            settled = apply(&current, &facts, &input, at);
         }
         if self.refuses && settled.status != current.status.clone().unwrap_or_default() {
             let before = facts.memory.unwritten.as_deref();

@@ -16,7 +16,7 @@ fn explained(world: &mut World, standing: Standing) -> Explanation {
 }
 
 /// The step, with which priority something is next, and what it waits for.
-fn told(world: &mut World) -> (&'static str, Option<&'static str>, Vec<String>) {
+fn shown(world: &mut World) -> (&'static str, Option<&'static str>, Vec<String>) {
     let explained = explained(world, Standing { account: Account { name: "X/a".to_owned(), ..Account::default() }, ..Standing::default() });
     (explained.step, explained.next.and_then(|next| next.priority), explained.waits_for)
 }
@@ -28,16 +28,16 @@ fn words(words: &[&str]) -> Vec<String> {
 #[test]
 fn a_new_object_waits_for_a_permit_then_for_the_person_and_an_approved_one_for_nothing_but_time() {
     let mut world = World::new(json!({}), Model::saying(None));
-    assert_eq!(told(&mut world), ("Poll", Some("first"), words(&["a permit of X/a"])));
+    assert_eq!(shown(&mut world), ("Poll", Some("first"), words(&["a permit of X/a"])));
     world.settle_down();
-    assert_eq!(told(&mut world), ("Rest", Some("routine"), words(&["the author of this object", "the person"])));
+    assert_eq!(shown(&mut world), ("Rest", Some("routine"), words(&["the author of this object", "the person"])));
     assert_eq!(
         explained(&mut world, Standing::default()).why,
         "AwaitingApproval: Waiting for the person. Send them the link in status.url."
     );
     world.heygen.word = Some("approved".into());
     world.live(HOUR);
-    assert_eq!(told(&mut world), ("Rest", Some("routine"), Vec::new()));
+    assert_eq!(shown(&mut world), ("Rest", Some("routine"), Vec::new()));
 }
 
 #[test]
@@ -58,8 +58,8 @@ fn whatever_else_is_in_the_way_is_named() {
     let new = || World::new(json!({}), Model::saying(None));
     let resting = |mut world: World, waits_for: &str| {
         world.settle_down();
-        let (_, _, told) = told(&mut world);
-        assert_eq!(told, [waits_for]);
+        let (_, _, shown) = shown(&mut world);
+        assert_eq!(shown, [waits_for]);
     };
     resting(World::new(json!({ "suspend": true }), Model::saying(None)), "its spec.suspend to become false");
     let with_account = |account| {
@@ -76,8 +76,8 @@ fn whatever_else_is_in_the_way_is_named() {
     let mut world = new();
     world.heygen.fault = Some(Fault::Trouble(Trouble::of(Class::Unavailable)));
     world.settle_down();
-    let (.., told) = told(&mut world);
-    assert!(told[0].starts_with("HeyGen (unavailable), until 2026-01-01T00:00:0"), "{told:?}");
+    let (.., shown) = shown(&mut world);
+    assert!(shown[0].starts_with("HeyGen (unavailable), until 2026-01-01T00:00:0"), "{shown:?}");
 }
 
 #[test]
@@ -86,11 +86,11 @@ fn a_link_in_hand_waits_for_kubernetes_and_is_in_no_explanation() {
     world.settle_down_until_answered();
     world.secret.unreachable = true;
     world.settle_down();
-    let told = explained(&mut world, Standing::default());
-    assert!(told.in_memory.has_answer_in_hand);
-    assert!(told.waits_for[0].starts_with("Kubernetes, which has not taken the Secret for the link, until "), "{told:?}");
+    let shown = explained(&mut world, Standing::default());
+    assert!(shown.in_memory.has_answer_in_hand);
+    assert!(shown.waits_for[0].starts_with("Kubernetes, which has not taken the Secret for the link, until "), "{shown:?}");
     let link = world.heygen.keys.values().next().unwrap().1.rsplit('/').next().unwrap().to_owned();
-    assert!(!serde_json::to_string(&told).unwrap().contains(&format!("consent/{link}")));
+    assert!(!serde_json::to_string(&shown).unwrap().contains(&format!("consent/{link}")));
 }
 
 #[test]

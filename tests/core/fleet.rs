@@ -15,7 +15,7 @@ use serde_json::Value;
 use twinconsent_core::consent::outcome::{Class, GroupsPage, ListedGroup, Outcome, Trouble};
 use twinconsent_core::consent::polling;
 use twinconsent_core::consent::step;
-use twinconsent_core::consent::step::{Call, LOOK_STAYS_FRESH, Step};
+use twinconsent_core::consent::step::{Call, POLL_STAYS_FRESH, Step};
 use twinconsent_core::schedule::Purpose;
 
 use crate::driver::effects::answered;
@@ -201,7 +201,7 @@ impl Fleet {
             let Some(mut decided) = world.decided(0) else { return self.budget.done(number, grant, self.now) };
             let mut permit = None;
             match grant.take() {
-                Some(Grant::Shown(seen_at, outcome)) if step::would_look(&decided.step) => {
+                Some(Grant::Shown(seen_at, outcome)) if step::would_poll(&decided.step) => {
                     world.note(format!("page → {}", answered(&outcome)));
                     world.take_up(0, decided, seen_at, outcome);
                     if world.finish(0) != Progress::Going {
@@ -209,8 +209,8 @@ impl Fleet {
                     }
                     continue;
                 }
-                Some(Grant::Poll(under_way)) if step::would_look(&decided.step) => {
-                    decided.step = Step::Call(Call::Look);
+                Some(Grant::Poll(under_way)) if step::would_poll(&decided.step) => {
+                    decided.step = Step::Call(Call::Poll);
                     permit = Some((under_way, true));
                 }
                 given => match decided.step.clone() {
@@ -233,7 +233,7 @@ impl Fleet {
 
     /// The permit for a call, or another step while there is none; what was given for another call goes back.
     fn permit(&mut self, number: usize, call: &Call, given: Option<Grant>, decided: &mut Decided) -> Option<(UnderWay, bool)> {
-        let is_request = *call != Call::Look;
+        let is_request = *call != Call::Poll;
         match given {
             Some(Grant::Request(under_way)) if is_request => return Some((under_way, false)),
             Some(Grant::Poll(under_way) | Grant::Request(under_way)) => self.budget.give_back(under_way, self.now),
@@ -241,7 +241,7 @@ impl Fleet {
         }
         let seen_at = decided.facts.memory.seen.as_ref().map_or(self.now, |seen| seen.at);
         let purpose = if is_request {
-            Purpose::Request { good_until: polling::add(seen_at, LOOK_STAYS_FRESH) }
+            Purpose::Request { good_until: polling::add(seen_at, POLL_STAYS_FRESH) }
         } else {
             Purpose::Poll { forced: step::is_forced(&decided.base) }
         };

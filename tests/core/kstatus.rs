@@ -104,9 +104,9 @@ fn the_conditions_beside_ready_are_those_of_the_table() {
     for &situation in Situation::VARIANTS {
         let world = object_in(situation, &json!({}));
         for type_ in ["Stalled", "Reconciling", "Overdue", "LinkExpired", "Suspended"] {
-            let told = world.condition(type_).is_some_and(|(status, _)| status == "True");
-            assert_eq!(told, columns::besides(situation).contains(&format!("`{type_}`")), "{situation:?}: {type_}");
-            assert!(told || world.condition(type_).is_none(), "{type_} stands there only while it is True");
+            let reported = world.condition(type_).is_some_and(|(status, _)| status == "True");
+            assert_eq!(reported, columns::besides(situation).contains(&format!("`{type_}`")), "{situation:?}: {type_}");
+            assert!(reported || world.condition(type_).is_none(), "{type_} stands there only while it is True");
         }
         let approved = matches!(situation, Situation::Approved | Situation::Waived | Situation::Unverified);
         assert_eq!(world.condition("Approved").unwrap().0 == "True", approved, "{situation:?}");

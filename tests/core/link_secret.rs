@@ -1,7 +1,7 @@
 //! The link Secret: what is told when Kubernetes does not take it, and how a link that is gone from it comes back.
 
 use serde_json::json;
-use twinconsent_core::consent::apply::{News, Refusal, SecretOutcome, apply};
+use twinconsent_core::consent::apply::{Input, Refusal, SecretOutcome, apply};
 
 use crate::driver::effects::FIND_LINK;
 use crate::driver::{HOUR, MINUTE, World};
@@ -117,14 +117,14 @@ fn a_link_in_hand_waits_for_a_secret_that_cannot_be_reached() {
 fn what_kubernetes_refuses_is_told_by_its_cause() {
     let world = world();
     let facts = world.facts_of(0);
-    let mut told = std::collections::HashSet::new();
+    let mut shown = std::collections::HashSet::new();
     for (refusal, says) in
         [(Refusal::Quota, "quota"), (Refusal::Admission, "admission"), (Refusal::Forbidden, "no right"), (Refusal::Other, "operator's log")]
     {
-        let settled = apply(&world.object, &facts, &News::Secret(SecretOutcome::Refused(refusal)), world.now);
+        let settled = apply(&world.object, &facts, &Input::Secret(SecretOutcome::Refused(refusal)), world.now);
         let ready = settled.status.conditions.iter().find(|condition| condition.type_ == "Ready").unwrap();
         assert!(ready.reason == "LinkSecretNotWritable" && ready.message.contains(says), "{refusal:?}: {}", ready.message);
-        told.insert(ready.message.clone());
+        shown.insert(ready.message.clone());
     }
-    assert_eq!(told.len(), 4);
+    assert_eq!(shown.len(), 4);
 }

@@ -67,12 +67,12 @@ impl Model {
         }
     }
 
-    pub fn look(&mut self) -> Outcome {
+    pub fn poll(&mut self) -> Outcome {
         self.calls += 1;
         if let Some(trouble) = self.trouble(false) {
             return trouble;
         }
-        if self.missing { Outcome::Trouble(Trouble::of(Class::NotFound)) } else { Outcome::Looked(self.group()) }
+        if self.missing { Outcome::Trouble(Trouble::of(Class::NotFound)) } else { Outcome::Polled(self.group()) }
     }
 
     pub fn read_looks(&mut self, cursor: Option<&str>) -> Outcome {

@@ -82,17 +82,17 @@ fn trouble_is_told_once_it_is_no_short_one_and_then_about_once_an_hour_however_s
     let consent = World::new(json!({}), Model::saying(None)).object;
     for longest in [secs(30), secs(300), LONGEST_UNWRITTEN] {
         let began = World::new(json!({}), Model::saying(None)).now;
-        let (mut now, mut unwritten, mut told) = (began, None, Vec::new());
+        let (mut now, mut unwritten, mut reported) = (began, None, Vec::new());
         while polling::since(began, now) < secs(24 * 3600) {
             let next = Unwritten::after(unwritten.as_ref(), &consent, longest, now);
-            told.extend(next.is_worth_telling().then_some(now));
+            reported.extend(next.is_worth_telling().then_some(now));
             (now, unwritten) = (next.not_before, Some(next));
         }
-        let first = polling::since(began, told[0]);
+        let first = polling::since(began, reported[0]);
         assert!(first >= secs(11) && first <= secs(15), "{longest:?}: {first:?}");
-        let soonest = told.windows(2).map(|pair| polling::since(pair[0], pair[1])).min();
+        let soonest = reported.windows(2).map(|pair| polling::since(pair[0], pair[1])).min();
         assert!(soonest >= Some(secs(2_700)), "{longest:?}: told again after {soonest:?}");
-        assert!((12..=32).contains(&told.len()), "{longest:?}: told {} times in a day", told.len());
+        assert!((12..=32).contains(&reported.len()), "{longest:?}: told {} times in a day", reported.len());
     }
 }
 

@@ -30,14 +30,14 @@ async fn a_consent_that_waits_for_the_person_says_so_and_when_it_is_polled_next(
     let scene = Scene::of(World::with_account("explained", account).await, &[]).await;
     scene.ask("ada", json!({})).await;
     let consent = scene.until_reading("ada", AWAITING).await;
-    let told = explained(&scene, "ada").await;
-    assert_eq!((&told["object"], &told["uid"]), (&json!(format!("{}/ada", scene.namespace)), &json!(consent.metadata.uid)));
-    assert_eq!((&told["step"], &told["waitsFor"]), (&json!("Rest"), &json!(["the author of this object", "the person"])), "{told:#}");
-    assert_eq!((&told["next"]["for"], &told["next"]["priority"]), (&json!("poll"), &json!("routine")), "{told:#}");
+    let shown = explained(&scene, "ada").await;
+    assert_eq!((&shown["object"], &shown["uid"]), (&json!(format!("{}/ada", scene.namespace)), &json!(consent.metadata.uid)));
+    assert_eq!((&shown["step"], &shown["waitsFor"]), (&json!("Rest"), &json!(["the author of this object", "the person"])), "{shown:#}");
+    assert_eq!((&shown["next"]["for"], &shown["next"]["priority"]), (&json!("poll"), &json!("routine")), "{shown:#}");
     let time = |value: &Value| value.as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
-    let ahead = time(&told["next"]["at"]).duration_since(time(&told["inMemory"]["polledAt"]));
-    assert!((540..=600).contains(&ahead.as_secs()), "{told:#}");
-    assert_eq!(told["account"]["name"], json!(format!("HeyGenAccount/{}", scene.namespace)), "{told:#}");
+    let ahead = time(&shown["next"]["at"]).duration_since(time(&shown["inMemory"]["polledAt"]));
+    assert!((540..=600).contains(&ahead.as_secs()), "{shown:#}");
+    assert_eq!(shown["account"]["name"], json!(format!("HeyGenAccount/{}", scene.namespace)), "{shown:#}");
     let line = "decided";
     assert!(scene.operator().log().lines().any(|logged| logged.contains(line) && logged.contains("Initiate") && logged.contains("ada")));
 
@@ -53,12 +53,12 @@ async fn a_link_in_hand_is_told_as_there_and_not_as_it_is() {
     let refusal = Refusal::begin(&scene, "secrets", "CREATE").await;
     scene.ask("ada", json!({ "linkSecretRef": { "name": "ada-link" } })).await;
     scene.until_reading("ada", NOT_WRITABLE).await;
-    let told = explained(&scene, "ada").await;
-    assert_eq!(told["inMemory"]["hasAnswerInHand"], json!(true), "{told:#}");
-    let waits_for = told["waitsFor"][0].as_str().unwrap_or_default();
-    assert!(waits_for.starts_with("Kubernetes, which has not taken the Secret for the link, until "), "{told:#}");
+    let shown = explained(&scene, "ada").await;
+    assert_eq!(shown["inMemory"]["hasAnswerInHand"], json!(true), "{shown:#}");
+    let waits_for = shown["waitsFor"][0].as_str().unwrap_or_default();
+    assert!(waits_for.starts_with("Kubernetes, which has not taken the Secret for the link, until "), "{shown:#}");
     let link = scene.simulator.group("ada").unwrap().links[0].url.clone();
-    assert!(!told.to_string().contains(link.rsplit('/').next().unwrap()), "the link is in it");
+    assert!(!shown.to_string().contains(link.rsplit('/').next().unwrap()), "the link is in it");
     refusal.end().await;
     scene.until_reading("ada", AWAITING).await;
     scene.end().await;
@@ -73,11 +73,11 @@ async fn a_consent_that_waits_for_a_pause_of_its_account_says_until_when() {
     // One that comes while the pause lasts, and has met no 429 itself.
     scene.ask("bob", json!({})).await;
     scene.until_reading("bob", INITIATING).await;
-    let told = explained(&scene, "bob").await;
-    let waits_for = told["waitsFor"][0].as_str().unwrap_or_default();
+    let shown = explained(&scene, "bob").await;
+    let waits_for = shown["waitsFor"][0].as_str().unwrap_or_default();
     let breaker = format!("the circuit breaker of HeyGenAccount/{}, which lets no call through until ", scene.namespace);
-    assert!(waits_for.starts_with(&breaker) && waits_for.ends_with(" (throttled)"), "{told:#}");
-    assert_eq!((&told["step"], &told["account"]["stoppedBecause"]), (&json!("Poll"), &json!("throttled")), "{told:#}");
+    assert!(waits_for.starts_with(&breaker) && waits_for.ends_with(" (throttled)"), "{shown:#}");
+    assert_eq!((&shown["step"], &shown["account"]["stoppedBecause"]), (&json!("Poll"), &json!("throttled")), "{shown:#}");
     scene.end().await;
 }
 

@@ -68,15 +68,15 @@ async fn an_account_that_serves_none_of_an_operators_namespaces_is_left_to_the_o
     create(&consents, "ada", &json!({ "groupID": "ada", "accountRef": named })).await;
     let not_allowed = "Ready=False:AccountNotAllowed Initiated=False Approved=False Reconciling";
     until_reading(&consents, "ada", not_allowed).await;
-    let looked = "kind=\"ClusterHeyGenAccount\"";
-    let before = theirs.counter("twinconsent_reconciles_total", looked).await;
+    let polled = "kind=\"ClusterHeyGenAccount\"";
+    let before = theirs.counter("twinconsent_reconciles_total", polled).await;
     eventually("the other operator has checked the account several times more", || async {
-        let now = theirs.counter("twinconsent_reconciles_total", looked).await;
+        let now = theirs.counter("twinconsent_reconciles_total", polled).await;
         if now >= before + 2.0 { Ok(()) } else { Err(now) }
     })
     .await;
     until_reading(&consents, "ada", not_allowed).await;
-    assert_eq!(theirs.counter("twinconsent_status_writes_total", looked).await, 0.0, "the account is not theirs to tell of");
+    assert_eq!(theirs.counter("twinconsent_status_writes_total", polled).await, 0.0, "the account is not theirs to tell of");
     let shown = shown.end();
     println!("{shown:?}");
     assert!(!shown.is_empty() && shown.iter().all(|reason| reason == "CredentialsAccepted"), "{shown:?}");

@@ -257,12 +257,12 @@ impl Company {
 /// A proxy that only knows CONNECT, and all that its clients have told it.
 struct Proxy {
     address: SocketAddr,
-    shown: Arc<Mutex<Vec<Told>>>,
+    shown: Arc<Mutex<Vec<Heard>>>,
 }
 
 /// What one client has sent: the head of its request, and what went through the tunnel from it.
 #[derive(Default)]
-struct Told {
+struct Heard {
     head: String,
     tunnelled: Vec<u8>,
 }
@@ -295,7 +295,7 @@ impl Proxy {
     }
 }
 
-async fn tunnel<S: AsyncRead + AsyncWrite>(client: S, target: Option<SocketAddr>, ear: &Mutex<Vec<Told>>) -> std::io::Result<()> {
+async fn tunnel<S: AsyncRead + AsyncWrite>(client: S, target: Option<SocketAddr>, ear: &Mutex<Vec<Heard>>) -> std::io::Result<()> {
     let (mut from_client, mut to_client) = split(client);
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -305,7 +305,7 @@ async fn tunnel<S: AsyncRead + AsyncWrite>(client: S, target: Option<SocketAddr>
     let asked_for = head.split(' ').nth(1).unwrap().to_owned();
     let number = {
         let mut shown = ear.lock().unwrap();
-        shown.push(Told { head, tunnelled: Vec::new() });
+        shown.push(Heard { head, tunnelled: Vec::new() });
         shown.len() - 1
     };
     let server = match target {

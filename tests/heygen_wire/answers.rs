@@ -157,12 +157,12 @@ async fn a_group_is_read_flat_and_nested_with_fields_null_or_absent() {
     ] {
         let server = Server::saying(200, "", body).await;
         let outcome = client().group(&server.credentials, "g1").await;
-        let Outcome::Looked(group) = outcome else { panic!("{body}: {outcome:?}") };
+        let Outcome::Polled(group) = outcome else { panic!("{body}: {outcome:?}") };
         assert_eq!(group, Group { consent_status: Some("pending".to_owned()), ..Group::default() }, "{body}");
     }
     for body in [r#"{"data":{"id":"g1","consent_status":null}}"#, r#"{"data":{"id":"g1"}}"#, r#"{"data":{"avatar_group":{"id":"g1"}}}"#] {
         let server = Server::saying(200, "", body).await;
-        assert!(matches!(client().group(&server.credentials, "g1").await, Outcome::Looked(group) if group == Group::default()), "{body}");
+        assert!(matches!(client().group(&server.credentials, "g1").await, Outcome::Polled(group) if group == Group::default()), "{body}");
     }
 }
 

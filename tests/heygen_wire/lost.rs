@@ -17,7 +17,7 @@ async fn a_body_over_the_cap_is_not_read_to_its_end() {
     let group = |padding: usize| format!(r#"{{"data":{{"id":"g1","padding":"{}"}}}}"#, "x".repeat(padding));
     let overhead = group(0).len();
     let server = Server::saying(200, "", &group(BODY_CAP - overhead)).await;
-    assert!(matches!(client().group(&server.credentials, "g1").await, Outcome::Looked(_)));
+    assert!(matches!(client().group(&server.credentials, "g1").await, Outcome::Polled(_)));
 
     let server = Server::saying(200, "", &group(BODY_CAP - overhead + 1)).await;
     assert_eq!(trouble(client().group(&server.credentials, "g1").await).class, Class::Unreadable);

@@ -92,7 +92,7 @@ fn unreachable(outcome: Outcome) -> FaultKind {
 async fn a_group_is_read_with_the_key_and_the_program_named() {
     let mut server = Server::saying(200, "", r#"{"data":{"id":"g1","name":"Ada","consent_status":"pending"}}"#).await;
     let outcome = client().group(&server.credentials, "g1").await;
-    let Outcome::Looked(group) = outcome else { panic!("{outcome:?}") };
+    let Outcome::Polled(group) = outcome else { panic!("{outcome:?}") };
     assert_eq!(group, Group { name: Some("Ada".to_owned()), consent_status: Some("pending".to_owned()), ..Group::default() });
     let request = server.request();
     assert!(request.starts_with("GET /v3/avatars/g1 HTTP/1.1\r\n"), "{request}");

@@ -32,8 +32,8 @@ async fn whenever_the_clock_is_set_approvals_are_seen_requests_are_repeated_and_
     standby.until_ready().await;
     let acquired = lease(&world).await;
 
-    for (turn, (before, after)) in STEPS.into_iter().zip(STEPS.into_iter().skip(1)).enumerate() {
-        let named = |kind: &str| (0..EACH).map(|number| format!("{kind}-{turn}-{number}")).collect::<Vec<_>>();
+    for (round, (before, after)) in STEPS.into_iter().zip(STEPS.into_iter().skip(1)).enumerate() {
+        let named = |kind: &str| (0..EACH).map(|number| format!("{kind}-{round}-{number}")).collect::<Vec<_>>();
         let (pending, failing) = (named("pending"), named("failing"));
         for name in pending.iter().chain(&failing) {
             world.simulator.create_group(GroupDefinition::twin(name)).unwrap();

@@ -96,8 +96,8 @@ async fn a_leader_that_slept_while_it_followed_many_asks_heygen_for_nothing_when
     until_held_by(&world, "second").await;
     let before = world.next_request();
     eventually("the other one follows", || async {
-        let looks = world.simulator.requests_since(before).len();
-        if looks >= 3 { Ok(()) } else { Err(looks) }
+        let polls = world.simulator.requests_since(before).len();
+        if polls >= 3 { Ok(()) } else { Err(polls) }
     })
     .await;
     let sent = tap.sent();

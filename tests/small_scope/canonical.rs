@@ -8,13 +8,13 @@
 use jiff::Timestamp;
 use twinconsent_core::api::conditions::types;
 use twinconsent_core::api::consent::{AlreadyBegun, DigitalTwinConsent, DigitalTwinConsentStatus, Initiation};
-use twinconsent_core::consent::apply::News;
+use twinconsent_core::consent::apply::Input;
 use twinconsent_core::consent::state::{Answer, Attempt, Looks, Memory, Seen};
-use twinconsent_core::consent::step::{LookKind, NextLook, Rest, Then};
+use twinconsent_core::consent::step::{NextPoll, PollKind, Rest, Then};
 
 use crate::heygen::{Executed, HeyGen};
 use crate::shell::InHand;
-use crate::world::{Entry, Known, Look, Replica, Scheduled, World, at, version};
+use crate::world::{Entry, Known, Replica, Scheduled, Shown, World, at, version};
 
 /// Beyond this, in seconds, it makes no difference how long ago something was.
 const HORIZON: i64 = 74 * 3600;
@@ -132,7 +132,7 @@ impl Form<'_> {
     fn memory(&mut self, memory: &Memory) {
         let Memory {
             generation,
-            looked_at,
+            polled_at,
             seen,
             looks,
             retry_at,
@@ -160,17 +160,17 @@ impl Form<'_> {
             form.number(types.types.len() as u64);
             form.number((*pages).into());
         });
-        for time in [looked_at, retry_at, missing_since, withdrawn_since, unrecognized_since, link_check, reread_at] {
+        for time in [polled_at, retry_at, missing_since, withdrawn_since, unrecognized_since, link_check, reread_at] {
             self.some(*time, Self::time);
         }
         self.number((*failures).into());
         self.some(*trouble, |form, trouble| form.number(trouble as u64));
         self.some(attempt.as_deref(), |form, attempt| {
-            let Attempt { idempotency_key, not_before, unanswered_since, unanswered_told, refused } = attempt;
+            let Attempt { idempotency_key, not_before, unanswered_since, unanswered_said, refused } = attempt;
             form.text(idempotency_key);
             form.some(*not_before, Self::time);
             form.some(*unanswered_since, Self::time);
-            form.flag(*unanswered_told);
+            form.flag(*unanswered_said);
             form.some(*refused, |form, (class, times)| form.number(class as u64 * 16 + u64::from(times)));
         });
         self.some(answer.as_deref(), |form, answer| {
@@ -190,17 +190,17 @@ impl Form<'_> {
     }
 
     fn in_hand(&mut self, in_hand: &InHand) {
-        let InHand { base, facts, news, then, at } = in_hand;
+        let InHand { base, facts, input, then, at } = in_hand;
         self.version(version(base));
         self.object(base);
         self.memory(&facts.memory);
         self.second(*at);
         // What it is follows from object and memory, but for the answer.
-        match news {
-            News::Found(finding) => self.text(&format!("{finding:?}")),
-            News::AnswerInHand => self.text("answer in hand"),
-            News::Answered(_, outcome) => self.text(&format!("{outcome:?}")),
-            News::Secret(secret) => self.text(&format!("{secret:?}")),
+        match input {
+            Input::Found(finding) => self.text(&format!("{finding:?}")),
+            Input::AnswerInHand => self.text("answer in hand"),
+            Input::Answered(_, outcome) => self.text(&format!("{outcome:?}")),
+            Input::Secret(secret) => self.text(&format!("{secret:?}")),
         }
         match then {
             Then::Decide => self.flag(false),
@@ -208,17 +208,17 @@ impl Form<'_> {
         }
     }
 
-    fn rest(&mut self, Rest { until, look }: &Rest) {
+    fn rest(&mut self, Rest { until, poll }: &Rest) {
         self.some(*until, Self::time);
-        self.some(*look, Self::look);
+        self.some(*poll, Self::poll);
     }
 
-    fn look(&mut self, NextLook { at, kind }: NextLook) {
+    fn poll(&mut self, NextPoll { at, kind }: NextPoll) {
         self.time(at);
         match kind {
-            LookKind::Forced => self.number(1),
-            LookKind::Wanted { by_list } => self.number(2 + u64::from(by_list)),
-            LookKind::Routine { print: _, rhythm: _, wanted_from, by_list } => {
+            PollKind::Forced => self.number(1),
+            PollKind::Wanted { by_list } => self.number(2 + u64::from(by_list)),
+            PollKind::Routine { print: _, rhythm: _, wanted_from, by_list } => {
                 self.number(4 + u64::from(by_list));
                 self.some(wanted_from, Self::time);
             }
@@ -235,17 +235,17 @@ impl Form<'_> {
         for time in [alarm, permit_at, withdrawing_since] {
             self.some(*time, Self::second);
         }
-        self.some(scheduled.as_ref(), |form, Scheduled { look, word, looked_at }| {
-            form.look(*look);
+        self.some(scheduled.as_ref(), |form, Scheduled { poll, word, polled_at }| {
+            form.poll(*poll);
             form.some(word.as_deref(), Self::text);
-            form.some(*looked_at, Self::time);
+            form.some(*polled_at, Self::time);
         });
         self.some(acted_at.filter(|_| handed.is_some()), Self::time);
-        self.some(*handed, |form, (at, look)| {
+        self.some(*handed, |form, (at, poll)| {
             form.time(at);
-            match look {
-                Look::Lost => form.number(1),
-                Look::Word(word) => form.text(word.unwrap_or_default()),
+            match poll {
+                Shown::Lost => form.number(1),
+                Shown::Word(word) => form.text(word.unwrap_or_default()),
             }
         });
         self.some(in_hand.as_deref(), Self::in_hand);

@@ -37,8 +37,8 @@ impl HeyGen {
         Self { word, is_down: false, is_bound: false, keys: Vec::new(), links: 0 }
     }
 
-    pub fn look(&self) -> Outcome {
-        if self.is_down { lost() } else { looked(self.word) }
+    pub fn poll(&self) -> Outcome {
+        if self.is_down { lost() } else { polled(self.word) }
     }
 
     pub fn read_looks(&self) -> Outcome {
@@ -82,8 +82,8 @@ fn link_of(number: u32) -> String {
     format!("https://heygen.example/consent/{number}")
 }
 
-pub fn looked(word: Word) -> Outcome {
-    Outcome::Looked(group(word))
+pub fn polled(word: Word) -> Outcome {
+    Outcome::Polled(group(word))
 }
 
 pub fn lost() -> Outcome {

@@ -4,9 +4,9 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use twinconsent::process::clock::Wall;
-use twinconsent::runtime::store::{Roster, Sighting};
+use twinconsent::runtime::store::{Sighting, Store};
 use twinconsent_core::api::uid::uid;
-use twinconsent_core::consent::apply::News;
+use twinconsent_core::consent::apply::Input;
 use twinconsent_core::consent::state::Memory;
 use twinconsent_core::consent::step::{Call, Ownership};
 
@@ -25,7 +25,7 @@ thread_local! {
 fn claimant(place: usize, entry: &Entry, served: bool) -> Claimant {
     let copy = &entry.copy;
     let has_asked = copy.status.as_ref().is_some_and(|status| status.initiation.is_some());
-    let asks = entry.in_hand.as_ref().is_some_and(|in_hand| matches!(in_hand.news, News::Answered(Call::Initiate(_), _)));
+    let asks = entry.in_hand.as_ref().is_some_and(|in_hand| matches!(in_hand.input, Input::Answered(Call::Initiate(_), _)));
     let suspended = copy.spec.suspend.unwrap_or(false);
     (place, [served, copy.metadata.deletion_timestamp.is_some(), suspended, has_asked, asks || entry.memory.may_have_asked()])
 }
@@ -63,20 +63,20 @@ pub fn rank(world: &mut World, index: usize) {
 }
 
 fn owner_by_the_owners(before: Option<usize>, shown: &[(Claimant, &Object)]) -> Option<usize> {
-    let roster = Roster::default();
-    let owns = |copy: &Object| roster.standing(copy, Wall::default()).is_some_and(|standing| standing.ownership == Ownership::Owner);
+    let store = Store::default();
+    let owns = |copy: &Object| store.standing(copy, Wall::default()).is_some_and(|standing| standing.ownership == Ownership::Owner);
     let (first, others): (Vec<_>, Vec<_>) = shown.iter().partition(|((place, _), _)| Some(*place) == before);
     for ((place, [served, _, _, _, asking]), copy) in first.into_iter().chain(others) {
-        roster.note(copy, Sighting { watch: 0, round: 1 });
+        store.note(copy, Sighting { watch: 0, round: 1 });
         if Some(place) == before {
             owns(copy);
         }
         if let Some(uid) = uid(copy) {
-            let _ = roster.note_served(uid, served);
+            let _ = store.note_served(uid, served);
         }
         let mut memory = Memory::default();
         memory.attempt_of("k").unanswered_since = asking.then(|| at(0));
-        let _ = roster.remember(copy, memory, false, Wall::default());
+        let _ = store.remember(copy, memory, false, Wall::default());
     }
     shown.iter().find(|(_, copy)| owns(copy)).map(|((place, _), _)| *place)
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use twinconsent_core::consent::apply::{News, apply};
+use twinconsent_core::consent::apply::{Input, apply};
 use twinconsent_core::consent::outcome::Outcome;
 use twinconsent_core::consent::state::{LONGEST_UNWRITTEN, Memory, Unwritten};
 use twinconsent_core::consent::step::{AccountFact, Call, Then};
@@ -23,13 +23,13 @@ fn record(world: &mut World, index: usize, place: usize) {
     let now = world.now;
     let entry = world.replicas[index].entries[place].as_mut().unwrap();
     let Some(in_hand) = entry.in_hand.take() else { return };
-    let InHand { base, facts, news, then, at: done_at } = &*in_hand;
-    if let News::Answered(Call::Look, Outcome::Looked(group)) = news {
+    let InHand { base, facts, input, then, at: done_at } = &*in_hand;
+    if let Input::Answered(Call::Poll, Outcome::Polled(group)) = input {
         reads(world, index, place, *done_at, word_of(group.consent_status.as_deref()));
     }
-    let news = &taken_in(world, news);
+    let input = &taken_in(world, input);
     let mut current = base.clone();
-    let mut settled = apply(&current, facts, news, at(*done_at));
+    let mut settled = apply(&current, facts, input, at(*done_at));
     let mut written = None;
     if settled.status != current.status.clone().unwrap_or_default() {
         let Some(object) = world.kube[place].clone() else { return };
@@ -37,12 +37,12 @@ fn record(world: &mut World, index: usize, place: usize) {
             if !asks_the_same(base, &object) {
                 return;
             }
-            if matches!(news, News::Found(_)) {
+            if matches!(input, Input::Found(_)) {
                 let not_before = facts.memory.unwritten.as_ref().map(|unwritten| second(unwritten.not_before));
                 return again_at(world, index, place, not_before.unwrap_or(now).max(now + 1));
             }
             current = object;
-            settled = apply(&current, facts, news, at(*done_at));
+            settled = apply(&current, facts, input, at(*done_at));
         }
         if settled.status != current.status.clone().unwrap_or_default() {
             if world.refuses_writes {
@@ -73,7 +73,7 @@ fn record(world: &mut World, index: usize, place: usize) {
             written = world.kube[place].clone();
         }
     }
-    let asked = matches!(news, News::Answered(..)).then(|| at(*done_at));
+    let asked = matches!(input, Input::Answered(..)).then(|| at(*done_at));
     let entry = world.replicas[index].entries[place].as_mut().unwrap();
     // What was decided on in a history that is no more is not remembered.
     if settled.memory.history == entry.memory.history {
@@ -91,14 +91,14 @@ fn record(world: &mut World, index: usize, place: usize) {
 }
 
 /// What is taken in of what has come.
-fn taken_in(world: &World, news: &News) -> News {
-    let News::Answered(Call::Look, Outcome::Looked(group)) = news else { return news.clone() };
+fn taken_in(world: &World, input: &Input) -> Input {
+    let Input::Answered(Call::Poll, Outcome::Polled(group)) = input else { return input.clone() };
     let misread = match (world.planted, group.consent_status.as_deref()) {
         (Some(Planted::DeafToConsent), Some("approved")) => Some("pending"),
         (Some(Planted::AbsentIsRefusal), None) => Some("rejected"),
-        _ => return news.clone(),
+        _ => return input.clone(),
     };
-    News::Answered(Call::Look, heygen::looked(misread))
+    Input::Answered(Call::Poll, heygen::polled(misread))
 }
 
 fn word_of(text: Option<&str>) -> Word {
@@ -122,8 +122,8 @@ fn asks_the_same(before: &Object, after: &Object) -> bool {
 }
 
 /// What has come, in a line.
-pub fn short(news: &News) -> String {
-    format!("{news:?}").chars().take(90).collect()
+pub fn short(input: &Input) -> String {
+    format!("{input:?}").chars().take(90).collect()
 }
 
 /// Whether `Ready=True` can be read there.

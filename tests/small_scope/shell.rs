@@ -4,25 +4,25 @@
 
 use std::sync::Arc;
 
-use twinconsent_core::consent::apply::{News, Refusal, SecretOutcome};
+use twinconsent_core::consent::apply::{Input, Refusal, SecretOutcome};
 use twinconsent_core::consent::outcome::Print;
 use twinconsent_core::consent::policy::Meaning;
 use twinconsent_core::consent::polling;
 use twinconsent_core::consent::step;
-use twinconsent_core::consent::step::{AccountFact, Call, Facts, LookKind, NextLook, Ownership, Proof, Rest, Step, Then, decide};
+use twinconsent_core::consent::step::{AccountFact, Call, Facts, NextPoll, Ownership, PollKind, Proof, Rest, Step, Then, decide};
 
 use crate::heygen::{self, WINDOW, Word};
 use crate::owners::rank;
 use crate::planted::Planted;
 use crate::record::short;
-use crate::world::{self, Entry, LOOSE, Look, Object, Scheduled, World, at, request, second, version};
+use crate::world::{self, Entry, LOOSE, Object, Scheduled, Shown, World, at, request, second, version};
 
 /// An effect that has happened and is not recorded.
 #[derive(Debug)]
 pub struct InHand {
     pub base: Object,
     pub facts: Facts,
-    pub news: News,
+    pub input: Input,
     pub then: Then,
     pub at: i64,
 }
@@ -87,7 +87,7 @@ pub fn can_finish(world: &World, replica: usize, place: usize) -> bool {
 pub fn can_poll_by_list(world: &World, replica: usize, place: usize) -> bool {
     let usable = world.served[place];
     world.replicas[replica].entries[place].as_ref().is_some_and(|entry| {
-        let due = entry.scheduled.as_ref().is_some_and(|scheduled| second(scheduled.look.at) <= world.now);
+        let due = entry.scheduled.as_ref().is_some_and(|scheduled| second(scheduled.poll.at) <= world.now);
         usable && due && entry.in_hand.is_none() && (entry.handed.is_none() || !entry.woken)
     })
 }
@@ -105,9 +105,9 @@ pub fn facts(world: &World, replica: usize, place: usize) -> Facts {
     let ownership = if owns { Ownership::Owner } else { Ownership::Other };
     let entry = replica.entries[place].as_ref().unwrap();
     let mut memory = (*entry.memory).clone();
-    let polled_at = memory.looked_at.max(entry.scheduled.as_ref().and_then(|scheduled| scheduled.looked_at));
-    if memory.looked_at.is_some() {
-        memory.looked_at = polled_at;
+    let polled_at = memory.polled_at.max(entry.scheduled.as_ref().and_then(|scheduled| scheduled.polled_at));
+    if memory.polled_at.is_some() {
+        memory.polled_at = polled_at;
     }
     Facts { account, ownership, memory, started: at(replica.started), doubt: None, polled_at, proof: Proof::default() }
 }
@@ -125,29 +125,29 @@ pub fn begin(world: &mut World, index: usize, place: usize, fate: Fate) {
     let now = at(world.now);
     let mut step = decide(&base, &facts, now);
     let entry = world.replicas[index].entries[place].as_mut().unwrap();
-    if step::would_look(&step)
-        && let Some((seen_at, look)) = entry.handed.take()
+    if step::would_poll(&step)
+        && let Some((seen_at, poll)) = entry.handed.take()
         && entry.acted_at.is_none_or(|acted_at| seen_at >= acted_at)
     {
-        let outcome = match look {
-            Look::Word(word) => heygen::looked(word),
-            Look::Lost => heygen::lost(),
+        let outcome = match poll {
+            Shown::Word(word) => heygen::polled(word),
+            Shown::Lost => heygen::lost(),
         };
-        let news = News::Answered(Call::Look, outcome);
-        entry.in_hand = Some(Arc::new(InHand { base, facts, news, then: Then::Decide, at: second(seen_at) }));
+        let input = Input::Answered(Call::Poll, outcome);
+        entry.in_hand = Some(Arc::new(InHand { base, facts, input, then: Then::Decide, at: second(seen_at) }));
         return;
     }
     if let Step::Call(call) = &step
         && call.asks_heygen()
         && fate == Fate::Delayed
     {
-        let is_request = !matches!(call, Call::Look);
+        let is_request = !matches!(call, Call::Poll);
         step = step::delayed(&base, &facts, call, std::time::Duration::from_secs(30), now);
         if is_request {
             entry.permit_at = Some(world.now + QUEUE);
         }
     }
-    let (news, then) = match step {
+    let (input, then) = match step {
         Step::Rest(mut rest) => {
             if world.planted == Some(Planted::NoRest) {
                 rest.until = rest.earliest().map(|_| now);
@@ -157,12 +157,12 @@ pub fn begin(world: &mut World, index: usize, place: usize, fate: Fate) {
             }
             return rests(world, index, place, rest);
         }
-        Step::Tell(finding, then) => (News::Found(finding), then),
-        Step::RecordAnswer => (News::AnswerInHand, Then::Decide),
+        Step::Tell(finding, then) => (Input::Found(finding), then),
+        Step::RecordAnswer => (Input::AnswerInHand, Then::Decide),
         Step::Call(call) => (act(world, index, place, &base, call, fate), Then::Decide),
     };
-    world.note(|_| format!("{place}: {}", short(&news)));
-    let in_hand = InHand { base, facts, news, then, at: world.now };
+    world.note(|_| format!("{place}: {}", short(&input)));
+    let in_hand = InHand { base, facts, input, then, at: world.now };
     world.replicas[index].entries[place].as_mut().unwrap().in_hand = Some(Arc::new(in_hand));
     rank(world, index);
 }
@@ -187,8 +187,8 @@ pub fn rests(world: &mut World, index: usize, place: usize, rest: Rest) {
     let entry = world.replicas[index].entries[place].as_mut().unwrap();
     entry.alarm = rest.until.map(second);
     let word = entry.copy.status.as_ref().and_then(|status| status.consent_status.clone());
-    let looked_at = entry.scheduled.take().and_then(|scheduled| scheduled.looked_at);
-    entry.scheduled = rest.look.map(|look| Scheduled { look, word, looked_at });
+    let polled_at = entry.scheduled.take().and_then(|scheduled| scheduled.polled_at);
+    entry.scheduled = rest.poll.map(|poll| Scheduled { poll, word, polled_at });
 }
 
 /// A list scan shows the group, and hands over what is new.
@@ -197,27 +197,27 @@ pub fn poll_by_list(world: &mut World, index: usize, place: usize, is_lost: bool
     world.counted.steps += 1;
     let now = at(world.now);
     let terms = world.terms();
-    let look = if is_lost || world.heygen.is_down { Look::Lost } else { Look::Word(world.heygen.word) };
+    let poll = if is_lost || world.heygen.is_down { Shown::Lost } else { Shown::Word(world.heygen.word) };
     let entry = world.replicas[index].entries[place].as_mut().unwrap();
     let (Some(scheduled), uid) = (&mut entry.scheduled, entry.copy.metadata.uid.clone().unwrap_or_default()) else { return };
-    let is_new = match (&scheduled.look.kind, look) {
-        (_, Look::Lost) | (LookKind::Forced | LookKind::Wanted { .. }, _) => true,
-        (LookKind::Routine { print, wanted_from, .. }, Look::Word(word)) => {
+    let is_new = match (&scheduled.poll.kind, poll) {
+        (_, Shown::Lost) | (PollKind::Forced | PollKind::Wanted { .. }, _) => true,
+        (PollKind::Routine { print, wanted_from, .. }, Shown::Word(word)) => {
             *print != Print::of(&heygen::group(word)) || wanted_from.is_some_and(|from| from <= now)
         }
     };
     if is_new {
-        scheduled.look = NextLook { at: polling::add(now, std::time::Duration::from_secs(300)), kind: LookKind::Wanted { by_list: true } };
-        entry.handed = Some((now, look));
+        scheduled.poll = NextPoll { at: polling::add(now, std::time::Duration::from_secs(300)), kind: PollKind::Wanted { by_list: true } };
+        entry.handed = Some((now, poll));
         entry.woken = true;
     } else {
-        if let LookKind::Routine { rhythm, .. } = scheduled.look.kind {
-            scheduled.look.at = polling::after_look(now, rhythm.interval(&terms.cadence, now), polling::share(&uid, 0));
+        if let PollKind::Routine { rhythm, .. } = scheduled.poll.kind {
+            scheduled.poll.at = polling::after_poll(now, rhythm.interval(&terms.cadence, now), polling::share(&uid, 0));
         }
-        scheduled.looked_at = Some(now);
+        scheduled.polled_at = Some(now);
     }
-    world.note(|_| format!("{place}: the sweep saw {look:?}{}", if is_new { ", which is news" } else { "" }));
-    if let (Look::Word(word), false) = (look, is_new) {
+    world.note(|_| format!("{place}: the sweep saw {poll:?}{}", if is_new { ", which is news" } else { "" }));
+    if let (Shown::Word(word), false) = (poll, is_new) {
         reads(world, index, place, world.now, word);
     }
 }
@@ -243,24 +243,24 @@ pub fn reads(world: &mut World, index: usize, place: usize, read_at: i64, word: 
     }
 }
 
-fn act(world: &mut World, index: usize, place: usize, base: &Object, call: Call, fate: Fate) -> News {
+fn act(world: &mut World, index: usize, place: usize, base: &Object, call: Call, fate: Fate) -> Input {
     if call.asks_heygen() {
         world.counted.calls += 1;
     }
     let is_lost = |outcome| if fate == Fate::Answered { outcome } else { heygen::lost() };
     match &call {
-        Call::Look => {
-            let outcome = is_lost(world.heygen.look());
-            News::Answered(call, outcome)
+        Call::Poll => {
+            let outcome = is_lost(world.heygen.poll());
+            Input::Answered(call, outcome)
         }
-        Call::ReadLooks(_) => News::Answered(call, is_lost(world.heygen.read_looks())),
+        Call::ReadLooks(_) => Input::Answered(call, is_lost(world.heygen.read_looks())),
         Call::Initiate(asked) => {
             checks_request(world, index, place, asked.epoch);
             if *asked != request(base) {
                 world.breaks("promise 1: another request than the object asks".into());
             }
             if fate == Fate::LostBefore {
-                return News::Answered(call, heygen::lost());
+                return Input::Answered(call, heygen::lost());
             }
             world.counted.posts += 1;
             checks_owner(world, place);
@@ -287,14 +287,14 @@ fn act(world: &mut World, index: usize, place: usize, base: &Object, call: Call,
                 }
                 world.known[place].executed.push((now, epoch));
             }
-            News::Answered(call, is_lost(outcome))
+            Input::Answered(call, is_lost(outcome))
         }
-        Call::CheckLinkSecret => News::Secret(match &world.secrets[place] {
+        Call::CheckLinkSecret => Input::Secret(match &world.secrets[place] {
             secret if secret.unwritable => SecretOutcome::Refused(Refusal::Forbidden),
             secret if secret.foreign => SecretOutcome::Conflict,
             _ => SecretOutcome::Free,
         }),
-        Call::FindLink => News::Secret(match &world.secrets[place] {
+        Call::FindLink => Input::Secret(match &world.secrets[place] {
             secret if secret.unwritable => SecretOutcome::Kept,
             secret if secret.foreign => SecretOutcome::Kept,
             secret if secret.link.is_some() => SecretOutcome::Kept,
@@ -305,7 +305,7 @@ fn act(world: &mut World, index: usize, place: usize, base: &Object, call: Call,
             let answer = entry.memory.answer.as_ref();
             let link = answer.and_then(|answer| answer.link()).map(|link| link.expose().to_owned());
             let secret = &mut world.secrets[place];
-            News::Secret(match secret {
+            Input::Secret(match secret {
                 secret if secret.unwritable => SecretOutcome::Refused(Refusal::Forbidden),
                 secret if secret.foreign => SecretOutcome::Conflict,
                 secret => {

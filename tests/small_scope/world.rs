@@ -10,7 +10,7 @@ use twinconsent_core::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatu
 use twinconsent_core::consent::policy::{Meaning, Terms};
 use twinconsent_core::consent::request::Request;
 use twinconsent_core::consent::state::Memory;
-use twinconsent_core::consent::step::NextLook;
+use twinconsent_core::consent::step::NextPoll;
 
 use crate::events::{KINDS, Scope};
 use crate::heygen::{HeyGen, Word};
@@ -110,7 +110,7 @@ pub struct Entry {
     /// When something was asked or written last, for polls that come late.
     pub acted_at: Option<Timestamp>,
     /// A poll by the list, until it is taken up.
-    pub handed: Option<(Timestamp, Look)>,
+    pub handed: Option<(Timestamp, Shown)>,
     /// An effect that has happened and is not recorded.
     pub in_hand: Option<Arc<InHand>>,
     /// For the checks: the last word that was read, and when.
@@ -122,16 +122,16 @@ pub struct Entry {
 /// A poll that is to be made by the list.
 #[derive(Debug, Clone)]
 pub struct Scheduled {
-    pub look: NextLook,
+    pub poll: NextPoll,
     /// The word that was told when the object rested.
     pub word: Option<String>,
     /// When the list was polled last and showed nothing new.
-    pub looked_at: Option<Timestamp>,
+    pub polled_at: Option<Timestamp>,
 }
 
 /// What a poll by the list brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Look {
+pub enum Shown {
     Word(Word),
     Lost,
 }
@@ -354,7 +354,7 @@ impl Replica {
 impl Entry {
     /// When the next thing is due that is not due now.
     pub fn next_due(&self, now: i64) -> Option<i64> {
-        let times = [self.alarm, self.permit_at, self.scheduled.as_ref().map(|scheduled| second(scheduled.look.at))];
+        let times = [self.alarm, self.permit_at, self.scheduled.as_ref().map(|scheduled| second(scheduled.poll.at))];
         times.into_iter().flatten().filter(|due| *due > now).min()
     }
 

@@ -9,7 +9,7 @@ struct Rule {
     behind: &'static [&'static str],
     /// Not behind one of these words.
     unless_behind: &'static [&'static str],
-    /// Each with the beginning of the paths where it is meant so; empty is everywhere.
+    /// Each with the beginning of the paths where it is meant so; empty is everywhere. Behind `=` stands a whole name.
     phrases: &'static [(&'static str, &'static str)],
     /// Whether comments may have it, and a name of many words, which is a sentence.
     in_sentences: bool,
@@ -44,10 +44,17 @@ const RULES: &[Rule] = &[
         words: &["look", "looks", "looked", "looking"],
         phrases: &[
             // HeyGen's.
+            ("", "=looks"),
             ("crates/heygen-simulator/", "look"),
             ("crates/heygen-simulator/", "looks"),
+            ("tests/heygen_simulator.rs", "=look"),
+            ("tests/e2e/", "=look"),
+            ("src/heygen/", "=look"),
             ("src/heygen/", "looks"),
             ("tests/core/", "looks"),
+            ("crates/core/src/consent/", "looks"),
+            ("", "by looks"),
+            ("", "look pages"),
             ("", "look type"),
             ("", "look of"),
             ("", "looks of"),
@@ -100,6 +107,9 @@ const RULES: &[Rule] = &[
             ("", "turns into"),
             ("", "turns openapi into"),
             ("", "turn to"),
+            // In the schedule, what waits takes turns by namespace.
+            ("crates/core/src/schedule", "turn"),
+            ("crates/core/src/schedule", "turns"),
         ],
         say: "what is waited for is a permit, or a time",
         ..NO_RULE
@@ -175,6 +185,9 @@ fn of_rule(rule: &Rule, path: &str, lower: &[String], is_name: bool) -> Vec<usiz
     }
     let meant = |at: usize| {
         rule.phrases.iter().filter(|(place, _)| path.starts_with(place)).any(|(_, phrase)| {
+            if let Some(whole) = phrase.strip_prefix('=') {
+                return is_name && lower.iter().eq([whole].iter());
+            }
             let phrase: Vec<&str> = phrase.split(' ').collect();
             let begins = (at + 1).saturating_sub(phrase.len())..=at;
             begins.into_iter().any(|from| lower.get(from..from + phrase.len()).is_some_and(|here| here.iter().eq(phrase.iter())))

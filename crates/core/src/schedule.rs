@@ -20,7 +20,7 @@
 //!
 //! A call that was begun ends here, whatever becomes of it ([`Ending`]).
 //!
-//! Rejected: a queue for each reason to do something, each with its own idea of who is next. What passes by one queue is not seen by the
+//! Rejected: a queue for each reason to do something, each with its own idea of what is next. What passes by one queue is not seen by the
 //! others, and nothing can say when an object's turn is.
 
 mod account;
@@ -221,7 +221,7 @@ impl Schedule {
     /// Lets an object rest: what it waits for from now on. A request stays only if it was asked for since the object was taken.
     pub fn rest(&mut self, uid: Uid, rest: Rest, now: Timestamp) {
         let rested = self.with(uid, |entry, account| {
-            let mut poll = rest.look.map(|look| Poll::new(look, &account.cadence, now));
+            let mut poll = rest.poll.map(|poll| Poll::new(poll, &account.cadence, now));
             if let (Some(poll), Some(before)) = (&mut poll, &entry.poll)
                 && poll.due == now.as_millisecond()
             {

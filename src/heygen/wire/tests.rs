@@ -71,7 +71,7 @@ fn what_a_poll_shows_reads_the_same_after_it_was_stored() {
     use twinconsent_core::consent::outcome::Print;
     let answer = json!({"data": {"name": "\u{1b}A".repeat(300), "status": "\u{2028}", "looks_count": i64::MIN, "created_at": -5, "consent_status": "p\u{85}"}});
     let group = group(&answer, "g").unwrap();
-    let told = twinconsent_core::api::consent::DigitalTwinConsentStatus {
+    let shown = twinconsent_core::api::consent::DigitalTwinConsentStatus {
         consent_status: group.consent_status.clone(),
         group: Some(twinconsent_core::api::consent::GroupStatus {
             name: group.name.clone(),
@@ -81,7 +81,7 @@ fn what_a_poll_shows_reads_the_same_after_it_was_stored() {
         }),
         ..Default::default()
     };
-    let stored = serde_json::from_str(&serde_json::to_string(&told).unwrap()).unwrap();
+    let stored = serde_json::from_str(&serde_json::to_string(&shown).unwrap()).unwrap();
     assert_eq!(Print::of(&group), Print::of_status(&stored));
 }
 

@@ -144,8 +144,8 @@ mod tests {
             (Some("us"), Some(15), Some(0))
         );
         assert_eq!((taken.acquire_time.clone(), taken.renew_time), (Some(MicroTime(at(100).1)), taken.acquire_time));
-        for nobody in [None, Some(String::new())] {
-            let free = LeaseSpec { holder_identity: nobody, ..held_by("", 100) };
+        for no_holder in [None, Some(String::new())] {
+            let free = LeaseSpec { holder_identity: no_holder, ..held_by("", 100) };
             assert_eq!(written(bid(&mut candidate(), Some(&free), 100)).lease_transitions, Some(4));
         }
     }

@@ -162,26 +162,26 @@ mod tests {
     use super::*;
     use crate::process::config::tests::config;
 
-    fn told(arguments: &[&str]) -> Vec<String> {
+    fn shown(arguments: &[&str]) -> Vec<String> {
         needed(&config(arguments).unwrap()).iter().map(ToString::to_string).collect()
     }
 
     #[test]
     fn an_operator_for_the_whole_cluster_needs_its_rights_there() {
-        let told = told(&["--leader-elect=false"]);
+        let shown = shown(&["--leader-elect=false"]);
         for right in [
             "list digitaltwinconsents in API group \"twinconsent.io\" in the whole cluster",
             "patch digitaltwinconsents/status in API group \"twinconsent.io\" in the whole cluster",
             "watch clusterheygenaccounts in API group \"twinconsent.io\" in the whole cluster",
         ] {
-            assert!(told.iter().any(|told| told == right), "{right} is not among {told:#?}");
+            assert!(shown.iter().any(|shown| shown == right), "{right} is not among {shown:#?}");
         }
-        assert!(!told.iter().any(|told| told.contains("lease") || told.contains("secret")), "{told:#?}");
+        assert!(!shown.iter().any(|shown| shown.contains("lease") || shown.contains("secret")), "{shown:#?}");
     }
 
     #[test]
     fn an_operator_for_some_namespaces_needs_them_there_and_one_that_is_elected_its_lease() {
-        let told = told(&["--watch-namespaces=a,b", "--operator-namespace=here", "--lease-name=shard"]);
+        let shown = shown(&["--watch-namespaces=a,b", "--operator-namespace=here", "--lease-name=shard"]);
         for right in [
             "list digitaltwinconsents in API group \"twinconsent.io\" in namespace \"a\"",
             "watch heygenaccounts in API group \"twinconsent.io\" in namespace \"b\"",
@@ -189,9 +189,9 @@ mod tests {
             "create leases in API group \"coordination.k8s.io\" in namespace \"here\"",
             "update leases in API group \"coordination.k8s.io\" named \"shard\" in namespace \"here\"",
         ] {
-            assert!(told.iter().any(|told| told == right), "{right} is not among {told:#?}");
+            assert!(shown.iter().any(|shown| shown == right), "{right} is not among {shown:#?}");
         }
-        let in_the_cluster: Vec<_> = told.iter().filter(|told| told.contains("whole cluster")).collect();
-        assert!(in_the_cluster.iter().all(|told| told.starts_with("get ") || told.starts_with("patch ")), "{in_the_cluster:#?}");
+        let in_the_cluster: Vec<_> = shown.iter().filter(|shown| shown.contains("whole cluster")).collect();
+        assert!(in_the_cluster.iter().all(|shown| shown.starts_with("get ") || shown.starts_with("patch ")), "{in_the_cluster:#?}");
     }
 }

@@ -144,12 +144,12 @@ fn switches_are_read_bare_with_equals_and_with_a_space() {
 
 #[test]
 fn the_operators_namespace_is_told_by_the_flag_then_by_the_cluster() {
-    let told = |flags: &[&str], cluster: Option<&str>| {
+    let reported = |flags: &[&str], cluster: Option<&str>| {
         Config::from_args(args(flags).unwrap(), cluster.map(str::to_owned), bundle).unwrap().operator_namespace
     };
-    assert_eq!(told(&["--operator-namespace=flag"], Some("cluster")), "flag");
-    assert_eq!(told(&[], Some("cluster")), "cluster");
-    assert_eq!(told(&[], None), DEFAULT_NAMESPACE);
+    assert_eq!(reported(&["--operator-namespace=flag"], Some("cluster")), "flag");
+    assert_eq!(reported(&[], Some("cluster")), "cluster");
+    assert_eq!(reported(&[], None), DEFAULT_NAMESPACE);
 }
 
 #[test]
@@ -230,8 +230,8 @@ fn namespaces_must_be_namespaces() {
     let alone = "--cluster-accounts: every account is read already; leave it out, or add --watch-namespaces";
     assert_eq!(refusal(&["--cluster-accounts=a"]), alone);
     for list in ["", "a,,b", "A", "a b"] {
-        let told = refusal(&["--watch-namespaces=a", "--cluster-accounts", list]);
-        assert!(told.starts_with("--cluster-accounts: not a name: "), "{told}");
+        let reported = refusal(&["--watch-namespaces=a", "--cluster-accounts", list]);
+        assert!(reported.starts_with("--cluster-accounts: not a name: "), "{reported}");
     }
 }
 

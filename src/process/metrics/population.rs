@@ -41,10 +41,10 @@ impl Population {
         let of = |kind, namespace: Option<&str>| AccountKey { kind, namespace: namespace.map(str::to_owned), name: "account".to_owned() };
         let namespaced = of(AccountKind::HeyGenAccount, Some("namespace"));
         let names = [Some(namespaced), Some(of(AccountKind::ClusterHeyGenAccount, None)), None];
-        let told = || [None].into_iter().chain(Situation::VARIANTS.iter().copied().map(Some));
+        let reported = || [None].into_iter().chain(Situation::VARIANTS.iter().copied().map(Some));
         Self {
             accounts: names.iter().flat_map(|name| Shown::all().map(|shown| (name.clone(), shown))).collect(),
-            consents: names.iter().flat_map(|name| told().map(|told| ((name.clone(), told), 1))).collect(),
+            consents: names.iter().flat_map(|name| reported().map(|reported| ((name.clone(), reported), 1))).collect(),
             ..Self::default()
         }
     }
@@ -106,8 +106,8 @@ impl Collector for Census {
         }
         let help = "DigitalTwinConsents by account and by the reason of their Ready condition";
         let mut family = encoder.encode_descriptor("consents", help, None, MetricType::Gauge)?;
-        for ((account, told), count) in &consents {
-            let labels = Labels::new(account.as_ref(), told.map_or(reasons::NOT_SEEN_YET, Situation::reason));
+        for ((account, reported), count) in &consents {
+            let labels = Labels::new(account.as_ref(), reported.map_or(reasons::NOT_SEEN_YET, Situation::reason));
             ConstGauge::new(i64::try_from(*count).unwrap_or(i64::MAX)).encode(family.encode_family(&labels)?)?;
         }
         Ok(())

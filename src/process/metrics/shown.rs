@@ -20,13 +20,13 @@ pub enum Shown {
     /// It cannot be decoded.
     Undecodable,
     /// What its `Ready` condition tells, or will tell in a moment.
-    Told(AccountReason),
+    Reason(AccountReason),
 }
 
 impl Shown {
     /// All of them.
     pub fn all() -> impl Iterator<Item = Self> {
-        [Self::Resolving, Self::Undecodable].into_iter().chain(AccountReason::VARIANTS.iter().copied().map(Self::Told))
+        [Self::Resolving, Self::Undecodable].into_iter().chain(AccountReason::VARIANTS.iter().copied().map(Self::Reason))
     }
 
     /// The value of the label `reason`.
@@ -35,14 +35,14 @@ impl Shown {
         match self {
             Self::Resolving => reasons::RESOLVING,
             Self::Undecodable => reasons::UNDECODABLE,
-            Self::Told(reason) => reason.word(),
+            Self::Reason(reason) => reason.word(),
         }
     }
 
     /// Whether it can be used.
     #[must_use]
     pub fn is_ready(self) -> bool {
-        self == Self::Told(AccountReason::CredentialsAccepted)
+        self == Self::Reason(AccountReason::CredentialsAccepted)
     }
 }
 

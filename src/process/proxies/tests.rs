@@ -211,15 +211,15 @@ fn a_password_in_a_list_of_exceptions_is_not_repeated() {
     assert!(notes[0].starts_with("NO_PROXY: entry 2 is not understood") && !notes[0].contains("hunter2"), "{notes:?}");
     // Commas and blanks in a password make entries of its parts.
     let (_, notes) = from(&[("ALL_PROXY", "http://proxy:3128"), ("NO_PROXY", "a,http://u:hunter2,hunter2* hunter2/x@b")]).unwrap();
-    let told: Vec<&str> = notes.iter().filter_map(|note| note.split_once(" is not understood")).map(|(told, _)| told).collect();
-    assert_eq!(told, ["NO_PROXY: entry 2", "NO_PROXY: entry 3", "NO_PROXY: entry 4"]);
+    let shown: Vec<&str> = notes.iter().filter_map(|note| note.split_once(" is not understood")).map(|(shown, _)| shown).collect();
+    assert_eq!(shown, ["NO_PROXY: entry 2", "NO_PROXY: entry 3", "NO_PROXY: entry 4"]);
     assert!(notes.iter().all(|note| !note.contains("hunter2")), "{notes:?}");
 }
 
 #[test]
 fn what_may_surprise_is_told_and_the_rest_is_not() {
     let proxy = "http://proxy:3128";
-    for (variables, told) in [
+    for (variables, shown) in [
         (&[("HTTPS_PROXY", proxy)][..], &[][..]),
         (&[("HTTP_PROXY", proxy)], &["HTTP_PROXY is for http:// URLs only"]),
         (&[("http_proxy", proxy)], &["http_proxy is for http:// URLs only"]),
@@ -230,8 +230,8 @@ fn what_may_surprise_is_told_and_the_rest_is_not() {
         (&[("NO_PROXY", "a*"), ("no_proxy", "b")], &[]),
     ] {
         let (_, notes) = from(variables).unwrap();
-        assert_eq!(notes.len(), told.len(), "{variables:?}: {notes:?}");
-        assert!(notes.iter().zip(told).all(|(note, told)| note.starts_with(told)), "{variables:?}: {notes:?}");
+        assert_eq!(notes.len(), shown.len(), "{variables:?}: {notes:?}");
+        assert!(notes.iter().zip(shown).all(|(note, shown)| note.starts_with(shown)), "{variables:?}: {notes:?}");
     }
 }
 
@@ -298,16 +298,16 @@ proptest! {
     #[test]
     fn a_password_reaches_the_proxy_as_it_was_written_or_ends_the_start(password in "[ -$&-~]{1,8}") {
         let escaped: String = password.bytes().map(|byte| format!("%{byte:02X}")).collect();
-        let told = |url: &str| {
+        let shown = |url: &str| {
             let intercept = Matcher::builder().all(url).build().intercept(&HEYGEN.parse().unwrap())?;
             Some((intercept.uri().to_string(), intercept.basic_auth()?.as_bytes().to_vec()))
         };
-        let meant = told(&format!("http://user:{escaped}@proxy.corp:3128"));
+        let meant = shown(&format!("http://user:{escaped}@proxy.corp:3128"));
         prop_assert!(meant.is_some());
         for written in [&password, &escaped] {
             let reached = from(&[("HTTPS_PROXY", &format!("http://user:{written}@proxy.corp:3128"))]);
             match reached {
-                Ok((proxies, _)) => prop_assert_eq!(&told(proxies.to(&HEYGEN.parse().unwrap()).unwrap().expose()), &meant),
+                Ok((proxies, _)) => prop_assert_eq!(&shown(proxies.to(&HEYGEN.parse().unwrap()).unwrap().expose()), &meant),
                 Err(_) => prop_assert!(written.contains(['/', '?', '#', '\\', ' ']), "{written}"),
             }
         }

@@ -1,4 +1,4 @@
-//! Why an account cannot be used, for those who are told.
+//! Why an account cannot be used, in the account's words and in those for its consents.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use twinconsent_core::api::conditions::AccountReason;
 pub(super) struct Obstacle {
     /// For the account itself.
     pub(super) ready: Ready,
-    /// For the consents that name it: whoever reads those need not know where the key lies.
+    /// For the consents that name it: a reader of those need not know where the key lies.
     pub(super) for_consents: String,
     /// When to come back.
     pub(super) again: Duration,

@@ -35,7 +35,7 @@ const REREAD: Duration = Duration::from_secs(60);
 const FIRST_PROBE: Duration = Duration::from_secs(60);
 
 /// How often the time of HeyGen's last readable answer is told, at most.
-const LAST_READ_IS_TOLD_EVERY: Duration = Duration::from_secs(3600);
+const LAST_READ_IS_SAID_EVERY: Duration = Duration::from_secs(3600);
 
 /// The longest pause between two probes.
 const LONGEST_PROBE: Duration = Duration::from_secs(600);
@@ -43,7 +43,7 @@ const LONGEST_PROBE: Duration = Duration::from_secs(600);
 /// A pause shorter than this does not change the account's condition.
 const WORTH_TELLING: Duration = Duration::from_secs(30);
 
-/// What an account that waives for everybody says besides.
+/// What an account that waives for every namespace says besides.
 const WAIVERS_IGNORED: &str =
     " The waivers in spec.consentPolicy are ignored until spec.allowedNamespaces names the namespaces that they are for.";
 
@@ -238,7 +238,7 @@ impl Accounts {
             return;
         };
         if trouble.class.concern() == Concern::Access {
-            // A key that may not even ask who it is may do nothing; any other 403 belongs to one object.
+            // A key that may not even ask for its own name may do nothing; any other 403 belongs to one object.
             self.scheduler.with(|schedule, _| schedule.shut(&usable.budget, Class::CredentialsRejected));
         }
         course.probe = Probe::Failed(trouble.class, trouble.cause());
@@ -284,25 +284,25 @@ impl Accounts {
 
     fn conclude_if(&self, settings: &Settings, state: State, ready: Option<Ready>, again: Duration) -> Reconciled {
         let registry = &mut *self.registry();
-        // Deleted meanwhile: nobody has to hear of it, and there is no status to write.
+        // Deleted meanwhile: there is nothing to report, and there is no status to write.
         let Some(account) = registry.accounts.get_mut(&settings.key) else { return Reconciled { changed: false, again, status: None } };
         account.course.rate = (settings.per_minute, settings.burst);
         if let Some(ready) = &ready {
             account.course.log(&settings.key, ready);
         }
-        let told = settings.status.last_poll_time.as_ref().map(|time| time.0);
-        account.proof = Proof { stale_after: settings.terms.cadence.stale_after, last_poll: told };
+        let reported = settings.status.last_poll_time.as_ref().map(|time| time.0);
+        account.proof = Proof { stale_after: settings.terms.cadence.stale_after, last_poll: reported };
         let wall = clock::wall();
         let last_poll = account.proof(wall).last_poll;
         let allowed = Some(settings.allowed.clone());
         let changed = account.state.differs(&state) || account.allowed != allowed;
         account.enter(&settings.key, state, &self.scheduler);
         account.allowed = allowed;
-        let found = ready.as_ref().map(|ready| Shown::Told(ready.reason));
+        let found = ready.as_ref().map(|ready| Shown::Reason(ready.reason));
         // What is not known yet is what was told before, perhaps by another replica.
         let before = account.shown.filter(|shown| *shown != Shown::Undecodable);
-        let told = || before.or_else(|| told_of(&settings.status).map(Shown::Told));
-        account.shown = Some(found.or_else(told).unwrap_or(Shown::Resolving));
+        let reported = || before.or_else(|| reason_of(&settings.status).map(Shown::Reason));
+        account.shown = Some(found.or_else(reported).unwrap_or(Shown::Resolving));
         registry.names.claim(&settings.key);
         let status = ready.and_then(|ready| new_status(settings, &ready, last_poll, wall.now()));
         Reconciled { changed, again, status }
@@ -371,10 +371,11 @@ fn new_status(settings: &Settings, ready: &Ready, last_poll: Option<Timestamp>, 
         last_transition_time: since.unwrap_or_else(|| Time(Timestamp::from_second(now.as_second()).unwrap_or(now))),
         observed_generation: settings.generation,
     };
-    let told = settings.status.last_poll_time.clone();
+    let reported = settings.status.last_poll_time.clone();
     // What all consents of the account are verified by costs one write an hour, and what is told never goes back.
-    let newer = last_poll.filter(|read| told.as_ref().is_none_or(|told| polling::since(told.0, *read) >= LAST_READ_IS_TOLD_EVERY));
-    let last_poll_time = newer.map(|read| Time(Timestamp::from_second(read.as_second()).unwrap_or(read))).or(told);
+    let newer =
+        last_poll.filter(|read| reported.as_ref().is_none_or(|reported| polling::since(reported.0, *read) >= LAST_READ_IS_SAID_EVERY));
+    let last_poll_time = newer.map(|read| Time(Timestamp::from_second(read.as_second()).unwrap_or(read))).or(reported);
     let new = AccountStatus { observed_generation: settings.generation, last_poll_time, conditions: vec![condition] };
     (new != settings.status).then_some(new)
 }
@@ -382,12 +383,12 @@ fn new_status(settings: &Settings, ready: &Ready, last_poll: Option<Timestamp>, 
 /// The event for a change of the account's condition; the first acceptance of a key is told, a repeated message is not.
 #[must_use]
 pub fn report(old: &AccountStatus, new: &AccountStatus) -> Option<Report> {
-    let after = told_of(new)?;
-    (told_of(old) != Some(after)).then(|| Report::of_account(after))
+    let after = reason_of(new)?;
+    (reason_of(old) != Some(after)).then(|| Report::of_account(after))
 }
 
 /// The reason that the account's condition names.
-fn told_of(status: &AccountStatus) -> Option<AccountReason> {
+fn reason_of(status: &AccountStatus) -> Option<AccountReason> {
     let ready = status.conditions.iter().find(|condition| condition.type_ == types::READY)?;
     ready.reason.parse().ok()
 }

@@ -1,7 +1,7 @@
 //! What an account makes of reading its Secret.
 //!
 //! A key that was read once goes on being used while the Secret cannot be read: one connection that is reset, or a right that is taken
-//! away by mistake, must not stop everybody who is followed with that key. Whoever wants a key to be used no more deletes it, its Secret or
+//! away by mistake, must not stop every consent that is followed with that key. A user who wants a key to be used no more deletes it, its Secret or
 //! the account, or suspends the account.
 
 use std::time::Duration;
@@ -17,13 +17,13 @@ use twinconsent_core::api::account::SecretKeyRef;
 use twinconsent_core::api::conditions::AccountReason;
 
 /// How soon a Secret that is missing is looked for again, and one that could not be read at first.
-const LOOK_FOR_SECRET: Duration = Duration::from_secs(10);
+const SECRET_PAUSE: Duration = Duration::from_secs(10);
 
 /// The longest pause between two tries to read a Secret.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// A read that fails once, while there is a key to go on with, is not told.
-const TOLD_AT: u32 = 2;
+const SAID_AFTER: u32 = 2;
 
 /// What came of reading an account's Secret, so far.
 #[derive(Debug, Default)]
@@ -75,7 +75,7 @@ impl Accounts {
         let reading = account.course.reading();
         let known = known.filter(|_| reading.from == here);
         reading.failures = reading.failures.saturating_add(1);
-        let again = LOOK_FOR_SECRET.saturating_mul(1 << (reading.failures - 1).min(8)).min(LONGEST_PAUSE);
+        let again = SECRET_PAUSE.saturating_mul(1 << (reading.failures - 1).min(8)).min(LONGEST_PAUSE);
         let (reason, what) = if failure.is_forbidden() {
             (AccountReason::SecretForbidden, "cannot be read: the operator has no right to get it. Grant the right")
         } else {
@@ -88,8 +88,8 @@ impl Accounts {
         match known {
             Some(key) => {
                 let message = format!("{message} Until then the operator uses the key that it read before.");
-                let is_told = reason == AccountReason::SecretForbidden || reading.failures >= TOLD_AT;
-                Ok((key, Some(Doubt { ready: is_told.then_some(Ready { reason, message }), again })))
+                let is_said = reason == AccountReason::SecretForbidden || reading.failures >= SAID_AFTER;
+                Ok((key, Some(Doubt { ready: is_said.then_some(Ready { reason, message }), again })))
             }
             None => Err(Obstacle { ready: Ready { reason, message }, for_consents: for_consents(settings), again }),
         }
@@ -98,7 +98,7 @@ impl Accounts {
 
 fn missing(settings: &Settings, message: String) -> Obstacle {
     let ready = Ready { reason: AccountReason::SecretNotFound, message };
-    Obstacle { ready, for_consents: for_consents(settings), again: LOOK_FOR_SECRET }
+    Obstacle { ready, for_consents: for_consents(settings), again: SECRET_PAUSE }
 }
 
 fn for_consents(settings: &Settings) -> String {
@@ -145,7 +145,7 @@ mod tests {
         accounts
     }
 
-    fn told(result: Result<(SecretString, Option<Doubt>), Obstacle>) -> (Option<String>, Option<&'static str>, u64) {
+    fn shown(result: Result<(SecretString, Option<Doubt>), Obstacle>) -> (Option<String>, Option<&'static str>, u64) {
         match result {
             Ok((key, doubt)) => {
                 let again = doubt.as_ref().map_or(0, |doubt| doubt.again.as_secs());
@@ -164,23 +164,23 @@ mod tests {
         let (accounts, settings) = (with_a_key(), settings("secret"));
         let old = || Some("old".to_owned());
         let deadline = || kubernetes::Error::Deadline { action: "read" };
-        assert_eq!(told(accounts.key_after(&settings, Err(deadline()))), (old(), None, 10));
-        assert_eq!(told(accounts.key_after(&settings, Err(failure(503)))), (old(), Some("SecretUnreadable"), 20));
+        assert_eq!(shown(accounts.key_after(&settings, Err(deadline()))), (old(), None, 10));
+        assert_eq!(shown(accounts.key_after(&settings, Err(failure(503)))), (old(), Some("SecretUnreadable"), 20));
         for pause in [40, 60, 60] {
-            assert_eq!(told(accounts.key_after(&settings, Err(failure(500)))), (old(), Some("SecretUnreadable"), pause));
+            assert_eq!(shown(accounts.key_after(&settings, Err(failure(500)))), (old(), Some("SecretUnreadable"), pause));
         }
-        assert_eq!(told(accounts.key_after(&settings, Err(failure(403)))), (old(), Some("SecretForbidden"), 60));
+        assert_eq!(shown(accounts.key_after(&settings, Err(failure(403)))), (old(), Some("SecretForbidden"), 60));
         let found = accounts.key_after(&settings, Ok(SecretKey::Found(SecretString::from("new".to_owned()))));
-        assert_eq!(told(found), (Some("new".to_owned()), None, 0));
-        assert_eq!(told(accounts.key_after(&settings, Err(deadline()))).1, None, "the count begins anew");
+        assert_eq!(shown(found), (Some("new".to_owned()), None, 0));
+        assert_eq!(shown(accounts.key_after(&settings, Err(deadline()))).1, None, "the count begins anew");
     }
 
     #[test]
     fn a_key_ends_with_its_secret_and_never_stands_for_another_secrets() {
         for gone in [SecretKey::NoSecret, SecretKey::NoKey] {
             let (accounts, settings) = (with_a_key(), settings("secret"));
-            assert_eq!(told(accounts.key_after(&settings, Ok(gone))), (None, Some("SecretNotFound"), 10));
-            assert_eq!(told(accounts.key_after(&settings, Err(failure(500)))), (None, Some("SecretUnreadable"), 10));
+            assert_eq!(shown(accounts.key_after(&settings, Ok(gone))), (None, Some("SecretNotFound"), 10));
+            assert_eq!(shown(accounts.key_after(&settings, Err(failure(500)))), (None, Some("SecretUnreadable"), 10));
         }
         let accounts = with_a_key();
         assert!(accounts.key_after(&settings("other"), Err(failure(500))).is_err());
@@ -190,7 +190,7 @@ mod tests {
     fn an_account_whose_secret_was_never_read_says_why() {
         let (accounts, settings) = (Accounts::default(), settings("secret"));
         accounts.announce(settings.key.clone());
-        assert_eq!(told(accounts.key_after(&settings, Err(failure(403)))), (None, Some("SecretForbidden"), 10));
-        assert_eq!(told(accounts.key_after(&settings, Err(failure(500)))), (None, Some("SecretUnreadable"), 20));
+        assert_eq!(shown(accounts.key_after(&settings, Err(failure(403)))), (None, Some("SecretForbidden"), 10));
+        assert_eq!(shown(accounts.key_after(&settings, Err(failure(500)))), (None, Some("SecretUnreadable"), 20));
     }
 }

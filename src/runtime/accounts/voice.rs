@@ -1,7 +1,7 @@
-//! PURE. How often an account's status is written when somebody else writes it too.
+//! PURE. How often an account's status is written when another operator writes it too.
 //!
 //! Operators for different namespaces may share a ClusterHeyGenAccount, and see it differently: each looks for the Secret in its own
-//! namespace. Each would correct the other for ever. So whoever finds its word replaced by another about the same spec waits before it
+//! namespace. Each would correct the other for ever. So an operator that finds its word replaced by another about the same spec waits before it
 //! says it again, twice as long each time.
 
 use std::time::Duration;
@@ -13,20 +13,20 @@ use twinconsent_core::api::conditions::types;
 /// How long to wait when contradicted for the first time.
 const FIRST: Duration = Duration::from_secs(30);
 
-/// The longest wait. Whoever was not contradicted for so long begins anew.
+/// The longest wait. An operator that was not contradicted for so long begins anew.
 const LONGEST: Duration = Duration::from_secs(3600);
 
 /// What this process has said of an account, as of one generation of its spec.
 #[derive(Debug, Default)]
 pub(super) struct Voice {
     generation: Option<i64>,
-    told: Option<Told>,
+    said: Option<Said>,
     pause: Duration,
     not_before: Duration,
 }
 
 #[derive(Debug)]
-struct Told {
+struct Said {
     reason: Option<String>,
     /// The version that was replaced: a copy of it may still be about.
     instead_of: Option<String>,
@@ -36,9 +36,9 @@ struct Told {
 impl Voice {
     /// How long to wait before the status is written; zero: it may be now.
     pub(super) fn wait(&mut self, settings: &Settings, now: Duration) -> Duration {
-        self.turn_to(settings.generation);
-        if let Some(told) = self.told.take_if(|told| told.is_contradicted(settings)) {
-            let longer = if now.saturating_sub(told.at) > LONGEST { FIRST } else { self.pause * 2 };
+        self.begin_generation(settings.generation);
+        if let Some(said) = self.said.take_if(|said| said.is_contradicted(settings)) {
+            let longer = if now.saturating_sub(said.at) > LONGEST { FIRST } else { self.pause * 2 };
             self.pause = longer.clamp(FIRST, LONGEST);
             self.not_before = now + self.pause;
         }
@@ -47,19 +47,19 @@ impl Voice {
 
     /// Notes that this was written instead of what the settings came with.
     pub(super) fn tell(&mut self, settings: &Settings, status: &AccountStatus, now: Duration) {
-        self.turn_to(settings.generation);
-        self.told = Some(Told { reason: reason(status).map(str::to_owned), instead_of: settings.resource_version.clone(), at: now });
+        self.begin_generation(settings.generation);
+        self.said = Some(Said { reason: reason(status).map(str::to_owned), instead_of: settings.resource_version.clone(), at: now });
     }
 
     /// A new spec is spoken of at once.
-    fn turn_to(&mut self, generation: Option<i64>) {
+    fn begin_generation(&mut self, generation: Option<i64>) {
         if self.generation != generation {
             *self = Self { generation, ..Self::default() };
         }
     }
 }
 
-impl Told {
+impl Said {
     fn is_contradicted(&self, settings: &Settings) -> bool {
         settings.status.observed_generation == settings.generation
             && settings.resource_version != self.instead_of
@@ -99,7 +99,7 @@ mod tests {
         Duration::from_secs(seconds)
     }
 
-    /// Two operators that see the account differently and look at it every 5 s. Returns when it was written.
+    /// Two operators that see the account differently and read it every 5 s. Returns when it was written.
     fn quarrel(seconds: u64) -> Vec<u64> {
         let (mut voices, words) = ([Voice::default(), Voice::default()], ["CredentialsAccepted", "SecretNotFound"]);
         let (mut version, mut said, mut writes) = (1, None, Vec::new());
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_alone_never_waits() {
+    fn an_operator_that_is_alone_never_waits() {
         let mut voice = Voice::default();
         let mut seen = account(1, 1, None);
         for (number, word) in (1..).zip(["Unreachable", "CredentialsAccepted", "Throttled", "CredentialsAccepted"]) {

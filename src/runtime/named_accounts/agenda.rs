@@ -75,7 +75,7 @@ impl Agenda {
         self.put(name.to_owned(), wanted);
     }
 
-    /// The next, which is due again by itself should nobody say what came of it.
+    /// The next, which is due again by itself should it not be said what came of it.
     pub(super) fn next(&mut self, now: Duration) -> Next {
         let due = |line: &BTreeSet<(Duration, String)>| line.first().filter(|(due, _)| *due <= now).map(|(_, name)| name.clone());
         let (existing, missing) = (due(&self.existing), due(&self.missing));

@@ -21,7 +21,7 @@ enum Event {
     /// Its owner relies on being it, and a request is sent.
     Ask(usize),
     /// The owner is asked for.
-    Look,
+    Poll,
     Suspend(usize, bool),
     Finalize(usize),
     Delete(usize),
@@ -40,7 +40,7 @@ impl World {
     }
 
     fn events(&self) -> Vec<Event> {
-        let mut events = vec![Event::Look];
+        let mut events = vec![Event::Poll];
         for (index, object) in self.objects.iter().enumerate() {
             let Some(object) = object else {
                 events.push(Event::Create(index));
@@ -63,7 +63,7 @@ impl World {
                 objects[index] = Some(World { objects: Vec::new(), served: *served, claims: Claims::default() }.create(index));
                 claims.add(CLAIM, index as Uid, |uid| objects[uid as usize])
             }
-            Event::Look => {
+            Event::Poll => {
                 claims.owner(CLAIM, |uid| objects[uid as usize]);
                 Vec::new()
             }
@@ -126,23 +126,23 @@ impl World {
     fn check(&self, before: &Self, event: Event, moved: &[Uid]) {
         let present: Vec<Claimant> = self.objects.iter().flatten().copied().collect();
         let owner = self.owner().and_then(|owner| self.get(owner));
-        let told = format!("{event:?} led from {before:?} to {self:?}");
-        assert_eq!(owner.is_some(), !present.is_empty(), "one of those who claim owns: {told}");
+        let shown = format!("{event:?} led from {before:?} to {self:?}");
+        assert_eq!(owner.is_some(), !present.is_empty(), "one of those who claim owns: {shown}");
         let Some(owner) = owner else { return };
         let kept = before.known_owner().and_then(|owner| self.get(owner)).filter(|owner| owner.asked && owner.served && !owner.terminating);
         match kept {
-            Some(kept) => assert_eq!(owner.uid, kept.uid, "who has asked keeps it: {told}"),
+            Some(kept) => assert_eq!(owner.uid, kept.uid, "who has asked keeps it: {shown}"),
             None => {
-                assert!(!present.iter().any(|other| other.uid != owner.uid && Self::outranks(other, &owner)), "the rank decides: {told}")
+                assert!(!present.iter().any(|other| other.uid != owner.uid && Self::outranks(other, &owner)), "the rank decides: {shown}")
             }
         }
         let any_can = present.iter().any(|claimant| claimant.served && !claimant.terminating);
-        assert!(!any_can || (owner.served && !owner.terminating), "one that can do nothing blocks another: {told}");
+        assert!(!any_can || (owner.served && !owner.terminating), "one that can do nothing blocks another: {shown}");
         if let Some(lost) = before.known_owner()
             && lost != owner.uid
         {
-            assert!(moved.contains(&owner.uid) || matches!(event, Event::Create(_)), "the heir is not woken: {told}");
-            assert!(moved.contains(&lost) || matches!(event, Event::Delete(_)), "who has lost it is not woken: {told}");
+            assert!(moved.contains(&owner.uid) || matches!(event, Event::Create(_)), "the heir is not woken: {shown}");
+            assert!(moved.contains(&lost) || matches!(event, Event::Delete(_)), "who has lost it is not woken: {shown}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! Objects as they look in a situation, for those who need to know what most objects look like.
+//! Objects as they are in a situation, for what needs to know what most objects are like.
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};

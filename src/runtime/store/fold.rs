@@ -1,7 +1,7 @@
-//! Consents as the roster keeps them: folded to the bytes that a decision needs.
+//! Consents as the store keeps them: folded to the bytes that a decision needs.
 //!
 //! A typed object takes several times the memory of its text, most of it in the little allocations of its conditions, and nearly all
-//! objects of a large organisation lie idle nearly all of the time. So the roster keeps text; whoever decides on an object unfolds it.
+//! objects of a large organisation lie idle nearly all of the time. So the store keeps text, which is unfolded when the object is decided.
 //! The texts differ in a few names, ids and times only: what they share stands once, in a dictionary, and each is compressed against it,
 //! to a quarter. That costs a few microseconds for a change and for a decision.
 //!

@@ -1,16 +1,16 @@
-//! What others ask of the roster, and what changes nothing in it.
+//! What others ask of the store, and what changes nothing in it.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{Entry, Roster};
+use super::{Entry, Store};
 use twinconsent_core::api::account_key::AccountKey;
 use twinconsent_core::api::conditions::Situation;
 use twinconsent_core::api::consent::{AccountKind, DigitalTwinConsent};
 use twinconsent_core::api::uid::{Uid, uid};
 
-impl Roster {
+impl Store {
     /// The copy that the watch has shown last.
     #[must_use]
     pub fn copy(&self, uid: Uid) -> Option<DigitalTwinConsent> {
@@ -25,7 +25,7 @@ impl Roster {
         let is_there = |entry: &Entry| state.tenants.get(entry.tenant).is_some_and(|tenant| tenant.namespace == namespace);
         let there: Vec<Uid> = state.entries.iter().filter(|(_, entry)| is_there(entry)).map(|(uid, _)| *uid).collect();
         drop(state);
-        // One after the other, so that nobody else waits for long.
+        // One after the other, so that nothing else waits for long.
         there.into_iter().find_map(|uid| Some((uid, self.copy(uid).filter(|copy| copy.metadata.name.as_deref() == Some(name))?)))
     }
 
@@ -48,8 +48,8 @@ impl Roster {
     #[must_use]
     pub fn tally<Name: Ord>(&self, name: impl Fn(&AccountKey) -> Name) -> BTreeMap<(Name, Option<Situation>), usize> {
         let mut tally = BTreeMap::new();
-        for (account, told, count) in self.state().tenants.tally() {
-            *tally.entry((name(account), told)).or_default() += count;
+        for (account, reported, count) in self.state().tenants.tally() {
+            *tally.entry((name(account), reported)).or_default() += count;
         }
         tally
     }

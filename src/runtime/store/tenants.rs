@@ -17,7 +17,7 @@ pub(super) struct Tenant {
     pub(super) namespace: String,
 }
 
-/// Every tenant of whom there is an object. Objects refer to theirs by its place.
+/// Every tenant of which there is an object. Objects refer to theirs by its place.
 #[derive(Debug, Default)]
 pub(super) struct Tenants {
     places: HashMap<Arc<Tenant>, u32>,
@@ -37,9 +37,9 @@ struct Naming {
 
 /// What an object tells: a situation, or nothing yet. In one byte, for there are as many as there are objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Told(u8);
+pub(super) struct Shown(u8);
 
-impl Told {
+impl Shown {
     /// What a status tells.
     pub(super) fn by(consent: &DigitalTwinConsent) -> Self {
         let situation = consent.status.as_ref().and_then(status::shown);
@@ -61,10 +61,10 @@ struct Slot {
 
 impl Tenants {
     /// Counts an object in. Returns the place of its tenant, and whether it is the first to name the account.
-    pub(super) fn join(&mut self, tenant: Tenant, told: Told) -> (u32, bool) {
+    pub(super) fn join(&mut self, tenant: Tenant, reported: Shown) -> (u32, bool) {
         let naming = self.accounts.entry(tenant.account.clone()).or_default();
         naming.objects += 1;
-        naming.tally[told.place()] += 1;
+        naming.tally[reported.place()] += 1;
         let is_first = naming.objects == 1;
         if let Some(&place) = self.places.get(&tenant) {
             if let Some(slot) = self.slots.get_mut(place as usize).and_then(Option::as_mut) {
@@ -73,7 +73,7 @@ impl Tenants {
             return (place, is_first);
         }
         let tenant = Arc::new(tenant);
-        // Until it was looked at: whoever relies on being the owner looks first.
+        // Until it was read: what relies on being the owner reads it first.
         let slot = Some(Slot { tenant: tenant.clone(), objects: 1, served: true });
         let place = match self.free.pop() {
             Some(place) => {
@@ -89,13 +89,13 @@ impl Tenants {
         (place, is_first)
     }
 
-    /// Counts an object out; what nobody needs any more is forgotten.
-    pub(super) fn leave(&mut self, place: u32, told: Told) {
+    /// Counts an object out; what is not needed any more is forgotten.
+    pub(super) fn leave(&mut self, place: u32, reported: Shown) {
         let Some(slot) = self.slots.get_mut(place as usize) else { return };
         let Some(Slot { tenant, objects, .. }) = slot else { return };
         if let Some(naming) = self.accounts.get_mut(&tenant.account) {
             naming.objects -= 1;
-            naming.tally[told.place()] -= 1;
+            naming.tally[reported.place()] -= 1;
             if naming.objects == 0 {
                 self.accounts.remove(&tenant.account);
             }
@@ -109,7 +109,7 @@ impl Tenants {
     }
 
     /// Counts an object that told one thing and now tells another.
-    pub(super) fn retell(&mut self, place: u32, before: Told, now: Told) {
+    pub(super) fn retell(&mut self, place: u32, before: Shown, now: Shown) {
         if before == now {
             return;
         }
@@ -123,13 +123,13 @@ impl Tenants {
 
     /// How many objects tell what, by account.
     pub(super) fn tally(&self) -> impl Iterator<Item = (&AccountKey, Option<Situation>, usize)> {
-        let told = || [None].into_iter().chain(Situation::VARIANTS.iter().copied().map(Some));
+        let reported = || [None].into_iter().chain(Situation::VARIANTS.iter().copied().map(Some));
         self.accounts.iter().flat_map(move |(account, naming)| {
-            told().zip(naming.tally).filter(|(_, count)| *count > 0).map(move |(told, count)| (account, told, count as usize))
+            reported().zip(naming.tally).filter(|(_, count)| *count > 0).map(move |(reported, count)| (account, reported, count as usize))
         })
     }
 
-    /// Who has this place.
+    /// What has this place.
     pub(super) fn get(&self, place: u32) -> Option<&Tenant> {
         self.slot(place).map(|slot| &*slot.tenant)
     }
@@ -168,27 +168,27 @@ mod tests {
     #[test]
     fn an_account_is_known_from_the_first_object_that_names_it_to_the_last() {
         let mut tenants = Tenants::default();
-        let (a, first) = tenants.join(tenant("x", "a"), Told::default());
-        let (b, second) = tenants.join(tenant("x", "b"), Told::default());
+        let (a, first) = tenants.join(tenant("x", "a"), Shown::default());
+        let (b, second) = tenants.join(tenant("x", "b"), Shown::default());
         assert!(first && !second && a != b);
-        tenants.leave(a, Told::default());
+        tenants.leave(a, Shown::default());
         assert_eq!((tenants.accounts().count(), tenants.get(a)), (1, None));
-        tenants.leave(b, Told::default());
+        tenants.leave(b, Shown::default());
         assert_eq!(tenants.accounts().count(), 0);
-        assert!(tenants.join(tenant("x", "a"), Told::default()).1, "it is named for the first time again");
+        assert!(tenants.join(tenant("x", "a"), Shown::default()).1, "it is named for the first time again");
     }
 
     #[test]
-    fn whoever_invents_names_and_takes_them_back_leaves_nothing_behind() {
+    fn names_that_are_invented_and_taken_back_leave_nothing_behind() {
         let mut tenants = Tenants::default();
         for number in 0..1000 {
-            let (place, is_first) = tenants.join(tenant(&number.to_string(), &number.to_string()), Told::default());
+            let (place, is_first) = tenants.join(tenant(&number.to_string(), &number.to_string()), Shown::default());
             assert!(is_first);
             tenants.set_served(place, false);
-            tenants.leave(place, Told::default());
+            tenants.leave(place, Shown::default());
         }
         assert_eq!((tenants.slots.len(), tenants.places.len(), tenants.accounts.len()), (1, 0, 0));
-        let (place, _) = tenants.join(tenant("x", "a"), Told::default());
+        let (place, _) = tenants.join(tenant("x", "a"), Shown::default());
         assert!(tenants.is_served(place), "who had the place before was another one");
     }
 }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use twinconsent_core::api::consent::DigitalTwinConsent;
-use twinconsent_core::consent::apply::{News, Refusal, SecretOutcome};
+use twinconsent_core::consent::apply::{Input, Refusal, SecretOutcome};
 use twinconsent_core::consent::outcome::{LookType, Outcome};
 use twinconsent_core::consent::policy::Meaning;
 use twinconsent_core::consent::request::Request;
@@ -31,14 +31,14 @@ pub const POST: &str = "POST";
 pub const FIND_LINK: &str = "find link";
 
 impl World {
-    pub(super) fn act(&mut self, index: usize, base: &DigitalTwinConsent, call: Call) -> News {
-        let news = match &call {
-            Call::Look => {
-                let outcome = self.heygen.look();
+    pub(super) fn act(&mut self, index: usize, base: &DigitalTwinConsent, call: Call) -> Input {
+        let input = match &call {
+            Call::Poll => {
+                let outcome = self.heygen.poll();
                 self.note_poll(index, self.now, &outcome);
-                News::Answered(call.clone(), outcome)
+                Input::Answered(call.clone(), outcome)
             }
-            Call::ReadLooks(page) => News::Answered(call.clone(), self.heygen.read_looks(page.as_deref())),
+            Call::ReadLooks(page) => Input::Answered(call.clone(), self.heygen.read_looks(page.as_deref())),
             Call::Initiate(request) => {
                 self.check_promise_one(index);
                 assert_eq!(*request, Request::of(base));
@@ -47,29 +47,31 @@ impl World {
                 if matches!(outcome, Outcome::Initiated(_)) {
                     self.replicas[index].accepted = Some(request.idempotency_key.clone());
                 }
-                News::Answered(call.clone(), outcome)
+                Input::Answered(call.clone(), outcome)
             }
-            Call::CheckLinkSecret | Call::WriteLinkSecret if self.secret.unreachable => News::Secret(SecretOutcome::Unreachable),
-            Call::CheckLinkSecret if self.secret.unwritable => News::Secret(SecretOutcome::Refused(Refusal::Forbidden)),
-            Call::FindLink if self.secret.unreachable || self.secret.unwritable || self.secret.foreign => News::Secret(SecretOutcome::Kept),
-            Call::FindLink => News::Secret(if self.secret.link.is_some() { SecretOutcome::Kept } else { SecretOutcome::Gone }),
-            Call::CheckLinkSecret => News::Secret(if self.secret.foreign { SecretOutcome::Conflict } else { SecretOutcome::Free }),
-            Call::WriteLinkSecret if self.secret.unwritable => News::Secret(SecretOutcome::Refused(Refusal::Forbidden)),
+            Call::CheckLinkSecret | Call::WriteLinkSecret if self.secret.unreachable => Input::Secret(SecretOutcome::Unreachable),
+            Call::CheckLinkSecret if self.secret.unwritable => Input::Secret(SecretOutcome::Refused(Refusal::Forbidden)),
+            Call::FindLink if self.secret.unreachable || self.secret.unwritable || self.secret.foreign => {
+                Input::Secret(SecretOutcome::Kept)
+            }
+            Call::FindLink => Input::Secret(if self.secret.link.is_some() { SecretOutcome::Kept } else { SecretOutcome::Gone }),
+            Call::CheckLinkSecret => Input::Secret(if self.secret.foreign { SecretOutcome::Conflict } else { SecretOutcome::Free }),
+            Call::WriteLinkSecret if self.secret.unwritable => Input::Secret(SecretOutcome::Refused(Refusal::Forbidden)),
             Call::WriteLinkSecret if self.secret.foreign => {
                 self.replicas[index].accepted = None;
-                News::Secret(SecretOutcome::Conflict)
+                Input::Secret(SecretOutcome::Conflict)
             }
             Call::WriteLinkSecret => {
                 let answer = self.replicas[index].memory.answer.as_ref().unwrap();
                 let link = answer.link().map(|link| link.expose().to_owned());
                 let changed = self.secret.link != link;
                 self.secret.link = link;
-                News::Secret(SecretOutcome::Written { changed })
+                Input::Secret(SecretOutcome::Written { changed })
             }
         };
-        let (what, answer) = told(&call, &news);
+        let (what, answer) = shown(&call, &input);
         self.calls(what, answer);
-        news
+        input
     }
 
     /// Notes a call.
@@ -80,7 +82,7 @@ impl World {
 
     /// Notes for the checks what a replica has seen.
     pub(super) fn note_poll(&mut self, index: usize, at: Timestamp, outcome: &Outcome) {
-        let Outcome::Looked(group) = outcome else { return };
+        let Outcome::Polled(group) = outcome else { return };
         let meaning = self.terms.policy.read(group.consent_status.as_deref());
         let replica = &mut self.replicas[index];
         replica.last_poll = Some((at, group.clone()));
@@ -93,19 +95,19 @@ impl World {
 }
 
 /// A call and its answer in words that are not those of the code, so that a record of them outlives its names.
-fn told(call: &Call, news: &News) -> (&'static str, String) {
+fn shown(call: &Call, input: &Input) -> (&'static str, String) {
     let what = match call {
-        Call::Look => POLL,
+        Call::Poll => POLL,
         Call::ReadLooks(_) => LOOKS,
         Call::Initiate(_) => POST,
         Call::CheckLinkSecret => "check Secret",
         Call::WriteLinkSecret => "write Secret",
         Call::FindLink => FIND_LINK,
     };
-    let answer = match news {
-        News::Answered(_, outcome) => answered(outcome),
-        News::Secret(SecretOutcome::Written { changed }) => if *changed { "changed" } else { "as it was" }.to_owned(),
-        News::Secret(secret) => format!("{secret:?}"),
+    let answer = match input {
+        Input::Answered(_, outcome) => answered(outcome),
+        Input::Secret(SecretOutcome::Written { changed }) => if *changed { "changed" } else { "as it was" }.to_owned(),
+        Input::Secret(secret) => format!("{secret:?}"),
         other => format!("{other:?}"),
     };
     (what, answer)
@@ -114,7 +116,7 @@ fn told(call: &Call, news: &News) -> (&'static str, String) {
 /// HeyGen's answer in words.
 pub fn answered(outcome: &Outcome) -> String {
     match outcome {
-        Outcome::Looked(group) => group.consent_status.clone().unwrap_or_else(|| "null".to_owned()),
+        Outcome::Polled(group) => group.consent_status.clone().unwrap_or_else(|| "null".to_owned()),
         Outcome::LooksRead(page) => {
             let types: Vec<&str> = page.types.iter().copied().map(word).collect();
             format!("{}{}", types.join(" "), if page.next.is_some() { " …" } else { "" })

@@ -66,13 +66,13 @@ impl Budget {
     }
 
     /// The watch shows an object for the first time.
-    pub fn add(&mut self, who: usize, namespace: &str, group: &str) {
-        self.schedule.add(uid(who), Subject { account: &self.account, namespace, group });
+    pub fn add(&mut self, number: usize, namespace: &str, group: &str) {
+        self.schedule.add(uid(number), Subject { account: &self.account, namespace, group });
     }
 
     /// An object has changed.
-    pub fn change(&mut self, who: usize) {
-        self.schedule.change(uid(who));
+    pub fn change(&mut self, number: usize) {
+        self.schedule.change(uid(number));
     }
 
     /// Every object is to be decided.
@@ -98,8 +98,8 @@ impl Budget {
     }
 
     /// Lets an object call, or says how long it takes, about, until it may.
-    pub fn ask(&mut self, who: usize, purpose: Purpose, now: Timestamp) -> Result<UnderWay, Duration> {
-        match self.schedule.ask(uid(who), purpose, now) {
+    pub fn ask(&mut self, number: usize, purpose: Purpose, now: Timestamp) -> Result<UnderWay, Duration> {
+        match self.schedule.ask(uid(number), purpose, now) {
             Asked::Granted(begun) => Ok(UnderWay(begun)),
             Asked::Waits(wait) => Err(wait),
         }
@@ -111,12 +111,12 @@ impl Budget {
     }
 
     /// An object rests.
-    pub fn rest(&mut self, who: usize, rest: Rest, now: Timestamp) {
-        self.schedule.rest(uid(who), rest, now);
+    pub fn rest(&mut self, number: usize, rest: Rest, now: Timestamp) {
+        self.schedule.rest(uid(number), rest, now);
     }
 
     /// A worker has done with an object.
-    pub fn done(&mut self, who: usize, unused: Option<Grant>, now: Timestamp) {
+    pub fn done(&mut self, number: usize, unused: Option<Grant>, now: Timestamp) {
         let unused = match unused {
             Some(Grant::Poll(permit) | Grant::Request(permit)) => {
                 self.give_back(permit, now);
@@ -125,12 +125,12 @@ impl Budget {
             Some(Grant::Shown(at, outcome)) => Some(Shown { at, outcome }),
             None => None,
         };
-        self.schedule.done(uid(who), unused, now);
+        self.schedule.done(uid(number), unused, now);
     }
 
     /// When a page has shown an object's group last without anything new.
-    pub fn polled_at(&self, who: usize) -> Option<Timestamp> {
-        self.schedule.polled_at(uid(who))
+    pub fn polled_at(&self, number: usize) -> Option<Timestamp> {
+        self.schedule.polled_at(uid(number))
     }
 
     /// A call has ended.

@@ -39,10 +39,10 @@ pub async fn bystander(world: &World) {
 pub async fn watch_bystander(world: &World, time: Duration) -> (RecordedRequest, RecordedRequest) {
     let now = world.next_request();
     let millis = u64::try_from(time.as_millis()).unwrap();
-    eventually_within(time + Duration::from_secs(60), "the bystander is looked at", || async {
-        let looks = world.requests_of(OTHER, now);
-        let (Some(first), Some(last)) = (looks.first(), looks.last()) else { return Err("not once".to_owned()) };
-        if last.real_ms - first.real_ms >= millis { Ok((first.clone(), last.clone())) } else { Err(format!("{} times", looks.len())) }
+    eventually_within(time + Duration::from_secs(60), "the bystander is polled", || async {
+        let polls = world.requests_of(OTHER, now);
+        let (Some(first), Some(last)) = (polls.first(), polls.last()) else { return Err("not once".to_owned()) };
+        if last.real_ms - first.real_ms >= millis { Ok((first.clone(), last.clone())) } else { Err(format!("{} times", polls.len())) }
     })
     .await
 }

@@ -107,8 +107,8 @@ impl Operator {
     /// What the operator explains of an object, once it listens for that: its log says where.
     pub async fn explain(&self, namespace: &str, name: &str) -> Option<(u16, String)> {
         let log = self.log();
-        let told = log.lines().find(|line| line.contains("decisions are explained at"))?;
-        let address = told.split_once("address").and_then(|(_, rest)| rest.split_once("127.0.0.1:"))?.1;
+        let shown = log.lines().find(|line| line.contains("decisions are explained at"))?;
+        let address = shown.split_once("address").and_then(|(_, rest)| rest.split_once("127.0.0.1:"))?.1;
         let port: String = address.chars().take_while(char::is_ascii_digit).collect();
         self.get_at(&format!("http://127.0.0.1:{port}/debug/consents/{namespace}/{name}")).await
     }

@@ -30,7 +30,7 @@ const HISTORY: usize = 10;
 /// What there is to settle.
 #[derive(Debug, Clone)]
 #[expect(clippy::large_enum_variant, reason = "there is one for each reconcile in progress, and it does not travel")]
-pub enum News {
+pub enum Input {
     /// `decide` found something to tell.
     Found(Finding),
     /// The answer in hand to a consent request is to be recorded.
@@ -106,13 +106,13 @@ pub enum Notice {
 
 /// What `news` mean for `consent`.
 #[must_use]
-pub fn apply(consent: &DigitalTwinConsent, facts: &Facts, news: &News, now: Timestamp) -> Settled {
+pub fn apply(consent: &DigitalTwinConsent, facts: &Facts, input: &Input, now: Timestamp) -> Settled {
     let mut draft = Draft::new(consent, facts, now);
-    match news {
-        News::Found(finding) => draft.found(finding),
-        News::AnswerInHand => draft.told_answer(),
-        News::Answered(call, outcome) => draft.answered(call, outcome),
-        News::Secret(secret) => draft.secret(*secret),
+    match input {
+        Input::Found(finding) => draft.found(finding),
+        Input::AnswerInHand => draft.said_answer(),
+        Input::Answered(call, outcome) => draft.answered(call, outcome),
+        Input::Secret(secret) => draft.secret(*secret),
     }
     draft.finish()
 }
@@ -147,7 +147,7 @@ impl<'a> Draft<'a> {
 
     fn found(&mut self, Finding { situation, message, by }: &Finding) {
         match by {
-            By::Known | By::Turn => {}
+            By::Known | By::Permit => {}
             By::Poll => {
                 self.count_doubts(*situation);
                 self.take_seen();
@@ -158,7 +158,7 @@ impl<'a> Draft<'a> {
         self.render(*situation, message.as_deref());
     }
 
-    /// Counts what a look says against an approval.
+    /// Counts what a poll says against an approval.
     fn count_doubts(&mut self, situation: Situation) {
         if !status::is_approved(&self.old) {
             return;
@@ -229,8 +229,8 @@ impl<'a> Draft<'a> {
     }
 
     /// Notes that HeyGen was asked about the group for the spec as it is now.
-    fn note_look(&mut self) {
-        self.memory.looked_at = Some(self.now);
+    fn note_poll(&mut self) {
+        self.memory.polled_at = Some(self.now);
         self.memory.reread_at = None;
         self.memory.generation = self.consent.metadata.generation.unwrap_or_default();
     }

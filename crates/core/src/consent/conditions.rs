@@ -64,8 +64,8 @@ pub fn render(
         Progress::Reconciling if suspended => {}
         Progress::Reconciling => list.push(types::RECONCILING, "True", shown.reason(), "The operator goes on by itself."),
         Progress::Stalled => {
-            let who = row.actors.first().copied().unwrap_or(Actor::NoOne).name();
-            list.push(types::STALLED, "True", shown.reason(), &format!("Waits for {who} to act; the message of Ready says what to do."));
+            let actor = row.actors.first().copied().unwrap_or(Actor::NoOne).name();
+            list.push(types::STALLED, "True", shown.reason(), &format!("Waits for {actor} to act; the message of Ready says what to do."));
         }
     }
     if overdue {

@@ -9,13 +9,13 @@ use serde::Serialize;
 
 use crate::api::conditions::types;
 use crate::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus};
-use crate::consent::apply::{News, apply};
+use crate::consent::apply::{Input, apply};
 use crate::consent::request::Request;
 use crate::consent::situation::Actor;
 use crate::consent::state::{Attempt, Memory, Unwritten};
 use crate::consent::status;
 use crate::consent::step;
-use crate::consent::step::{AccountFact, By, Call, Facts, Finding, LookKind, Ownership, Rest, Step, Then};
+use crate::consent::step::{AccountFact, By, Call, Facts, Finding, Ownership, PollKind, Rest, Step, Then};
 
 /// What is done about one object, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -155,8 +155,8 @@ struct Decision<'a> {
 #[must_use]
 pub fn explain(consent: &DigitalTwinConsent, facts: &Facts, step: &Step, standing: Standing, now: Timestamp) -> Explanation {
     let status = match step {
-        Step::Tell(finding, _) => apply(consent, facts, &News::Found(finding.clone()), now).status,
-        Step::RecordAnswer => apply(consent, facts, &News::AnswerInHand, now).status,
+        Step::Tell(finding, _) => apply(consent, facts, &Input::Found(finding.clone()), now).status,
+        Step::RecordAnswer => apply(consent, facts, &Input::AnswerInHand, now).status,
         Step::Call(_) | Step::Rest(_) => consent.status.clone().unwrap_or_default(),
     };
     let decision = Decision { consent, facts, step, status, request: Request::of(consent), now };
@@ -185,7 +185,7 @@ const fn name_of(step: &Step) -> &'static str {
 
 const fn name_of_call(call: &Call) -> &'static str {
     match call {
-        Call::Look => "Poll",
+        Call::Poll => "Poll",
         Call::ReadLooks(_) => "ReadLooks",
         Call::CheckLinkSecret => "CheckLinkSecret",
         Call::Initiate(_) => "Initiate",
@@ -207,12 +207,12 @@ fn why(decision: &Decision<'_>) -> String {
 fn why_call(decision: &Decision<'_>, call: &Call) -> &'static str {
     let Decision { consent, facts: facts @ Facts { memory, .. }, status, request, now, .. } = decision;
     match call {
-        Call::Look => match step::poll_now(consent, facts, *now).map(|poll| poll.kind) {
+        Call::Poll => match step::poll_now(consent, facts, *now).map(|poll| poll.kind) {
             _ if memory.seen.is_some() => "the poll that the next call hangs on has grown old, or has to be confirmed",
-            Some(LookKind::Forced) => "the user asks for a poll by the annotation",
-            Some(LookKind::Wanted { by_list: false }) => "what was seen before has to be confirmed by a poll of the one group",
-            Some(LookKind::Routine { .. }) => "the interval since the last poll has passed",
-            Some(LookKind::Wanted { by_list: true }) | None => "what HeyGen says decides what is next",
+            Some(PollKind::Forced) => "the user asks for a poll by the annotation",
+            Some(PollKind::Wanted { by_list: false }) => "what was seen before has to be confirmed by a poll of the one group",
+            Some(PollKind::Routine { .. }) => "the interval since the last poll has passed",
+            Some(PollKind::Wanted { by_list: true }) | None => "what HeyGen says decides what is next",
         },
         Call::ReadLooks(_) => "HeyGen says nothing of consent: the looks of the group tell whether it depicts a person",
         Call::CheckLinkSecret => "before HeyGen is asked, the Secret for the link must be free or ours",
@@ -233,7 +233,7 @@ fn is_request(step: &Step) -> bool {
 fn next(Decision { consent, facts, step, now, .. }: &Decision<'_>) -> Option<Next> {
     let at_once = |what, priority| Some(Next { at: *now, what, priority });
     match step {
-        Step::Call(Call::Look) => at_once("poll", step::poll_now(consent, facts, *now).map(|poll| priority(poll.kind))),
+        Step::Call(Call::Poll) => at_once("poll", step::poll_now(consent, facts, *now).map(|poll| priority(poll.kind))),
         Step::Call(call) => at_once(if call.asks_heygen() { "request" } else { "decision" }, call.asks_heygen().then_some("request")),
         Step::Tell(_, Then::Decide) | Step::RecordAnswer => at_once("decision", None),
         Step::Rest(rest) | Step::Tell(_, Then::Rest(rest)) => after(rest),
@@ -242,16 +242,16 @@ fn next(Decision { consent, facts, step, now, .. }: &Decision<'_>) -> Option<Nex
 
 fn after(rest: &Rest) -> Option<Next> {
     let decision = rest.until.map(|at| Next { at, what: "decision", priority: None });
-    let poll = rest.look.map(|look| Next { at: look.at, what: "poll", priority: Some(priority(look.kind)) });
+    let poll = rest.poll.map(|poll| Next { at: poll.at, what: "poll", priority: Some(priority(poll.kind)) });
     decision.into_iter().chain(poll).min_by_key(|next| next.at)
 }
 
-const fn priority(kind: LookKind) -> &'static str {
+const fn priority(kind: PollKind) -> &'static str {
     match kind {
-        LookKind::Forced => "forced",
-        LookKind::Wanted { by_list: true } => "first",
-        LookKind::Wanted { by_list: false } => "confirmation",
-        LookKind::Routine { .. } => "routine",
+        PollKind::Forced => "forced",
+        PollKind::Wanted { by_list: true } => "first",
+        PollKind::Wanted { by_list: false } => "confirmation",
+        PollKind::Routine { .. } => "routine",
     }
 }
 
@@ -298,7 +298,7 @@ fn resting_for(decision: &Decision<'_>, standing: &Standing) -> Vec<String> {
         AccountFact::NotReady(why) | AccountFact::NotAllowed(why) => return vec![why.clone()],
         AccountFact::Usable(_) => {}
     }
-    if let Step::Tell(Finding { by: By::Turn, .. }, _) = step {
+    if let Step::Tell(Finding { by: By::Permit, .. }, _) = step {
         return vec![permit(standing)];
     }
     if let Some(trouble) = trouble(memory) {
@@ -321,7 +321,7 @@ impl Remembered {
         // Every field is named, so that one which is added is not forgotten here.
         let Memory {
             generation: _,
-            looked_at: _,
+            polled_at: _,
             seen,
             looks: _,
             retry_at,

@@ -1,6 +1,6 @@
 //! What HeyGen answered, as values: the vocabulary between the client and the pure core.
 //!
-//! The client (`heygen`) turns every answer, also a lost or an unreadable one, into an [`Outcome`].
+//! The client (`heygen`) makes every answer, also a lost or an unreadable one, into an [`Outcome`].
 //! `settle` says what an outcome means for the status, `account` what it means for the account.
 //! An answer is never an `Err`: errors are for trouble with Kubernetes.
 
@@ -20,7 +20,7 @@ pub use fault::{Cause, Check, Fault, Kind as FaultKind};
 #[derive(Debug, Clone)]
 pub enum Outcome {
     /// The avatar group was read.
-    Looked(Group),
+    Polled(Group),
     /// One page of the group's avatar looks was read.
     LooksRead(LooksPage),
     /// One page of the account's groups was read.
@@ -123,7 +123,7 @@ pub struct Trouble {
     pub fault: Option<Box<Fault>>,
 }
 
-/// What a trouble asks for, and of whom.
+/// What a trouble asks for, and of which actor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum Class {
@@ -158,7 +158,7 @@ pub enum Class {
     AlreadyBound,
 }
 
-/// Whom a trouble concerns: who waits for its end, and who tells of it.
+/// What a trouble concerns: what waits for its end, and what reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Concern {
     /// The key, or the plan that it belongs to: nothing is asked with it until HeyGen accepts it again.
@@ -178,7 +178,7 @@ pub enum Concern {
 }
 
 impl Class {
-    /// Whom it concerns.
+    /// What it concerns.
     #[must_use]
     pub const fn concern(self) -> Concern {
         match self {
@@ -227,7 +227,7 @@ impl Trouble {
     }
 }
 
-/// What a look shows of a group, in eight bytes: two looks that show the same have the same print.
+/// What a poll shows of a group, in eight bytes: two polls that show the same have the same print.
 ///
 /// Valid within one process only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -243,15 +243,15 @@ impl Print {
 
     /// The print of what a status tells.
     #[must_use]
-    pub fn of_status(told: &DigitalTwinConsentStatus) -> Self {
-        let group = told.group.clone().unwrap_or_default();
+    pub fn of_status(reported: &DigitalTwinConsentStatus) -> Self {
+        let group = reported.group.clone().unwrap_or_default();
         let created_at = group.created_at.map(|time| time.0.as_second());
-        Self::hash((group.name.as_deref(), group.status.as_deref(), group.looks_count, created_at, told.consent_status.as_deref()))
+        Self::hash((group.name.as_deref(), group.status.as_deref(), group.looks_count, created_at, reported.consent_status.as_deref()))
     }
 
-    fn hash(told: impl Hash) -> Self {
+    fn hash(reported: impl Hash) -> Self {
         let mut hasher = DefaultHasher::new();
-        told.hash(&mut hasher);
+        reported.hash(&mut hasher);
         Self(hasher.finish())
     }
 }

@@ -76,8 +76,8 @@ impl Rhythm {
 
 /// When to poll again after a poll at `looked_at`: up to a twentieth sooner than the interval says, by the uid's share.
 #[must_use]
-pub fn after_look(looked_at: Timestamp, interval: Duration, share: f64) -> Timestamp {
-    add(looked_at, interval.mul_f64(0.95 + share / 20.0))
+pub fn after_poll(polled_at: Timestamp, interval: Duration, share: f64) -> Timestamp {
+    add(polled_at, interval.mul_f64(0.95 + share / 20.0))
 }
 
 /// The first point after `after` of the grid `anchor + share + k × interval`, where `share` is the uid's share of the interval.
@@ -192,12 +192,12 @@ mod tests {
         for (missing_for, interval) in [(0, 10), (39, 10), (40, 20), (80, 40), (24 * 60, 6 * 60), (365 * 24 * 60, 6 * 60)] {
             assert_eq!(missing_interval(&cadence, minutes(missing_for)), minutes(interval), "missing for {missing_for} min");
         }
-        let (mut elapsed, mut looks) = (Duration::ZERO, 0);
+        let (mut elapsed, mut polls) = (Duration::ZERO, 0);
         while elapsed < minutes(24 * 60) {
             elapsed += missing_interval(&cadence, elapsed);
-            looks += 1;
+            polls += 1;
         }
-        assert!(looks <= 15, "{looks} looks in a day");
+        assert!(polls <= 15, "{polls} looks in a day");
         let quick = Cadence { approved: minutes(1), ..cadence };
         assert_eq!(missing_interval(&quick, minutes(24 * 60)), cadence.unknown);
     }
@@ -207,14 +207,14 @@ mod tests {
         fn no_group_is_polled_much_more_often_than_the_interval_says_however_the_interval_grows(uid in "[a-f0-9-]{36}") {
             let cadence = Terms::default().cadence;
             let (anchor, day) = (at(0), Duration::from_secs(24 * 3600));
-            let (mut looked_at, mut looks) = (anchor, 0);
-            while since(anchor, looked_at) < day {
+            let (mut polled_at, mut polls) = (anchor, 0);
+            while since(anchor, polled_at) < day {
                 let rhythm = Rhythm::Growing { since: anchor, own: None };
-                looked_at = after_look(looked_at, rhythm.interval(&cadence, looked_at), share(&uid, 0));
-                looks += 1;
+                polled_at = after_poll(polled_at, rhythm.interval(&cadence, polled_at), share(&uid, 0));
+                polls += 1;
             }
             // 120 at a minute each, 60 each at 2, 4 and 8 minutes, the rest of the day at 10, and up to a tenth more for the jitter.
-            prop_assert!((340..=400).contains(&looks), "{looks} looks in a day");
+            prop_assert!((340..=400).contains(&polls), "{polls} looks in a day");
         }
 
         #[test]

@@ -90,7 +90,7 @@ pub struct Row {
 impl Situation {
     /// Whether nothing that HeyGen said has been told yet.
     #[must_use]
-    pub const fn is_before_any_look(self) -> bool {
+    pub const fn is_before_any_poll(self) -> bool {
         match self {
             Self::Suspended | Self::Duplicate | Self::AccountNotReady | Self::AccountNotAllowed | Self::Initiating => true,
             Self::Restored | Self::Revoked | Self::Refused | Self::GroupMissing | Self::TrainingFailed => false,
@@ -101,7 +101,7 @@ impl Situation {
         }
     }
 
-    /// Whether the person is awaited whom a request of this object was for.
+    /// Whether the person of a request of this object is awaited.
     #[must_use]
     pub const fn awaits(self) -> bool {
         match self {

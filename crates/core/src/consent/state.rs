@@ -20,7 +20,7 @@ pub struct Memory {
     /// The generation of the spec that `looked_at` served; a poll made for another one does not count.
     pub generation: i64,
     /// When HeyGen was last asked about the group with success.
-    pub looked_at: Option<Timestamp>,
+    pub polled_at: Option<Timestamp>,
     /// What that poll found, as long as something is still to be done or told about it.
     pub seen: Option<Box<Seen>>,
     /// The group's looks, as far as they were read for what was `seen`.
@@ -85,7 +85,7 @@ pub struct Attempt {
     /// Since when it is without a definite answer.
     pub unanswered_since: Option<Timestamp>,
     /// Whether that was told.
-    pub unanswered_told: bool,
+    pub unanswered_said: bool,
     /// A refusal that is not believed at its first coming, and how often in a row the request was answered with it.
     pub refused: Option<(Class, u32)>,
 }
@@ -111,7 +111,7 @@ impl Answer {
     pub fn link(&self) -> Option<&Link> {
         match &self.outcome {
             Outcome::Initiated(started) => started.link.as_ref(),
-            Outcome::Looked(_) | Outcome::LooksRead(_) | Outcome::Listed(_) | Outcome::Probed | Outcome::Trouble(_) => None,
+            Outcome::Polled(_) | Outcome::LooksRead(_) | Outcome::Listed(_) | Outcome::Probed | Outcome::Trouble(_) => None,
         }
     }
 
@@ -132,9 +132,9 @@ pub struct Unwritten {
     generation: Option<i64>,
     requested_at: Option<String>,
     /// When it was told last.
-    told_at: Option<Timestamp>,
+    said_at: Option<Timestamp>,
     /// Whether this failure is to be told.
-    is_news: bool,
+    is_new: bool,
 }
 
 /// The longest pause after statuses in a row that could not be written.
@@ -147,10 +147,10 @@ const LONGEST_IN_COMMON: Duration = Duration::from_secs(30);
 const SHARE_IN_COMMON: Duration = Duration::from_millis(50);
 
 /// The failure at which it is told that the status of an object cannot be written: a quarter of a minute after the first.
-const TOLD_AT: u32 = 5;
+const SAID_AFTER: u32 = 5;
 
 /// After how long it is told again: the shortest of the longest pauses.
-const TOLD_AGAIN: Duration = Duration::from_secs(2700);
+const SAID_AGAIN_AFTER: Duration = Duration::from_secs(2700);
 
 /// The longest pause between two tries to write a status when the trouble is not the object's own, and so many objects wait for its end.
 ///
@@ -172,15 +172,15 @@ impl Unwritten {
         let doubled = Duration::from_secs(1).saturating_mul(1 << (failures - 1).min(16));
         let share = polling::share(metadata.uid.as_deref().unwrap_or_default(), failures);
         let pause = doubled.min(longest).mul_f64(1.0 - share / 4.0);
-        let told_at = in_a_row.and_then(|before| before.told_at);
-        let is_news = failures >= TOLD_AT && told_at.is_none_or(|told_at| now >= polling::add(told_at, TOLD_AGAIN));
+        let said_at = in_a_row.and_then(|before| before.said_at);
+        let is_new = failures >= SAID_AFTER && said_at.is_none_or(|said_at| now >= polling::add(said_at, SAID_AGAIN_AFTER));
         Self {
             failures,
             not_before: polling::add(now, pause),
             generation: metadata.generation,
             requested_at: requested_at(consent).cloned(),
-            told_at: if is_news { Some(now) } else { told_at },
-            is_news,
+            said_at: if is_new { Some(now) } else { said_at },
+            is_new,
         }
     }
 
@@ -193,7 +193,7 @@ impl Unwritten {
     /// Whether this failure is to be reported: not a short trouble, and a long one about once an hour.
     #[must_use]
     pub fn is_worth_telling(&self) -> bool {
-        self.is_news
+        self.is_new
     }
 }
 
@@ -211,7 +211,7 @@ impl Memory {
         // Every field is named, so that a time which is added is not forgotten here.
         let Self {
             generation: _,
-            looked_at,
+            polled_at,
             seen,
             looks: _,
             retry_at,
@@ -231,7 +231,7 @@ impl Memory {
             history: _,
         } = &mut self;
         let mut times: Vec<&mut Timestamp> =
-            [looked_at, retry_at, missing_since, withdrawn_since, unrecognized_since, link_check, reread_at]
+            [polled_at, retry_at, missing_since, withdrawn_since, unrecognized_since, link_check, reread_at]
                 .into_iter()
                 .filter_map(Option::as_mut)
                 .collect();
@@ -240,7 +240,7 @@ impl Memory {
             at
         }));
         times.extend(attempt.as_mut().into_iter().flat_map(|attempt| {
-            let Attempt { idempotency_key: _, not_before, unanswered_since, unanswered_told: _, refused: _ } = &mut **attempt;
+            let Attempt { idempotency_key: _, not_before, unanswered_since, unanswered_said: _, refused: _ } = &mut **attempt;
             [not_before, unanswered_since].into_iter().filter_map(Option::as_mut)
         }));
         times.extend(answer.as_mut().map(|answer| {
@@ -248,8 +248,8 @@ impl Memory {
             at
         }));
         times.extend(unwritten.as_mut().into_iter().flat_map(|unwritten| {
-            let Unwritten { failures: _, not_before, generation: _, requested_at: _, told_at, is_news: _ } = &mut **unwritten;
-            [Some(not_before), told_at.as_mut()].into_iter().flatten()
+            let Unwritten { failures: _, not_before, generation: _, requested_at: _, said_at, is_new: _ } = &mut **unwritten;
+            [Some(not_before), said_at.as_mut()].into_iter().flatten()
         }));
         times.into_iter().for_each(|time| *time = polling::shifted(*time, by));
         self

@@ -1,10 +1,10 @@
 //! PURE. What to do next for one object, from the object, the facts and the time.
 //!
 //! `decide` answers with one [`Step`]; the shell takes it, `settle` says what came of it, and `decide` is asked again, until it says
-//! "rest". It reads top-down as the conditions table does: what needs no look comes first, then whether a look is due, then what
-//! the last look calls for.
+//! "rest". It reads top-down as the conditions table does: what needs no poll comes first, then whether a poll is due, then what
+//! the last poll calls for.
 //!
-//! Rest names the next look as well, and what that look may find without anybody having to hear of it: the sweep makes that look,
+//! Rest names the next poll as well, and what that poll may find without anything having to be decided: the schedule permits that poll,
 //! alone or by a page of the list, and hands over only what has changed.
 //!
 //! Rejected: a state machine with a stored state. The status already is the state, and a second copy of it would have to be kept
@@ -33,8 +33,8 @@ use crate::consent::state::Memory;
 use crate::consent::status;
 use view::View;
 
-/// A look older than this does not count as "right before" a consent request.
-pub const LOOK_STAYS_FRESH: Duration = Duration::from_secs(60);
+/// A poll older than this does not count as "right before" a consent request.
+pub const POLL_STAYS_FRESH: Duration = Duration::from_secs(60);
 
 /// A wait shorter than this is not told.
 const WORTH_TELLING: Duration = Duration::from_secs(1);
@@ -51,7 +51,7 @@ pub struct Facts {
     pub ownership: Ownership,
     /// What this process remembers of the object.
     pub memory: Memory,
-    /// When this process began to look: looks that were due before are not made up for.
+    /// When this process began to poll: polls that were due before are not made up for.
     pub started: Timestamp,
     /// What is to be doubted of the clock.
     pub doubt: Option<Doubt>,
@@ -125,22 +125,22 @@ pub enum Then {
 pub struct Rest {
     /// Decide again at this time at the latest.
     pub until: Option<Timestamp>,
-    /// The next look at the group; `None`: none is due as things are.
-    pub look: Option<NextLook>,
+    /// The next poll of the group; `None`: none is due as things are.
+    pub poll: Option<NextPoll>,
 }
 
-/// When to look at a group next, and what for.
+/// When to poll a group next, and what for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NextLook {
+pub struct NextPoll {
     /// When.
     pub at: Timestamp,
     /// What for.
-    pub kind: LookKind,
+    pub kind: PollKind,
 }
 
-/// What a look is for.
+/// What a poll is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LookKind {
+pub enum PollKind {
     /// The user asks for it: a read of the one group, before all others.
     Forced,
     /// Something hangs on it: whatever it shows has to be told.
@@ -148,32 +148,32 @@ pub enum LookKind {
         /// Whether a page of the list will do; else it takes a read of the one group.
         by_list: bool,
     },
-    /// Nobody expects a change: only a look that shows something else than `print` has to be told.
+    /// No change is expected: only a poll that shows something else than `print` has to be told.
     Routine {
         /// What was told of the group.
         print: Print,
-        /// How often to look.
+        /// How often to poll.
         rhythm: Rhythm,
-        /// From this time on the look is wanted, whatever it shows.
+        /// From this time on the poll is wanted, whatever it shows.
         wanted_from: Option<Timestamp>,
         /// Whether a page of the list will do to tell something new; else it takes a read of the one group besides.
         by_list: bool,
     },
 }
 
-impl NextLook {
+impl NextPoll {
     /// The same by another clock that is ahead by so much.
     #[must_use]
     pub fn shifted(self, by: SignedDuration) -> Self {
         let kind = match self.kind {
-            LookKind::Routine { print, rhythm, wanted_from, by_list } => {
+            PollKind::Routine { print, rhythm, wanted_from, by_list } => {
                 let rhythm = match rhythm {
                     Rhythm::Fixed(_) => rhythm,
                     Rhythm::Growing { since, own } => Rhythm::Growing { since: polling::shifted(since, by), own },
                 };
-                LookKind::Routine { print, rhythm, wanted_from: wanted_from.map(|from| polling::shifted(from, by)), by_list }
+                PollKind::Routine { print, rhythm, wanted_from: wanted_from.map(|from| polling::shifted(from, by)), by_list }
             }
-            LookKind::Forced | LookKind::Wanted { .. } => self.kind,
+            PollKind::Forced | PollKind::Wanted { .. } => self.kind,
         };
         Self { at: polling::shifted(self.at, by), kind }
     }
@@ -183,21 +183,21 @@ impl Rest {
     /// The earlier of the two times.
     #[must_use]
     pub fn earliest(&self) -> Option<Timestamp> {
-        self.until.into_iter().chain(self.look.map(|look| look.at)).min()
+        self.until.into_iter().chain(self.poll.map(|poll| poll.at)).min()
     }
 
     /// The same by another clock that is ahead by so much.
     #[must_use]
     pub fn shifted(self, by: SignedDuration) -> Self {
-        Self { until: self.until.map(|until| polling::shifted(until, by)), look: self.look.map(|look| look.shifted(by)) }
+        Self { until: self.until.map(|until| polling::shifted(until, by)), poll: self.poll.map(|poll| poll.shifted(by)) }
     }
 
     fn until(until: impl IntoIterator<Item = Timestamp>) -> Self {
-        Self { until: until.into_iter().min(), look: None }
+        Self { until: until.into_iter().min(), poll: None }
     }
 
-    fn with_look(self, look: NextLook) -> Self {
-        Self { look: Some(look), ..self }
+    fn with_poll(self, poll: NextPoll) -> Self {
+        Self { poll: Some(poll), ..self }
     }
 }
 
@@ -205,7 +205,7 @@ impl Rest {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Call {
     /// Read the avatar group.
-    Look,
+    Poll,
     /// Read a page of the group's looks: the first, or the one behind this cursor.
     ReadLooks(Option<String>),
     /// See whether the link Secret is free or ours.
@@ -224,7 +224,7 @@ impl Call {
     pub fn records_an_answer(&self) -> bool {
         match self {
             Self::WriteLinkSecret => true,
-            Self::Look | Self::ReadLooks(_) | Self::CheckLinkSecret | Self::Initiate(_) | Self::FindLink => false,
+            Self::Poll | Self::ReadLooks(_) | Self::CheckLinkSecret | Self::Initiate(_) | Self::FindLink => false,
         }
     }
 
@@ -232,7 +232,7 @@ impl Call {
     #[must_use]
     pub fn asks_heygen(&self) -> bool {
         match self {
-            Self::Look => true,
+            Self::Poll => true,
             Self::ReadLooks(_) | Self::Initiate(_) | Self::CheckLinkSecret | Self::WriteLinkSecret | Self::FindLink => self.is_request(),
         }
     }
@@ -242,7 +242,7 @@ impl Call {
     pub fn is_request(&self) -> bool {
         match self {
             Self::ReadLooks(_) | Self::Initiate(_) => true,
-            Self::Look | Self::CheckLinkSecret | Self::WriteLinkSecret | Self::FindLink => false,
+            Self::Poll | Self::CheckLinkSecret | Self::WriteLinkSecret | Self::FindLink => false,
         }
     }
 }
@@ -263,8 +263,8 @@ pub struct Finding {
 pub enum By {
     /// The spec, the account, the owner of the group or the time.
     Known,
-    /// A call that has to wait for its turn.
-    Turn,
+    /// A call that has to wait for a permit.
+    Permit,
     /// The last poll, whose facts are told as well.
     Poll,
     /// A poll that came to nothing: if the user asked for it, it was made.
@@ -320,7 +320,7 @@ pub fn decide(consent: &DigitalTwinConsent, facts: &Facts, now: Timestamp) -> St
         && status::is_approved(&view.status)
         && !status::is_backed(&view.status, &terms.policy)
     {
-        // Whatever was written over it, who took consent back is not asked again unless the user says so.
+        // Whatever was written over it, a person who took consent back is not asked again unless the user says so.
         let finding = if status::was_taken_back(&view.status, &terms.policy) {
             Finding::known(Situation::Revoked)
         } else {
@@ -329,16 +329,16 @@ pub fn decide(consent: &DigitalTwinConsent, facts: &Facts, now: Timestamp) -> St
         return Step::Tell(finding, Then::Decide);
     }
     if consent.spec.suspend.unwrap_or(false) {
-        let told = view.shown.filter(|situation| !situation.is_before_any_look());
-        let situation = if view.is_stale() { Situation::Unverified } else { told.unwrap_or(Situation::Suspended) };
+        let reported = view.shown.filter(|situation| !situation.is_before_any_poll());
+        let situation = if view.is_stale() { Situation::Unverified } else { reported.unwrap_or(Situation::Suspended) };
         return Step::Tell(Finding::known(situation), Then::Rest(Rest::until(view.stale_at().filter(|&at| at > now))));
     }
-    // Whom the account serves is not known yet, and so not whose the group is.
+    // Which namespaces the account serves is not known yet, and so not whose the group is.
     if let AccountFact::Resolving = facts.account {
         return Step::Rest(Rest::default());
     }
     if facts.ownership == Ownership::Other {
-        // The labels of the owner's namespace are not watched: look at them again from time to time.
+        // The labels of the owner's namespace are not watched: they are read again from time to time.
         let by = if status::is_restored(consent) { By::Doubt(Situation::Restored) } else { By::Known };
         return Step::Tell(
             Finding::known(Situation::Duplicate).by(by),
@@ -351,7 +351,7 @@ pub fn decide(consent: &DigitalTwinConsent, facts: &Facts, now: Timestamp) -> St
             return Step::Tell(Finding::known(Situation::AccountNotReady).saying(why.clone()), Then::Rest(Rest::default()));
         }
         AccountFact::NotAllowed(why) if view.is_unsettled() => {
-            // The labels of a namespace are not watched: look at them again from time to time.
+            // The labels of a namespace are not watched: they are read again from time to time.
             let finding = Finding::known(Situation::AccountNotAllowed).saying(why.clone());
             return Step::Tell(finding, Then::Rest(Rest::until([polling::add(now, RECHECK_NAMESPACE)])));
         }
@@ -365,7 +365,7 @@ pub fn decide(consent: &DigitalTwinConsent, facts: &Facts, now: Timestamp) -> St
     };
     let due = polls::due(&view, terms);
     if due <= now {
-        return Step::Call(Call::Look);
+        return Step::Call(Call::Poll);
     }
     let link_check = verdict::link_check(&view, terms);
     if link_check.is_some_and(|at| at <= now) {
@@ -377,22 +377,22 @@ pub fn decide(consent: &DigitalTwinConsent, facts: &Facts, now: Timestamp) -> St
     if let Some(trouble) = facts.memory.trouble
         && view.is_unsettled()
     {
-        let look = polls::next(&view, terms, due);
+        let poll = polls::next(&view, terms, due);
         let message = waits::for_heygen(trouble, facts.memory.trouble_code);
         let finding = Finding::known(Situation::Initiating).saying(message).by(By::FailedPoll);
-        return Step::Tell(finding, Then::Rest(Rest::default().with_look(look)));
+        return Step::Tell(finding, Then::Rest(Rest::default().with_poll(poll)));
     }
-    view.refresh_or_rest(Rest::until(view.next_flag().into_iter().chain(link_check)).with_look(polls::next(&view, terms, due)))
+    view.refresh_or_rest(Rest::until(view.next_flag().into_iter().chain(link_check)).with_poll(polls::next(&view, terms, due)))
 }
 
 /// The poll that would be made if it were due now, and what it would be for; `None`: the account cannot be used.
 #[must_use]
-pub fn poll_now(consent: &DigitalTwinConsent, facts: &Facts, now: Timestamp) -> Option<NextLook> {
+pub fn poll_now(consent: &DigitalTwinConsent, facts: &Facts, now: Timestamp) -> Option<NextPoll> {
     let AccountFact::Usable(terms) = &facts.account else { return None };
     Some(polls::next(&View::of(consent, facts, now), terms, now))
 }
 
-/// Whether the user asked for a look by the annotation, and none was made since.
+/// Whether the user asked for a poll by the annotation, and none was made since.
 #[must_use]
 pub fn is_forced(consent: &DigitalTwinConsent) -> bool {
     let requested = requested(consent);
@@ -400,7 +400,7 @@ pub fn is_forced(consent: &DigitalTwinConsent) -> bool {
     requested.is_some() && requested != handled.map(brief)
 }
 
-/// The value of the annotation by which the user asks for a look, as it is echoed.
+/// The value of the annotation by which the user asks for a poll, as it is echoed.
 #[must_use]
 pub fn requested(consent: &DigitalTwinConsent) -> Option<Cow<'_, str>> {
     consent.annotations().get(REQUESTED_AT).map(|value| brief(value))
@@ -416,11 +416,11 @@ pub fn records_an_answer(step: &Step) -> bool {
     }
 }
 
-/// Whether a look that somebody else has made can be taken up in place of this step.
+/// Whether a poll that was made elsewhere can be taken up in place of this step.
 #[must_use]
-pub fn would_look(step: &Step) -> bool {
+pub fn would_poll(step: &Step) -> bool {
     match step {
-        Step::Rest(rest) => rest.look.is_some(),
+        Step::Rest(rest) => rest.poll.is_some(),
         Step::Call(call) => call.asks_heygen(),
         Step::Tell(..) | Step::RecordAnswer => false,
     }
@@ -428,30 +428,30 @@ pub fn would_look(step: &Step) -> bool {
 
 /// What to do when `call` has to wait in the account's queue, for about so long.
 ///
-/// A look that waits is due; a request that waits is looked for again when the look before it is too old.
+/// A poll that waits is due; a request that waits is looked for again when the poll before it is too old.
 #[must_use]
 pub fn delayed(consent: &DigitalTwinConsent, facts: &Facts, call: &Call, wait: Duration, now: Timestamp) -> Step {
     let view = View::of(consent, facts, now);
     let AccountFact::Usable(terms) = &facts.account else { return Step::Rest(Rest::default()) };
-    let look = match (call, &facts.memory.seen) {
-        (Call::Look, _) | (_, None) => polls::next(&view, terms, now),
-        (_, Some(seen)) => polls::next(&view, terms, polling::add(seen.at, LOOK_STAYS_FRESH)),
+    let poll = match (call, &facts.memory.seen) {
+        (Call::Poll, _) | (_, None) => polls::next(&view, terms, now),
+        (_, Some(seen)) => polls::next(&view, terms, polling::add(seen.at, POLL_STAYS_FRESH)),
     };
-    let rest = Rest::until(view.next_flag()).with_look(look);
+    let rest = Rest::until(view.next_flag()).with_poll(poll);
     if !view.is_unsettled() {
         return view.refresh_or_rest(rest);
     }
-    // A short wait is not told at all: a generation that was told as observed would not be looked at for at once any more.
+    // A short wait is not told at all: a generation that was told as observed would not be polled at once any more.
     if wait < WORTH_TELLING {
         return Step::Rest(rest);
     }
-    // A turn that is waited for between two tries is no news: what keeps the request waiting stays told.
+    // A permit that is waited for between two tries changes nothing: what keeps the request waiting stays in the status.
     let waits_already = view.shown == Some(Situation::Initiating);
-    let message = (!waits_already).then_some(Cow::Borrowed(waits::FOR_A_TURN));
-    Step::Tell(Finding { situation: Situation::Initiating, message, by: By::Turn }, Then::Rest(rest))
+    let message = (!waits_already).then_some(Cow::Borrowed(waits::FOR_A_PERMIT));
+    Step::Tell(Finding { situation: Situation::Initiating, message, by: By::Permit }, Then::Rest(rest))
 }
 
-/// The field that the validation rules cannot check: the port of a URL, which CEL's URL library does not look at.
+/// The field that the validation rules cannot check: the port of a URL, which CEL's URL library does not check.
 fn invalid_field(consent: &DigitalTwinConsent) -> Option<&'static str> {
     let unreadable = |url: &Option<String>| url.as_ref().is_some_and(|url| url::Url::parse(url).is_err());
     if unreadable(&consent.spec.reroute_url) {

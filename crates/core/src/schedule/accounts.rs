@@ -42,8 +42,8 @@ impl Schedule {
 
     /// Learns from what came of a call. Returns whether the key is used no longer by that, or again, or not for another reason.
     pub fn learn(&mut self, budget: &Arc<Budget>, outcome: &Outcome, now: Timestamp) -> bool {
-        let (passes_at_another_time, for_another_reason) = budget.learn(outcome, now);
-        if passes_at_another_time {
+        let (lets_through_at_another_time, for_another_reason) = budget.learn(outcome, now);
+        if lets_through_at_another_time {
             self.place_all(budget, now);
         }
         for_another_reason

@@ -82,15 +82,15 @@ impl Budget {
     pub(super) fn token_at(&self, now: Timestamp) -> Option<Timestamp> {
         let state = self.state();
         let token_at = polling::add(now, state.bucket.wait(0, now));
-        Some(state.breaker.passes_at()?.max(token_at).max(state.probe.unwrap_or(Timestamp::MIN)))
+        Some(state.breaker.lets_through_at()?.max(token_at).max(state.probe.unwrap_or(Timestamp::MIN)))
     }
 
     /// Takes a token, if there is one and the breaker lets a call pass.
     pub(super) fn take(&self, now: Timestamp) -> Option<Token> {
         let state = &mut *self.state();
-        let may_pass = state.breaker.passes_at().is_some_and(|at| at <= now) && state.probe.is_none_or(|until| until <= now);
-        let taken = if may_pass { state.bucket.take(now) } else { None };
-        taken.map(|taken| Token { taken, bucket: state.buckets, is_trial: state.breaker.pass(now) })
+        let is_let_through = state.breaker.lets_through_at().is_some_and(|at| at <= now) && state.probe.is_none_or(|until| until <= now);
+        let taken = if is_let_through { state.bucket.take(now) } else { None };
+        taken.map(|taken| Token { taken, bucket: state.buckets, is_trial: state.breaker.let_through(now) })
     }
 
     /// Takes back a token with which nothing was sent.

@@ -57,13 +57,13 @@ impl CircuitBreaker {
     }
 
     /// The earliest time at which a call may pass; `None`: not before a probe was accepted.
-    pub(super) fn passes_at(&self) -> Option<Timestamp> {
+    pub(super) fn lets_through_at(&self) -> Option<Timestamp> {
         let Some(closure) = self.closed else { return Some(Timestamp::MIN) };
         Some(closure.until?.max(self.trial.unwrap_or(Timestamp::MIN)))
     }
 
     /// Notes that a call passes. Returns whether it is the trial that the others wait for.
-    pub(super) fn pass(&mut self, now: Timestamp) -> bool {
+    pub(super) fn let_through(&mut self, now: Timestamp) -> bool {
         self.trial = self.closed.map(|_| polling::add(now, LONGEST_TRIAL));
         self.trial.is_some()
     }
@@ -88,7 +88,7 @@ impl CircuitBreaker {
                 self.failures = 0;
                 self.closed = None;
             }
-            Outcome::Looked(_) | Outcome::LooksRead(_) | Outcome::Listed(_) | Outcome::Initiated(_) => {
+            Outcome::Polled(_) | Outcome::LooksRead(_) | Outcome::Listed(_) | Outcome::Initiated(_) => {
                 self.failures = 0;
                 // A late answer does not open what a rejected key has closed: only the probe does.
                 self.closed = self.closed.filter(|_| !pause_is_over);
@@ -131,7 +131,7 @@ impl CircuitBreaker {
         };
         let until = polling::add(now, pause);
         match &mut self.closed {
-            // Calls that were under way when the pause began bring the same news, and count once.
+            // Calls that were under way when the pause began bring the same answer, and count once.
             Some(closure) if closure.until.is_none_or(|closed_until| closed_until > now) => {
                 let is_asked_for = trouble.retry_after.is_some() || trouble.class == Class::QuotaExceeded;
                 if is_asked_for && closure.until.is_some_and(|closed_until| closed_until < until) {

@@ -56,7 +56,7 @@ pub enum Kind {
     Page,
 }
 
-/// How a call that was begun has ended. There is no other end: whoever adds one has to say here what becomes of the poll.
+/// How a call that was begun has ended. There is no other end: a new one has to say here what becomes of the poll.
 #[derive(Debug)]
 pub enum Ending {
     /// HeyGen has answered, or has not within its time: what came of it.
@@ -104,7 +104,7 @@ impl Begun {
 }
 
 impl Schedule {
-    /// Takes in how a call has ended. What a page shows that is news goes to its objects.
+    /// Takes in how a call has ended. What a page shows that is new goes to its objects.
     pub fn end(&mut self, begun: Begun, ending: Ending, now: Timestamp) {
         let Begun { call, account, budget, token, at } = begun;
         self.is_under_way_no_longer(call, account);
@@ -113,7 +113,7 @@ impl Schedule {
             Ending::Dropped => budget.lose(token),
             Ending::Came(_) | Ending::Superseded => {}
         }
-        let passes_more = matches!(ending, Ending::NotSent) || token.is_trial;
+        let lets_more_through = matches!(ending, Ending::NotSent) || token.is_trial;
         let is_of_today =
             self.accounts.get(&account).and_then(|account| account.budget.as_ref()).is_some_and(|its| Arc::ptr_eq(its, &budget));
         match (call, ending) {
@@ -134,7 +134,7 @@ impl Schedule {
             (Call::Poll(uid, _) | Call::Request(uid), Ending::Superseded | Ending::NotSent) => self.poll_again(uid, at, now),
             (Call::Poll(uid, _) | Call::Request(uid), Ending::Dropped) => self.poll_again(uid, at, polling::add(now, AFTER_DROPPED)),
         }
-        if passes_more {
+        if lets_more_through {
             self.place_all(&budget, now);
         }
         self.place(account, now);
@@ -182,16 +182,16 @@ impl Schedule {
                 // What waits for its time, or for a read of its own, gets nothing from the list.
                 Priority::Forced | Priority::Confirmation => {}
                 Priority::First if poll.due > now.as_millisecond() => {}
-                Priority::Routine(_) if !poll.is_news(shown, read_at) => {
+                Priority::Routine(_) if !poll.is_new(shown, read_at) => {
                     self.with(uid, |entry, account| entry.note_nothing_new(read_at, &account.cadence));
                 }
                 // Fields come and go in HeyGen's lists: that a word is missing there is confirmed by a read of the one group.
-                Priority::Routine(_) | Priority::First if (is_wordless || !is_believed) && !poll.shows_what_was_told(shown) => {
+                Priority::Routine(_) | Priority::First if (is_wordless || !is_believed) && !poll.shows_what_was_said(shown) => {
                     scan.wordless += usize::from(is_wordless);
                     self.with(uid, |entry, _| entry.confirm(now));
                 }
                 Priority::Routine(_) | Priority::First => {
-                    let shown = Shown { at: read_at, outcome: Outcome::Looked(shown.clone()) };
+                    let shown = Shown { at: read_at, outcome: Outcome::Polled(shown.clone()) };
                     self.with(uid, |entry, _| {
                         entry.set_aside(now);
                         entry.shown = Some(Box::new(shown));

@@ -11,7 +11,7 @@ use crate::api::uid::Uid;
 use crate::consent::outcome::{Group, Print};
 use crate::consent::policy::Cadence;
 use crate::consent::polling;
-use crate::consent::step::{LookKind, NextLook};
+use crate::consent::step::{NextPoll, PollKind};
 
 /// How soon the poll of a group that a user forces is forced again, however often the user asks for it.
 pub const FORCED_AGAIN: Duration = Duration::from_secs(10);
@@ -90,7 +90,7 @@ pub(super) enum Priority {
 /// The next poll.
 #[derive(Debug)]
 pub(super) struct Poll {
-    pub(super) kind: LookKind,
+    pub(super) kind: PollKind,
     pub(super) priority: Priority,
     pub(super) due: Millis,
     /// What was read before is older than what this knows.
@@ -156,11 +156,11 @@ impl Entry {
     /// Groups that a page has shown share the share, so that they come due in the order of the list and the next scan finds it so.
     pub(super) fn note_nothing_new(&mut self, read_at: Timestamp, cadence: &Cadence) {
         if let Some(poll) = &mut self.poll
-            && let LookKind::Routine { rhythm, .. } = poll.kind
+            && let PollKind::Routine { rhythm, .. } = poll.kind
         {
             let interval = rhythm.interval(cadence, read_at);
             poll.priority = Priority::Routine(millis_of(interval));
-            poll.due = polling::after_look(read_at, interval, 0.0).as_millisecond();
+            poll.due = polling::after_poll(read_at, interval, 0.0).as_millisecond();
         }
         self.polled_at = read_at.as_millisecond();
     }
@@ -173,9 +173,9 @@ impl Entry {
 }
 
 impl Poll {
-    pub(super) fn new(look: NextLook, cadence: &Cadence, now: Timestamp) -> Self {
-        let priority = Priority::of(look.kind, cadence, now);
-        Self { kind: look.kind, priority, due: look.at.max(now).as_millisecond(), since: now.as_millisecond() }
+    pub(super) fn new(poll: NextPoll, cadence: &Cadence, now: Timestamp) -> Self {
+        let priority = Priority::of(poll.kind, cadence, now);
+        Self { kind: poll.kind, priority, due: poll.at.max(now).as_millisecond(), since: now.as_millisecond() }
     }
 
     /// Whether it stood as it stands before a read that began then.
@@ -184,34 +184,34 @@ impl Poll {
     }
 
     /// Whether the object has to hear of a poll at `read_at` that shows `group`.
-    pub(super) fn is_news(&self, group: &Group, read_at: Timestamp) -> bool {
+    pub(super) fn is_new(&self, group: &Group, read_at: Timestamp) -> bool {
         match self.kind {
-            LookKind::Forced | LookKind::Wanted { .. } => true,
-            LookKind::Routine { print, wanted_from, .. } => print != Print::of(group) || wanted_from.is_some_and(|from| from <= read_at),
+            PollKind::Forced | PollKind::Wanted { .. } => true,
+            PollKind::Routine { print, wanted_from, .. } => print != Print::of(group) || wanted_from.is_some_and(|from| from <= read_at),
         }
     }
 
     /// Whether the poll shows nothing else than what was told, so that nothing hangs on how it was made.
-    pub(super) fn shows_what_was_told(&self, group: &Group) -> bool {
-        matches!(self.kind, LookKind::Routine { print, .. } if print == Print::of(group))
+    pub(super) fn shows_what_was_said(&self, group: &Group) -> bool {
+        matches!(self.kind, PollKind::Routine { print, .. } if print == Print::of(group))
     }
 
-    /// Whether the object takes news from a page of the list.
+    /// Whether the object takes what a page of the list shows.
     pub(super) fn believes_the_list(&self) -> bool {
         match self.kind {
-            LookKind::Forced => false,
-            LookKind::Wanted { by_list } | LookKind::Routine { by_list, .. } => by_list,
+            PollKind::Forced => false,
+            PollKind::Wanted { by_list } | PollKind::Routine { by_list, .. } => by_list,
         }
     }
 }
 
 impl Priority {
-    fn of(kind: LookKind, cadence: &Cadence, now: Timestamp) -> Self {
+    fn of(kind: PollKind, cadence: &Cadence, now: Timestamp) -> Self {
         match kind {
-            LookKind::Forced => Self::Forced,
-            LookKind::Wanted { by_list: false } => Self::Confirmation,
-            LookKind::Wanted { by_list: true } => Self::First,
-            LookKind::Routine { rhythm, .. } => Self::Routine(millis_of(rhythm.interval(cadence, now))),
+            PollKind::Forced => Self::Forced,
+            PollKind::Wanted { by_list: false } => Self::Confirmation,
+            PollKind::Wanted { by_list: true } => Self::First,
+            PollKind::Routine { rhythm, .. } => Self::Routine(millis_of(rhythm.interval(cadence, now))),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! When one object is next, for what, and what it waits for: for a person who looks at it.
+//! When one object is next, for what, and what it waits for: for a person who asks.
 
 use jiff::Timestamp;
 

@@ -113,7 +113,7 @@ impl FairLine {
         self.len.min((own + 1).saturating_mul(self.waiting.len()))
     }
 
-    /// The lowest order of all that wait. Looks at every namespace.
+    /// The lowest order of all that wait. Reads every namespace.
     pub(super) fn earliest(&self) -> Option<i64> {
         self.waiting.values().filter_map(|waiting| waiting.items.first()).map(|(order, _)| *order).min()
     }

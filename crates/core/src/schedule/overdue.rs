@@ -52,7 +52,7 @@ impl Account {
             level if level == Line::Routine as usize => self.routine.range(..self.listed).filter_map(|(_, line)| first(line)).min(),
             level => {
                 let by_list = level == Line::First as usize && self.many_wanted(now);
-                // What nobody has brought up belongs to one of them.
+                // What was not brought up belongs to one of them.
                 let later = first(&self.later).filter(|_| !by_list && level == Line::First as usize);
                 self.lines[level].earliest().into_iter().chain(later).min()
             }

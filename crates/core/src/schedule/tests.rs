@@ -12,7 +12,7 @@ use super::*;
 use crate::api::consent::AccountKind;
 use crate::consent::outcome::{Class, Group, GroupsPage, ListedGroup, Print, Trouble};
 use crate::consent::polling;
-use crate::consent::step::{LookKind, NextLook};
+use crate::consent::step::{NextPoll, PollKind};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -40,12 +40,12 @@ fn share(uid: Uid) -> f64 {
 }
 
 /// A poll of which no change is expected while the group shows this word.
-fn routine(word: &str, interval: Duration, by_list: bool) -> LookKind {
-    LookKind::Routine { print: Print::of(&shown(word)), rhythm: polling::Rhythm::Fixed(interval), wanted_from: None, by_list }
+fn routine(word: &str, interval: Duration, by_list: bool) -> PollKind {
+    PollKind::Routine { print: Print::of(&shown(word)), rhythm: polling::Rhythm::Fixed(interval), wanted_from: None, by_list }
 }
 
-fn polled(at: Timestamp, kind: LookKind) -> Rest {
-    Rest { until: None, look: Some(NextLook { at, kind }) }
+fn polled(at: Timestamp, kind: PollKind) -> Rest {
+    Rest { until: None, poll: Some(NextPoll { at, kind }) }
 }
 
 /// What was called.
@@ -84,10 +84,10 @@ struct World {
     listed: Vec<Uid>,
     words: HashMap<Uid, String>,
     /// What each object rests with after a poll that shows nothing new.
-    kinds: HashMap<Uid, LookKind>,
+    kinds: HashMap<Uid, PollKind>,
     polls: HashMap<Uid, Vec<Timestamp>>,
     calls: Vec<(Timestamp, Called)>,
-    news: Vec<(Timestamp, Uid)>,
+    input: Vec<(Timestamp, Uid)>,
     list: List,
     /// With which interval an object goes on that has heard something new; else it does not rest.
     goes_on: Option<Duration>,
@@ -107,7 +107,7 @@ impl World {
             kinds: HashMap::new(),
             polls: HashMap::new(),
             calls: Vec::new(),
-            news: Vec::new(),
+            input: Vec::new(),
             list: List::Faithful,
             goes_on: None,
         }
@@ -126,7 +126,7 @@ impl World {
 
     fn rest(&mut self, uid: Uid, rest: Rest) {
         self.schedule.add(uid, Subject { account: &ACCOUNT, namespace: "n", group: &name(uid) });
-        self.kinds.extend(rest.look.map(|look| (uid, look.kind)));
+        self.kinds.extend(rest.poll.map(|poll| (uid, poll.kind)));
         self.schedule.rest(uid, rest, self.now);
     }
 
@@ -141,11 +141,11 @@ impl World {
     }
 
     fn want(&mut self, uid: Uid, by_list: bool) {
-        self.rest(uid, polled(self.now, LookKind::Wanted { by_list }));
+        self.rest(uid, polled(self.now, PollKind::Wanted { by_list }));
     }
 
     fn force(&mut self, uid: Uid) {
-        self.rest(uid, polled(self.now, LookKind::Forced));
+        self.rest(uid, polled(self.now, PollKind::Forced));
     }
 
     /// An object whose request waits for its permit, good until then.
@@ -203,7 +203,7 @@ impl World {
             }
             Job::Object { uid, grant: Some(Grant::Permit(begun)) } => {
                 let kind = begun.kind();
-                let outcome = Outcome::Looked(shown(self.word(uid)));
+                let outcome = Outcome::Polled(shown(self.word(uid)));
                 self.schedule.end(begun, Ending::Came(outcome), self.now);
                 if kind == Kind::Request {
                     self.calls.push((self.now, Called::Request(uid)));
@@ -225,17 +225,17 @@ impl World {
     /// An object hears of its group.
     fn hears(&mut self, uid: Uid) {
         self.polls.entry(uid).or_default().push(self.now);
-        let is_routine = matches!(self.kinds[&uid], LookKind::Routine { print, .. } if print == Print::of(&shown(self.word(uid))));
+        let is_routine = matches!(self.kinds[&uid], PollKind::Routine { print, .. } if print == Print::of(&shown(self.word(uid))));
         let interval = match self.kinds[&uid] {
-            LookKind::Routine { rhythm: polling::Rhythm::Fixed(interval), .. } if is_routine => Some(interval),
+            PollKind::Routine { rhythm: polling::Rhythm::Fixed(interval), .. } if is_routine => Some(interval),
             _ => {
-                self.news.push((self.now, uid));
+                self.input.push((self.now, uid));
                 self.goes_on
             }
         };
         if let Some(interval) = interval {
             let kind = if is_routine { self.kinds[&uid] } else { routine(self.word(uid), interval, true) };
-            self.rest(uid, polled(polling::after_look(self.now, interval, share(uid)), kind));
+            self.rest(uid, polled(polling::after_poll(self.now, interval, share(uid)), kind));
         }
     }
 

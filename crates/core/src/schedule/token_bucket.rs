@@ -1,7 +1,7 @@
 //! PURE. A token bucket that starts empty.
 //!
 //! `take` is the promise: in any window of w seconds at most burst + rate × w calls pass, also across a restart, because a new bucket is
-//! empty. Who is next for a token is the schedule's affair: nothing queues up here.
+//! empty. Which is next for a token is the schedule's affair: nothing queues up here.
 //!
 //! Rejected: a limiter from a crate. The ones at hand read their own clock, which would keep promise 6 out of the property tests,
 //! and start full. This one is the generic cell rate algorithm in a dozen lines.

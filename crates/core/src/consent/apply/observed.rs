@@ -30,7 +30,7 @@ const UNANSWERED: Duration = Duration::from_secs(600);
 const RENEW_AGAIN: Duration = Duration::from_secs(3600);
 
 /// The failure at which a link Secret that cannot be reached is told: some seconds after the first.
-const TOLD_UNREACHABLE: u32 = 3;
+const SAID_UNREACHABLE_AFTER: u32 = 3;
 
 /// How often in a row an answer to a request must come before it is believed; until then the request is repeated with growing pauses.
 const fn hearings(class: Class) -> u32 {
@@ -48,27 +48,27 @@ const fn hearings(class: Class) -> u32 {
 impl Draft<'_> {
     pub(super) fn answered(&mut self, call: &Call, outcome: &Outcome) {
         match (call, outcome) {
-            (Call::Look, Outcome::Looked(group)) => self.looked(group),
+            (Call::Poll, Outcome::Polled(group)) => self.polled(group),
             (Call::ReadLooks(_), Outcome::LooksRead(page)) => self.looks_read(page),
             (Call::Initiate(request), Outcome::Initiated(_) | Outcome::Trouble(_)) => {
                 let answer = Answer { at: self.now, request: request.clone(), outcome: outcome.clone(), in_secret: None };
                 self.memory.forget_trouble();
                 self.memory.answer = Some(Box::new(answer));
             }
-            (_, Outcome::Trouble(trouble)) => self.look_failed(trouble),
+            (_, Outcome::Trouble(trouble)) => self.poll_failed(trouble),
             // An outcome of another call: the client never gives one.
-            _ => self.look_failed(&Trouble::of(Class::Unreadable)),
+            _ => self.poll_failed(&Trouble::of(Class::Unreadable)),
         }
         // Echoed whatever came of the poll: one that fails is repeated by its backoff, not by the annotation.
         // An object of which nothing was told yet gets its echo together with its conditions.
-        if matches!(call, Call::Look) && status::shown(&self.old).is_some() {
+        if matches!(call, Call::Poll) && status::shown(&self.old).is_some() {
             self.echo_request();
         }
     }
 
-    fn looked(&mut self, group: &Group) {
+    fn polled(&mut self, group: &Group) {
         self.memory.forget_trouble();
-        self.note_look();
+        self.note_poll();
         self.memory.missing_since = None;
         if is_forced(self.consent) {
             self.memory.attempt = None;
@@ -76,7 +76,7 @@ impl Draft<'_> {
                 self.memory.link_check = Some(self.now);
             }
         }
-        // What was answered to another request than the one that is asked for now is nobody's.
+        // What was answered to another request than the one that is asked for now belongs to none.
         self.memory.answer.take_if(|answer| answer.request != Request::of(self.consent));
         self.memory.looks = None;
         self.memory.link_secret_free = false;
@@ -124,8 +124,8 @@ impl Draft<'_> {
         self.memory.looks = Some(looks);
     }
 
-    fn look_failed(&mut self, trouble: &Trouble) {
-        let settled = !status::shown(&self.old).is_none_or(Situation::is_before_any_look);
+    fn poll_failed(&mut self, trouble: &Trouble) {
+        let settled = !status::shown(&self.old).is_none_or(Situation::is_before_any_poll);
         self.report_refusal(trouble);
         match trouble.class.concern() {
             Concern::Group => self.group_not_found(),
@@ -152,7 +152,7 @@ impl Draft<'_> {
 
     fn group_not_found(&mut self) {
         self.memory.forget_trouble();
-        self.note_look();
+        self.note_poll();
         let since = *self.memory.missing_since.get_or_insert(self.now);
         if polling::since(since, self.now) >= CONFIRM_MISSING {
             self.memory.seen = Some(Box::new(Seen { at: self.now, group: None }));
@@ -169,9 +169,9 @@ impl Draft<'_> {
             Concern::Access | Concern::Request => true,
             Concern::Key | Concern::Budget | Concern::HeyGen | Concern::Call | Concern::Group => false,
         };
-        let is_news = self.memory.trouble != Some(trouble.class) || self.memory.trouble_code != trouble.code;
-        let is_told = self.memory.missing_since.is_some() || status::shown(&self.old) == Some(Situation::NotEntitled);
-        if is_final && is_news && !is_told {
+        let is_new = self.memory.trouble != Some(trouble.class) || self.memory.trouble_code != trouble.code;
+        let is_said = self.memory.missing_since.is_some() || status::shown(&self.old) == Some(Situation::NotEntitled);
+        if is_final && is_new && !is_said {
             self.notices.push(Notice::PollRefused(trouble.code));
         }
     }
@@ -204,7 +204,7 @@ impl Draft<'_> {
                 self.render(Situation::InvalidRequest, Some(&message));
             }
             Class::AccessDenied | Class::Forbidden => self.not_entitled(trouble),
-            Class::NotFound => self.look_failed(trouble),
+            Class::NotFound => self.poll_failed(trouble),
             Class::AlreadyBound => self.already_begun(request, trouble, asked_before),
             Class::CredentialsRejected | Class::BillingRequired => self.back_off(trouble, Duration::ZERO),
             Class::Unreachable | Class::Unavailable | Class::Busy | Class::Unreadable | Class::Throttled | Class::QuotaExceeded => {
@@ -261,7 +261,7 @@ impl Draft<'_> {
     fn not_entitled(&mut self, trouble: &Trouble) {
         self.hold_request(&Request::of(self.consent), self.slowly());
         self.take_seen();
-        self.note_look();
+        self.note_poll();
         let message = trouble.code.map(|code| format!("HeyGen answers with the code `{code}`. {}", Situation::NotEntitled.row().message));
         self.render(Situation::NotEntitled, message.as_deref());
     }
@@ -306,15 +306,15 @@ impl Draft<'_> {
         let key = Request::of(self.consent).idempotency_key;
         let Some(attempt) = self.memory.attempt.as_mut().filter(|attempt| attempt.idempotency_key == key) else { return };
         let Some(since) = attempt.unanswered_since else { return };
-        if polling::since(since, self.now) >= UNANSWERED && !attempt.unanswered_told {
-            attempt.unanswered_told = true;
+        if polling::since(since, self.now) >= UNANSWERED && !attempt.unanswered_said {
+            attempt.unanswered_said = true;
             self.notices.push(Notice::Unanswered);
             self.notices.push(Notice::Event(report::REQUEST_UNANSWERED));
         }
     }
 
     /// Tells what HeyGen answered to the consent request.
-    pub(super) fn told_answer(&mut self) {
+    pub(super) fn said_answer(&mut self) {
         let Some(answer) = self.memory.answer.take() else { return };
         self.now = answer.at;
         match &answer.outcome {
@@ -325,12 +325,12 @@ impl Draft<'_> {
             }
             Outcome::Trouble(trouble) => self.request_failed(&answer.request, trouble),
             // The client never answers a request with anything else.
-            Outcome::Looked(_) | Outcome::LooksRead(_) | Outcome::Listed(_) | Outcome::Probed => {}
+            Outcome::Polled(_) | Outcome::LooksRead(_) | Outcome::Listed(_) | Outcome::Probed => {}
         }
     }
 
-    pub(super) fn secret(&mut self, news: SecretOutcome) {
-        match news {
+    pub(super) fn secret(&mut self, input: SecretOutcome) {
+        match input {
             SecretOutcome::Free => self.memory.link_secret_free = true,
             SecretOutcome::Written { changed } => {
                 self.memory.forget_trouble();
@@ -361,8 +361,8 @@ impl Draft<'_> {
                 self.memory.failures = failures;
                 self.memory.retry_at = Some(polling::add(self.now, polling::backoff(failures, self.uid())));
                 // Nothing is broken for certain: it is told where nothing of HeyGen's is, and there once it lasts.
-                let told = status::shown(&self.old);
-                if failures >= TOLD_UNREACHABLE && told.is_none_or(Situation::is_before_any_look) {
+                let reported = status::shown(&self.old);
+                if failures >= SAID_UNREACHABLE_AFTER && reported.is_none_or(Situation::is_before_any_poll) {
                     self.render(Situation::Initiating, Some(waits::FOR_LINK_SECRET));
                 }
             }

@@ -1,10 +1,10 @@
-//! When the next look is due, and what it is for.
+//! When the next poll is due, and what it is for.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{LOOK_STAYS_FRESH, LookKind, NextLook, View, verdict};
+use super::{NextPoll, POLL_STAYS_FRESH, PollKind, View, verdict};
 use crate::api::conditions::Situation;
 use crate::api::duration;
 use crate::consent::outcome::{Class, Print};
@@ -17,7 +17,7 @@ use crate::consent::status;
 pub(super) fn due(view: &View<'_>, terms: &Terms) -> Timestamp {
     let memory = view.memory();
     let served = memory.generation == view.consent.metadata.generation.unwrap_or_default();
-    let looked_at = memory.looked_at.filter(|_| served);
+    let polled_at = memory.polled_at.filter(|_| served);
     if view.shown.is_some() && view.is_forced() && view.memory().seen.is_none() {
         return view.now;
     }
@@ -28,14 +28,14 @@ pub(super) fn due(view: &View<'_>, terms: &Terms) -> Timestamp {
         return retry_at;
     }
     if let Some(seen) = &memory.seen {
-        // A look is kept while a call hangs on it; when the call's turn came too late, or the spec has become another, look again.
-        return if served { polling::add(seen.at, LOOK_STAYS_FRESH) } else { view.now };
+        // A poll is kept while a call hangs on it; when the call's permit came too late, or the spec has become another, poll again.
+        return if served { polling::add(seen.at, POLL_STAYS_FRESH) } else { view.now };
     }
     if verdict::link_is_to_come_back(view, terms) {
-        // No request without a look right before it.
+        // No request without a poll right before it.
         return view.now;
     }
-    if (looked_at.is_none() && wants_look_at_once(view)) || view.owes_request() {
+    if (polled_at.is_none() && wants_poll_at_once(view)) || view.owes_request() {
         return view.now;
     }
     if let Some(reread_at) = memory.reread_at {
@@ -44,35 +44,35 @@ pub(super) fn due(view: &View<'_>, terms: &Terms) -> Timestamp {
     let interval = rhythm(view, terms).interval(&terms.cadence, view.now);
     if disagrees(view, terms) {
         // As soon as the budget allows, and at the account's fastest pace for as long as that settles nothing.
-        return looked_at.map_or(view.now, |looked_at| polling::add(looked_at, terms.cadence.minimum));
+        return polled_at.map_or(view.now, |polled_at| polling::add(polled_at, terms.cadence.minimum));
     }
-    match looked_at {
-        Some(looked_at) => polling::after_look(looked_at, interval, polling::share(view.uid(), 0)),
-        // After a restart the looks stand on a grid, so that they neither bunch nor start anew whenever a process ends early.
+    match polled_at {
+        Some(polled_at) => polling::after_poll(polled_at, interval, polling::share(view.uid(), 0)),
+        // After a restart the polls stand on a grid, so that they neither bunch nor start anew whenever a process ends early.
         None => polling::next_on_grid(anchor(view), interval, view.uid(), view.facts.started),
     }
 }
 
-/// The next look, due at `at`: what it is for.
-pub(super) fn next(view: &View<'_>, terms: &Terms, at: Timestamp) -> NextLook {
+/// The next poll, due at `at`: what it is for.
+pub(super) fn next(view: &View<'_>, terms: &Terms, at: Timestamp) -> NextPoll {
     let memory = view.memory();
     let routine = view.shown.is_some_and(expects_no_change) && memory.is_quiet() && !view.is_unsettled() && !view.owes_request();
     let kind = if view.is_forced() && view.shown.is_some() && at <= view.now {
-        LookKind::Forced
+        PollKind::Forced
     } else if memory.withdrawn_since.is_some() || memory.unrecognized_since.is_some() || memory.missing_since.is_some() {
-        LookKind::Wanted { by_list: false }
+        PollKind::Wanted { by_list: false }
     } else if routine {
         let wanted_from = if disagrees(view, terms) { Some(Timestamp::MIN) } else { verdict::renewal_from(view, terms) };
         // What takes an approval back counts only when two reads of the one group have shown it.
         let by_list = !status::is_approved(&view.status);
-        LookKind::Routine { print: Print::of_status(&view.status), rhythm: rhythm(view, terms), wanted_from, by_list }
+        PollKind::Routine { print: Print::of_status(&view.status), rhythm: rhythm(view, terms), wanted_from, by_list }
     } else {
-        LookKind::Wanted { by_list: true }
+        PollKind::Wanted { by_list: true }
     };
-    NextLook { at, kind }
+    NextPoll { at, kind }
 }
 
-/// Whether another look that shows the same would change nothing: in every other situation a look leads to a call.
+/// Whether another poll that shows the same would change nothing: in every other situation a poll leads to a call.
 fn expects_no_change(situation: Situation) -> bool {
     use Situation as S;
     match situation {
@@ -83,13 +83,13 @@ fn expects_no_change(situation: Situation) -> bool {
     }
 }
 
-/// Whether the object is one of those that were not looked at for what they ask now.
-fn wants_look_at_once(view: &View<'_>) -> bool {
-    view.shown.is_none_or(|shown| shown.is_before_any_look() || shown == Situation::Restored)
+/// Whether the object is one of those that were not polled for what they ask now.
+fn wants_poll_at_once(view: &View<'_>) -> bool {
+    view.shown.is_none_or(|shown| shown.is_before_any_poll() || shown == Situation::Restored)
         || (view.generation_is_new() && !view.is_initiated())
 }
 
-/// Whether what is told of HeyGen's word is not what the policy makes of it, so that the next look has to be told whatever it shows.
+/// Whether what is told of HeyGen's word is not what the policy makes of it, so that the next poll has to be told whatever it shows.
 fn disagrees(view: &View<'_>, terms: &Terms) -> bool {
     view.shown.is_some_and(|situation| !status::agrees(&view.status, situation, &terms.policy))
 }
@@ -117,7 +117,7 @@ fn rhythm(view: &View<'_>, terms: &Terms) -> Rhythm {
     }
 }
 
-/// The time from the status on which the grid of looks stands.
+/// The time from the status on which the grid of polls stands.
 fn anchor(view: &View<'_>) -> Timestamp {
     let status = &view.status;
     let settled = if status::is_approved(status) { status.approval_time.as_ref() } else { status.initiation_time.as_ref() };

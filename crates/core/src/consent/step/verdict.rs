@@ -1,11 +1,11 @@
-//! What the last look calls for: the table "look before calling".
+//! What the last poll calls for: the table "poll before asking".
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use strum::VariantArray as _;
 
-use super::{By, Call, Finding, LookKind, NextLook, Rest, Step, Then, View, invalid_field, waits};
+use super::{By, Call, Finding, NextPoll, PollKind, Rest, Step, Then, View, invalid_field, waits};
 use crate::api::conditions::Situation;
 use crate::api::consent::LinkRenewal;
 use crate::consent::outcome::{Group, LookType};
@@ -27,7 +27,7 @@ pub(crate) const LINK_CHECK: Duration = Duration::from_secs(600);
 /// How many links are asked for by ourselves for one request.
 const MOST_RENEWALS: i64 = 14;
 
-/// What the fresh look in memory calls for; the next look is due at `due`.
+/// What the fresh poll in memory calls for; the next poll is due at `due`.
 pub(super) fn of(view: &View<'_>, terms: &Terms, due: Timestamp) -> Step {
     let Some(seen) = view.memory().seen.as_deref() else { return Step::Rest(Rest::until([due])) };
     let Some(group) = &seen.group else {
@@ -39,15 +39,15 @@ pub(super) fn of(view: &View<'_>, terms: &Terms, due: Timestamp) -> Step {
     let situation = situation.unwrap_or(Situation::Initiating);
     let is_approved = status::is_approved(&view.status);
     if is_approved && let Some((since, needed)) = suspicion(view, terms, meaning) {
-        // A look from before the approval was told, by whomever, takes nothing back: only two looks that knew of it do.
+        // A poll from before the approval was told, by any replica, takes nothing back: only two polls that knew of it do.
         let is_confirmed = since.is_some_and(|since| polling::since(since, seen.at) >= needed);
-        return if is_confirmed { tell(situation) } else { Step::Call(Call::Look) };
+        return if is_confirmed { tell(situation) } else { Step::Call(Call::Poll) };
     }
     let was_refused = status::is_revoked(&view.status) || meaning == Meaning::Refused;
     let asks = match meaning {
         Meaning::Granted | Meaning::Waived | Meaning::Unknown => false,
         _ if situation == Situation::TrainingFailed => false,
-        // Who refused, or took consent back, is not asked again unless the user says so.
+        // A person who refused, or took consent back, is not asked again unless the user says so.
         _ if was_refused && (view.is_initiated() || !view.asks_anew()) => false,
         Meaning::Absent if is_approved => false,
         Meaning::Absent => return by_looks(view, terms, situation),
@@ -57,12 +57,12 @@ pub(super) fn of(view: &View<'_>, terms: &Terms, due: Timestamp) -> Step {
     if asks { request(view) } else { tell(situation) }
 }
 
-/// Whether a look at the group shows that this is the case. Of several, the first in the order of [`Situation`] is told.
+/// Whether a poll of the group shows that this is the case. Of several, the first in the order of [`Situation`] is told.
 fn shows(view: &View<'_>, terms: &Terms, group: &Group, meaning: Meaning, situation: Situation) -> bool {
     use Situation as S;
     let (status, policy) = (&*view.status, &terms.policy);
     let is_approved = status::is_approved(status);
-    // No word at all is no news after an approval: what was told of HeyGen's word before goes on.
+    // No word at all says nothing new after an approval: what was told of HeyGen's word before goes on.
     let goes_on = meaning == Meaning::Absent && is_approved;
     match situation {
         S::Revoked => (is_approved && meaning.takes_back()) || (status::is_revoked(status) && !meaning.gives()),
@@ -73,14 +73,14 @@ fn shows(view: &View<'_>, terms: &Terms, group: &Group, meaning: Meaning, situat
         S::Waived => meaning == Meaning::Waived || (goes_on && status::approval_under(status, policy) == S::Waived),
         S::AlreadyBegun => view.is_already_begun(),
         S::Awaiting => view.is_initiated(),
-        // Not by the group itself: by the spec, the account, the looks, the answer to a request, the link Secret or the time.
+        // Not by the group itself: by the spec, the account, HeyGen's looks, the answer to a request, the link Secret or the time.
         S::Suspended | S::Duplicate | S::Restored | S::GroupMissing | S::Unverified | S::NotRequired => false,
         S::AccountNotReady | S::AccountNotAllowed | S::InvalidRequest | S::NotEntitled => false,
         S::LinkSecretConflict | S::LinkSecretNotWritable | S::Initiating | S::LinkExpired | S::Overdue => false,
     }
 }
 
-/// What a single look does not undo of an approval: since when looks show it, and for how long they have to.
+/// What a single poll does not undo of an approval: since when polls show it, and for how long they have to.
 fn suspicion(view: &View<'_>, terms: &Terms, meaning: Meaning) -> Option<(Option<Timestamp>, Duration)> {
     match meaning {
         Meaning::Refused | Meaning::Pending | Meaning::Expired => Some((view.memory().withdrawn_since, CONFIRM_WITHDRAWN)),
@@ -97,7 +97,7 @@ fn by_looks(view: &View<'_>, terms: &Terms, situation: Situation) -> Step {
     if let Some(cursor) = &types.next {
         return Step::Call(Call::ReadLooks(Some(cursor.clone())));
     }
-    let only_photos = !types.types.is_empty() && types.types.iter().all(|look| *look == LookType::PhotoAvatar);
+    let only_photos = !types.types.is_empty() && types.types.iter().all(|poll| *poll == LookType::PhotoAvatar);
     if only_photos {
         return tell(Situation::NotRequired);
     }
@@ -116,8 +116,8 @@ fn by_looks(view: &View<'_>, terms: &Terms, situation: Situation) -> Step {
 /// A consent request, unless it was refused a short while ago.
 fn request(view: &View<'_>) -> Step {
     if let Some(not_before) = view.memory().request_waits_until(&view.request.idempotency_key, view.now) {
-        let look = NextLook { at: not_before, kind: LookKind::Wanted { by_list: true } };
-        return view.refresh_or_rest(Rest::default().with_look(look));
+        let poll = NextPoll { at: not_before, kind: PollKind::Wanted { by_list: true } };
+        return view.refresh_or_rest(Rest::default().with_poll(poll));
     }
     if view.is_already_begun() {
         return tell(Situation::AlreadyBegun);
@@ -132,7 +132,7 @@ fn request(view: &View<'_>) -> Step {
     Step::Call(Call::Initiate(view.request.clone()))
 }
 
-/// What the last look has shown.
+/// What the last poll has shown.
 fn seen(situation: Situation) -> Finding {
     Finding::known(situation).by(By::Poll)
 }
@@ -177,7 +177,7 @@ fn renewal_is_due(view: &View<'_>, terms: &Terms) -> bool {
     renewal_from(view, terms).is_some_and(|from| from <= view.now)
 }
 
-/// From when on a look that finds the person still awaited leads to a renewal of the link; `None`: as things are, never.
+/// From when on a poll that finds the person still awaited leads to a renewal of the link; `None`: as things are, never.
 pub(super) fn renewal_from(view: &View<'_>, terms: &Terms) -> Option<Timestamp> {
     let spec = &view.consent.spec;
     let expiry = view.status.link_expiration_time.as_ref()?;

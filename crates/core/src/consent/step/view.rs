@@ -64,7 +64,7 @@ impl<'a> View<'a> {
     /// Whether nothing about the object's consent was settled yet, so that the state of the account is its state.
     pub(super) fn is_unsettled(&self) -> bool {
         !status::is_restored(self.consent)
-            && (self.shown.is_none_or(Situation::is_before_any_look)
+            && (self.shown.is_none_or(Situation::is_before_any_poll)
                 || (self.generation_is_new() && self.is_open() && !status::is_approved(&self.status)))
     }
 
@@ -98,8 +98,8 @@ impl<'a> View<'a> {
 
     /// Whether the user asked again after the request that was refused or revoked.
     ///
-    /// The epoch of that request is the one of the initiation or, when somebody else had asked, the one under which the word was seen.
-    /// A refusal that was never told counts as seen under the current epoch: nobody who refused is asked again unless the user says so.
+    /// The epoch of that request is the one of the initiation or, when another object had asked, the one under which the word was seen.
+    /// A refusal that was never told counts as seen under the current epoch: no person who refused is asked again unless the user says so.
     pub(super) fn asks_anew(&self) -> bool {
         let initiated = self.status.initiation.as_ref().map(|initiation| initiation.epoch);
         let seen = self.status.history.last().map(|entry| entry.request_epoch);
@@ -114,7 +114,7 @@ impl<'a> View<'a> {
         is_forced(self.consent)
     }
 
-    /// The next time at which something that is told turns by itself.
+    /// The next time at which something that is told changes by itself.
     pub(super) fn next_flag(&self) -> Option<Timestamp> {
         let flags = status::flag_times(&self.consent.spec, &self.status, self.shown);
         flags.into_iter().chain([self.stale_at()]).flatten().filter(|&at| at > self.now).min()
@@ -122,7 +122,7 @@ impl<'a> View<'a> {
 
     /// Tells what time or the spec alone have changed, if anything, and rests.
     ///
-    /// A generation whose request is owed is not told as observed: only a look finds it needless, and only the request makes it.
+    /// A generation whose request is owed is not told as observed: only a poll finds it needless, and only the request makes it.
     pub(super) fn refresh_or_rest(&self, rest: Rest) -> Step {
         if self.is_stale() {
             // What is told by then decides what the next poll is for.
@@ -131,10 +131,10 @@ impl<'a> View<'a> {
         if self.owes_request() {
             return Step::Rest(rest);
         }
-        if let Some(told) = self.shown
+        if let Some(reported) = self.shown
             && (self.generation_is_new() || status::flags_have_turned(&self.consent.spec, &self.status, self.now))
         {
-            return Step::Tell(Finding::known(told), Then::Rest(rest));
+            return Step::Tell(Finding::known(reported), Then::Rest(rest));
         }
         Step::Rest(rest)
     }

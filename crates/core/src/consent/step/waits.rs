@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use crate::consent::outcome::{Class, Concern};
 
-/// For its turn.
-pub(super) const FOR_A_TURN: &str = "HeyGen has not been asked yet: the account's rateLimit, or a pause that HeyGen asked for, does not allow it. The operator asks as soon as it may.";
+/// For a permit.
+pub(super) const FOR_A_PERMIT: &str = "HeyGen has not been asked yet: the account's rateLimit, or a pause that HeyGen asked for, does not allow it. The operator asks as soon as it may.";
 
 /// For the group's looks, which do not tell yet whether a person is depicted.
 pub(super) const FOR_LOOKS: &str =

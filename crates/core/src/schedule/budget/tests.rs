@@ -38,7 +38,7 @@ fn after_a_pause_one_is_tried_and_the_others_wait_for_what_comes_of_it() {
     assert_eq!(budget.token_at(over), Some(at(110)));
 
     assert_eq!(is_trial(&budget, at(110)), Some(true));
-    assert_eq!(budget.learn(&Outcome::Looked(Group::default()), at(110)), (true, true));
+    assert_eq!(budget.learn(&Outcome::Polled(Group::default()), at(110)), (true, true));
     assert!((0..10).all(|_| is_trial(&budget, at(110)) == Some(false)));
 }
 
@@ -118,7 +118,7 @@ fn a_rejected_key_stays_shut_until_a_probe_is_accepted() {
     let budget = budget();
     budget.learn(&trouble(Class::CredentialsRejected, None), later());
     assert_eq!((budget.take(at(86_400)), budget.token_at(at(86_400))), (None, None));
-    assert_eq!(budget.learn(&Outcome::Looked(Group::default()), later()), (false, false));
+    assert_eq!(budget.learn(&Outcome::Polled(Group::default()), later()), (false, false));
     assert!(budget.closure().is_some());
     assert_eq!(budget.probe(later()), Ok(()), "the probe passes all the same");
     assert_eq!(budget.learn(&Outcome::Probed, later()), (true, true));
@@ -132,14 +132,14 @@ fn the_cause_is_that_of_the_last_call_that_did_not_reach_heygen() {
         let fault = Fault { kind, host: "heygen.test".to_owned(), proxy: None, at_proxy: false };
         Outcome::Trouble(Trouble { fault: Some(Box::new(fault)), ..Trouble::of(Class::Unreachable) })
     };
-    let told = || budget.cause().map(|cause| cause.to_string()).unwrap_or_default();
+    let shown = || budget.cause().map(|cause| cause.to_string()).unwrap_or_default();
     budget.learn(&unanswered(FaultKind::Unresolved), later());
-    assert!(told().contains("DNS"), "{}", told());
+    assert!(shown().contains("DNS"), "{}", shown());
     budget.learn(&unanswered(FaultKind::Refused), later());
     budget.learn(&trouble(Class::NotFound, None), later());
-    assert!(told().contains("refuses"), "{}", told());
+    assert!(shown().contains("refuses"), "{}", shown());
     budget.learn(&Outcome::Trouble(Trouble { status: Some(503), ..Trouble::of(Class::Unavailable) }), later());
-    assert!(told().contains("503"), "{}", told());
+    assert!(shown().contains("503"), "{}", shown());
 }
 
 #[test]

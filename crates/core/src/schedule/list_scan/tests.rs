@@ -14,7 +14,7 @@ fn the_list_is_read_when_that_costs_fewer_calls() {
         (vec![(minute, 2)], 1, Some(minute)),
         // Half an hour's scan serves the slow ones, and the few quick ones are read one by one.
         (vec![(10_000, 3), (30 * minute, 10_000)], 200, Some(30 * minute)),
-        // Nearly everybody is quick: the scan that serves them serves the slow ones as well.
+        // Nearly every group is quick: the scan that serves them serves the slow ones as well.
         (vec![(minute, 10_000), (30 * minute, 10_000)], 400, Some(minute)),
         (vec![], 3, None),
     ] {

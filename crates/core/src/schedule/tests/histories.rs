@@ -111,9 +111,9 @@ impl History {
     fn rest(&mut self, uid: Uid) {
         let Object { polled_at, backs_off_until, .. } = self.objects[&uid];
         let rest = match backs_off_until.filter(|until| *until > self.now) {
-            Some(at) => polled(at, LookKind::Wanted { by_list: true }),
+            Some(at) => polled(at, PollKind::Wanted { by_list: true }),
             None => {
-                let at = polled_at.map_or(self.now, |polled_at| polling::after_look(polled_at, INTERVAL, share(uid)).max(self.now));
+                let at = polled_at.map_or(self.now, |polled_at| polling::after_poll(polled_at, INTERVAL, share(uid)).max(self.now));
                 polled(at, routine("pending", INTERVAL, true))
             }
         };
@@ -247,7 +247,7 @@ impl History {
                 Outcome::Trouble(Trouble { retry_after: Some(Duration::from_secs(5)), ..Trouble::of(Class::Throttled) })
             }
             (Some((class, _)), _) => Outcome::Trouble(Trouble::of(class)),
-            (None, Ok(_)) => Outcome::Looked(shown("pending")),
+            (None, Ok(_)) => Outcome::Polled(shown("pending")),
             (None, Err(cursor)) => {
                 let from: usize = cursor.as_deref().map_or(0, |cursor| cursor.parse().unwrap());
                 let groups = self.objects.keys().skip(from).take(50);
@@ -260,7 +260,7 @@ impl History {
 
     fn note_polls(&mut self, of: &Result<Uid, Option<String>>, outcome: &Outcome, read_at: Timestamp) {
         let polled: Vec<Uid> = match (of, outcome) {
-            (Ok(uid), Outcome::Looked(_)) => vec![*uid],
+            (Ok(uid), Outcome::Polled(_)) => vec![*uid],
             (_, Outcome::Listed(page)) => {
                 page.groups.iter().map(|listed| listed.id.trim_start_matches("group-").parse().unwrap()).collect()
             }

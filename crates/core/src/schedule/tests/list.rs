@@ -15,7 +15,7 @@ fn ten_thousand_pending_groups_cost_a_scan_a_minute_and_none_waits_longer_than_t
     }
     let longest = (1..=10_000).map(|uid| world.longest_gap(uid)).max().unwrap();
     assert!(longest <= Duration::from_secs(65), "a group went without a poll for {longest:?}");
-    assert_eq!(world.news, []);
+    assert_eq!(world.input, []);
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn ten_thousand_groups_cost_at_most_250_calls_in_any_minute_also_right_after_a_b
     let mut world = World::new(10_000, 600, 20);
     for uid in 1..=10_000 {
         // 200 a second, each resting for the first time after its link was recorded.
-        let due = polling::after_look(world.now, MINUTE, share(uid));
+        let due = polling::after_poll(world.now, MINUTE, share(uid));
         world.add_from(uid, MINUTE, due);
         if uid % 20 == 0 {
             world.run_millis(100);
@@ -92,9 +92,9 @@ fn a_change_is_told_once_and_all_others_are_not() {
     world.run(100);
     world.words.insert(77, "approved".to_owned());
     world.run(300);
-    let told: Vec<Uid> = world.news.iter().map(|(_, uid)| *uid).collect();
-    assert_eq!(told, [77]);
-    assert!(polling::since(at(100), world.news[0].0) <= Duration::from_secs(60));
+    let shown: Vec<Uid> = world.input.iter().map(|(_, uid)| *uid).collect();
+    assert_eq!(shown, [77]);
+    assert!(polling::since(at(100), world.input[0].0) <= Duration::from_secs(60));
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn no_trouble_with_the_list_leaves_any_group_out() {
         assert!(longest <= Duration::from_secs(130), "{list:?}: a group went without a poll for {longest:?}");
         let a_minute = world.calls.len() / 20;
         assert!(a_minute <= 600, "{list:?}: {a_minute} calls a minute");
-        assert_eq!(world.news, [], "{list:?}: nothing had changed");
+        assert_eq!(world.input, [], "{list:?}: nothing had changed");
     }
 }
 
@@ -127,13 +127,13 @@ fn many_that_want_a_poll_at_once_are_polled_by_the_list_and_few_one_by_one() {
     let mut world = World { goes_on: Some(Duration::from_secs(86_400)), ..World::new(1000, 600, 20) };
     (1..=1000).for_each(|uid| world.want(uid, true));
     world.run(60);
-    assert_eq!(world.news.len(), 1000);
+    assert_eq!(world.input.len(), 1000);
     assert_eq!(world.calls.len(), 20, "a scan of 20 pages");
 
     let mut world = World { goes_on: Some(Duration::from_secs(86_400)), ..World::new(1000, 600, 20).has_pages(20) };
     (1..=5).for_each(|uid| world.want(uid, true));
     world.run(60);
-    assert_eq!((world.news.len(), world.calls.len()), (5, 5));
+    assert_eq!((world.input.len(), world.calls.len()), (5, 5));
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn a_suspicion_is_confirmed_by_a_read_of_the_one_group() {
     world.want(500, false);
     world.run(30);
     assert!(world.calls.iter().any(|(_, call)| *call == Called::Poll(500)));
-    assert!(world.news.iter().any(|(_, uid)| *uid == 500));
+    assert!(world.input.iter().any(|(_, uid)| *uid == 500));
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn what_the_list_says_of_an_approved_group_is_read_alone_before_it_is_told() {
     world.rest(77, polled(at(50), routine("approved", MINUTE, false)));
     world.run(120);
     let alone = world.calls.iter().find(|(_, call)| *call == Called::Poll(77)).unwrap();
-    assert_eq!(world.news, [(alone.0, 77)]);
+    assert_eq!(world.input, [(alone.0, 77)]);
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn what_a_page_shows_is_for_the_object_with_that_very_group_and_a_next_poll() {
     let subject = |group| Subject { account: &ACCOUNT, namespace: "n", group };
     world.schedule.add(1, subject("ada"));
     world.schedule.add(2, subject("ada"));
-    world.schedule.rest(1, polled(at(0), LookKind::Wanted { by_list: true }), at(0));
+    world.schedule.rest(1, polled(at(0), PollKind::Wanted { by_list: true }), at(0));
     world.schedule.rest(2, Rest::default(), at(0));
     let entries = std::mem::take(&mut world.schedule.entries);
     assert_eq!(world.account().of_group("ada", &entries), Some(1));
@@ -196,7 +196,7 @@ fn what_a_page_shows_is_for_the_object_with_that_very_group_and_a_next_poll() {
     world.account().groups.insert(hash("eve"), 1);
     assert_eq!(world.account().of_group("eve", &entries), None, "by chance of the same number");
     world.schedule.entries = entries;
-    world.schedule.rest(2, polled(at(0), LookKind::Wanted { by_list: true }), at(0));
+    world.schedule.rest(2, polled(at(0), PollKind::Wanted { by_list: true }), at(0));
     world.schedule.rest(1, Rest::default(), at(0));
     let entries = std::mem::take(&mut world.schedule.entries);
     assert_eq!(world.account().of_group("ada", &entries), Some(2), "another one owns the group now");

@@ -1,4 +1,4 @@
-//! Random lives of objects, accounts and workers, beside a model of what is owed to whom.
+//! Random lives of objects, accounts and workers, beside a model of what is owed to which object.
 
 use proptest::prelude::*;
 
@@ -11,7 +11,7 @@ const BURST: u32 = 5;
 /// One thing that happens. The numbers choose among what there is.
 #[derive(Debug, Clone, Copy)]
 enum Op {
-    Pass(u64),
+    Wait(u64),
     Add(Uid),
     Remove(Uid),
     Change(Uid),
@@ -87,7 +87,7 @@ impl Model {
 
     fn happens(&mut self, op: Op) {
         match op {
-            Op::Pass(millis) => self.now = polling::add(self.now, Duration::from_millis(millis)),
+            Op::Wait(millis) => self.now = polling::add(self.now, Duration::from_millis(millis)),
             Op::Add(uid) => {
                 let (account, namespace) = (account(account_of(uid)), (uid % 4).to_string());
                 self.schedule.add(uid, Subject { account: &account, namespace: &namespace, group: &name(uid) });
@@ -215,7 +215,7 @@ impl Model {
         let Some(begun) = worker.begun.take() else { return };
         let budget = self.budgets.iter().position(|budget| Arc::ptr_eq(budget, begun.budget())).unwrap();
         let came = match worker.of {
-            Ok(_) => Outcome::Looked(shown("pending")),
+            Ok(_) => Outcome::Polled(shown("pending")),
             Err(number) => {
                 let of_it: Vec<Uid> = self.owed.keys().filter(|uid| account_of(**uid) == number).copied().collect();
                 let polled = |uid: &Uid| ListedGroup { id: name(*uid), group: shown("pending") };
@@ -246,13 +246,13 @@ impl Model {
         let at = polling::add(self.now, Duration::from_millis(after));
         let kind = match what {
             0 => None,
-            1 => Some(LookKind::Forced),
-            2 => Some(LookKind::Wanted { by_list: true }),
-            3 => Some(LookKind::Wanted { by_list: false }),
+            1 => Some(PollKind::Forced),
+            2 => Some(PollKind::Wanted { by_list: true }),
+            3 => Some(PollKind::Wanted { by_list: false }),
             what => Some(routine(if what % 2 == 0 { "pending" } else { "approved" }, Duration::from_millis(after + 100), true)),
         };
         let until = after.is_multiple_of(3).then_some(at);
-        self.schedule.rest(uid, Rest { until, look: kind.map(|kind| NextLook { at, kind }) }, self.now);
+        self.schedule.rest(uid, Rest { until, poll: kind.map(|kind| NextPoll { at, kind }) }, self.now);
         let Some(owed) = self.owed.get_mut(&uid) else { return };
         (owed.decide_at, owed.poll) = (until, kind.is_some());
         owed.request_until = owed.request_until.filter(|_| worker.has_asked);
@@ -270,7 +270,7 @@ impl Model {
         }
     }
 
-    /// Lets everything come to an end, and looks whether all got what they were owed.
+    /// Lets everything come to an end, and checks whether all got what they were owed.
     fn settle(mut self) {
         while !self.workers.is_empty() {
             self.done(0);
@@ -335,8 +335,8 @@ fn op() -> impl Strategy<Value = Op> {
     let uid = || 0u128..12;
     let class = prop::sample::select(vec![Class::Throttled, Class::Unreachable, Class::CredentialsRejected, Class::NotFound]);
     prop_oneof![
-        4 => (0u64..40_000).prop_map(Op::Pass),
-        6 => (0u64..200).prop_map(Op::Pass),
+        4 => (0u64..40_000).prop_map(Op::Wait),
+        6 => (0u64..200).prop_map(Op::Wait),
         4 => uid().prop_map(Op::Add),
         1 => uid().prop_map(Op::Remove),
         4 => uid().prop_map(Op::Change),

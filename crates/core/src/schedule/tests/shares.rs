@@ -27,7 +27,7 @@ fn shares(waiting: [bool; 5], tokens: usize) -> [usize; 5] {
     for _ in 0..tokens {
         let Next::Do(Job::Object { uid, grant: Some(Grant::Permit(begun)) }, _) = world.schedule.take(now) else { panic!("not all wait") };
         got[usize::try_from(uid).unwrap() / 1_000_000] += 1;
-        world.schedule.end(begun, Ending::Came(Outcome::Looked(shown("pending"))), now);
+        world.schedule.end(begun, Ending::Came(Outcome::Polled(shown("pending"))), now);
         world.schedule.done(uid, None, now);
     }
     got
@@ -133,7 +133,7 @@ fn an_account_that_answers_slowly_has_so_many_calls_under_way_at_most_and_goes_o
     let of = |kind| begun.iter().filter(|permit| permit.kind() == kind).count();
     assert_eq!((of(Kind::Poll), of(Kind::Request)), (account::AT_ONCE, account::AT_ONCE));
     let poll = begun.remove(begun.iter().position(|permit| permit.kind() == Kind::Poll).unwrap());
-    world.schedule.end(poll, Ending::Came(Outcome::Looked(shown("pending"))), world.now);
+    world.schedule.end(poll, Ending::Came(Outcome::Polled(shown("pending"))), world.now);
     let next = world.schedule.take(world.now);
     assert!(
         matches!(&next, Next::Do(Job::Object { grant: Some(Grant::Permit(permit)), .. }, _) if permit.kind() == Kind::Poll),

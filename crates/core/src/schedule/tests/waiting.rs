@@ -33,7 +33,7 @@ const FORCED: Purpose = Purpose::Poll { forced: true };
 const REQUEST: Purpose = Purpose::Request { good_until: Timestamp::MAX };
 
 fn came(world: &mut World, begun: Begun) {
-    world.schedule.end(begun, Ending::Came(Outcome::Looked(shown("pending"))), world.now);
+    world.schedule.end(begun, Ending::Came(Outcome::Polled(shown("pending"))), world.now);
 }
 
 /// A world with a full bucket.
@@ -71,7 +71,7 @@ fn an_object_that_is_woken_while_a_worker_has_it_is_decided_once_more_afterwards
 fn an_object_is_decided_when_its_time_has_come_and_not_before() {
     let mut world = rested(60, 1);
     let until = polling::add(world.now, MINUTE);
-    world.rest(1, Rest { until: Some(until), look: None });
+    world.rest(1, Rest { until: Some(until), poll: None });
     assert!(matches!(world.schedule.take(world.now), Next::At(next) if next == until));
     assert_eq!(world.schedule.next_at(), Some(until));
     world.now = until;
@@ -120,7 +120,7 @@ fn a_request_waits_for_a_token_and_is_given_it_with_the_object() {
     let begun = ask(&mut world, 1, POLL).unwrap();
     came(&mut world, begun);
     assert!(matches!(world.schedule.ask(1, REQUEST, world.now), Asked::Waits(wait) if wait == Duration::from_secs(1)));
-    world.schedule.rest(1, polled(polling::add(world.now, MINUTE), LookKind::Wanted { by_list: true }), world.now);
+    world.schedule.rest(1, polled(polling::add(world.now, MINUTE), PollKind::Wanted { by_list: true }), world.now);
     world.schedule.done(1, None, world.now);
     assert_eq!(world.schedule.census(), (1, 1));
     world.now = match world.schedule.take(world.now) {
@@ -141,7 +141,7 @@ fn a_request_whose_poll_has_grown_old_gets_no_permit_and_the_next_poll_takes_ove
     came(&mut world, begun);
     let good_until = polling::add(world.now, Duration::from_secs(59));
     assert!(ask(&mut world, 1, Purpose::Request { good_until }).is_none());
-    world.schedule.rest(1, polled(good_until, LookKind::Wanted { by_list: true }), world.now);
+    world.schedule.rest(1, polled(good_until, PollKind::Wanted { by_list: true }), world.now);
     world.schedule.done(1, None, world.now);
     world.now = polling::add(world.now, MINUTE);
     assert!(matches!(take(&mut world, 1), Some(Grant::Permit(begun)) if begun.kind() == Kind::Poll));
@@ -202,7 +202,7 @@ fn what_a_page_has_shown_comes_before_the_permit_that_was_waited_for_and_not_aft
             world.schedule.rest(1, Rest::default(), world.now);
         } else {
             assert!(ask(&mut world, 1, REQUEST).is_none());
-            world.schedule.rest(1, polled(world.now, LookKind::Wanted { by_list: true }), world.now);
+            world.schedule.rest(1, polled(world.now, PollKind::Wanted { by_list: true }), world.now);
             world.schedule.done(1, None, world.now);
         }
         let page_at = world.now;
@@ -211,7 +211,7 @@ fn what_a_page_has_shown_comes_before_the_permit_that_was_waited_for_and_not_aft
             let begun = ask(&mut world, 1, POLL).unwrap();
             came(&mut world, begun);
         }
-        let unheard = Shown { at: page_at, outcome: Outcome::Looked(shown("approved")) };
+        let unheard = Shown { at: page_at, outcome: Outcome::Polled(shown("approved")) };
         world.schedule.with(1, |entry, _| entry.shown = Some(Box::new(unheard)));
         world.schedule.change(1);
         if asks_meanwhile {
@@ -235,16 +235,16 @@ fn a_poll_that_comes_to_nothing_is_made_again_and_one_that_was_made_is_followed_
         (Ending::Dropped, Some(5)),
         (trouble(Class::Throttled), Some(0)),
         (trouble(Class::NotFound), Some(300)),
-        (Ending::Came(Outcome::Looked(shown("pending"))), Some(300)),
+        (Ending::Came(Outcome::Polled(shown("pending"))), Some(300)),
     ] {
         let mut world = rested(60, 20);
         world.want(1, true);
         let Some(Grant::Permit(begun)) = take(&mut world, 1) else { panic!("no poll") };
-        let told = format!("{ending:?}");
+        let reported = format!("{ending:?}");
         world.schedule.end(begun, ending, world.now);
         world.schedule.done(1, None, world.now);
         let due = world.schedule.entries[&1].poll.as_ref().map(|poll| polling::since(world.now, timestamp(poll.due)).as_secs());
-        assert_eq!(due, again, "{told}");
+        assert_eq!(due, again, "{reported}");
     }
 }
 
@@ -273,7 +273,7 @@ fn the_others_wait_for_the_trial_after_a_pause_and_one_that_is_lost_is_followed_
         assert!(matches!(world.schedule.take(world.now), Next::At(_)), "the others wait");
         world.schedule.end(trial, ending, world.now);
         let Some(Grant::Permit(trial)) = take(&mut world, 2) else { panic!("no other trial") };
-        assert!(world.schedule.learn(&world.budget.clone(), &Outcome::Looked(shown("pending")), world.now));
+        assert!(world.schedule.learn(&world.budget.clone(), &Outcome::Polled(shown("pending")), world.now));
         came(&mut world, trial);
         assert!(matches!(take(&mut world, 3), Some(Grant::Permit(_))), "nothing waits any more");
     }
@@ -302,8 +302,8 @@ fn accounts_with_one_key_use_one_budget_in_turns() {
     for uid in 1..=20 {
         let account = account(1 + u32::from(uid > 10));
         world.schedule.add(uid, Subject { account: &account, namespace: "n", group: &name(uid) });
-        world.kinds.insert(uid, LookKind::Forced);
-        world.schedule.rest(uid, polled(world.now, LookKind::Forced), world.now);
+        world.kinds.insert(uid, PollKind::Forced);
+        world.schedule.rest(uid, polled(world.now, PollKind::Forced), world.now);
     }
     world.run(10);
     let second = world.calls.iter().filter(|(_, call)| matches!(call, Called::Poll(11..=20))).count();
@@ -319,16 +319,16 @@ fn what_an_object_waits_for_can_be_read() {
     }
     world.schedule.place(1, world.now);
     assert!(matches!(world.schedule.take(world.now), Next::At(_)));
-    let told = world.schedule.explain(2, world.now).unwrap();
+    let reported = world.schedule.explain(2, world.now).unwrap();
     let first = ((world.now, "first"), 3);
-    assert_eq!((told.state, told.decide_at, told.poll.zip(Some(told.ahead))), (State::Resting, None, Some(first)));
+    assert_eq!((reported.state, reported.decide_at, reported.poll.zip(Some(reported.ahead))), (State::Resting, None, Some(first)));
     world.schedule.change(2);
     assert_eq!(world.schedule.explain(2, world.now).unwrap().state, State::Ready);
     take(&mut world, 2);
     assert_eq!(world.schedule.explain(2, world.now).unwrap().state, State::Running);
-    world.rest(2, Rest { until: Some(at(9999)), look: None });
-    let told = world.schedule.explain(2, world.now).unwrap();
-    assert_eq!((told.decide_at, told.poll, told.ahead), (Some(at(9999)), None, 0));
+    world.rest(2, Rest { until: Some(at(9999)), poll: None });
+    let reported = world.schedule.explain(2, world.now).unwrap();
+    assert_eq!((reported.decide_at, reported.poll, reported.ahead), (Some(at(9999)), None, 0));
     assert_eq!(world.schedule.explain(9, world.now), None);
 }
 
@@ -377,7 +377,7 @@ proptest! {
                     world.schedule.rest(number, Rest::default(), world.now);
                 }
                 None => {
-                    let kind = if what == 1 { LookKind::Forced } else { LookKind::Wanted { by_list: true } };
+                    let kind = if what == 1 { PollKind::Forced } else { PollKind::Wanted { by_list: true } };
                     let rest = if what == 0 { Rest::default() } else { polled(world.now, kind) };
                     world.schedule.rest(number, rest, world.now);
                     waiting.push((number, what));

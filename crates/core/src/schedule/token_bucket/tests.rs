@@ -30,7 +30,7 @@ proptest! {
                 _ => while bucket.take(now).is_some() { passed.push(now); },
             }
         }
-        // (last - first + 1) <= burst + rate * (to - from) for every pair, as one pass: `behind` is the least of first - rate * from.
+        // (last - first + 1) <= burst + rate * (to - from) for every pair, in one walk: `behind` is the least of first - rate * from.
         let rate = f64::from(per_minute) / 60.0;
         let mut behind = f64::INFINITY;
         for (index, time) in passed.iter().enumerate() {
