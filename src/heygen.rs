@@ -8,7 +8,6 @@
 //! whether and when to ask again is decided where the object is known.
 //!
 //! - `address` makes the URL.
-//! - `answers` lists what HeyGen can answer, for the documentation.
 //! - `exchange` sends the request and reads what comes back.
 //! - `fault` says what kept an answer away.
 //! - `classify` says what an error answer asks for: the table of codes.
@@ -26,7 +25,6 @@
 //! ([`Proxies`]); the library reads no variable itself.
 
 mod address;
-mod answers;
 mod classify;
 mod exchange;
 mod fault;
@@ -53,8 +51,6 @@ use exchange::Attempted;
 use fault::Way;
 
 pub use crate::process::roots::{ExtraRoots, RootsError};
-pub use answers::{Answer, answers};
-pub use classify::Remedy;
 pub use exchange::BODY_CAP;
 pub use retry_after::{LONGEST_RETRY_AFTER, parse_retry_after};
 

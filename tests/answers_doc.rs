@@ -1,27 +1,33 @@
-//! `docs/answers.md` is generated here and compared: what HeyGen answers comes from the client (`heygen::answers`), and what it ends in
-//! from the pure core, which lives with each answer for a while.
+//! `docs/answers.md` is generated here and compared: how HeyGen's answers are understood comes from the client, and what they end in from
+//! the pure core, which lives with each answer for a while.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 #![allow(clippy::needless_pass_by_value, reason = "a test reads better without the ampersands")]
 #![allow(dead_code, reason = "the driver of the core's tests can do more than is needed here")]
 
+#[path = "answers_doc/answers.rs"]
+mod answers;
 #[path = "core/driver.rs"]
 mod driver;
 #[path = "core/model.rs"]
 mod model;
+#[path = "answers_doc/notes.rs"]
+mod notes;
+#[path = "heygen_wire/server.rs"]
+mod server;
 
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::json;
-use twinconsent::heygen::{Answer, answers};
 use twinconsent::runtime::accounts::reconcile::reading;
 use twinconsent_core::consent::apply::Notice;
 use twinconsent_core::consent::outcome::{LookType, Outcome, Trouble};
 use twinconsent_core::consent::step::AccountFact;
 use twinconsent_core::schedule::{Budget, Schedule};
 
+use crate::answers::{Answer, answers};
 use crate::driver::{HOUR, MINUTE, Progress, World, at};
 use crate::model::{Fault, Model};
 
@@ -31,7 +37,7 @@ const HALF_AN_HOUR: u64 = 30 * MINUTE;
 const HEAD: &str = "\
 # What HeyGen can answer, and what comes of it
 
-<!-- Generated from src/heygen/answers.rs, src/heygen/classify.rs and the core by `make generate`. Do not edit. -->
+<!-- Generated from tests/answers_doc/, src/heygen/classify.rs and the core by `make generate`. Do not edit. -->
 
 Reasons are those of `Ready`: of the consent (see [the conditions](conditions.md)) or, where the answer concerns the account, of the [account](heygenaccount.md).
 The message of each reason stands in the table of the conditions; those of `InvalidRequest` and `NotEntitled` name HeyGen's code besides.
@@ -72,13 +78,13 @@ Webhooks are not listened to: none tells of consent.
 
 fn page() -> String {
     let mut page = HEAD.to_owned();
-    for answer in answers() {
-        let Answer { says, http, remedy, at_a_poll, at_a_request } = answer;
+    for answer in tokio::runtime::Runtime::new().unwrap().block_on(answers()) {
+        let Answer { says, http, letter, at_a_poll, at_a_request } = answer;
         let trouble = at_a_poll.as_ref().or(at_a_request.as_ref()).unwrap();
         let cells = [
             says,
             http,
-            remedy.letter().to_string(),
+            letter.to_string(),
             concerns(trouble),
             at_a_poll.as_ref().map_or_else(none, poll_of_a_new_one),
             at_a_poll.as_ref().map_or_else(none, poll_after_the_request),
@@ -137,7 +143,7 @@ fn live_with(world: &mut World, fault: Fault, trouble: &Trouble) {
 fn poll_of_a_new_one(trouble: &Trouble) -> String {
     let mut world = World::new(json!({}), Model::saying(Some("pending")));
     live_with(&mut world, Fault::Trouble(trouble.clone()), trouble);
-    assert_eq!(world.heygen.posts.len(), 0, "asked without a look");
+    assert_eq!(world.heygen.posts.len(), 0, "asked without a poll");
     reported(&world, None)
 }
 

@@ -1,9 +1,8 @@
 //! PURE. What an error answer of HeyGen asks for, and of which actor.
 //!
-//! [`TABLE`] is the code table of the HeyGen API notes, section 8, line by line and with its columns: documented codes, the statuses
-//! they come with, the notes' class by its letter ([`Remedy`]), and beside it the class that it is here.
-//! A line of theirs is several of ours where one letter has several of our classes.
-//! Everything else goes by the status alone ([`of_status`], the row "unknown code").
+//! [`TABLE`] is the code table of the HeyGen API notes, section 8, line by line: documented codes, the statuses they come with, and the
+//! class that it is here. A line of theirs is several of ours where one of their classes is several of ours.
+//! Everything else goes by the status alone ([`by_status`], the row "unknown code").
 //!
 //! Where code and status contradict each other, the reading that gives up less wins:
 //! a status that calls for patience or concerns the whole account (401, 408, 425, 429, 5xx) stands, whatever the code says,
@@ -14,7 +13,6 @@
 //!
 //! What HeyGen writes in prose is searched for one phrase (section 8, last row), and is never kept.
 
-use Remedy::{Caller as C, Retry as R, User as U, Wait as A};
 use serde_json::Value;
 
 use super::Operation;
@@ -34,106 +32,74 @@ pub(super) fn trouble(operation: Operation, status: u16, body: &[u8]) -> Trouble
     Trouble { status: Some(status), code: row.map(|(_, code)| code), param: json.as_ref().and_then(param_of), ..Trouble::of(class) }
 }
 
-/// What an answer asks for: the class column of the HeyGen API notes, section 8.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Remedy {
-    /// `R`: the call is repeated with growing pauses.
-    Retry,
-    /// `A`: the call is repeated after a wait, such as `Retry-After` names.
-    Wait,
-    /// `U`: nothing helps until a user or an administrator acts.
-    User,
-    /// `C`: the request is wrong, and stays so for this spec.
-    Caller,
-}
-
-impl Remedy {
-    /// The letter in the notes.
-    #[must_use]
-    pub const fn letter(self) -> char {
-        match self {
-            R => 'R',
-            A => 'A',
-            U => 'U',
-            C => 'C',
-        }
-    }
-}
-
-/// What a status means when no code says more.
+/// What a status means when no code says more: section 8, row "unknown code".
 pub(super) const fn by_status(status: u16) -> Class {
-    of_status(status).1
-}
-
-/// Section 8, row "unknown code": "408/425/429/5xx → R; 401/402/403/404 → U; other 4xx → C".
-pub(super) const fn of_status(status: u16) -> (Remedy, Class) {
     match status {
-        408 | 425 | 500..=599 => (R, Class::Unavailable),
-        429 => (R, Class::Throttled),
-        401 => (U, Class::CredentialsRejected),
-        402 => (U, Class::BillingRequired),
-        403 => (U, Class::AccessDenied),
-        404 => (U, Class::NotFound),
+        408 | 425 | 500..=599 => Class::Unavailable,
+        429 => Class::Throttled,
+        401 => Class::CredentialsRejected,
+        402 => Class::BillingRequired,
+        403 => Class::AccessDenied,
+        404 => Class::NotFound,
         // "Other 4xx" by the notes. But every 409 that they document is over after a while, and a consent request of ours is executed
         // once however often it is repeated: giving it up could cost a link that was issued, repeating it costs a call every five minutes.
-        409 => (C, Class::Busy),
-        400..=499 => (C, Class::Invalid),
-        // A redirect is not followed, and a success that carries an error cannot be believed either way. The notes have no letter for it.
-        _ => (R, Class::Unreadable),
+        409 => Class::Busy,
+        400..=499 => Class::Invalid,
+        // A redirect is not followed, and a success that carries an error cannot be believed either way. The notes say nothing of it.
+        _ => Class::Unreadable,
     }
 }
 
 /// One line of the table: codes that mean the same, and the statuses documented for them.
-pub(super) struct Row {
-    pub(super) codes: &'static [&'static str],
+struct Row {
+    codes: &'static [&'static str],
     /// Empty when the documentation states none.
-    pub(super) statuses: &'static [u16],
-    pub(super) remedy: Remedy,
+    statuses: &'static [u16],
     class: Class,
 }
 
-const fn row(codes: &'static [&'static str], statuses: &'static [u16], remedy: Remedy, class: Class) -> Row {
-    Row { codes, statuses, remedy, class }
+const fn row(codes: &'static [&'static str], statuses: &'static [u16], class: Class) -> Row {
+    Row { codes, statuses, class }
 }
 
 /// For a code whose status is not stated ("n/s").
 const NOT_STATED: &[u16] = &[];
 
-/// HeyGen API notes, section 8: code, HTTP, class; and our class. A code that ends in `*` stands for all that begin so.
-pub(super) const TABLE: &[Row] = &[
-    row(&["unauthorized", "authentication_failed"], &[401], U, Class::CredentialsRejected),
-    row(&["forbidden"], &[403], U, Class::Forbidden),
-    row(&["resource_access_denied"], &[403], U, Class::AccessDenied),
-    row(&["ai_vendor_access_restricted", "voice_not_usable"], &[403], U, Class::AccessDenied),
-    row(&["phone_verification_required"], NOT_STATED, U, Class::AccessDenied),
-    row(&["insufficient_credit", "trial_limit_exceeded", "plan_upgrade_required"], &[402], U, Class::BillingRequired),
-    row(&["quota_exceeded"], &[429], U, Class::QuotaExceeded),
-    row(&["rate_limit_exceeded", "rate_limited"], &[429], A, Class::Throttled),
-    row(&["avatar_group_not_found", "avatar_not_found", "resource_not_found", "not_found"], &[404], U, Class::NotFound),
+/// HeyGen API notes, section 8: code, HTTP; and our class. A code that ends in `*` stands for all that begin so.
+const TABLE: &[Row] = &[
+    row(&["unauthorized", "authentication_failed"], &[401], Class::CredentialsRejected),
+    row(&["forbidden"], &[403], Class::Forbidden),
+    row(&["resource_access_denied"], &[403], Class::AccessDenied),
+    row(&["ai_vendor_access_restricted", "voice_not_usable"], &[403], Class::AccessDenied),
+    row(&["phone_verification_required"], NOT_STATED, Class::AccessDenied),
+    row(&["insufficient_credit", "trial_limit_exceeded", "plan_upgrade_required"], &[402], Class::BillingRequired),
+    row(&["quota_exceeded"], &[429], Class::QuotaExceeded),
+    row(&["rate_limit_exceeded", "rate_limited"], &[429], Class::Throttled),
+    row(&["avatar_group_not_found", "avatar_not_found", "resource_not_found", "not_found"], &[404], Class::NotFound),
     // The user acts, as the letter says, by correcting the spec: it names the uploaded clip, and the clip is what is missing. Read as the
     // four codes above, the message would send them after an avatar group that is there.
-    row(&["asset_not_found"], &[404], U, Class::Invalid),
-    row(&["invalid_parameter", "validation_error"], &[400], C, Class::Invalid),
-    row(&["payload_too_large"], &[413], C, Class::Invalid),
+    row(&["asset_not_found"], &[404], Class::Invalid),
+    row(&["invalid_parameter", "validation_error"], &[400], Class::Invalid),
+    row(&["payload_too_large"], &[413], Class::Invalid),
     // "C, try a few times": the core counts them.
-    row(&["download_failed"], &[400], C, Class::Unfetchable),
-    row(&["avatar_consent_required"], &[400], A, Class::Busy),
+    row(&["download_failed"], &[400], Class::Unfetchable),
+    row(&["avatar_consent_required"], &[400], Class::Busy),
     // What a policy can object to in a consent request is its text or its clip, and both stand in the spec; a refused request is repeated
     // from time to time under either class, so that an appeal at HeyGen is noticed. `AccessDenied` would speak of the account's plan.
-    row(&["content_policy_violation"], NOT_STATED, U, Class::Invalid),
+    row(&["content_policy_violation"], NOT_STATED, Class::Invalid),
     // Slots or attempts of this feature are used up: not `BillingRequired`, which would pause the whole account.
-    row(&["resource_limit_reached"], &[400], U, Class::AccessDenied),
-    row(&["resource_limit_exceeded"], NOT_STATED, U, Class::AccessDenied),
+    row(&["resource_limit_reached"], &[400], Class::AccessDenied),
+    row(&["resource_limit_exceeded"], NOT_STATED, Class::AccessDenied),
     // "R, few" here and below: the pauses grow to five minutes, and after ten minutes without a definite answer an event tells of it.
-    row(&["conflict"], &[409], R, Class::Busy),
-    row(&["request_in_progress"], &[409], A, Class::Busy),
-    row(&["resource_not_ready"], &[409], R, Class::Busy),
-    row(&["asset_not_available"], NOT_STATED, R, Class::Busy),
-    row(&["internal_error"], &[500], R, Class::Unavailable),
-    row(&["service_unavailable"], &[503], R, Class::Unavailable),
-    row(&["gateway_timeout"], &[504], R, Class::Unavailable),
-    row(&["voice_provider_error"], NOT_STATED, R, Class::Unavailable),
-    row(&["video_not_found", "voice_not_found", "template_not_found", "webhook_not_found"], &[404], C, Class::Invalid),
+    row(&["conflict"], &[409], Class::Busy),
+    row(&["request_in_progress"], &[409], Class::Busy),
+    row(&["resource_not_ready"], &[409], Class::Busy),
+    row(&["asset_not_available"], NOT_STATED, Class::Busy),
+    row(&["internal_error"], &[500], Class::Unavailable),
+    row(&["service_unavailable"], &[503], Class::Unavailable),
+    row(&["gateway_timeout"], &[504], Class::Unavailable),
+    row(&["voice_provider_error"], NOT_STATED, Class::Unavailable),
+    row(&["video_not_found", "voice_not_found", "template_not_found", "webhook_not_found"], &[404], Class::Invalid),
     row(
         &[
             "unlimited_mode_disabled",
@@ -145,14 +111,13 @@ pub(super) const TABLE: &[Row] = &[
             "hyperframes_*",
         ],
         NOT_STATED,
-        C,
         Class::Invalid,
     ),
 ];
 
 /// The phrase of an undocumented refusal; status and code are unknown (section 3, failures). "Read the group" is what the notes advise; the
 /// request is not repeated, for no call gives the link of before, and a person has to act.
-pub(super) const ALREADY_BOUND: &str = "security code already binded";
+const ALREADY_BOUND: &str = "security code already binded";
 
 /// The fields of our requests that HeyGen's `param` may name.
 const PARAMS: &[&str] = &["reroute_url", "consent_text", "consent_video", "group_id"];
