@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum as _};
 use controlplane::suite::{self, Outcome, Suite};
 use controlplane::tools::Beside;
 use controlplane::{ControlPlane, Error, Node, NodeOptions, Options, Program, Release, Tools, ToolsError};
@@ -174,7 +174,7 @@ fn stay(stop: &AtomicBool, check: impl Fn() -> Result<(), Error>) -> anyhow::Res
 }
 
 fn tools(programs: &[Program], cargo: &[String]) -> anyhow::Result<()> {
-    let programs = if programs.is_empty() { &Program::ALL } else { programs };
+    let programs = if programs.is_empty() { Program::value_variants() } else { programs };
     interrupt_on_signals()?;
     let beside = Beside { cargo };
     let tools = match Tools::ensure_beside(programs, (!cargo.is_empty()).then_some(&beside)) {

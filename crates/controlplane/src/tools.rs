@@ -114,41 +114,6 @@ pub enum Program {
 }
 
 impl Program {
-    /// All of them.
-    pub const ALL: [Program; 31] = [
-        Program::Etcd,
-        Program::Etcdutl,
-        Program::KubeApiserver,
-        Program::KubeControllerManager,
-        Program::Kubectl,
-        Program::Helm,
-        Program::Helm3,
-        Program::HelmUnittest,
-        Program::HelmDocs,
-        Program::Kubeconform,
-        Program::KubeScore,
-        Program::Promtool,
-        Program::KubeApiserverOldest,
-        Program::Kubelet,
-        Program::KubeScheduler,
-        Program::KubeProxy,
-        Program::Containerd,
-        Program::ContainerdShimRuncV2,
-        Program::Ctr,
-        Program::Runc,
-        Program::Nft,
-        Program::Ptp,
-        Program::Loopback,
-        Program::HostLocal,
-        Program::Coredns,
-        Program::Pause,
-        Program::Probe,
-        Program::FluxSourceController,
-        Program::FluxKustomizeController,
-        Program::SetupEnvtest,
-        Program::DockerRegistry,
-    ];
-
     /// The name of its file.
     pub fn name(self) -> &'static str {
         match self {

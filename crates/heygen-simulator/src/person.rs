@@ -87,50 +87,41 @@ async fn step(
     form: &'static str,
     expected: StatusCode,
 ) -> Result<Option<String>, PersonError> {
-    let loaded = load(what, link, method, below, form, expected);
+    let loaded = async {
+        let host = link.host().ok_or(PersonError::NotALink)?;
+        let authority = link.authority().ok_or(PersonError::NotALink)?;
+        let dialled = host.trim_start_matches('[').trim_end_matches(']');
+        let stream = TcpStream::connect((dialled, link.port_u16().unwrap_or(80))).await?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{}{below}", link.path()))
+            .header(HOST, authority.as_str())
+            .header(USER_AGENT, "heygen-simulator person")
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Full::new(Bytes::from_static(form.as_bytes())))
+            .map_err(|_| PersonError::NotALink)?;
+        let exchange = async {
+            let response = sender.send_request(request).await?;
+            let status = response.status();
+            let location = response.headers().get(LOCATION).map(|location| String::from_utf8_lossy(location.as_bytes()).into_owned());
+            let body = response.into_body().collect().await?.to_bytes();
+            Ok::<_, hyper::Error>((status, location, body))
+        };
+        // The connection has to be driven beside the exchange, and needs no driver once the exchange is over.
+        let (status, location, body) = tokio::select! {
+            done = exchange => done?,
+            broken = connection => return Err(match broken {
+                Err(error) => PersonError::Interrupted(error),
+                Ok(()) => PersonError::Unreachable(std::io::ErrorKind::UnexpectedEof.into()),
+            }),
+        };
+        if status != expected {
+            return Err(PersonError::Refused { step: what, status: status.as_u16(), title: title(&String::from_utf8_lossy(&body)) });
+        }
+        Ok(location)
+    };
     tokio::time::timeout(PATIENCE, loaded).await.map_err(|_| PersonError::TooSlow)?
-}
-
-async fn load(
-    what: &'static str,
-    link: &Uri,
-    method: Method,
-    below: &str,
-    form: &'static str,
-    expected: StatusCode,
-) -> Result<Option<String>, PersonError> {
-    let host = link.host().ok_or(PersonError::NotALink)?;
-    let authority = link.authority().ok_or(PersonError::NotALink)?;
-    let dialled = host.trim_start_matches('[').trim_end_matches(']');
-    let stream = TcpStream::connect((dialled, link.port_u16().unwrap_or(80))).await?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    let request = Request::builder()
-        .method(method)
-        .uri(format!("{}{below}", link.path()))
-        .header(HOST, authority.as_str())
-        .header(USER_AGENT, "heygen-simulator person")
-        .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-        .body(Full::new(Bytes::from_static(form.as_bytes())))
-        .map_err(|_| PersonError::NotALink)?;
-    let exchange = async {
-        let response = sender.send_request(request).await?;
-        let status = response.status();
-        let location = response.headers().get(LOCATION).map(|location| String::from_utf8_lossy(location.as_bytes()).into_owned());
-        let body = response.into_body().collect().await?.to_bytes();
-        Ok::<_, hyper::Error>((status, location, body))
-    };
-    // The connection has to be driven beside the exchange, and needs no driver once the exchange is over.
-    let (status, location, body) = tokio::select! {
-        done = exchange => done?,
-        broken = connection => return Err(match broken {
-            Err(error) => PersonError::Interrupted(error),
-            Ok(()) => PersonError::Unreachable(std::io::ErrorKind::UnexpectedEof.into()),
-        }),
-    };
-    if status != expected {
-        return Err(PersonError::Refused { step: what, status: status.as_u16(), title: title(&String::from_utf8_lossy(&body)) });
-    }
-    Ok(location)
 }
 
 /// The page's heading, for the error message.

@@ -219,7 +219,7 @@ mod tests {
 
     #[test]
     fn every_program_is_packaged_or_ours_or_a_tool_with_a_pinned_version() {
-        for program in Program::ALL {
+        for &program in <Program as clap::ValueEnum>::value_variants() {
             if program.debian_package().is_some() {
                 continue;
             }
