@@ -107,7 +107,7 @@ remove_all() {
         "$kubectl" delete customresourcedefinitions -l "$label" --ignore-not-found --timeout=60s >/dev/null
 }
 
-# In somebody's cluster nothing is overwritten that a demo before this one has not left behind.
+# In a cluster of the user's nothing is overwritten that a demo before this one has not left behind.
 refuse_to_overwrite() {
     if [ -n "$("$kubectl" get namespace "$namespace" -o name --ignore-not-found)" ] &&
         [ -z "$("$kubectl" get namespace -l "$label" -o name --field-selector "metadata.name=$namespace")" ]; then

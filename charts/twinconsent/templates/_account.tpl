@@ -12,8 +12,8 @@ Helm compares a revision with the one before it, not with the cluster, and there
 If the values have changed in that same revision, it comes as a hook that makes it anew: `anew`. That it is held is remembered by an
 annotation of the Service, which every revision has.
 
-`suspend` is written only when it is true. An absent field belongs to whoever patches it: Helm 3 compares revisions, and Helm 4 applies
-the fields that it names. A false one would take back what somebody has stopped in a hurry.
+`suspend` is written only when it is true. An absent field belongs to the user who patches it: Helm 3 compares revisions, and Helm 4 applies
+the fields that it names. A false one would take back what a user has stopped in a hurry.
 */}}
 {{- define "twinconsent.account.form" -}}
 {{- if not (.Capabilities.APIVersions.Has "twinconsent.io/v1alpha1/ClusterHeyGenAccount") -}}
@@ -25,7 +25,7 @@ first
 {{- $service := lookup "v1" "Service" .Release.Namespace (include "twinconsent.fullname" .) | default dict -}}
 {{- $isHeld := eq (index ((($service).metadata).annotations | default dict) "twinconsent.io/holds-account" | default "") .Values.account.name -}}
 {{- $wanted := include "twinconsent.account.spec" . | fromYaml -}}
-{{- /* Where the values leave it alone, `suspend` is as somebody's hand has set it. */ -}}
+{{- /* Where the values leave it alone, `suspend` is as it was set by hand. */ -}}
 {{- $isAsWanted := eq (omit (default dict ($live).spec) "suspend" | toJson) (omit $wanted "suspend" | toJson) -}}
 {{- if and $isAsWanted .Values.account.suspend -}}
 {{- $isAsWanted = eq (toString (($live).spec).suspend) "true" -}}
@@ -36,7 +36,7 @@ first
 {{- fail (printf "account.suspend: it is true, but somebody has resumed the account by hand; set it to false here, or suspend the account by hand, too: kubectl patch clusterheygenaccount %s --type=merge -p '{\"spec\":{\"suspend\":true}}'" .Values.account.name) -}}
 {{- end -}}
 {{- if and $isOurs (not $isHeld) (not $isAsWanted) -}}
-{{- /* The API server tells who has set a field: a hook of this release, perhaps. */ -}}
+{{- /* The API server tells which manager has set a field: a hook of this release, perhaps. */ -}}
 {{- $hands := list -}}
 {{- range ((($live).metadata).managedFields) -}}
 {{- if hasKey (dig "fieldsV1" "f:spec" dict .) "f:suspend" -}}
@@ -73,7 +73,7 @@ rateLimit:
 {{- end }}
 {{- $polling := .Values.account.polling }}
 {{- if and .Values.simulator.enabled (not $polling) }}
-{{- /* Nobody who tries things out wants to wait a minute. */}}
+{{- /* A user who tries things out does not want to wait a minute. */}}
 {{- $polling = dict "interval" "2s" "minimum" "1s" }}
 {{- end }}
 {{- with $polling }}

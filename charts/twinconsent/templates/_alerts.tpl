@@ -1,8 +1,8 @@
-{{/* The alerts, before somebody's own words are put into them. docs/operating.md says what each asks for. */}}
+{{/* The alerts, before the values' own words are put into them. docs/operating.md says what each asks for. */}}
 {{- define "twinconsent.alerts" }}
 {{- $job := printf "job=%q,namespace=%q" (include "twinconsent.fullname" .) .Release.Namespace }}
 {{- $account := "account_kind, account_namespace, account" }}
-{{- /* A test sees that each reason that needs somebody stands in an alert. ConsentRefused does not: it is an answer. */}}
+{{- /* A test sees that each reason that a person must act on stands in an alert. ConsentRefused does not: it is an answer. */}}
 {{- $stalled := "DuplicateAvatarGroup|AvatarGroupNotFound|AvatarFailed|InvalidRequest|NotEntitled|ConsentAlreadyBegun|LinkSecretConflict|LinkSecretNotWritable" }}
 {{- $unusable := "CredentialsRejected|BillingRequired|SecretNotFound|SecretForbidden|SecretUnreadable|InsecureBaseURL|Undecodable" }}
 {{- /* For Prometheus, which fills them in. */}}

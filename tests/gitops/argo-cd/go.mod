@@ -168,7 +168,7 @@ require (
 	sigs.k8s.io/structured-merge-diff/v6 v6.4.0 // indirect
 )
 
-// These are the replaces of Argo CD itself, which do not reach whoever depends on it. There, its gitops-engine is a local folder; the
+// These are the replaces of Argo CD itself, which do not reach a module that depends on it. There, its gitops-engine is a local folder; the
 // version that it names for others is not published, so this is the one of the same commit.
 replace (
 	github.com/argoproj/argo-cd/gitops-engine => github.com/argoproj/argo-cd/gitops-engine v0.0.0-20260914071520-c9c369efcc5b

@@ -136,7 +136,7 @@ func TestTheExpressionsOfTheExampleSayWhoWasInvited(t *testing.T) {
 	}
 }
 
-// An object without the default that the definition gives it would count as done before anybody has looked.
+// An object without the default that the definition gives it would count as done before the operator has seen it.
 func TestOnlyTheDefaultOfTheStatusKeepsAnUnseenConsentFromCountingAsDone(t *testing.T) {
 	object := row{Kind: "DigitalTwinConsent", Name: "not-seen"}.object(t)
 	unstructured.RemoveNestedField(object.Object, "status")

@@ -226,7 +226,7 @@ fn why_call(decision: &Decision<'_>, call: &Call) -> &'static str {
 
 /// Whether the step is a consent request, or reads the pages that belong to it.
 fn is_request(step: &Step) -> bool {
-    matches!(step, Step::Call(call) if call.asks_heygen() && *call != Call::Look)
+    matches!(step, Step::Call(call) if call.asks_heygen() && *call != Call::Poll)
 }
 
 /// What is next by the step alone.
