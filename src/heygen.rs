@@ -184,7 +184,7 @@ impl HeyGen {
 
     /// Reads one avatar group: `GET /v3/avatars/{group_id}` (HeyGen API notes, section 5).
     ///
-    /// Answers [`Outcome::Looked`] or [`Outcome::Trouble`].
+    /// Answers [`Outcome::Polled`] or [`Outcome::Trouble`].
     pub async fn group(&self, credentials: &Credentials, group_id: &str) -> Outcome {
         let url = match address::of(&credentials.base_url, &["v3", "avatars", group_id]) {
             Ok(url) => url,
