@@ -59,7 +59,7 @@ impl Cluster {
         let api: Api<Secret> = self.namespaced(consent);
         match within("read the link Secret", api.get_opt(name)).await {
             Ok(Some(secret)) if owner(&secret, consent) == Owner::Foreign => SecretOutcome::Conflict,
-            Ok(_) => SecretOutcome::Free,
+            Ok(_) => SecretOutcome::Free(name.to_owned()),
             Err(error) => self.not_usable(consent, &error),
         }
     }

@@ -133,9 +133,14 @@ impl Fleet {
         self.budget.wake_all(self.members.len());
     }
 
-    /// Lets time pass.
+    /// Lets seconds pass.
     pub fn live(&mut self, seconds: u64) {
-        let end = polling::add(self.now, secs(seconds));
+        self.live_for(secs(seconds));
+    }
+
+    /// Lets time pass.
+    pub fn live_for(&mut self, time: Duration) {
+        let end = polling::add(self.now, time);
         for _ in 0..1_000_000 {
             let scheduled_at = self.take_all();
             let flight = self.flights.first_key_value().map(|((ends, _), _)| *ends);

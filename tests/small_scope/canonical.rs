@@ -145,7 +145,7 @@ impl Form<'_> {
             attempt,
             answer,
             unwritten,
-            link_secret_free,
+            free_link_secret,
             link_check,
             link_gone,
             reread_at,
@@ -184,7 +184,7 @@ impl Form<'_> {
             form.number(unwritten.failures.into());
             form.time(unwritten.not_before);
         });
-        self.flag(*link_secret_free);
+        self.text(free_link_secret.as_deref().unwrap_or_default());
         self.flag(*link_gone);
         self.number((*history).into());
     }

@@ -292,7 +292,7 @@ fn act(world: &mut World, index: usize, place: usize, base: &Object, call: Call,
         Call::CheckLinkSecret => Input::Secret(match &world.secrets[place] {
             secret if secret.unwritable => SecretOutcome::Refused(Refusal::Forbidden),
             secret if secret.foreign => SecretOutcome::Conflict,
-            _ => SecretOutcome::Free,
+            _ => SecretOutcome::Free(base.spec.link_secret_ref.as_ref().map_or_else(String::new, |secret| secret.name.clone())),
         }),
         Call::FindLink => Input::Secret(match &world.secrets[place] {
             secret if secret.unwritable => SecretOutcome::Kept,

@@ -55,7 +55,11 @@ impl World {
                 Input::Secret(SecretOutcome::Kept)
             }
             Call::FindLink => Input::Secret(if self.secret.link.is_some() { SecretOutcome::Kept } else { SecretOutcome::Gone }),
-            Call::CheckLinkSecret => Input::Secret(if self.secret.foreign { SecretOutcome::Conflict } else { SecretOutcome::Free }),
+            Call::CheckLinkSecret if self.secret.foreign => Input::Secret(SecretOutcome::Conflict),
+            Call::CheckLinkSecret => {
+                let secret = base.spec.link_secret_ref.as_ref().expect("it names a Secret");
+                Input::Secret(SecretOutcome::Free(secret.name.clone()))
+            }
             Call::WriteLinkSecret if self.secret.unwritable => Input::Secret(SecretOutcome::Refused(Refusal::Forbidden)),
             Call::WriteLinkSecret if self.secret.foreign => {
                 self.replicas[index].accepted = None;
@@ -107,6 +111,7 @@ fn shown(call: &Call, input: &Input) -> (&'static str, String) {
     let answer = match input {
         Input::Answered(_, outcome) => answered(outcome),
         Input::Secret(SecretOutcome::Written { changed }) => if *changed { "changed" } else { "as it was" }.to_owned(),
+        Input::Secret(SecretOutcome::Free(_)) => "Free".to_owned(),
         Input::Secret(secret) => format!("{secret:?}"),
         other => format!("{other:?}"),
     };

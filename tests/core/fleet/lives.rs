@@ -1,5 +1,7 @@
 //! Scripted lives of many objects on one account.
 
+use std::time::Duration;
+
 use serde_json::json;
 use twinconsent_core::consent::outcome::{Class, Trouble};
 
@@ -158,4 +160,16 @@ fn sixty_that_come_one_after_the_other() {
     }
     fleet.live(15 * MINUTE);
     assert_recorded!("trickling", fleet);
+}
+
+#[test]
+fn one_that_is_edited_all_the_time_gets_to_its_request() {
+    let mut fleet = Fleet::new(60, 1);
+    fleet.create(20, "n", Some("pending"), &json!({}));
+    for number in 0..3000_u32 {
+        fleet.change([0], |world| world.edit(json!({"pollInterval": format!("{}s", 10 + number % 100)})));
+        fleet.live_for(Duration::from_millis(20));
+    }
+    let calls = fleet.calls();
+    assert!(calls.contains(" 20 POSTs, 20 of them executed;"), "{}", calls.lines().last().unwrap());
 }

@@ -42,10 +42,10 @@ pub enum Input {
 }
 
 /// What came of an effect on the link Secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretOutcome {
-    /// It does not exist, or is ours.
-    Free,
+    /// The one with this name does not exist, or is ours.
+    Free(String),
     /// The link stands in it; `changed` tells whether it did not before.
     Written {
         /// Whether another link, or none, stood there.
@@ -112,7 +112,7 @@ pub fn apply(consent: &DigitalTwinConsent, facts: &Facts, input: &Input, now: Ti
         Input::Found(finding) => draft.found(finding),
         Input::AnswerInHand => draft.said_answer(),
         Input::Answered(call, outcome) => draft.answered(call, outcome),
-        Input::Secret(secret) => draft.secret(*secret),
+        Input::Secret(secret) => draft.secret(secret.clone()),
     }
     draft.finish()
 }

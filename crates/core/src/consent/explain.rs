@@ -334,7 +334,7 @@ impl Remembered {
             attempt,
             answer,
             unwritten,
-            link_secret_free: _,
+            free_link_secret: _,
             link_check,
             link_gone,
             reread_at,

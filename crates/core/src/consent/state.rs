@@ -45,8 +45,8 @@ pub struct Memory {
     pub answer: Option<Box<Answer>>,
     /// A status that could not be written.
     pub unwritten: Option<Box<Unwritten>>,
-    /// Whether the link Secret was found to be ours to write, for what was `seen`.
-    pub link_secret_free: bool,
+    /// The link Secret that was found to be ours to write, for what was `seen`.
+    pub free_link_secret: Option<String>,
     /// When to see again whether the link still stands in its Secret.
     pub link_check: Option<Timestamp>,
     /// Whether the link was found gone from its Secret.
@@ -224,7 +224,7 @@ impl Memory {
             attempt,
             answer,
             unwritten,
-            link_secret_free: _,
+            free_link_secret: _,
             link_check,
             link_gone: _,
             reread_at,
@@ -280,7 +280,7 @@ impl Memory {
             && self.attempt.is_none()
             && self.unwritten.is_none()
             && self.failures == 0
-            && !self.link_secret_free
+            && self.free_link_secret.is_none()
             && self.link_check.is_none()
     }
 
@@ -304,7 +304,7 @@ impl Memory {
     pub fn forget_seen(&mut self) {
         self.seen = None;
         self.looks = None;
-        self.link_secret_free = false;
+        self.free_link_secret = None;
     }
 
     /// Forgets trouble, after something went well.

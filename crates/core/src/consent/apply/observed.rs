@@ -79,7 +79,7 @@ impl Draft<'_> {
         // What was answered to another request than the one that is asked for now belongs to none.
         self.memory.answer.take_if(|answer| answer.request != Request::of(self.consent));
         self.memory.looks = None;
-        self.memory.link_secret_free = false;
+        self.memory.free_link_secret = None;
         self.memory.seen = Some(Box::new(Seen { at: self.now, group: Some(group.clone()) }));
         if !status::is_approved(&self.old) {
             (self.memory.withdrawn_since, self.memory.unrecognized_since) = (None, None);
@@ -331,7 +331,7 @@ impl Draft<'_> {
 
     pub(super) fn secret(&mut self, input: SecretOutcome) {
         match input {
-            SecretOutcome::Free => self.memory.link_secret_free = true,
+            SecretOutcome::Free(name) => self.memory.free_link_secret = Some(name),
             SecretOutcome::Written { changed } => {
                 self.memory.forget_trouble();
                 if let Some(answer) = &mut self.memory.answer {

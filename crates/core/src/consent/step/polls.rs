@@ -28,8 +28,9 @@ pub(super) fn due(view: &View<'_>, terms: &Terms) -> Timestamp {
         return retry_at;
     }
     if let Some(seen) = &memory.seen {
-        // A poll is kept while a call hangs on it; when the call's permit came too late, or the spec has become another, poll again.
-        return if served { polling::add(seen.at, POLL_STAYS_FRESH) } else { view.now };
+        // A poll is kept while a call hangs on it. It serves a request whatever the spec has become since, for it shows the same group: an
+        // object that is edited all the time would never get to its request otherwise. When the permit came too late, poll again.
+        return if served || view.is_open() { polling::add(seen.at, POLL_STAYS_FRESH) } else { view.now };
     }
     if verdict::link_is_to_come_back(view, terms) {
         // No request without a poll right before it.

@@ -126,7 +126,8 @@ fn request(view: &View<'_>) -> Step {
         let message = format!("spec.{field} cannot be sent as it is. Correct it and raise spec.requestEpoch in the same change.");
         return Step::Tell(seen(Situation::InvalidRequest).saying(message), Then::Decide);
     }
-    if view.consent.spec.link_secret_ref.is_some() && !view.memory().link_secret_free {
+    let link_secret = view.consent.spec.link_secret_ref.as_ref().map(|secret| &secret.name);
+    if link_secret.is_some() && link_secret != view.memory().free_link_secret.as_ref() {
         return Step::Call(Call::CheckLinkSecret);
     }
     Step::Call(Call::Initiate(view.request.clone()))
