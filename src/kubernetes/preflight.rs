@@ -71,12 +71,13 @@ pub enum Problem {
 const TRIES_FOR_ALL: u32 = 3;
 
 /// Comes back once everything is in order, but for these namespaces; `None` when the process is to end before. Definitions and rights are
-/// asked for at once, and each is told of by itself.
+/// asked for at once; a problem that both have is said once.
 ///
 /// A namespace without rights counts as one that is not served, and its objects own no group: whether one of them has asked cannot be
 /// known. When the rights come, they are ranked with the others as if they had been created then, and an owner that has asked stays.
 pub async fn run(client: &Client, config: &Config, checks: &Checks, stopping: &CancellationToken) -> Option<BTreeSet<String>> {
-    let definitions = until_in_order(&checks.definitions, async || bounded(served::check(client)).await, stopping);
+    let said = Said::default();
+    let definitions = until_in_order((&checks.definitions, &said[0]), &said, async || bounded(served::check(client)).await, stopping);
     let tries = AtomicU32::new(0);
     let rights = async || {
         let refused = bounded(rights::check(client, config)).await?;
@@ -87,7 +88,7 @@ pub async fn run(client: &Client, config: &Config, checks: &Checks, stopping: &C
         Ok(refused)
     };
     // The rights first: comparing the definitions keeps this task busy for a while, and the questions are under way by then.
-    let (refused, served) = tokio::join!(until_in_order(&checks.rights, rights, stopping), definitions);
+    let (refused, served) = tokio::join!(until_in_order((&checks.rights, &said[1]), &said, rights, stopping), definitions);
     served.and(refused)
 }
 
@@ -140,8 +141,17 @@ async fn bounded<T>(question: impl Future<Output = Result<T, Problem>>) -> Resul
     tokio::time::timeout(DEADLINE, question).await.unwrap_or(Err(Problem::Deadline))
 }
 
-async fn until_in_order<T>(check: &Check, ask: impl AsyncFn() -> Result<T, Problem>, stopping: &CancellationToken) -> Option<T> {
-    let (mut pause, mut said) = (FIRST_PAUSE, String::new());
+/// The problem of each question that was said last.
+type Said = [Mutex<String>; 2];
+
+async fn until_in_order<T>(
+    (check, own): (&Check, &Mutex<String>),
+    said: &Said,
+    ask: impl AsyncFn() -> Result<T, Problem>,
+    stopping: &CancellationToken,
+) -> Option<T> {
+    let mut pause = FIRST_PAUSE;
+    let is_said = |problem: &str| said.iter().any(|said| *said.lock().unwrap_or_else(PoisonError::into_inner) == problem);
     loop {
         let problem = match stopping.run_until_cancelled(ask()).await? {
             Ok(answer) => {
@@ -153,10 +163,10 @@ async fn until_in_order<T>(check: &Check, ask: impl AsyncFn() -> Result<T, Probl
         let problem = problem.to_string();
         check.explain(problem.clone());
         // The same again is not said again.
-        if problem != said {
+        if !is_said(&problem) {
             tracing::error!(problem, "the operator cannot start its work yet; trying again");
-            said = problem;
         }
+        *own.lock().unwrap_or_else(PoisonError::into_inner) = problem;
         stopping.run_until_cancelled(tokio::time::sleep(pause)).await?;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
