@@ -32,7 +32,6 @@ use twinconsent_core::api::consent::{AccountKind, DigitalTwinConsent};
 use twinconsent_core::api::uid;
 use twinconsent_core::api::uid::Uid;
 use twinconsent_core::consent::outcome::Outcome;
-use twinconsent_core::schedule::Subject;
 
 /// How long a namespace's labels are believed.
 const LABELS_STAY_FRESH: Duration = Duration::from_secs(60);
@@ -246,12 +245,8 @@ impl Context {
 
     /// Gives a consent that is shown for the first time its place in the schedule.
     pub fn expect(&self, uid: Uid, consent: &DigitalTwinConsent) {
-        let subject = Subject {
-            account: &AccountKey::of(consent),
-            namespace: consent.metadata.namespace.as_deref().unwrap_or_default(),
-            group: &consent.spec.group_id,
-        };
-        self.scheduler.with(|schedule, _| schedule.add(uid, subject));
+        let namespace = consent.metadata.namespace.as_deref().unwrap_or_default();
+        self.scheduler.with(|schedule, _| schedule.add(uid, &AccountKey::of(consent), namespace, &consent.spec.group_id));
     }
 
     /// Learns from what came of a call with an account's key.

@@ -13,8 +13,7 @@ use crate::process::clock;
 use twinconsent_core::api::account_key::AccountKey;
 use twinconsent_core::api::uid::Uid;
 use twinconsent_core::consent::polling;
-use twinconsent_core::schedule;
-use twinconsent_core::schedule::{Asked, Begun, Budget, Ending, Job, Kind, Next, Purpose, Schedule, Shown};
+use twinconsent_core::schedule::{Begun, Budget, Ending, Grant, Job, Purpose, Schedule};
 
 /// The schedule of this process.
 #[derive(Debug, Default)]
@@ -39,25 +38,12 @@ pub(super) enum Work {
     Page(AccountKey, Option<String>, Permit),
 }
 
-/// What an object was given together with its worker.
-#[derive(Debug)]
-pub(super) enum Grant {
-    /// Leave for a poll.
-    Poll(Permit),
-    /// Leave for a request.
-    Request(Permit),
-    /// What a page of the list has shown of its group.
-    Shown(Shown),
-}
-
 /// Leave for one call to HeyGen. What is dropped without an end ends as dropped.
 #[derive(Debug)]
 #[must_use = "a call that was begun has to end in the schedule"]
 pub(super) struct Permit {
     scheduler: Arc<Scheduler>,
     begun: Option<Begun>,
-    /// Whether the schedule has given it, rather than that the object has asked for it.
-    pub(super) was_given: bool,
 }
 
 /// An object that is being worked on. What is dropped before its end is decided anew after a long pause; what it was given and has not
@@ -67,7 +53,7 @@ pub(super) struct Permit {
 pub(super) struct Worked {
     scheduler: Arc<Scheduler>,
     pub(super) uid: Uid,
-    pub(super) grant: Option<Grant>,
+    pub(super) grant: Option<Grant<Permit>>,
     is_done: bool,
 }
 
@@ -77,7 +63,7 @@ impl Scheduler {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let answer = change(&mut state.schedule, clock::steady());
         let next_at = state.schedule.next_at();
-        if state.sleeps_until.take_if(|until| next_at.is_some_and(|next_at| next_at < *until)).is_some() {
+        if state.sleeps_until.take_if(|until| next_at < *until).is_some() {
             self.bell.notify_one();
         }
         answer
@@ -87,13 +73,13 @@ impl Scheduler {
     pub(super) fn take(self: &Arc<Self>) -> Result<(Work, Option<Duration>), Duration> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let now = clock::steady();
-        let until = match state.schedule.take(now) {
-            Next::Do(job, late) => return Ok((self.work(job), late)),
-            Next::At(at) => at,
-            Next::Idle => Timestamp::MAX,
-        };
-        state.sleeps_until = Some(until);
-        Err(polling::since(now, until))
+        match state.schedule.take(now) {
+            Ok((job, late)) => Ok((self.work(job), late)),
+            Err(until) => {
+                state.sleeps_until = Some(until);
+                Err(polling::since(now, until))
+            }
+        }
     }
 
     /// Waits until there is work sooner than was said.
@@ -106,28 +92,25 @@ impl Scheduler {
     /// # Errors
     /// About how long it has to wait for it.
     pub(super) fn ask(self: &Arc<Self>, uid: Uid, purpose: Purpose) -> Result<Permit, Duration> {
-        match self.with(|schedule, now| schedule.ask(uid, purpose, now)) {
-            Asked::Granted(begun) => Ok(self.permit(begun, false)),
-            Asked::Waits(wait) => Err(wait),
-        }
+        self.with(|schedule, now| schedule.ask(uid, purpose, now)).map(|begun| self.permit(begun))
     }
 
     fn work(self: &Arc<Self>, job: Job) -> Work {
         match job {
             Job::Object { uid, grant } => {
                 let grant = grant.map(|grant| match grant {
-                    schedule::Grant::Permit(begun) if begun.kind() == Kind::Request => Grant::Request(self.permit(begun, true)),
-                    schedule::Grant::Permit(begun) => Grant::Poll(self.permit(begun, true)),
-                    schedule::Grant::Shown(shown) => Grant::Shown(shown),
+                    Grant::Poll(begun) => Grant::Poll(self.permit(begun)),
+                    Grant::Request(begun) => Grant::Request(self.permit(begun)),
+                    Grant::Shown(shown) => Grant::Shown(shown),
                 });
                 Work::Consent(Worked { scheduler: self.clone(), uid, grant, is_done: false })
             }
-            Job::Page { account, cursor, begun } => Work::Page(account, cursor, self.permit(begun, true)),
+            Job::Page { account, cursor, begun } => Work::Page(account, cursor, self.permit(begun)),
         }
     }
 
-    fn permit(self: &Arc<Self>, begun: Begun, was_given: bool) -> Permit {
-        Permit { scheduler: self.clone(), begun: Some(begun), was_given }
+    fn permit(self: &Arc<Self>, begun: Begun) -> Permit {
+        Permit { scheduler: self.clone(), begun: Some(begun) }
     }
 }
 
@@ -137,26 +120,19 @@ impl Permit {
         self.begun.as_ref().is_some_and(|begun| Arc::ptr_eq(begun.budget(), budget))
     }
 
-    /// Ends the call.
-    pub(super) fn end(mut self, ending: Ending) {
-        if let Some(begun) = self.begun.take() {
-            self.scheduler.with(|schedule, now| schedule.end(begun, ending, now));
-        }
+    /// Ends the call. Returns whether what came is not the affair of its object.
+    pub(super) fn end(mut self, ending: Ending) -> bool {
+        self.end_once(ending)
     }
 
-    /// No call is made.
-    pub(super) fn give_back(mut self) {
-        if let Some(begun) = self.begun.take() {
-            self.scheduler.with(|schedule, now| schedule.give_back(begun, now));
-        }
+    fn end_once(&mut self, ending: Ending) -> bool {
+        self.begun.take().is_some_and(|begun| self.scheduler.with(|schedule, now| schedule.end(begun, ending, now)))
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        if let Some(begun) = self.begun.take() {
-            self.scheduler.with(|schedule, now| schedule.end(begun, Ending::Dropped, now));
-        }
+        self.end_once(Ending::Dropped);
     }
 }
 
@@ -171,7 +147,7 @@ impl Drop for Worked {
     fn drop(&mut self) {
         let unused = match self.grant.take() {
             Some(Grant::Poll(permit) | Grant::Request(permit)) if self.is_done => {
-                permit.give_back();
+                permit.end(Ending::Unused);
                 None
             }
             Some(Grant::Shown(shown)) => Some(shown),
@@ -192,7 +168,6 @@ mod tests {
     use twinconsent_core::api::consent::AccountKind;
     use twinconsent_core::consent::policy::Terms;
     use twinconsent_core::consent::step::{NextPoll, PollKind, Rest};
-    use twinconsent_core::schedule::Subject;
 
     /// One object, of an account whose bucket is full.
     fn with_one() -> Arc<Scheduler> {
@@ -201,7 +176,7 @@ mod tests {
         scheduler.with(|schedule, now| {
             let hour_ago = polling::shifted(now, -jiff::SignedDuration::from_hours(1));
             schedule.open(&account, &Arc::new(Budget::new(60, 10, hour_ago)), Terms::default().cadence, now);
-            schedule.add(1, Subject { account: &account, namespace: "n", group: "g" });
+            schedule.add(1, &account, "n", "g");
         });
         scheduler
     }

@@ -66,7 +66,7 @@ mod tests {
     use twinconsent_core::api::consent::AccountKind;
     use twinconsent_core::consent::policy::Terms;
     use twinconsent_core::consent::step::{NextPoll, PollKind, Rest};
-    use twinconsent_core::schedule::{Budget, Subject};
+    use twinconsent_core::schedule::Budget;
 
     #[test]
     fn what_counts_is_for_how_long_an_account_can_be_asked_without_a_break() {
@@ -74,7 +74,7 @@ mod tests {
         let at = |seconds: i64| Timestamp::from_second(1_000_000 + seconds).unwrap();
         let mut schedule = Schedule::default();
         schedule.open(&key, &Arc::new(Budget::new(120, 20, at(0))), Terms::default().cadence, at(0));
-        schedule.add(1, Subject { account: &key, namespace: "default", group: "ada" });
+        schedule.add(1, &key, "default", "ada");
         schedule.rest(1, Rest { until: None, poll: Some(NextPoll { at: at(0), kind: PollKind::Forced }) }, at(0));
         let open = schedule.askable();
         let mut watched = Watched::new();

@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use tracing::Instrument as _;
 
 use super::observed::{Observed, observe};
-use super::scheduler::{Grant, Permit, Work, Worked};
+use super::scheduler::{Permit, Work, Worked};
 use super::{again, explain, page};
 use crate::kubernetes;
 use crate::kubernetes::{OnConflict, Recorded};
@@ -35,7 +35,7 @@ use twinconsent_core::consent::outcome::Outcome;
 use twinconsent_core::consent::polling;
 use twinconsent_core::consent::step;
 use twinconsent_core::consent::step::{Call, Facts, Finding, Rest, Step, Then};
-use twinconsent_core::schedule::{Ending, Purpose};
+use twinconsent_core::schedule::{Ending, Grant, Purpose};
 
 /// The longest sleep, and so how late it is noticed that the wall clock was set.
 const LONGEST_SLEEP: Duration = Duration::from_secs(10);
@@ -134,7 +134,11 @@ async fn decide(worked: &mut Worked, context: &Context) {
 ///
 /// # Errors
 /// When Kubernetes could not be asked; what HeyGen answers is never an error.
-async fn advance(mut consent: Arc<DigitalTwinConsent>, grant: &mut Option<Grant>, context: &Context) -> Result<(), kubernetes::Error> {
+async fn advance(
+    mut consent: Arc<DigitalTwinConsent>,
+    grant: &mut Option<Grant<Permit>>,
+    context: &Context,
+) -> Result<(), kubernetes::Error> {
     for _ in 0..MOST_STEPS {
         if !context.may_finish() {
             return Ok(());
@@ -198,7 +202,7 @@ enum Admitted {
 /// The step with what was granted for it, or what to do instead while it has to wait.
 fn admitted(
     step: Step,
-    grant: &mut Option<Grant>,
+    grant: &mut Option<Grant<Permit>>,
     usable: Option<&Arc<Usable>>,
     (consent, facts, wall): (&DigitalTwinConsent, &Facts, Wall),
     context: &Context,
@@ -210,7 +214,7 @@ fn admitted(
         (Step::Call(call), Some(Grant::Request(permit))) if call.is_request() => Admitted::HeyGen(call, permit, usable.clone()),
         (Step::Call(call), unfit) if call.asks_heygen() => {
             if let Some(Grant::Poll(permit) | Grant::Request(permit)) = unfit {
-                permit.give_back();
+                permit.end(Ending::Unused);
             }
             match context.scheduler.ask(uid, purpose(&call, consent, facts, wall)) {
                 Ok(permit) => Admitted::HeyGen(call, permit, usable.clone()),
@@ -274,7 +278,7 @@ async fn ask(consent: &DigitalTwinConsent, call: Call, permit: Permit, usable: &
     // The permit is of another key than the one at hand, or the group is another object's by now.
     let may_ask = || uid(consent).is_some_and(|uid| context.store.begin_to_ask(uid));
     if !permit.is_of(&usable.budget) || matches!(call, Call::Initiate(_)) && !may_ask() {
-        permit.give_back();
+        permit.end(Ending::Unused);
         return Came::Nothing;
     }
     let (heygen, credentials, group) = (&context.heygen, &usable.credentials, &consent.spec.group_id);
@@ -295,11 +299,10 @@ async fn ask(consent: &DigitalTwinConsent, call: Call, permit: Permit, usable: &
     // An answer to a consent request is recorded whatever has become of the account meanwhile: it is the only copy of the link.
     let counts = matches!(call, Call::Initiate(_)) || context.accounts.uses(&key, &usable.budget);
     context.learn(&key, usable, &outcome);
-    let was_given = permit.was_given;
-    permit.end(if counts { Ending::Came(outcome.clone()) } else { Ending::Superseded });
+    let is_the_accounts = permit.end(if counts { Ending::Came(outcome.clone()) } else { Ending::Superseded });
     match outcome {
         _ if !counts => Came::Nothing,
-        Outcome::Trouble(trouble) if was_given && call == Call::Poll && trouble.class.concerns_the_account() => Came::OfTheAccount,
+        _ if is_the_accounts => Came::OfTheAccount,
         outcome => Came::Input(Box::new(Input::Answered(call, outcome))),
     }
 }

@@ -16,12 +16,12 @@ use twinconsent_core::consent::outcome::{Class, GroupsPage, ListedGroup, Outcome
 use twinconsent_core::consent::polling;
 use twinconsent_core::consent::step;
 use twinconsent_core::consent::step::{Call, POLL_STAYS_FRESH, Step};
-use twinconsent_core::schedule::Purpose;
+use twinconsent_core::schedule::{Begun, Grant, Purpose, Shown};
 
 use crate::driver::effects::answered;
 use crate::driver::{Decided, Progress, Replica, World, at, secs};
 use crate::model::{Fault, Model};
-use budget::{Budget, Grant, Todo, UnderWay};
+use budget::{Budget, Todo};
 
 /// How long a call takes.
 const LATENCY: Duration = Duration::from_millis(100);
@@ -31,15 +31,15 @@ const PAGE: usize = 50;
 
 /// A call that is under way.
 struct Flight {
-    under_way: UnderWay,
+    begun: Begun,
     of: Of,
     outcome: Outcome,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Of {
-    /// Of this object; whether it is a poll that the schedule has given it.
-    Object(usize, bool),
+    /// Of this object.
+    Object(usize),
     /// A page of the list.
     Page,
 }
@@ -144,11 +144,11 @@ impl Fleet {
         for _ in 0..1_000_000 {
             let scheduled_at = self.take_all();
             let flight = self.flights.first_key_value().map(|((ends, _), _)| *ends);
-            let next = flight.into_iter().chain(scheduled_at).min();
-            let Some(next) = next.filter(|next| *next <= end) else {
+            let next = flight.map_or(scheduled_at, |ends| ends.min(scheduled_at));
+            if next > end {
                 self.now = end;
                 return;
-            };
+            }
             self.now = next;
             while let Some(flight) = self.flights.first_entry().filter(|first| first.key().0 <= next) {
                 let flight = flight.remove();
@@ -159,33 +159,31 @@ impl Fleet {
     }
 
     /// Does everything that is to be done now. Returns when there is more.
-    fn take_all(&mut self) -> Option<Timestamp> {
+    fn take_all(&mut self) -> Timestamp {
         loop {
             match self.budget.take(self.now) {
                 Todo::Decide(number, grant) => self.work(number, grant),
-                Todo::Page(cursor, under_way) => {
+                Todo::Page(cursor, begun) => {
                     self.pages.push(self.now);
                     let outcome = self.page(cursor.map_or(0, |cursor| cursor.parse().unwrap()));
-                    self.begin(under_way, Of::Page, outcome);
+                    self.begin(begun, Of::Page, outcome);
                 }
-                Todo::At(at) => return Some(at),
-                Todo::Nothing => return None,
+                Todo::At(at) => return at,
             }
         }
     }
 
-    fn begin(&mut self, under_way: UnderWay, of: Of, outcome: Outcome) {
+    fn begin(&mut self, begun: Begun, of: Of, outcome: Outcome) {
         self.flown += 1;
-        self.flights.insert((polling::add(self.now, LATENCY), self.flown), Flight { under_way, of, outcome });
+        self.flights.insert((polling::add(self.now, LATENCY), self.flown), Flight { begun, of, outcome });
     }
 
-    fn lands(&mut self, Flight { under_way, of, outcome }: Flight) {
-        let concerns_the_account = matches!(&outcome, Outcome::Trouble(trouble) if trouble.class.concerns_the_account());
-        self.budget.end(under_way, outcome, self.now);
-        let Of::Object(number, is_given_poll) = of else { return };
+    fn lands(&mut self, Flight { begun, of, outcome }: Flight) {
+        let is_the_accounts = self.budget.end(begun, outcome, self.now);
+        let Of::Object(number) = of else { return };
         let world = &mut self.members[number];
         world.now = self.now;
-        if is_given_poll && concerns_the_account {
+        if is_the_accounts {
             // That changes the account, and not its objects.
             world.replicas[0].in_hand = None;
             self.budget.done(number, None, self.now);
@@ -206,17 +204,17 @@ impl Fleet {
             let Some(mut decided) = world.decided(0) else { return self.budget.done(number, grant, self.now) };
             let mut permit = None;
             match grant.take() {
-                Some(Grant::Shown(seen_at, outcome)) if step::would_poll(&decided.step) => {
+                Some(Grant::Shown(Shown { at, outcome })) if step::would_poll(&decided.step) => {
                     world.note(format!("page → {}", answered(&outcome)));
-                    world.take_up(0, decided, seen_at, outcome);
+                    world.take_up(0, decided, at, outcome);
                     if world.finish(0) != Progress::Going {
                         return self.rests(number, None);
                     }
                     continue;
                 }
-                Some(Grant::Poll(under_way)) if step::would_poll(&decided.step) => {
+                Some(Grant::Poll(begun)) if step::would_poll(&decided.step) => {
                     decided.step = Step::Call(Call::Poll);
-                    permit = Some((under_way, true));
+                    permit = Some(begun);
                 }
                 given => match decided.step.clone() {
                     Step::Call(call) if call.asks_heygen() => permit = self.permit(number, &call, given, &mut decided),
@@ -225,9 +223,9 @@ impl Fleet {
             }
             let world = &mut self.members[number];
             let progress = world.take(0, decided);
-            if let Some((under_way, is_given_poll)) = permit {
+            if let Some(begun) = permit {
                 let outcome = world.answer_in_hand(0).unwrap().clone();
-                return self.begin(under_way, Of::Object(number, is_given_poll), outcome);
+                return self.begin(begun, Of::Object(number), outcome);
             }
             if progress != Progress::Going || world.finish(0) != Progress::Going {
                 return self.rests(number, grant);
@@ -237,11 +235,11 @@ impl Fleet {
     }
 
     /// The permit for a call, or another step while there is none; what was given for another call goes back.
-    fn permit(&mut self, number: usize, call: &Call, given: Option<Grant>, decided: &mut Decided) -> Option<(UnderWay, bool)> {
+    fn permit(&mut self, number: usize, call: &Call, given: Option<Grant>, decided: &mut Decided) -> Option<Begun> {
         let is_request = *call != Call::Poll;
         match given {
-            Some(Grant::Request(under_way)) if is_request => return Some((under_way, false)),
-            Some(Grant::Poll(under_way) | Grant::Request(under_way)) => self.budget.give_back(under_way, self.now),
+            Some(Grant::Request(begun)) if is_request => return Some(begun),
+            Some(Grant::Poll(begun) | Grant::Request(begun)) => self.budget.give_back(begun, self.now),
             Some(Grant::Shown(..)) | None => {}
         }
         let seen_at = decided.facts.memory.seen.as_ref().map_or(self.now, |seen| seen.at);
@@ -251,7 +249,7 @@ impl Fleet {
             Purpose::Poll { forced: step::is_forced(&decided.base) }
         };
         match self.budget.ask(number, purpose, self.now) {
-            Ok(under_way) => Some((under_way, false)),
+            Ok(begun) => Some(begun),
             Err(wait) => {
                 decided.step = step::delayed(&decided.base, &decided.facts, call, wait, decided.at);
                 None

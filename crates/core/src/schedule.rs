@@ -38,7 +38,6 @@ mod shares;
 mod token_bucket;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -50,7 +49,7 @@ use crate::consent::step::Rest;
 use account::Account;
 pub use budget::Budget;
 pub use circuit_breaker::Closure;
-pub use endings::{Begun, Ending, Kind};
+pub use endings::{Begun, Ending};
 pub use entry::FORCED_AGAIN;
 use entry::{Entries, Entry, Millis, NEVER, NOT_YET, Phase, Poll, Why, timestamp};
 pub use explain::{Scheduled, State};
@@ -79,28 +78,6 @@ pub struct Schedule {
     by_changed: Split,
 }
 
-/// An object, as it is known for good.
-#[derive(Debug, Clone, Copy)]
-pub struct Subject<'a> {
-    /// Its account.
-    pub account: &'a AccountKey,
-    /// Its namespace.
-    pub namespace: &'a str,
-    /// Its group.
-    pub group: &'a str,
-}
-
-/// What is next.
-#[derive(Debug)]
-pub enum Next {
-    /// This, and how much later than due; `None`: it was due at no time of its own.
-    Do(Job, Option<Duration>),
-    /// Nothing before this time, unless something changes.
-    At(Timestamp),
-    /// Nothing, until something changes.
-    Idle,
-}
-
 /// Work for one worker.
 #[derive(Debug)]
 pub enum Job {
@@ -122,11 +99,13 @@ pub enum Job {
     },
 }
 
-/// What an object is given to a worker with.
+/// What an object is given to a worker with; a permit is for one call to HeyGen.
 #[derive(Debug)]
-pub enum Grant {
-    /// A permit for one call to HeyGen.
-    Permit(Begun),
+pub enum Grant<Permit = Begun> {
+    /// A permit for a poll.
+    Poll(Permit),
+    /// A permit for a request.
+    Request(Permit),
     /// What a page of the list has shown of its group.
     Shown(Shown),
 }
@@ -155,18 +134,9 @@ pub enum Purpose {
     },
 }
 
-/// The answer to an object that wants to call HeyGen.
-#[derive(Debug)]
-pub enum Asked {
-    /// Go, and say how it has ended.
-    Granted(Begun),
-    /// Others come first, or the account cannot be asked: it will take about so long.
-    Waits(Duration),
-}
-
 impl Schedule {
     /// Adds an object that is seen for the first time; it waits for nothing yet.
-    pub fn add(&mut self, uid: Uid, Subject { account, namespace, group }: Subject<'_>) {
+    pub fn add(&mut self, uid: Uid, account: &AccountKey, namespace: &str, group: &str) {
         if self.entries.contains_key(&uid) {
             return;
         }

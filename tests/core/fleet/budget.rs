@@ -11,22 +11,7 @@ use twinconsent_core::api::consent::AccountKind;
 use twinconsent_core::consent::outcome::Outcome;
 use twinconsent_core::consent::policy::Terms;
 use twinconsent_core::consent::step::Rest;
-use twinconsent_core::schedule::{Asked, Begun, Ending, Grant as Given, Job, Kind, Next, Purpose, Schedule, Shown, Subject};
-
-/// A call that was begun.
-#[derive(Debug)]
-pub struct UnderWay(Begun);
-
-/// What an object comes with.
-#[derive(Debug)]
-pub enum Grant {
-    /// A permit for a poll.
-    Poll(UnderWay),
-    /// A permit for a request.
-    Request(UnderWay),
-    /// What a page of the list has shown, and when that was read.
-    Shown(Timestamp, Outcome),
-}
+use twinconsent_core::schedule::{Begun, Ending, Grant, Job, Purpose, Schedule};
 
 /// What the schedule does next.
 #[derive(Debug)]
@@ -34,10 +19,9 @@ pub enum Todo {
     /// Decide this object.
     Decide(usize, Option<Grant>),
     /// Read a page of the list: the first, or the one behind a cursor.
-    Page(Option<String>, UnderWay),
+    Page(Option<String>, Begun),
     /// Nothing before this time.
     At(Timestamp),
-    Nothing,
 }
 
 #[derive(Debug)]
@@ -67,7 +51,7 @@ impl Budget {
 
     /// The watch shows an object for the first time.
     pub fn add(&mut self, number: usize, namespace: &str, group: &str) {
-        self.schedule.add(uid(number), Subject { account: &self.account, namespace, group });
+        self.schedule.add(uid(number), &self.account, namespace, group);
     }
 
     /// An object has changed.
@@ -83,31 +67,20 @@ impl Budget {
     /// What is next for a worker.
     pub fn take(&mut self, now: Timestamp) -> Todo {
         match self.schedule.take(now) {
-            Next::Do(Job::Object { uid, grant }, _) => {
-                let grant = grant.map(|grant| match grant {
-                    Given::Permit(begun) if begun.kind() == Kind::Request => Grant::Request(UnderWay(begun)),
-                    Given::Permit(begun) => Grant::Poll(UnderWay(begun)),
-                    Given::Shown(Shown { at, outcome }) => Grant::Shown(at, outcome),
-                });
-                Todo::Decide(member(uid), grant)
-            }
-            Next::Do(Job::Page { cursor, begun, .. }, _) => Todo::Page(cursor, UnderWay(begun)),
-            Next::At(at) => Todo::At(at),
-            Next::Idle => Todo::Nothing,
+            Ok((Job::Object { uid, grant }, _)) => Todo::Decide(member(uid), grant),
+            Ok((Job::Page { cursor, begun, .. }, _)) => Todo::Page(cursor, begun),
+            Err(at) => Todo::At(at),
         }
     }
 
     /// Lets an object call, or says how long it takes, about, until it may.
-    pub fn ask(&mut self, number: usize, purpose: Purpose, now: Timestamp) -> Result<UnderWay, Duration> {
-        match self.schedule.ask(uid(number), purpose, now) {
-            Asked::Granted(begun) => Ok(UnderWay(begun)),
-            Asked::Waits(wait) => Err(wait),
-        }
+    pub fn ask(&mut self, number: usize, purpose: Purpose, now: Timestamp) -> Result<Begun, Duration> {
+        self.schedule.ask(uid(number), purpose, now)
     }
 
     /// An object does not need what it came with.
-    pub fn give_back(&mut self, UnderWay(begun): UnderWay, now: Timestamp) {
-        self.schedule.give_back(begun, now);
+    pub fn give_back(&mut self, begun: Begun, now: Timestamp) {
+        self.schedule.end(begun, Ending::Unused, now);
     }
 
     /// An object rests.
@@ -122,7 +95,7 @@ impl Budget {
                 self.give_back(permit, now);
                 None
             }
-            Some(Grant::Shown(at, outcome)) => Some(Shown { at, outcome }),
+            Some(Grant::Shown(shown)) => Some(shown),
             None => None,
         };
         self.schedule.done(uid(number), unused, now);
@@ -133,9 +106,9 @@ impl Budget {
         self.schedule.polled_at(uid(number))
     }
 
-    /// A call has ended.
-    pub fn end(&mut self, UnderWay(begun): UnderWay, outcome: Outcome, now: Timestamp) {
+    /// A call has ended. Returns whether what came is not the affair of its object.
+    pub fn end(&mut self, begun: Begun, outcome: Outcome, now: Timestamp) -> bool {
         self.schedule.learn(&self.budget, &outcome, now);
-        self.schedule.end(begun, Ending::Came(outcome), now);
+        self.schedule.end(begun, Ending::Came(outcome), now)
     }
 }

@@ -24,7 +24,7 @@ const REFUSED_LIST: Duration = Duration::from_secs(3600);
 const AFTER_DROPPED: Duration = Duration::from_secs(5);
 
 /// A call to HeyGen that was begun: the permit for it. There is no other way to be rid of it than [`Schedule::end`], which takes in what
-/// became of it, and [`Schedule::give_back`].
+/// became of it.
 #[derive(Debug)]
 #[must_use = "a call that was begun has to end in the schedule"]
 pub struct Begun {
@@ -45,17 +45,6 @@ enum Call {
     Page(u64),
 }
 
-/// What a call is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// A poll by a read of the one group.
-    Poll,
-    /// A request for consent, or what belongs to it.
-    Request,
-    /// A page of the list.
-    Page,
-}
-
 /// How a call that was begun has ended. There is no other end: a new one has to say here what becomes of the poll.
 #[derive(Debug)]
 pub enum Ending {
@@ -66,6 +55,8 @@ pub enum Ending {
     Superseded,
     /// It was not sent: this process must not act any more.
     NotSent,
+    /// It is not needed; its object rests, or changes, and says by that what it waits for.
+    Unused,
     /// Nothing will ever be heard of it: its task was cancelled, or has panicked.
     Dropped,
 }
@@ -91,29 +82,29 @@ impl Begun {
     pub fn budget(&self) -> &Arc<Budget> {
         &self.budget
     }
-
-    /// What it is.
-    #[must_use]
-    pub fn kind(&self) -> Kind {
-        match self.call {
-            Call::Poll(..) => Kind::Poll,
-            Call::Request(_) => Kind::Request,
-            Call::Page(_) => Kind::Page,
-        }
-    }
 }
 
 impl Schedule {
     /// Takes in how a call has ended. What a page shows that is new goes to its objects.
-    pub fn end(&mut self, begun: Begun, ending: Ending, now: Timestamp) {
+    ///
+    /// Returns whether that is not its object's affair: trouble of the account, by a poll that the object has not asked for. It is polled
+    /// again when the account can be asked.
+    pub fn end(&mut self, begun: Begun, ending: Ending, now: Timestamp) -> bool {
         let Begun { call, account, budget, token, at } = begun;
-        self.is_under_way_no_longer(call, account);
+        if let Some(account) = self.accounts.get_mut(&account) {
+            match call {
+                Call::Poll(..) => account.polls -= 1,
+                Call::Request(_) => account.requests -= 1,
+                Call::Page(_) => {}
+            }
+        }
         match ending {
-            Ending::NotSent => budget.give_back(token),
+            Ending::NotSent | Ending::Unused => budget.give_back(token),
             Ending::Dropped => budget.lose(token),
             Ending::Came(_) | Ending::Superseded => {}
         }
-        let lets_more_through = matches!(ending, Ending::NotSent) || token.is_trial;
+        let lets_more_through = matches!(ending, Ending::NotSent | Ending::Unused) || token.is_trial;
+        let is_the_accounts = matches!((call, &ending), (Call::Poll(_, true), Ending::Came(outcome)) if concerns_the_account(outcome));
         let is_of_today =
             self.accounts.get(&account).and_then(|account| account.budget.as_ref()).is_some_and(|its| Arc::ptr_eq(its, &budget));
         match (call, ending) {
@@ -122,48 +113,27 @@ impl Schedule {
                 self.page_failed(account, scan, if is_refused(&outcome) { REFUSED_LIST } else { Duration::ZERO }, now);
             }
             (Call::Page(scan), Ending::Dropped) => self.page_failed(account, scan, Duration::ZERO, now),
-            (Call::Page(scan), Ending::Came(_) | Ending::Superseded | Ending::NotSent) => self.give_up(account, scan),
-            (Call::Poll(uid, is_given), Ending::Came(outcome)) => {
-                self.note_asked(uid, now);
-                // That is not the object's affair, unless it has asked.
-                if is_given && concerns_the_account(&outcome) {
+            // The account could not be asked at all, or is another one now.
+            (Call::Page(scan), Ending::Came(_) | Ending::Superseded | Ending::NotSent | Ending::Unused) => {
+                drop(self.take_scan(account, scan))
+            }
+            (Call::Poll(uid, _) | Call::Request(uid), Ending::Came(_)) => {
+                if let Some(entry) = self.entries.get_mut(&uid) {
+                    entry.asked_at = now.as_millisecond();
+                }
+                if is_the_accounts {
                     self.poll_again(uid, at, now);
                 }
             }
-            (Call::Request(uid), Ending::Came(_)) => self.note_asked(uid, now),
             (Call::Poll(uid, _) | Call::Request(uid), Ending::Superseded | Ending::NotSent) => self.poll_again(uid, at, now),
             (Call::Poll(uid, _) | Call::Request(uid), Ending::Dropped) => self.poll_again(uid, at, polling::add(now, AFTER_DROPPED)),
+            (Call::Poll(..) | Call::Request(_), Ending::Unused) => {}
         }
         if lets_more_through {
             self.place_all(&budget, now);
         }
         self.place(account, now);
-    }
-
-    /// Takes back a permit with which nothing was sent; its object rests, or changes, and says by that what it waits for.
-    pub fn give_back(&mut self, begun: Begun, now: Timestamp) {
-        let Begun { call, account, budget, token, at: _ } = begun;
-        self.is_under_way_no_longer(call, account);
-        budget.give_back(token);
-        if let Call::Page(scan) = call {
-            self.give_up(account, scan);
-        }
-        self.place_all(&budget, now);
-    }
-
-    fn is_under_way_no_longer(&mut self, call: Call, account: u32) {
-        let Some(account) = self.accounts.get_mut(&account) else { return };
-        match call {
-            Call::Poll(..) => account.polls -= 1,
-            Call::Request(_) => account.requests -= 1,
-            Call::Page(_) => {}
-        }
-    }
-
-    fn note_asked(&mut self, uid: Uid, now: Timestamp) {
-        if let Some(entry) = self.entries.get_mut(&uid) {
-            entry.asked_at = now.as_millisecond();
-        }
+        is_the_accounts
     }
 
     fn page_came(&mut self, id: u32, scan: u64, page: &GroupsPage, read_at: Timestamp, now: Timestamp) {
@@ -229,11 +199,6 @@ impl Schedule {
         } else {
             account.size.failed(pause, now);
         }
-    }
-
-    /// Gives up a scan: the account could not be asked at all, or is another one now.
-    fn give_up(&mut self, id: u32, scan: u64) {
-        self.take_scan(id, scan);
     }
 
     fn take_scan(&mut self, id: u32, number: u64) -> Option<ListScan> {

@@ -9,44 +9,50 @@ use super::budget::Token;
 use super::circuit_breaker::LONGEST_PAUSE;
 use super::entry::{NEVER, Phase, Waiting, Why, timestamp};
 use super::shares::Line;
-use super::{Asked, Begun, Grant, Job, Next, Purpose, Schedule, Shown};
+use super::{Begun, Grant, Job, Purpose, Schedule, Shown};
 use crate::api::uid::Uid;
 use crate::consent::polling;
 
 impl Schedule {
-    /// The next job for a worker that is free. A token is taken for it, if it is a call to HeyGen.
-    pub fn take(&mut self, now: Timestamp) -> Next {
+    /// The next job for a worker that is free, and how much later than due; `None`: it was due at no time of its own. A token is taken for
+    /// it, if it is a call to HeyGen.
+    ///
+    /// # Errors
+    /// Nothing before this time, unless something changes; the end of time: until something changes.
+    pub fn take(&mut self, now: Timestamp) -> Result<(Job, Option<Duration>), Timestamp> {
         self.bring_up(now);
         let account = self.first_account(now);
         let [changed, woken] = [Why::Changed, Why::Woken].map(|why| self.decide[why as usize].first().map(|(_, uid)| (why, uid)));
         let decide = self.by_changed.prefer(changed, woken);
         match self.by_permits.prefer(account.map(Ok), decide.map(Err)) {
-            Some(Ok(account)) => self.give(account, now).unwrap_or(Next::At(polling::add(now, Duration::from_millis(1)))),
+            Some(Ok(account)) => self.give(account, now).ok_or(polling::add(now, Duration::from_millis(1))),
             Some(Err((why, uid))) => {
                 self.by_permits.passed(false);
                 self.by_changed.passed(why == Why::Changed);
                 let shown = self.start(uid, true);
-                Next::Do(Job::Object { uid, grant: shown.map(Grant::Shown) }, None)
+                Ok((Job::Object { uid, grant: shown.map(Grant::Shown) }, None))
             }
-            None => self.next_at().map_or(Next::Idle, Next::At),
+            None => Err(self.next_at()),
         }
     }
 
-    /// Before this time nothing can be taken, unless something changes; the end of time at that side when something can be at once.
+    /// Before this time nothing can be taken, unless something changes; an end of time when something can be at once, or nothing ever.
     #[must_use]
-    pub fn next_at(&self) -> Option<Timestamp> {
+    pub fn next_at(&self) -> Timestamp {
         if self.decide.iter().any(|line| !line.is_empty()) {
-            return Some(Timestamp::MIN);
+            return Timestamp::MIN;
         }
         let times = self.times.first().map(|(at, _)| *at);
-        times.into_iter().chain(self.next.first_key_value().map(|((at, _), _)| *at)).min().map(timestamp)
+        timestamp(times.into_iter().chain(self.next.first_key_value().map(|((at, _), _)| *at)).min().unwrap_or(NEVER))
     }
 
     /// A permit for an object that a worker has, if [`take`](Self::take) would give it one now.
-    pub fn ask(&mut self, uid: Uid, purpose: Purpose, now: Timestamp) -> Asked {
-        let not_soon = Asked::Waits(LONGEST_PAUSE);
-        let Some(entry) = self.entries.get_mut(&uid) else { return not_soon };
-        let Some(account) = self.accounts.get_mut(&entry.account) else { return not_soon };
+    ///
+    /// # Errors
+    /// Others come first, or the account cannot be asked: it will take about so long.
+    pub fn ask(&mut self, uid: Uid, purpose: Purpose, now: Timestamp) -> Result<Begun, Duration> {
+        let entry = self.entries.get_mut(&uid).ok_or(LONGEST_PAUSE)?;
+        let account = self.accounts.get_mut(&entry.account).ok_or(LONGEST_PAUSE)?;
         let (namespace, millis) = (entry.namespace, now.as_millisecond());
         let due = entry.poll.as_ref().map_or(millis, |poll| poll.due.min(millis));
         let (line, order) = match purpose {
@@ -58,7 +64,7 @@ impl Schedule {
                 (Line::Request, since)
             }
         };
-        let Some(budget) = account.budget.clone() else { return not_soon };
+        let budget = account.budget.clone().ok_or(LONGEST_PAUSE)?;
         let is_too_early = line == Line::Forced && entry.forced_not_before() > millis;
         let ahead = account.ahead(line, namespace);
         // It stands in its line for the time of the question.
@@ -67,11 +73,11 @@ impl Schedule {
         match is_next.then(|| budget.take(now)).flatten() {
             Some(token) => {
                 account.lines[line as usize].take(namespace, order, uid);
-                self.begin(uid, line, token, false, now).map_or(not_soon, Asked::Granted)
+                self.begin(uid, line, token, false, now).ok_or(LONGEST_PAUSE)
             }
             None => {
                 account.lines[line as usize].remove(namespace, order, uid);
-                Asked::Waits(budget.wait(ahead, now))
+                Err(budget.wait(ahead, now))
             }
         }
     }
@@ -102,7 +108,7 @@ impl Schedule {
     }
 
     /// Gives what is next of an account.
-    fn give(&mut self, id: u32, now: Timestamp) -> Option<Next> {
+    fn give(&mut self, id: u32, now: Timestamp) -> Option<(Job, Option<Duration>)> {
         let account = self.accounts.get_mut(&id)?;
         let want = account.pick(&mut self.entries, now)?;
         let budget = account.budget.clone()?;
@@ -122,11 +128,12 @@ impl Schedule {
                 account.lines[line as usize].take(entry.namespace, order, uid);
                 self.start(uid, false);
                 let begun = self.begin(uid, line, token, true, now)?;
-                (Job::Object { uid, grant: Some(Grant::Permit(begun)) }, due)
+                let grant = if line == Line::Request { Grant::Request(begun) } else { Grant::Poll(begun) };
+                (Job::Object { uid, grant: Some(grant) }, due)
             }
         };
         self.used_its_turn(id, now);
-        Some(Next::Do(job, due.map(|due| polling::since(timestamp(due), now))))
+        Some((job, due.map(|due| polling::since(timestamp(due), now))))
     }
 
     /// Gives an object to a worker, with or without its turn to be decided. Returns what a page has shown of it.

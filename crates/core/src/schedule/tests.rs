@@ -7,6 +7,7 @@ mod shares;
 mod waiting;
 
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use super::*;
 use crate::api::consent::AccountKind;
@@ -125,7 +126,7 @@ impl World {
     }
 
     fn rest(&mut self, uid: Uid, rest: Rest) {
-        self.schedule.add(uid, Subject { account: &ACCOUNT, namespace: "n", group: &name(uid) });
+        self.schedule.add(uid, &ACCOUNT, "n", &name(uid));
         self.kinds.extend(rest.poll.map(|poll| (uid, poll.kind)));
         self.schedule.rest(uid, rest, self.now);
     }
@@ -154,7 +155,7 @@ impl World {
         self.schedule.change(uid);
         self.schedule.start(uid, true);
         let asked = self.schedule.ask(uid, Purpose::Request { good_until }, self.now);
-        assert!(matches!(asked, Asked::Waits(_)), "{asked:?}");
+        assert!(matches!(asked, Err(_)), "{asked:?}");
         self.schedule.rest(uid, Rest::default(), self.now);
         self.schedule.done(uid, None, self.now);
     }
@@ -173,15 +174,14 @@ impl World {
         for turn in 0.. {
             assert!(turn < 2_000_000, "a hot loop");
             let next = match self.schedule.take(self.now) {
-                Next::Do(job, _) => {
+                Ok((job, _)) => {
                     self.work(job);
                     continue;
                 }
-                Next::At(next) => {
+                Err(next) => {
                     assert!(next > self.now, "there was something at {next}");
                     next
                 }
-                Next::Idle => end,
             };
             self.now = next.min(end);
             if self.now == end {
@@ -201,21 +201,20 @@ impl World {
                 };
                 self.schedule.end(begun, Ending::Came(outcome), self.now);
             }
-            Job::Object { uid, grant: Some(Grant::Permit(begun)) } => {
-                let kind = begun.kind();
-                let outcome = Outcome::Polled(shown(self.word(uid)));
-                self.schedule.end(begun, Ending::Came(outcome), self.now);
-                if kind == Kind::Request {
-                    self.calls.push((self.now, Called::Request(uid)));
-                } else {
-                    self.calls.push((self.now, Called::Poll(uid)));
-                    self.hears(uid);
-                }
-                self.schedule.done(uid, None, self.now);
-            }
             Job::Object { uid, grant } => {
-                if let Some(Grant::Shown(_)) = grant {
-                    self.hears(uid);
+                let outcome = Outcome::Polled(shown(self.word(uid)));
+                match grant {
+                    Some(Grant::Poll(begun)) => {
+                        self.schedule.end(begun, Ending::Came(outcome), self.now);
+                        self.calls.push((self.now, Called::Poll(uid)));
+                        self.hears(uid);
+                    }
+                    Some(Grant::Request(begun)) => {
+                        self.schedule.end(begun, Ending::Came(outcome), self.now);
+                        self.calls.push((self.now, Called::Request(uid)));
+                    }
+                    Some(Grant::Shown(_)) => self.hears(uid),
+                    None => {}
                 }
                 self.schedule.done(uid, None, self.now);
             }

@@ -87,7 +87,7 @@ impl History {
         };
         history.open();
         for uid in 1..=objects {
-            history.schedule.add(uid, Subject { account: &ACCOUNT, namespace: &(uid % 3).to_string(), group: &name(uid) });
+            history.schedule.add(uid, &ACCOUNT, &(uid % 3).to_string(), &name(uid));
         }
         history.rest_all();
         history
@@ -184,15 +184,14 @@ impl History {
     fn take_all(&mut self) -> Timestamp {
         loop {
             let (of, begun) = match self.schedule.take(self.now) {
-                Next::Do(Job::Object { uid, grant: Some(Grant::Permit(begun)) }, _) => (Ok(uid), begun),
-                Next::Do(Job::Page { cursor, begun, .. }, _) => (Err(cursor), begun),
-                Next::Do(Job::Object { uid, .. }, _) => {
+                Ok((Job::Object { uid, grant: Some(Grant::Poll(begun)) }, _)) => (Ok(uid), begun),
+                Ok((Job::Page { cursor, begun, .. }, _)) => (Err(cursor), begun),
+                Ok((Job::Object { uid, .. }, _)) => {
                     self.rest(uid);
                     self.schedule.done(uid, None, self.now);
                     continue;
                 }
-                Next::At(next) => return next,
-                Next::Idle => return Timestamp::MAX,
+                Err(next) => return next,
             };
             self.under_way.insert((polling::add(self.now, self.latency), self.calls), Flight { begun, of, key: self.key });
             self.calls += 1;
@@ -343,10 +342,9 @@ fn the_watchdog_tells_of_a_page_that_never_ends_although_single_polls_go_on() {
     world.add_from(61, Duration::from_secs(10), at(1));
     let begun = loop {
         match world.schedule.take(world.now) {
-            Next::Do(Job::Page { begun, .. }, _) => break begun,
-            Next::Do(job, _) => world.work(job),
-            Next::At(next) => world.now = next,
-            Next::Idle => panic!("no page is ever next"),
+            Ok((Job::Page { begun, .. }, _)) => break begun,
+            Ok((job, _)) => world.work(job),
+            Err(next) => world.now = next,
         }
     };
     std::mem::forget(begun);

@@ -26,9 +26,8 @@ fn ten_thousand_pending_groups_wake_the_loop_for_the_pages_and_not_for_each_obje
     let (end, mut wakes) = (polling::add(world.now, MINUTE), 0);
     while world.now < end {
         match world.schedule.take(world.now) {
-            Next::Do(job, _) => world.work(job),
-            Next::At(next) => world.now = next,
-            Next::Idle => panic!("nothing is ever next"),
+            Ok((job, _)) => world.work(job),
+            Err(next) => world.now = next,
         }
         wakes += 1;
     }
@@ -164,8 +163,8 @@ fn what_was_read_before_an_object_rested_is_not_held_against_it() {
         world.run(5);
         let begun = loop {
             match world.schedule.take(world.now) {
-                Next::Do(Job::Page { begun, .. }, _) => break begun,
-                Next::At(next) => world.now = next,
+                Ok((Job::Page { begun, .. }, _)) => break begun,
+                Err(next) => world.now = next,
                 other => panic!("{other:?}"),
             }
         };
@@ -178,16 +177,16 @@ fn what_was_read_before_an_object_rested_is_not_held_against_it() {
         }
         world.schedule.end(begun, Ending::Came(Outcome::Listed(page)), world.now);
         let next = world.schedule.take(world.now);
-        assert_eq!(matches!(next, Next::Do(Job::Object { uid: 1, grant: Some(Grant::Shown(_)) }, _)), hears, "{next:?}");
+        assert_eq!(matches!(next, Ok((Job::Object { uid: 1, grant: Some(Grant::Shown(_)) }, _))), hears, "{next:?}");
     }
 }
 
 #[test]
 fn what_a_page_shows_is_for_the_object_with_that_very_group_and_a_next_poll() {
     let mut world = World::new(10, 600, 20);
-    let subject = |group| Subject { account: &ACCOUNT, namespace: "n", group };
-    world.schedule.add(1, subject("ada"));
-    world.schedule.add(2, subject("ada"));
+    for uid in 1..=2 {
+        world.schedule.add(uid, &ACCOUNT, "n", "ada");
+    }
     world.schedule.rest(1, polled(at(0), PollKind::Wanted { by_list: true }), at(0));
     world.schedule.rest(2, Rest::default(), at(0));
     let entries = std::mem::take(&mut world.schedule.entries);

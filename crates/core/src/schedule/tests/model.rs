@@ -90,7 +90,7 @@ impl Model {
             Op::Wait(millis) => self.now = polling::add(self.now, Duration::from_millis(millis)),
             Op::Add(uid) => {
                 let (account, namespace) = (account(account_of(uid)), (uid % 4).to_string());
-                self.schedule.add(uid, Subject { account: &account, namespace: &namespace, group: &name(uid) });
+                self.schedule.add(uid, &account, &namespace, &name(uid));
                 self.owed.entry(uid).or_default();
             }
             Op::Remove(uid) => {
@@ -130,7 +130,7 @@ impl Model {
     }
 
     /// Gives what is next to a worker. Returns what there was instead, if there was nothing.
-    fn take(&mut self) -> Option<Next> {
+    fn take(&mut self) -> Option<Timestamp> {
         let next = self.schedule.take(self.now);
         for (uid, owed) in &mut self.owed {
             if owed.decide_at.is_some_and(|at| at <= self.now) && !self.workers.iter().any(|worker| worker.of == Ok(*uid)) {
@@ -139,15 +139,15 @@ impl Model {
             }
         }
         let worker = match next {
-            Next::Do(Job::Object { uid, grant }, _) => {
+            Ok((Job::Object { uid, grant }, _)) => {
                 assert!(!self.workers.iter().any(|worker| worker.of == Ok(uid)), "{uid} is with two workers");
                 let owed = self.owed.get_mut(&uid).expect("what is removed is not taken");
                 assert!(grant.is_some() || owed.decision || owed.decide_at.is_some(), "{uid} was not to be decided");
                 owed.decision = false;
                 self.served.insert(uid);
+                let is_request = matches!(grant, Some(Grant::Request(_)));
                 let (begun, shown) = match grant {
-                    Some(Grant::Permit(begun)) => {
-                        let is_request = begun.kind() == Kind::Request;
+                    Some(Grant::Poll(begun) | Grant::Request(begun)) => {
                         assert!(self.is_open[account_of(uid) as usize], "the account is closed");
                         // What it was given is no more owed.
                         let before = *owed;
@@ -163,14 +163,13 @@ impl Model {
                 };
                 Worker { of: Ok(uid), begun, shown, has_asked: false }
             }
-            Next::Do(Job::Page { account, begun, .. }, _) => {
+            Ok((Job::Page { account, begun, .. }, _)) => {
                 Worker { of: Err(account.name.parse().unwrap()), begun: Some(begun), shown: None, has_asked: false }
             }
-            Next::At(next) => {
+            Err(next) => {
                 assert!(next > self.now, "there was something at {next}, which is not after {}", self.now);
-                return Some(Next::At(next));
+                return Some(next);
             }
-            Next::Idle => return Some(Next::Idle),
         };
         self.workers.push(worker);
         None
@@ -190,22 +189,22 @@ impl Model {
         };
         let asked = self.schedule.ask(uid, purpose, self.now);
         let Some(owed) = self.owed.get_mut(&uid) else {
-            assert!(matches!(asked, Asked::Waits(_)), "what is removed asks for nothing");
+            assert!(matches!(asked, Err(_)), "what is removed asks for nothing");
             return;
         };
         match (asked, purpose) {
-            (Asked::Granted(begun), _) => {
+            (Ok(begun), _) => {
                 assert!(self.is_open[account_of(uid) as usize], "the account is closed");
                 worker.begun = Some(begun);
                 if what > 1 {
                     owed.request_until = None;
                 }
             }
-            (Asked::Waits(_), Purpose::Request { good_until }) => {
+            (Err(_), Purpose::Request { good_until }) => {
                 worker.has_asked = true;
                 owed.request_until = Some(good_until);
             }
-            (Asked::Waits(_), Purpose::Poll { .. }) => {}
+            (Err(_), Purpose::Poll { .. }) => {}
         }
     }
 
@@ -227,13 +226,13 @@ impl Model {
             }
         };
         let ending = match how {
-            0 => return self.schedule.give_back(begun, self.now),
+            0 => Ending::Unused,
             1 => Ending::NotSent,
             2 => Ending::Dropped,
             3 => Ending::Superseded,
             _ => Ending::Came(came),
         };
-        if how != 1 {
+        if how > 1 {
             self.sent[budget].push(begun.at());
         }
         self.schedule.end(begun, ending, self.now);
@@ -295,7 +294,7 @@ impl Model {
                     }
                     self.done(0);
                 }
-                Some(Next::At(next)) if next < end => (self.now, turns) = (next, 0),
+                Some(next) if next < end => (self.now, turns) = (next, 0),
                 Some(_) => break,
             }
         }

@@ -25,7 +25,9 @@ fn shares(waiting: [bool; 5], tokens: usize) -> [usize; 5] {
     world.schedule.place(id, now);
     let mut got = [0; 5];
     for _ in 0..tokens {
-        let Next::Do(Job::Object { uid, grant: Some(Grant::Permit(begun)) }, _) = world.schedule.take(now) else { panic!("not all wait") };
+        let Ok((Job::Object { uid, grant: Some(Grant::Poll(begun) | Grant::Request(begun)) }, _)) = world.schedule.take(now) else {
+            panic!("not all wait")
+        };
         got[usize::try_from(uid).unwrap() / 1_000_000] += 1;
         world.schedule.end(begun, Ending::Came(Outcome::Polled(shown("pending"))), now);
         world.schedule.done(uid, None, now);
@@ -111,7 +113,7 @@ fn a_user_who_changes_an_object_passes_a_backlog_of_the_woken_and_does_not_stop_
     (200..215).for_each(|uid| world.want(uid, false));
     world.now = at(60);
     let order: Vec<Uid> = std::iter::from_fn(|| match world.schedule.take(world.now) {
-        Next::Do(Job::Object { uid, .. }, _) => Some(uid),
+        Ok((Job::Object { uid, .. }, _)) => Some(uid),
         _ => None,
     })
     .collect();
@@ -126,20 +128,19 @@ fn an_account_that_answers_slowly_has_so_many_calls_under_way_at_most_and_goes_o
     (0..100).for_each(|uid| world.want(uid, false));
     (100..200).for_each(|uid| world.request(uid, at(3600)));
     world.now = at(60);
-    let mut begun = Vec::new();
-    while let Next::Do(Job::Object { grant: Some(Grant::Permit(permit)), .. }, _) = world.schedule.take(world.now) {
-        begun.push(permit);
+    let (mut polls, mut requests) = (Vec::new(), Vec::new());
+    while let Ok((Job::Object { grant: Some(grant), .. }, _)) = world.schedule.take(world.now) {
+        match grant {
+            Grant::Poll(begun) => polls.push(begun),
+            Grant::Request(begun) => requests.push(begun),
+            Grant::Shown(_) => panic!("no page was read"),
+        }
     }
-    let of = |kind| begun.iter().filter(|permit| permit.kind() == kind).count();
-    assert_eq!((of(Kind::Poll), of(Kind::Request)), (account::AT_ONCE, account::AT_ONCE));
-    let poll = begun.remove(begun.iter().position(|permit| permit.kind() == Kind::Poll).unwrap());
-    world.schedule.end(poll, Ending::Came(Outcome::Polled(shown("pending"))), world.now);
+    assert_eq!((polls.len(), requests.len()), (account::AT_ONCE, account::AT_ONCE));
+    world.schedule.end(polls.remove(0), Ending::Came(Outcome::Polled(shown("pending"))), world.now);
     let next = world.schedule.take(world.now);
-    assert!(
-        matches!(&next, Next::Do(Job::Object { grant: Some(Grant::Permit(permit)), .. }, _) if permit.kind() == Kind::Poll),
-        "{next:?}"
-    );
-    assert!(!matches!(world.schedule.take(world.now), Next::Do(..)));
+    assert!(matches!(&next, Ok((Job::Object { grant: Some(Grant::Poll(_)), .. }, _))), "{next:?}");
+    assert!(!matches!(world.schedule.take(world.now), Ok(_)));
 }
 
 /// One namespace's thousand delay another one's one by at most one turn, at every priority and when it is decided.
@@ -149,7 +150,7 @@ fn a_namespace_with_a_thousand_delays_another_ones_one_by_at_most_one_turn_at_ev
         let mut world = World::new(0, 60_000, 1000).has_pages(1_000_000);
         let budget = world.account().budget.take();
         let mut wait = |uid: Uid, namespace: &str| {
-            world.schedule.add(uid, Subject { account: &ACCOUNT, namespace, group: &name(uid) });
+            world.schedule.add(uid, &ACCOUNT, namespace, &name(uid));
             match line {
                 0 => world.request(uid, at(3600)),
                 1 => world.force(uid),
@@ -167,7 +168,7 @@ fn a_namespace_with_a_thousand_delays_another_ones_one_by_at_most_one_turn_at_ev
         let id = world.schedule.by_key[&*ACCOUNT];
         world.schedule.place(id, at(60));
         let taken: Vec<Uid> = std::iter::from_fn(|| match world.schedule.take(at(60)) {
-            Next::Do(Job::Object { uid, .. }, _) => Some(uid),
+            Ok((Job::Object { uid, .. }, _)) => Some(uid),
             _ => None,
         })
         .take(3)

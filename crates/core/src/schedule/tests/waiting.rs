@@ -7,14 +7,14 @@ use super::*;
 /// The next job, which is for this object.
 fn take(world: &mut World, uid: Uid) -> Option<Grant> {
     match world.schedule.take(world.now) {
-        Next::Do(Job::Object { uid: taken, grant }, _) if taken == uid => grant,
+        Ok((Job::Object { uid: taken, grant }, _)) if taken == uid => grant,
         other => panic!("not {uid}: {other:?}"),
     }
 }
 
 /// Gives an object to a worker, as one that has changed.
 fn work_on(world: &mut World, uid: Uid) {
-    world.schedule.add(uid, Subject { account: &ACCOUNT, namespace: &format!("namespace-{uid}"), group: &name(uid) });
+    world.schedule.add(uid, &ACCOUNT, &format!("namespace-{uid}"), &name(uid));
     world.schedule.change(uid);
     while !world.schedule.entries[&uid].is_running() {
         world.schedule.start(uid, true);
@@ -22,10 +22,7 @@ fn work_on(world: &mut World, uid: Uid) {
 }
 
 fn ask(world: &mut World, uid: Uid, purpose: Purpose) -> Option<Begun> {
-    match world.schedule.ask(uid, purpose, world.now) {
-        Asked::Granted(begun) => Some(begun),
-        Asked::Waits(_) => None,
-    }
+    world.schedule.ask(uid, purpose, world.now).ok()
 }
 
 const POLL: Purpose = Purpose::Poll { forced: false };
@@ -49,7 +46,7 @@ fn an_object_that_is_woken_many_times_is_decided_once() {
     (1..=2).for_each(|uid| world.rest(uid, Rest::default()));
     world.schedule.wake([1, 2, 1, 1, 2, 3]);
     assert!(take(&mut world, 1).is_none() && take(&mut world, 2).is_none());
-    assert!(matches!(world.schedule.take(world.now), Next::Idle));
+    assert_eq!(world.schedule.take(world.now).err(), Some(Timestamp::MAX));
 }
 
 #[test]
@@ -60,11 +57,11 @@ fn an_object_that_is_woken_while_a_worker_has_it_is_decided_once_more_afterwards
     take(&mut world, 1);
     world.schedule.wake([1]);
     world.schedule.change(1);
-    assert!(matches!(world.schedule.take(world.now), Next::Idle));
+    assert_eq!(world.schedule.take(world.now).err(), Some(Timestamp::MAX));
     world.schedule.done(1, None, world.now);
     take(&mut world, 1);
     world.schedule.done(1, None, world.now);
-    assert!(matches!(world.schedule.take(world.now), Next::Idle));
+    assert_eq!(world.schedule.take(world.now).err(), Some(Timestamp::MAX));
 }
 
 #[test]
@@ -72,14 +69,14 @@ fn an_object_is_decided_when_its_time_has_come_and_not_before() {
     let mut world = rested(60, 1);
     let until = polling::add(world.now, MINUTE);
     world.rest(1, Rest { until: Some(until), poll: None });
-    assert!(matches!(world.schedule.take(world.now), Next::At(next) if next == until));
-    assert_eq!(world.schedule.next_at(), Some(until));
+    assert!(matches!(world.schedule.take(world.now), Err(next) if next == until));
+    assert_eq!(world.schedule.next_at(), until);
     world.now = until;
     take(&mut world, 1);
     world.schedule.wake_at(1, polling::add(until, MINUTE));
-    assert!(matches!(world.schedule.take(world.now), Next::Idle), "a worker has it");
+    assert_eq!(world.schedule.take(world.now).err(), Some(Timestamp::MAX), "a worker has it");
     world.schedule.done(1, None, until);
-    assert!(matches!(world.schedule.take(world.now), Next::At(next) if next == polling::add(until, MINUTE)));
+    assert!(matches!(world.schedule.take(world.now), Err(next) if next == polling::add(until, MINUTE)));
 }
 
 #[test]
@@ -91,7 +88,7 @@ fn an_object_that_is_removed_and_added_again_while_a_worker_has_it_is_not_given_
     world.schedule.remove(1);
     world.rest(1, Rest::default());
     world.schedule.change(1);
-    assert!(matches!(world.schedule.take(world.now), Next::Idle));
+    assert_eq!(world.schedule.take(world.now).err(), Some(Timestamp::MAX));
     world.schedule.done(1, None, world.now);
     take(&mut world, 1);
     world.schedule.remove(1);
@@ -119,16 +116,15 @@ fn a_request_waits_for_a_token_and_is_given_it_with_the_object() {
     work_on(&mut world, 1);
     let begun = ask(&mut world, 1, POLL).unwrap();
     came(&mut world, begun);
-    assert!(matches!(world.schedule.ask(1, REQUEST, world.now), Asked::Waits(wait) if wait == Duration::from_secs(1)));
+    assert!(matches!(world.schedule.ask(1, REQUEST, world.now), Err(wait) if wait == Duration::from_secs(1)));
     world.schedule.rest(1, polled(polling::add(world.now, MINUTE), PollKind::Wanted { by_list: true }), world.now);
     world.schedule.done(1, None, world.now);
     assert_eq!(world.schedule.census(), (1, 1));
     world.now = match world.schedule.take(world.now) {
-        Next::At(next) if next == at(1801) => next,
+        Err(next) if next == at(1801) => next,
         other => panic!("{other:?}"),
     };
-    let Some(Grant::Permit(begun)) = take(&mut world, 1) else { panic!("without its permit") };
-    assert_eq!(begun.kind(), Kind::Request);
+    let Some(Grant::Request(begun)) = take(&mut world, 1) else { panic!("without its permit") };
     came(&mut world, begun);
     assert_eq!(world.schedule.census(), (1, 0));
 }
@@ -144,7 +140,7 @@ fn a_request_whose_poll_has_grown_old_gets_no_permit_and_the_next_poll_takes_ove
     world.schedule.rest(1, polled(good_until, PollKind::Wanted { by_list: true }), world.now);
     world.schedule.done(1, None, world.now);
     world.now = polling::add(world.now, MINUTE);
-    assert!(matches!(take(&mut world, 1), Some(Grant::Permit(begun)) if begun.kind() == Kind::Poll));
+    assert!(matches!(take(&mut world, 1), Some(Grant::Poll(_))));
     assert!(world.schedule.entries[&1].request.is_none());
 }
 
@@ -170,7 +166,7 @@ fn a_request_that_is_asked_for_again_keeps_its_place_and_one_that_is_not_is_drop
         }
         world.now = at(1801);
         let first = if asks_again { 1 } else { 2 };
-        assert!(matches!(take(&mut world, first), Some(Grant::Permit(_))));
+        assert!(matches!(take(&mut world, first), Some(Grant::Request(_))));
     }
 }
 
@@ -178,14 +174,14 @@ fn a_request_that_is_asked_for_again_keeps_its_place_and_one_that_is_not_is_drop
 fn a_poll_is_forced_at_most_every_ten_seconds_whether_it_is_asked_for_or_waits() {
     let mut world = rested(6000, 100);
     world.force(1);
-    let Some(Grant::Permit(begun)) = take(&mut world, 1) else { panic!("no poll") };
+    let Some(Grant::Poll(begun)) = take(&mut world, 1) else { panic!("no poll") };
     came(&mut world, begun);
     assert!(ask(&mut world, 1, FORCED).is_none(), "it asks again at once");
     world.schedule.done(1, None, world.now);
     world.force(1);
-    assert!(matches!(world.schedule.take(world.now), Next::At(next) if next == at(1810)));
+    assert!(matches!(world.schedule.take(world.now), Err(next) if next == at(1810)));
     world.now = at(1810);
-    let Some(Grant::Permit(begun)) = take(&mut world, 1) else { panic!("no poll") };
+    let Some(Grant::Poll(begun)) = take(&mut world, 1) else { panic!("no poll") };
     came(&mut world, begun);
     world.now = at(1820);
     let begun = ask(&mut world, 1, FORCED).unwrap();
@@ -239,7 +235,7 @@ fn a_poll_that_comes_to_nothing_is_made_again_and_one_that_was_made_is_followed_
     ] {
         let mut world = rested(60, 20);
         world.want(1, true);
-        let Some(Grant::Permit(begun)) = take(&mut world, 1) else { panic!("no poll") };
+        let Some(Grant::Poll(begun)) = take(&mut world, 1) else { panic!("no poll") };
         let reported = format!("{ending:?}");
         world.schedule.end(begun, ending, world.now);
         world.schedule.done(1, None, world.now);
@@ -253,11 +249,11 @@ fn a_permit_that_is_given_back_is_there_for_the_next_and_its_object_does_not_spi
     let mut world = rested(60, 1);
     (1..=2).for_each(|uid| world.want(uid, true));
     for uid in 1..=2 {
-        let Some(Grant::Permit(begun)) = take(&mut world, uid) else { panic!("no poll") };
-        world.schedule.give_back(begun, world.now);
+        let Some(Grant::Poll(begun)) = take(&mut world, uid) else { panic!("no poll") };
+        world.schedule.end(begun, Ending::Unused, world.now);
         world.schedule.done(uid, None, world.now);
     }
-    assert!(matches!(world.schedule.take(world.now), Next::At(next) if next == at(2100)));
+    assert!(matches!(world.schedule.take(world.now), Err(next) if next == at(2100)));
 }
 
 #[test]
@@ -267,15 +263,15 @@ fn the_others_wait_for_the_trial_after_a_pause_and_one_that_is_lost_is_followed_
         let throttled = Trouble { retry_after: Some(Duration::from_secs(5)), ..Trouble::of(Class::Throttled) };
         assert!(world.schedule.learn(&world.budget.clone(), &Outcome::Trouble(throttled), world.now));
         (1..=3).for_each(|uid| world.want(uid, true));
-        assert!(matches!(world.schedule.take(world.now), Next::At(next) if next == at(1805)));
+        assert!(matches!(world.schedule.take(world.now), Err(next) if next == at(1805)));
         world.now = at(1805);
-        let Some(Grant::Permit(trial)) = take(&mut world, 1) else { panic!("no trial") };
-        assert!(matches!(world.schedule.take(world.now), Next::At(_)), "the others wait");
+        let Some(Grant::Poll(trial)) = take(&mut world, 1) else { panic!("no trial") };
+        assert!(matches!(world.schedule.take(world.now), Err(_)), "the others wait");
         world.schedule.end(trial, ending, world.now);
-        let Some(Grant::Permit(trial)) = take(&mut world, 2) else { panic!("no other trial") };
+        let Some(Grant::Poll(trial)) = take(&mut world, 2) else { panic!("no other trial") };
         assert!(world.schedule.learn(&world.budget.clone(), &Outcome::Polled(shown("pending")), world.now));
         came(&mut world, trial);
-        assert!(matches!(take(&mut world, 3), Some(Grant::Permit(_))), "nothing waits any more");
+        assert!(matches!(take(&mut world, 3), Some(Grant::Poll(_))), "nothing waits any more");
     }
 }
 
@@ -288,10 +284,10 @@ fn a_key_that_is_refused_gives_nothing_until_a_probe_is_accepted_also_to_what_as
     work_on(&mut world, 2);
     assert!(ask(&mut world, 2, REQUEST).is_none());
     assert!(world.schedule.askable().is_empty());
-    assert!(!matches!(world.schedule.take(world.now), Next::Do(..)));
+    assert!(!matches!(world.schedule.take(world.now), Ok(_)));
     assert_eq!(world.schedule.probe(&budget, world.now), Ok(()));
     assert!(world.schedule.learn(&budget, &Outcome::Probed, world.now));
-    assert!(matches!(take(&mut world, 1), Some(Grant::Permit(_))));
+    assert!(matches!(take(&mut world, 1), Some(Grant::Poll(_))));
     assert_eq!(world.schedule.askable(), [account(1)]);
 }
 
@@ -301,7 +297,7 @@ fn accounts_with_one_key_use_one_budget_in_turns() {
     world.schedule.open(&account(2), &world.budget.clone(), Terms::default().cadence, world.now);
     for uid in 1..=20 {
         let account = account(1 + u32::from(uid > 10));
-        world.schedule.add(uid, Subject { account: &account, namespace: "n", group: &name(uid) });
+        world.schedule.add(uid, &account, "n", &name(uid));
         world.kinds.insert(uid, PollKind::Forced);
         world.schedule.rest(uid, polled(world.now, PollKind::Forced), world.now);
     }
@@ -318,7 +314,7 @@ fn what_an_object_waits_for_can_be_read() {
         world.want(uid, true);
     }
     world.schedule.place(1, world.now);
-    assert!(matches!(world.schedule.take(world.now), Next::At(_)));
+    assert!(matches!(world.schedule.take(world.now), Err(_)));
     let reported = world.schedule.explain(2, world.now).unwrap();
     let first = ((world.now, "first"), 3);
     assert_eq!((reported.state, reported.decide_at, reported.poll.zip(Some(reported.ahead))), (State::Resting, None, Some(first)));
@@ -336,17 +332,17 @@ fn what_an_object_waits_for_can_be_read() {
 fn take_what_is_next(world: &mut World, waiting: &mut Vec<(Uid, u8)>, until: Timestamp) {
     loop {
         match world.schedule.take(world.now) {
-            Next::Do(Job::Object { uid, grant }, _) => {
-                if let Some(Grant::Permit(begun)) = grant {
+            Ok((Job::Object { uid, grant }, _)) => {
+                if let Some(Grant::Poll(begun) | Grant::Request(begun)) = grant {
                     came(world, begun);
                     waiting.retain(|(it, _)| *it != uid);
                     world.schedule.rest(uid, Rest::default(), world.now);
                 }
                 world.schedule.done(uid, None, world.now);
             }
-            Next::At(next) if next <= until => world.now = next,
-            Next::At(_) | Next::Idle => return,
-            Next::Do(job, _) => panic!("{job:?}"),
+            Err(next) if next <= until => world.now = next,
+            Err(_) => return,
+            Ok((job, _)) => panic!("{job:?}"),
         }
     }
 }
