@@ -11,7 +11,6 @@ use twinconsent_core::api::uid::Uid;
 use twinconsent_core::consent::explain;
 use twinconsent_core::consent::explain::{Account, Explanation, Next, Standing};
 use twinconsent_core::consent::step::{AccountFact, Step, decide};
-use twinconsent_core::schedule::State;
 
 /// Why the object of this name is where it is, and what is next for it. `None`: no object of this name is known.
 #[must_use]
@@ -53,13 +52,8 @@ fn scheduled(uid: Uid, standing: Standing, observed: &Observed, context: &Contex
     let Some(scheduled) = context.scheduler.with(|schedule, now| schedule.explain(uid, now)) else { return standing };
     let decision = scheduled.decide_at.map(|at| Next { at: observed.wall.of(at), what: "decision", priority: None });
     let poll = scheduled.poll.map(|(at, priority)| Next { at: observed.wall.of(at), what: "poll", priority: Some(priority) });
-    let work_queue = match scheduled.state {
-        State::Resting => None,
-        State::Ready => Some("waiting"),
-        State::Running => Some("running"),
-    };
     let next = decision.into_iter().chain(poll).min_by_key(|next| next.at);
-    Standing { scheduled: next, work_queue, ahead: Some(scheduled.ahead), ..standing }
+    Standing { scheduled: next, work_queue: scheduled.work_queue, ahead: Some(scheduled.ahead), ..standing }
 }
 
 fn standing(consent: &DigitalTwinConsent, Observed { wall, facts, usable }: &Observed) -> Standing {

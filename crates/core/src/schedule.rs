@@ -52,10 +52,10 @@ pub use circuit_breaker::Closure;
 pub use endings::{Begun, Ending};
 pub use entry::FORCED_AGAIN;
 use entry::{Entries, Entry, Millis, NEVER, NOT_YET, Phase, Poll, Why, timestamp};
-pub use explain::{Scheduled, State};
+pub use explain::Scheduled;
 use fair_line::{FairLine, Split};
 use list_scan::hash;
-use shares::Line;
+use shares::Priority;
 
 /// When every object is next, for what, and why.
 #[derive(Debug, Default)]
@@ -241,7 +241,7 @@ impl Schedule {
     /// How many groups are polled, and how many requests wait for a permit.
     #[must_use]
     pub fn census(&self) -> (usize, usize) {
-        let requests = |account: &Account| account.lines[Line::Request as usize].len();
+        let requests = |account: &Account| account.lines[Priority::Request as usize].len();
         self.accounts.values().fold((0, 0), |(polled, waiting), account| (polled + account.polled, waiting + requests(account)))
     }
 

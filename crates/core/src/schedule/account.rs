@@ -10,10 +10,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::budget::Budget;
-use super::entry::{Entries, Entry, Millis, NOT_YET, Poll, Priority, millis_from, timestamp};
+use super::entry::{Entries, Entry, Millis, NOT_YET, Poll, millis_from, timestamp};
 use super::fair_line::{FairLine, Namespace};
 use super::list_scan::{ListScan, ListSize, hash, listed_from};
-use super::shares::{Line, Shares};
+use super::shares::{Priority, Shares};
 use crate::api::account_key::AccountKey;
 use crate::api::uid::Uid;
 use crate::consent::policy::Cadence;
@@ -33,8 +33,8 @@ const SETTLING: u32 = 20;
 /// What the next token is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Want {
-    /// A call of this object, which stands in this line.
-    Call(Line, Uid),
+    /// A call of this object, which stands in the line of this priority.
+    Call(Priority, Uid),
     /// The next page of the list.
     Page,
 }
@@ -141,44 +141,39 @@ impl Account {
         let is_to_hear = entry.shown.is_some() && entry.is_ready();
         if let Some(poll) = entry.poll.as_ref().filter(|_| !is_to_hear) {
             let place = (poll.due, uid);
-            if let Priority::Routine(interval) = poll.priority {
-                self.routine.entry(interval).or_default().insert(place);
-                if interval < self.listed && poll.due <= self.routine_up_to {
-                    self.lines[Line::Routine as usize].push(entry.namespace, poll.due, uid);
+            if poll.priority == Priority::Routine {
+                self.routine.entry(poll.interval).or_default().insert(place);
+                if poll.interval < self.listed && poll.due <= self.routine_up_to {
+                    self.lines[Priority::Routine as usize].push(entry.namespace, poll.due, uid);
                 }
             } else {
                 self.later.insert(place);
             }
         }
         if let Some(request) = entry.request.as_ref().filter(|_| !is_to_hear) {
-            self.lines[Line::Request as usize].push(entry.namespace, request.since, uid);
+            self.lines[Priority::Request as usize].push(entry.namespace, request.since, uid);
         }
         self.release(entry);
     }
 
     /// Takes an object out of where it waits. Its namespace keeps its places until it is put back or [released](Self::release).
     pub(super) fn withdraw(&mut self, uid: Uid, entry: &mut Entry) {
-        let mut hold = |line: Line, order| {
-            entry.held[line as usize] = self.lines[line as usize].hold(entry.namespace, order, uid);
+        let mut hold = |priority: Priority, order| {
+            entry.held[priority as usize] = self.lines[priority as usize].hold(entry.namespace, order, uid);
         };
         if let Some(request) = &entry.request {
-            hold(Line::Request, request.since);
+            hold(Priority::Request, request.since);
         }
         let Some(poll) = &entry.poll else { return };
         let place = (poll.due, uid);
-        match poll.priority {
-            Priority::Routine(interval) => {
-                hold(Line::Routine, poll.due);
-                let line = self.routine.entry(interval).or_default();
-                line.remove(&place);
-                if line.is_empty() {
-                    self.routine.remove(&interval);
-                }
-            }
-            priority @ (Priority::Forced | Priority::First | Priority::Confirmation) => {
-                if !self.later.remove(&place) {
-                    hold(Line::of(priority), poll.due);
-                }
+        if !self.later.remove(&place) {
+            hold(poll.priority, poll.due);
+        }
+        if poll.priority == Priority::Routine {
+            let line = self.routine.entry(poll.interval).or_default();
+            line.remove(&place);
+            if line.is_empty() {
+                self.routine.remove(&poll.interval);
             }
         }
     }
@@ -196,7 +191,7 @@ impl Account {
     pub(super) fn pick(&mut self, entries: &mut Entries, now: Timestamp) -> Option<Want> {
         self.bring_up(entries, now);
         self.drop_old_requests(entries, now);
-        let request = self.first_of(Line::Request).filter(|_| self.requests < AT_ONCE);
+        let request = self.first_of(Priority::Request).filter(|_| self.requests < AT_ONCE);
         self.shares.of_requests(request, self.pick_poll(now))
     }
 
@@ -207,10 +202,13 @@ impl Account {
             None => many_wanted || self.scan_at().is_some_and(|at| at <= now.as_millisecond()),
         };
         let page = page.then_some(Want::Page);
-        let alone = |line| self.first_of(line).filter(|_| self.polls < AT_ONCE);
-        let (first, routine) =
-            if many_wanted { (page, alone(Line::Routine)) } else { (alone(Line::First), page.or_else(|| alone(Line::Routine))) };
-        self.shares.of_polls(alone(Line::Forced), first, alone(Line::Confirmation), routine)
+        let alone = |priority| self.first_of(priority).filter(|_| self.polls < AT_ONCE);
+        let (first, routine) = if many_wanted {
+            (page, alone(Priority::Routine))
+        } else {
+            (alone(Priority::First), page.or_else(|| alone(Priority::Routine)))
+        };
+        self.shares.of_polls(alone(Priority::Forced), first, alone(Priority::Confirmation), routine)
     }
 
     /// When there is a token and something for it, at the earliest; `None`: not before something changes.
@@ -220,11 +218,11 @@ impl Account {
         Some(if at > now { millis_from(at) } else { at.as_millisecond() })
     }
 
-    /// How many calls pass, at most, before the next one of a namespace in this line.
-    pub(super) fn ahead(&self, line: Line, namespace: Namespace) -> usize {
-        let before = if line == Line::First { [Line::Forced, Line::Request].as_slice() } else { &[] };
-        let before: usize = before.iter().map(|line| self.lines[*line as usize].len()).sum();
-        before + self.lines[line as usize].ahead(namespace)
+    /// How many calls pass, at most, before the next one of a namespace with this priority.
+    pub(super) fn ahead(&self, priority: Priority, namespace: Namespace) -> usize {
+        let before = if priority == Priority::First { [Priority::Forced, Priority::Request].as_slice() } else { &[] };
+        let before: usize = before.iter().map(|priority| self.lines[*priority as usize].len()).sum();
+        before + self.lines[priority as usize].ahead(namespace)
     }
 
     /// When there is something for a token, whether there is one or not; `None`: not before something changes.
@@ -242,22 +240,19 @@ impl Account {
     }
 
     /// Begins a call of an object.
-    pub(super) fn begin(&mut self, line: Line, now: Timestamp) {
-        match line {
-            Line::Request => self.requests += 1,
-            Line::Forced | Line::First | Line::Confirmation | Line::Routine => self.polls += 1,
-        }
-        self.shares.passed(line);
-        self.began[line as usize] = now.as_millisecond();
+    pub(super) fn begin(&mut self, priority: Priority, now: Timestamp) {
+        *(if priority == Priority::Request { &mut self.requests } else { &mut self.polls }) += 1;
+        self.shares.passed(priority);
+        self.began[priority as usize] = now.as_millisecond();
     }
 
     /// Begins a page of the list. Returns the number of its scan and its cursor.
     pub(super) fn begin_page(&mut self, now: Timestamp) -> (u64, Option<String>) {
         if self.many_wanted(now) {
-            self.began[Line::First as usize] = now.as_millisecond();
-            self.shares.passed(Line::First);
+            self.began[Priority::First as usize] = now.as_millisecond();
+            self.shares.passed(Priority::First);
         }
-        self.shares.passed(Line::Routine);
+        self.shares.passed(Priority::Routine);
         self.began[LISTED] = now.as_millisecond();
         let mut scan = self.scan.take().unwrap_or_else(|| self.new_scan(now));
         scan.is_busy = true;
@@ -278,7 +273,7 @@ impl Account {
 
     /// Whether the first polls are so many that a scan costs less.
     pub(super) fn many_wanted(&self, now: Timestamp) -> bool {
-        self.pages(now).is_some_and(|pages| self.lines[Line::First as usize].len() > pages)
+        self.pages(now).is_some_and(|pages| self.lines[Priority::First as usize].len() > pages)
     }
 
     /// What a scan costs; `None` while the list cannot be read.
@@ -288,7 +283,7 @@ impl Account {
 
     fn new_scan(&mut self, now: Timestamp) -> ListScan {
         let pages = self.pages(now).unwrap_or(1);
-        let hurried = self.lines[Line::First as usize].len() > pages || self.listed == u32::MAX;
+        let hurried = self.lines[Priority::First as usize].len() > pages || self.listed == u32::MAX;
         let spread = if hurried { Duration::ZERO } else { self.size.spread(Duration::from_millis(self.listed.into())) };
         self.scans += 1;
         ListScan::new(self.scans, self.served_by_a_scan().count(), pages, spread, now)
@@ -296,7 +291,7 @@ impl Account {
 
     fn served_by_a_scan(&self) -> impl Iterator<Item = Uid> {
         let routine = self.routine.range(self.listed..).flat_map(|(_, line)| line).map(|(_, uid)| *uid);
-        routine.chain(self.lines[Line::First as usize].iter())
+        routine.chain(self.lines[Priority::First as usize].iter())
     }
 
     /// When a scan begins for the routine polls.
@@ -309,8 +304,8 @@ impl Account {
         self.routine.range(self.listed..).filter_map(begins).min()
     }
 
-    fn first_of(&self, line: Line) -> Option<Want> {
-        self.lines[line as usize].first().map(|(_, uid)| Want::Call(line, uid))
+    fn first_of(&self, priority: Priority) -> Option<Want> {
+        self.lines[priority as usize].first().map(|(_, uid)| Want::Call(priority, uid))
     }
 
     /// Moves what has come due into its line.
@@ -319,12 +314,12 @@ impl Account {
         while let Some((due, uid)) = self.later.first().copied().filter(|(due, _)| *due <= up_to) {
             self.later.remove(&(due, uid));
             if let Some((entry, poll)) = entries.get(&uid).and_then(|entry| Some((entry, entry.poll.as_ref()?))) {
-                self.lines[Line::of(poll.priority) as usize].push(entry.namespace, due, uid);
+                self.lines[poll.priority as usize].push(entry.namespace, due, uid);
             }
         }
         let intervals = self.routine.iter().map(|(interval, line)| (*interval, line.len()));
         let listed = self.pages(now).and_then(|pages| listed_from(intervals, pages)).unwrap_or(u32::MAX);
-        let line = &mut self.lines[Line::Routine as usize];
+        let line = &mut self.lines[Priority::Routine as usize];
         if listed != self.listed {
             *line = FairLine::default();
             (self.listed, self.routine_up_to) = (listed, NOT_YET);
@@ -341,7 +336,7 @@ impl Account {
 
     /// Drops requests whose poll before them has grown old: their groups are polled again.
     fn drop_old_requests(&mut self, entries: &mut Entries, now: Timestamp) {
-        let line = &mut self.lines[Line::Request as usize];
+        let line = &mut self.lines[Priority::Request as usize];
         while let Some((order, uid)) = line.first() {
             let Some(entry) = entries.get_mut(&uid) else { return };
             if entry.request.as_ref().is_some_and(|request| request.good_until > now.as_millisecond()) {

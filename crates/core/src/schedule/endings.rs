@@ -6,9 +6,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::budget::{Budget, Token};
-use super::entry::{Priority, Why};
+use super::entry::Why;
 use super::list_scan::{ListScan, Progress};
-use super::shares::Line;
+use super::shares::Priority;
 use super::{Schedule, Shown};
 use crate::api::uid::Uid;
 use crate::consent::outcome::{Concern, GroupsPage, ListedGroup, Outcome};
@@ -62,8 +62,16 @@ pub enum Ending {
 }
 
 impl Begun {
-    pub(super) fn call(uid: Uid, line: Line, is_given: bool, account: u32, budget: Arc<Budget>, token: Token, at: Timestamp) -> Self {
-        let call = if line == Line::Request { Call::Request(uid) } else { Call::Poll(uid, is_given) };
+    pub(super) fn call(
+        uid: Uid,
+        priority: Priority,
+        is_given: bool,
+        account: u32,
+        budget: Arc<Budget>,
+        token: Token,
+        at: Timestamp,
+    ) -> Self {
+        let call = if priority == Priority::Request { Call::Request(uid) } else { Call::Poll(uid, is_given) };
         Self { call, account, budget, token, at }
     }
 
@@ -150,17 +158,17 @@ impl Schedule {
             let (is_wordless, is_believed) = (shown.consent_status.is_none(), poll.believes_the_list());
             match poll.priority {
                 // What waits for its time, or for a read of its own, gets nothing from the list.
-                Priority::Forced | Priority::Confirmation => {}
+                Priority::Request | Priority::Forced | Priority::Confirmation => {}
                 Priority::First if poll.due > now.as_millisecond() => {}
-                Priority::Routine(_) if !poll.is_new(shown, read_at) => {
+                Priority::Routine if !poll.is_new(shown, read_at) => {
                     self.with(uid, |entry, account| entry.note_nothing_new(read_at, &account.cadence));
                 }
                 // Fields come and go in HeyGen's lists: that a word is missing there is confirmed by a read of the one group.
-                Priority::Routine(_) | Priority::First if (is_wordless || !is_believed) && !poll.shows_what_was_said(shown) => {
+                Priority::Routine | Priority::First if (is_wordless || !is_believed) && !poll.shows_what_was_said(shown) => {
                     scan.wordless += usize::from(is_wordless);
                     self.with(uid, |entry, _| entry.confirm(now));
                 }
-                Priority::Routine(_) | Priority::First => {
+                Priority::Routine | Priority::First => {
                     let shown = Shown { at: read_at, outcome: Outcome::Polled(shown.clone()) };
                     self.with(uid, |entry, _| {
                         entry.set_aside(now);

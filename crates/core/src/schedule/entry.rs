@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::Shown;
 use super::fair_line::Namespace;
+use super::shares::Priority;
 use crate::api::uid::Uid;
 use crate::consent::outcome::{Group, Print};
 use crate::consent::policy::Cadence;
@@ -74,24 +75,13 @@ pub(super) enum Why {
     Woken,
 }
 
-/// What a poll is for, in order of precedence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Priority {
-    /// A user forces it.
-    Forced,
-    /// Something hangs on it, usually a new object's first link.
-    First,
-    /// It confirms, by a read of the one group, what was seen before.
-    Confirmation,
-    /// No change is expected; with its interval in milliseconds, by which it may come by the list.
-    Routine(u32),
-}
-
 /// The next poll.
 #[derive(Debug)]
 pub(super) struct Poll {
     pub(super) kind: PollKind,
     pub(super) priority: Priority,
+    /// Its interval in milliseconds if it is a routine one, by which it may come by the list.
+    pub(super) interval: u32,
     pub(super) due: Millis,
     /// What was read before is older than what this knows.
     pub(super) since: Millis,
@@ -123,7 +113,7 @@ impl Entry {
     /// Lets the group be polled then, as its kind of poll wants it.
     pub(super) fn poll_at(&mut self, at: Timestamp, cadence: &Cadence) {
         if let Some(poll) = &mut self.poll {
-            poll.priority = Priority::of(poll.kind, cadence, at);
+            (poll.priority, poll.interval) = priority(poll.kind, cadence, at);
             poll.due = at.as_millisecond();
         }
         self.keep_forced_apart();
@@ -159,7 +149,7 @@ impl Entry {
             && let PollKind::Routine { rhythm, .. } = poll.kind
         {
             let interval = rhythm.interval(cadence, read_at);
-            poll.priority = Priority::Routine(millis_of(interval));
+            (poll.priority, poll.interval) = (Priority::Routine, millis_of(interval));
             poll.due = polling::after_poll(read_at, interval, 0.0).as_millisecond();
         }
         self.polled_at = read_at.as_millisecond();
@@ -174,8 +164,8 @@ impl Entry {
 
 impl Poll {
     pub(super) fn new(poll: NextPoll, cadence: &Cadence, now: Timestamp) -> Self {
-        let priority = Priority::of(poll.kind, cadence, now);
-        Self { kind: poll.kind, priority, due: poll.at.max(now).as_millisecond(), since: now.as_millisecond() }
+        let (priority, interval) = priority(poll.kind, cadence, now);
+        Self { kind: poll.kind, priority, interval, due: poll.at.max(now).as_millisecond(), since: now.as_millisecond() }
     }
 
     /// Whether it stood as it stands before a read that began then.
@@ -205,14 +195,13 @@ impl Poll {
     }
 }
 
-impl Priority {
-    fn of(kind: PollKind, cadence: &Cadence, now: Timestamp) -> Self {
-        match kind {
-            PollKind::Forced => Self::Forced,
-            PollKind::Wanted { by_list: false } => Self::Confirmation,
-            PollKind::Wanted { by_list: true } => Self::First,
-            PollKind::Routine { rhythm, .. } => Self::Routine(millis_of(rhythm.interval(cadence, now))),
-        }
+/// The priority of a poll of this kind, and its interval.
+fn priority(kind: PollKind, cadence: &Cadence, now: Timestamp) -> (Priority, u32) {
+    match kind {
+        PollKind::Forced => (Priority::Forced, 0),
+        PollKind::Wanted { by_list: false } => (Priority::Confirmation, 0),
+        PollKind::Wanted { by_list: true } => (Priority::First, 0),
+        PollKind::Routine { rhythm, .. } => (Priority::Routine, millis_of(rhythm.interval(cadence, now))),
     }
 }
 

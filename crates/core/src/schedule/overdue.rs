@@ -8,7 +8,7 @@ use super::Schedule;
 use super::account::{Account, LISTED};
 use super::entry::{Millis, timestamp};
 use super::fair_line::IN_A_ROW;
-use super::shares::Line;
+use super::shares::Priority;
 use crate::api::account_key::AccountKey;
 use crate::consent::polling;
 
@@ -16,7 +16,8 @@ use crate::consent::polling;
 const UNDER_WAY: Duration = Duration::from_secs(60);
 
 /// The lines of polls, and the list.
-const LEVELS: [usize; 5] = [Line::Forced as usize, Line::First as usize, Line::Confirmation as usize, Line::Routine as usize, LISTED];
+const LEVELS: [usize; 5] =
+    [Priority::Forced as usize, Priority::First as usize, Priority::Confirmation as usize, Priority::Routine as usize, LISTED];
 
 impl Schedule {
     /// How much longer than the budget of an account explains a due poll has waited without any poll of its priority beginning; zero
@@ -49,11 +50,11 @@ impl Account {
         let next_page = self.scan.as_ref().filter(|scan| !scan.is_busy).map_or(Millis::MIN, |scan| scan.next_at.as_millisecond());
         match level {
             LISTED => self.listed_due().map(|due| due.max(next_page)),
-            level if level == Line::Routine as usize => self.routine.range(..self.listed).filter_map(|(_, line)| first(line)).min(),
+            level if level == Priority::Routine as usize => self.routine.range(..self.listed).filter_map(|(_, line)| first(line)).min(),
             level => {
-                let by_list = level == Line::First as usize && self.many_wanted(now);
+                let by_list = level == Priority::First as usize && self.many_wanted(now);
                 // What was not brought up belongs to one of them.
-                let later = first(&self.later).filter(|_| !by_list && level == Line::First as usize);
+                let later = first(&self.later).filter(|_| !by_list && level == Priority::First as usize);
                 self.lines[level].earliest().into_iter().chain(later).min()
             }
         }
@@ -61,15 +62,15 @@ impl Account {
 
     /// How many tokens others may use before one of this level is due, at most.
     fn tokens_between(&self, level: usize, now: Timestamp) -> u32 {
-        let waits = |line: Line| !self.lines[line as usize].is_empty();
+        let waits = |priority: Priority| !self.lines[priority as usize].is_empty();
         let is_due = |due: Option<Millis>| due.is_some_and(|due| due <= now.as_millisecond());
         let ahead = match level {
-            level if level == Line::Forced as usize => [false; 3],
-            level if level == Line::First as usize => [waits(Line::Forced), false, false],
-            level if level == Line::Confirmation as usize => [waits(Line::Forced), waits(Line::First), false],
-            _ => [waits(Line::Forced), false, waits(Line::First) || is_due(self.waits_since(Line::Confirmation as usize, now))],
+            level if level == Priority::Forced as usize => [false; 3],
+            level if level == Priority::First as usize => [waits(Priority::Forced), false, false],
+            level if level == Priority::Confirmation as usize => [waits(Priority::Forced), waits(Priority::First), false],
+            _ => [waits(Priority::Forced), false, waits(Priority::First) || is_due(self.waits_since(Priority::Confirmation as usize, now))],
         };
-        let ahead = ahead.into_iter().chain([waits(Line::Request)]).filter(|wait| *wait).count();
+        let ahead = ahead.into_iter().chain([waits(Priority::Request)]).filter(|wait| *wait).count();
         // Each count starts anew when those behind it got one, and those of one's own level may have to be passed over once.
         2 * (IN_A_ROW + 1).pow(u32::try_from(ahead).unwrap_or(4))
     }

@@ -8,7 +8,7 @@ use super::account::Want;
 use super::budget::Token;
 use super::circuit_breaker::LONGEST_PAUSE;
 use super::entry::{NEVER, Phase, Waiting, Why, timestamp};
-use super::shares::Line;
+use super::shares::Priority;
 use super::{Begun, Grant, Job, Purpose, Schedule, Shown};
 use crate::api::uid::Uid;
 use crate::consent::polling;
@@ -55,28 +55,28 @@ impl Schedule {
         let account = self.accounts.get_mut(&entry.account).ok_or(LONGEST_PAUSE)?;
         let (namespace, millis) = (entry.namespace, now.as_millisecond());
         let due = entry.poll.as_ref().map_or(millis, |poll| poll.due.min(millis));
-        let (line, order) = match purpose {
-            Purpose::Poll { forced: true } => (Line::Forced, due),
-            Purpose::Poll { forced: false } => (Line::First, due),
+        let (priority, order) = match purpose {
+            Purpose::Poll { forced: true } => (Priority::Forced, due),
+            Purpose::Poll { forced: false } => (Priority::First, due),
             Purpose::Request { good_until } => {
                 let since = entry.request.as_ref().map_or(millis, |request| request.since);
                 entry.request = Some(Waiting { since, good_until: good_until.as_millisecond(), is_asked: true });
-                (Line::Request, since)
+                (Priority::Request, since)
             }
         };
         let budget = account.budget.clone().ok_or(LONGEST_PAUSE)?;
-        let is_too_early = line == Line::Forced && entry.forced_not_before() > millis;
-        let ahead = account.ahead(line, namespace);
+        let is_too_early = priority == Priority::Forced && entry.forced_not_before() > millis;
+        let ahead = account.ahead(priority, namespace);
         // It stands in its line for the time of the question.
-        account.lines[line as usize].push(namespace, order, uid);
-        let is_next = !is_too_early && account.pick(&mut self.entries, now) == Some(Want::Call(line, uid));
+        account.lines[priority as usize].push(namespace, order, uid);
+        let is_next = !is_too_early && account.pick(&mut self.entries, now) == Some(Want::Call(priority, uid));
         match is_next.then(|| budget.take(now)).flatten() {
             Some(token) => {
-                account.lines[line as usize].take(namespace, order, uid);
-                self.begin(uid, line, token, false, now).ok_or(LONGEST_PAUSE)
+                account.lines[priority as usize].take(namespace, order, uid);
+                self.begin(uid, priority, token, false, now).ok_or(LONGEST_PAUSE)
             }
             None => {
-                account.lines[line as usize].remove(namespace, order, uid);
+                account.lines[priority as usize].remove(namespace, order, uid);
                 Err(budget.wait(ahead, now))
             }
         }
@@ -121,14 +121,14 @@ impl Schedule {
                 let begun = Begun::page(scan, id, budget, token, now);
                 (Job::Page { account: account.key.clone(), cursor, begun }, due)
             }
-            Want::Call(line, uid) => {
+            Want::Call(priority, uid) => {
                 let entry = self.entries.get(&uid)?;
-                let due = entry.poll.as_ref().filter(|_| line != Line::Request).map(|poll| poll.due);
+                let due = entry.poll.as_ref().filter(|_| priority != Priority::Request).map(|poll| poll.due);
                 let order = due.or(entry.request.as_ref().map(|request| request.since))?;
-                account.lines[line as usize].take(entry.namespace, order, uid);
+                account.lines[priority as usize].take(entry.namespace, order, uid);
                 self.start(uid, false);
-                let begun = self.begin(uid, line, token, true, now)?;
-                let grant = if line == Line::Request { Grant::Request(begun) } else { Grant::Poll(begun) };
+                let begun = self.begin(uid, priority, token, true, now)?;
+                let grant = if priority == Priority::Request { Grant::Request(begun) } else { Grant::Poll(begun) };
                 (Job::Object { uid, grant: Some(grant) }, due)
             }
         };
@@ -157,18 +157,18 @@ impl Schedule {
     }
 
     /// Begins the call of an object that a worker has.
-    fn begin(&mut self, uid: Uid, line: Line, token: Token, is_given: bool, now: Timestamp) -> Option<Begun> {
+    fn begin(&mut self, uid: Uid, priority: Priority, token: Token, is_given: bool, now: Timestamp) -> Option<Begun> {
         let entry = self.entries.get_mut(&uid)?;
         let account = self.accounts.get_mut(&entry.account)?;
-        account.begin(line, now);
-        match line {
-            Line::Request => entry.request = None,
-            Line::Forced => entry.forced_at = now.as_millisecond(),
-            Line::First | Line::Confirmation | Line::Routine => {}
+        account.begin(priority, now);
+        match priority {
+            Priority::Request => entry.request = None,
+            Priority::Forced => entry.forced_at = now.as_millisecond(),
+            Priority::First | Priority::Confirmation | Priority::Routine => {}
         }
-        if line != Line::Request {
+        if priority != Priority::Request {
             entry.set_aside(now);
         }
-        Some(Begun::call(uid, line, is_given, entry.account, account.budget.clone()?, token, now))
+        Some(Begun::call(uid, priority, is_given, entry.account, account.budget.clone()?, token, now))
     }
 }

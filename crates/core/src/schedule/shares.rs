@@ -1,4 +1,4 @@
-//! PURE. Whose the next token of an account is, while several lines want it.
+//! PURE. Whose the next token of an account is, while calls of several priorities want it.
 //!
 //! ```text
 //! requests 4 : polls 1
@@ -9,16 +9,23 @@
 //! Nothing waits for ever behind another one's storm. An account's probe comes before all of them
 //! ([`Schedule::probe`](super::Schedule::probe)).
 
-use super::entry::Priority;
+use strum::IntoStaticStr;
+
 use super::fair_line::Split;
 
-/// The lines of what waits for a permit, in order of precedence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Line {
+/// What a call is for, in order of precedence; what waits for its permit stands in the line of its priority.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
+pub(super) enum Priority {
+    /// A request for consent, or what belongs to it.
     Request,
+    /// A poll that a user forces.
     Forced,
+    /// One on which something hangs, usually a new object's first link.
     First,
+    /// One that confirms, by a read of the one group, what was seen before.
     Confirmation,
+    /// One of which no change is expected.
     Routine,
 }
 
@@ -43,30 +50,19 @@ impl Shares {
         self.forced.prefer(forced, self.pressing.prefer(self.first.prefer(first, confirmation), routine))
     }
 
-    /// Notes that one of this line has begun.
-    pub(super) fn passed(&mut self, line: Line) {
-        self.requests.passed(line == Line::Request);
-        if line != Line::Request {
-            self.forced.passed(line == Line::Forced);
+    /// Notes that one of this priority has begun.
+    pub(super) fn passed(&mut self, priority: Priority) {
+        self.requests.passed(priority == Priority::Request);
+        if priority != Priority::Request {
+            self.forced.passed(priority == Priority::Forced);
         }
-        match line {
-            Line::Request | Line::Forced => {}
-            Line::First | Line::Confirmation => {
-                self.first.passed(line == Line::First);
+        match priority {
+            Priority::Request | Priority::Forced => {}
+            Priority::First | Priority::Confirmation => {
+                self.first.passed(priority == Priority::First);
                 self.pressing.passed(true);
             }
-            Line::Routine => self.pressing.passed(false),
-        }
-    }
-}
-
-impl Line {
-    pub(super) fn of(priority: Priority) -> Self {
-        match priority {
-            Priority::Forced => Self::Forced,
-            Priority::First => Self::First,
-            Priority::Confirmation => Self::Confirmation,
-            Priority::Routine(_) => Self::Routine,
+            Priority::Routine => self.pressing.passed(false),
         }
     }
 }

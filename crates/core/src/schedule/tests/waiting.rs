@@ -317,11 +317,11 @@ fn what_an_object_waits_for_can_be_read() {
     assert!(matches!(world.schedule.take(world.now), Err(_)));
     let reported = world.schedule.explain(2, world.now).unwrap();
     let first = ((world.now, "first"), 3);
-    assert_eq!((reported.state, reported.decide_at, reported.poll.zip(Some(reported.ahead))), (State::Resting, None, Some(first)));
+    assert_eq!((reported.work_queue, reported.decide_at, reported.poll.zip(Some(reported.ahead))), (None, None, Some(first)));
     world.schedule.change(2);
-    assert_eq!(world.schedule.explain(2, world.now).unwrap().state, State::Ready);
+    assert_eq!(world.schedule.explain(2, world.now).unwrap().work_queue, Some("waiting"));
     take(&mut world, 2);
-    assert_eq!(world.schedule.explain(2, world.now).unwrap().state, State::Running);
+    assert_eq!(world.schedule.explain(2, world.now).unwrap().work_queue, Some("running"));
     world.rest(2, Rest { until: Some(at(9999)), poll: None });
     let reported = world.schedule.explain(2, world.now).unwrap();
     assert_eq!((reported.decide_at, reported.poll, reported.ahead), (Some(at(9999)), None, 0));
