@@ -91,8 +91,12 @@ impl Scheduler {
     ///
     /// # Errors
     /// About how long it has to wait for it.
-    pub(super) fn ask(self: &Arc<Self>, uid: Uid, purpose: Purpose) -> Result<Permit, Duration> {
-        self.with(|schedule, now| schedule.ask(uid, purpose, now)).map(|begun| self.permit(begun))
+    pub(super) fn ask(self: &Arc<Self>, uid: Uid, purpose: Purpose) -> Result<Grant<Permit>, Duration> {
+        let permit = self.permit(self.with(|schedule, now| schedule.ask(uid, purpose, now))?);
+        Ok(match purpose {
+            Purpose::Poll { .. } => Grant::Poll(permit),
+            Purpose::Request { .. } => Grant::Request(permit),
+        })
     }
 
     fn work(self: &Arc<Self>, job: Job) -> Work {

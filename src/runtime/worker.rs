@@ -29,13 +29,13 @@ use crate::runtime::accounts::Usable;
 use crate::runtime::context::{Context, RECONCILE};
 use twinconsent_core::api::account_key::AccountKey;
 use twinconsent_core::api::consent::DigitalTwinConsent;
-use twinconsent_core::api::uid::uid;
+use twinconsent_core::api::uid::{Uid, uid};
 use twinconsent_core::consent::apply::{Input, Notice, Settled, apply};
 use twinconsent_core::consent::outcome::Outcome;
 use twinconsent_core::consent::polling;
 use twinconsent_core::consent::step;
-use twinconsent_core::consent::step::{Call, Facts, Finding, Rest, Step, Then};
-use twinconsent_core::schedule::{Ending, Grant, Purpose};
+use twinconsent_core::consent::step::{Call, Facts, Rest, Step, Then};
+use twinconsent_core::schedule::{Ending, Grant, Purpose, Shown};
 
 /// The longest sleep, and so how late it is noticed that the wall clock was set.
 const LONGEST_SLEEP: Duration = Duration::from_secs(10);
@@ -116,7 +116,7 @@ async fn decide(worked: &mut Worked, context: &Context) {
     let span = tracing::info_span!("consent", namespace = consent.namespace(), object = consent.name_any());
     let decided = async {
         let of = format!("{}/{}", consent.namespace().unwrap_or_default(), consent.name_any());
-        let Err(error) = advance(Arc::new(consent.clone()), &mut worked.grant, context).await else {
+        let Err(error) = advance(Arc::new(consent.clone()), worked, context).await else {
             context.complaints.settle(RECONCILE, of);
             return ReconcileResult::Done;
         };
@@ -134,11 +134,7 @@ async fn decide(worked: &mut Worked, context: &Context) {
 ///
 /// # Errors
 /// When Kubernetes could not be asked; what HeyGen answers is never an error.
-async fn advance(
-    mut consent: Arc<DigitalTwinConsent>,
-    grant: &mut Option<Grant<Permit>>,
-    context: &Context,
-) -> Result<(), kubernetes::Error> {
+async fn advance(mut consent: Arc<DigitalTwinConsent>, worked: &mut Worked, context: &Context) -> Result<(), kubernetes::Error> {
     for _ in 0..MOST_STEPS {
         if !context.may_finish() {
             return Ok(());
@@ -151,32 +147,35 @@ async fn advance(
         if !context.may_act() && !step::records_an_answer(&step) {
             return Ok(());
         }
-        let admitted = admitted(step, grant, usable.as_ref(), (&consent, &facts, wall), context);
-        explain::tell(explained, matches!(admitted, Admitted::HeyGen(..)));
-        let (input, at, then) = match admitted {
-            Admitted::Rest(until) => {
-                rest(&consent, until, wall, context);
+        let (step, grant) = granted(step, worked, (&consent, &facts, wall), context);
+        explain::tell(explained, matches!(grant, Some(Grant::Poll(_) | Grant::Request(_))));
+        let (input, at, then) = match (step, grant) {
+            (Step::Rest(until), _) => {
+                rest(worked.uid, until, wall, context);
                 return Ok(());
             }
-            Admitted::Tell(finding, then) => (Input::Found(finding), now, then),
-            Admitted::RecordAnswer => (Input::AnswerInHand, now, Then::Decide),
-            Admitted::Shown(at, outcome) => (Input::Answered(Call::Poll, outcome), at, Then::Decide),
+            (Step::Tell(finding, then), _) => (Input::Found(finding), now, then),
+            (Step::RecordAnswer, _) => (Input::AnswerInHand, now, Then::Decide),
+            // A page of the list has shown the group.
+            (Step::Call(call), Some(Grant::Shown(Shown { at, outcome }))) => (Input::Answered(call, outcome), wall.of(at), Then::Decide),
+            (Step::Call(call), Some(Grant::Poll(permit) | Grant::Request(permit))) => {
+                match ask(&consent, call, permit, usable, context).await {
+                    Came::Input(input) => (*input, wall.now(), Then::Decide),
+                    Came::Nothing => continue,
+                    Came::Later => return Ok(()),
+                }
+            }
             // Asked again: what was observed may have taken its time.
-            Admitted::Secret(call) if !(context.may_act() || call.records_an_answer() && context.may_finish()) => return Ok(()),
-            Admitted::Secret(call) => {
+            (Step::Call(call), None) if !(context.may_act() || call.records_an_answer() && context.may_finish()) => return Ok(()),
+            (Step::Call(call), None) => {
                 let input = context.cluster.act_on_link_secret(&consent, &call, facts.memory.answer.as_deref()).await;
                 (Input::Secret(input), wall.now(), Then::Decide)
             }
-            Admitted::HeyGen(call, permit, usable) => match ask(&consent, call, permit, &usable, context).await {
-                Came::Input(input) => (*input, wall.now(), Then::Decide),
-                Came::Nothing => continue,
-                Came::OfTheAccount | Came::NotSent => return Ok(()),
-            },
         };
         let Some(newer) = record(&consent, &facts, &input, (at, wall), context).await? else { return Ok(()) };
         consent = newer;
         if let Then::Rest(until) = then {
-            rest(&consent, until, wall, context);
+            rest(worked.uid, until, wall, context);
             return Ok(());
         }
     }
@@ -185,58 +184,29 @@ async fn advance(
     Ok(())
 }
 
-/// What a step comes to, after it was seen whether HeyGen may be asked now.
-enum Admitted {
-    Rest(Rest),
-    Tell(Finding, Then),
-    /// Record what HeyGen has answered to the consent request.
-    RecordAnswer,
-    /// A page of the list has shown the group.
-    Shown(Timestamp, Outcome),
-    /// Do this with the link Secret.
-    Secret(Call),
-    /// Ask HeyGen this.
-    HeyGen(Call, Permit, Arc<Usable>),
-}
-
-/// The step with what was granted for it, or what to do instead while it has to wait.
-fn admitted(
+/// The step with what was granted for it, or what to do instead while it has to wait for that.
+fn granted(
     step: Step,
-    grant: &mut Option<Grant<Permit>>,
-    usable: Option<&Arc<Usable>>,
+    worked: &mut Worked,
     (consent, facts, wall): (&DigitalTwinConsent, &Facts, Wall),
     context: &Context,
-) -> Admitted {
-    let (Some(uid), Some(usable)) = (uid(consent), usable) else { return without_leave(step) };
-    match (step, grant.take()) {
-        (step, Some(Grant::Shown(shown))) if step::would_poll(&step) => Admitted::Shown(wall.of(shown.at), shown.outcome),
-        (step, Some(Grant::Poll(permit))) if step::would_poll(&step) => Admitted::HeyGen(Call::Poll, permit, usable.clone()),
-        (Step::Call(call), Some(Grant::Request(permit))) if call.is_request() => Admitted::HeyGen(call, permit, usable.clone()),
+) -> (Step, Option<Grant<Permit>>) {
+    match (step, worked.grant.take()) {
+        (step, Some(polled @ (Grant::Poll(_) | Grant::Shown(_)))) if step::would_poll(&step) => (Step::Call(Call::Poll), Some(polled)),
+        (Step::Call(call), Some(request @ Grant::Request(_))) if call.is_request() => (Step::Call(call), Some(request)),
         (Step::Call(call), unfit) if call.asks_heygen() => {
             if let Some(Grant::Poll(permit) | Grant::Request(permit)) = unfit {
                 permit.end(Ending::Unused);
             }
-            match context.scheduler.ask(uid, purpose(&call, consent, facts, wall)) {
-                Ok(permit) => Admitted::HeyGen(call, permit, usable.clone()),
-                Err(wait) => without_leave(step::delayed(consent, facts, &call, wait, wall.now())),
+            match context.scheduler.ask(worked.uid, purpose(&call, consent, facts, wall)) {
+                Ok(grant) => (Step::Call(call), Some(grant)),
+                Err(wait) => (step::delayed(consent, facts, &call, wait, wall.now()), None),
             }
         }
         (step, unused) => {
-            *grant = unused;
-            without_leave(step)
+            worked.grant = unused;
+            (step, None)
         }
-    }
-}
-
-/// A step that takes no leave of the schedule.
-fn without_leave(step: Step) -> Admitted {
-    match step {
-        Step::Rest(rest) => Admitted::Rest(rest),
-        Step::Tell(finding, then) => Admitted::Tell(finding, then),
-        Step::RecordAnswer => Admitted::RecordAnswer,
-        // The account was lost between two questions: it wakes its consents.
-        Step::Call(call) if call.asks_heygen() => Admitted::Rest(Rest::default()),
-        Step::Call(call) => Admitted::Secret(call),
     }
 }
 
@@ -250,8 +220,7 @@ fn purpose(call: &Call, consent: &DigitalTwinConsent, facts: &Facts, wall: Wall)
 }
 
 /// Rests: the schedule is told when the object is next, and what for.
-fn rest(consent: &DigitalTwinConsent, rest: Rest, wall: Wall, context: &Context) {
-    let Some(uid) = uid(consent) else { return };
+fn rest(uid: Uid, rest: Rest, wall: Wall, context: &Context) {
     let rest = rest.shifted(-wall.ahead());
     context.scheduler.with(|schedule, now| schedule.rest(uid, rest, now));
 }
@@ -262,25 +231,25 @@ enum Came {
     Input(Box<Input>),
     /// Nothing that counts: the object is decided anew.
     Nothing,
-    /// Trouble of the account, which changes the account and not its consents: the poll is due again when the account can be asked.
-    OfTheAccount,
-    /// It was not sent, because this process may not act any more.
-    NotSent,
+    /// Nothing yet, and the schedule knows when the poll is due again: it was not sent, because this process may not act any more; or it is
+    /// trouble of the account, which changes the account and not its consents.
+    Later,
 }
 
 /// Asks HeyGen, and ends the call in the schedule.
-async fn ask(consent: &DigitalTwinConsent, call: Call, permit: Permit, usable: &Usable, context: &Context) -> Came {
+async fn ask(consent: &DigitalTwinConsent, call: Call, permit: Permit, usable: Option<Arc<Usable>>, context: &Context) -> Came {
     // Asked again: what was observed may have taken its time, and the process may have been frozen since.
     if !context.may_act() {
         permit.end(Ending::NotSent);
-        return Came::NotSent;
+        return Came::Later;
     }
     // The permit is of another key than the one at hand, or the group is another object's by now.
     let may_ask = || uid(consent).is_some_and(|uid| context.store.begin_to_ask(uid));
-    if !permit.is_of(&usable.budget) || matches!(call, Call::Initiate(_)) && !may_ask() {
+    let usable = usable.filter(|usable| permit.is_of(&usable.budget) && (!matches!(call, Call::Initiate(_)) || may_ask()));
+    let Some(usable) = usable else {
         permit.end(Ending::Unused);
         return Came::Nothing;
-    }
+    };
     let (heygen, credentials, group) = (&context.heygen, &usable.credentials, &consent.spec.group_id);
     // Whatever is only read can be read again by the next process; an answer to a consent request is waited for.
     let outcome = match &call {
@@ -290,7 +259,7 @@ async fn ask(consent: &DigitalTwinConsent, call: Call, permit: Permit, usable: &
     };
     let Some(outcome) = outcome else {
         permit.end(Ending::NotSent);
-        return Came::NotSent;
+        return Came::Later;
     };
     if matches!(outcome, Outcome::Initiated(_)) {
         context.metrics.initiation();
@@ -298,11 +267,11 @@ async fn ask(consent: &DigitalTwinConsent, call: Call, permit: Permit, usable: &
     let key = AccountKey::of(consent);
     // An answer to a consent request is recorded whatever has become of the account meanwhile: it is the only copy of the link.
     let counts = matches!(call, Call::Initiate(_)) || context.accounts.uses(&key, &usable.budget);
-    context.learn(&key, usable, &outcome);
+    context.learn(&key, &usable, &outcome);
     let is_the_accounts = permit.end(if counts { Ending::Came(outcome.clone()) } else { Ending::Superseded });
     match outcome {
         _ if !counts => Came::Nothing,
-        _ if is_the_accounts => Came::OfTheAccount,
+        _ if is_the_accounts => Came::Later,
         outcome => Came::Input(Box::new(Input::Answered(call, outcome))),
     }
 }

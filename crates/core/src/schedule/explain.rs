@@ -33,10 +33,8 @@ impl Schedule {
         };
         let waits_to_poll = entry.poll.as_ref().filter(|poll| poll.due <= now.as_millisecond());
         let priority = entry.request.as_ref().map(|_| Priority::Request).or_else(|| waits_to_poll.map(|poll| poll.priority));
-        let word = |poll: &Poll| match poll.priority {
-            Priority::Routine if poll.interval >= account.listed => "listed",
-            priority => priority.into(),
-        };
+        let is_listed = |poll: &Poll| poll.priority == Priority::Routine && poll.interval >= account.listed;
+        let word = |poll: &Poll| if is_listed(poll) { "listed" } else { poll.priority.into() };
         Some(Scheduled {
             work_queue,
             decide_at: Some(entry.decide_at).filter(|at| *at != NEVER).map(timestamp),

@@ -155,7 +155,7 @@ impl World {
         self.schedule.change(uid);
         self.schedule.start(uid, true);
         let asked = self.schedule.ask(uid, Purpose::Request { good_until }, self.now);
-        assert!(matches!(asked, Err(_)), "{asked:?}");
+        assert!(asked.is_err(), "{asked:?}");
         self.schedule.rest(uid, Rest::default(), self.now);
         self.schedule.done(uid, None, self.now);
     }

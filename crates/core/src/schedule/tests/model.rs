@@ -189,7 +189,7 @@ impl Model {
         };
         let asked = self.schedule.ask(uid, purpose, self.now);
         let Some(owed) = self.owed.get_mut(&uid) else {
-            assert!(matches!(asked, Err(_)), "what is removed asks for nothing");
+            assert!(asked.is_err(), "what is removed asks for nothing");
             return;
         };
         match (asked, purpose) {
