@@ -28,20 +28,15 @@ use std::time::Duration;
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt as _};
 use kube::Client;
-use kube::api::{Api, ListParams, WatchEvent, WatchParams};
+use kube::api::{Api, WatchEvent, WatchParams};
+use kube::core::ObjectList;
 use kube::runtime::watcher::{Error, Event};
 use tokio::time::{Instant, timeout};
 
 use crate::kubernetes::decoding::{Kind, Slim};
 use history::History;
-use list::{PageText, broken, list, within};
+use list::{broken, is_followed, within};
 use page::PageSize;
-
-/// The largest page that is read, in bytes.
-const PAGE_CAP: u64 = 8 << 20;
-
-/// The largest object that is read from a list, in bytes; etcd takes 1.5 MiB of it, which JSON may spell longer.
-const OBJECT_CAP: u64 = 32 << 20;
 
 /// How long the API server keeps a watch open.
 const WATCH_FOR: u32 = 290;
@@ -76,13 +71,29 @@ pub enum Change<K> {
 
 type Watched<K> = BoxStream<'static, kube::Result<WatchEvent<Slim<K>>>>;
 
+#[derive(Default)]
 enum State<K> {
-    Begin { forget: bool },
-    Streaming { stream: Watched<K>, forget: bool },
-    Paging { next: Option<String>, forget: bool },
-    Listed { version: String },
-    Resume { version: String },
-    Watching { version: String, stream: Watched<K>, since: Instant, probe_at: Instant },
+    /// Also after a failure: the list begins anew.
+    #[default]
+    Begin,
+    Streaming {
+        stream: Watched<K>,
+    },
+    Paging {
+        next: Option<String>,
+    },
+    Listed {
+        version: String,
+    },
+    Resume {
+        version: String,
+    },
+    Watching {
+        version: String,
+        stream: Watched<K>,
+        since: Instant,
+        probe_at: Instant,
+    },
 }
 
 /// One list and watch, and what it has been shown and not told yet.
@@ -94,17 +105,12 @@ pub struct Watcher<K> {
     epoch: u32,
     size: PageSize,
     stream_failures: u32,
+    /// Whether what follows is another history than what was told.
+    forget: bool,
     pending: VecDeque<Change<K>>,
     state: State<K>,
     /// When the beginning was asked for that is not told yet.
     begun_at: Option<Instant>,
-}
-
-/// One page of a list.
-struct Page<K> {
-    objects: Vec<Slim<K>>,
-    next: Option<String>,
-    version: String,
 }
 
 impl<K: Kind> Watcher<K> {
@@ -118,8 +124,9 @@ impl<K: Kind> Watcher<K> {
             epoch: 0,
             size: PageSize::default(),
             stream_failures: 0,
+            forget: false,
             pending: VecDeque::new(),
-            state: State::Begin { forget: false },
+            state: State::Begin,
             begun_at: None,
         }
     }
@@ -127,7 +134,7 @@ impl<K: Kind> Watcher<K> {
     /// Asks for the beginning of the list. If it cannot be had, it is asked for again by [`watch`](Self::watch), which tells why.
     pub async fn begun(mut self) -> Self {
         self.begun_at = Some(Instant::now());
-        let _ = self.begin(false).await;
+        let _ = self.begin().await;
         self
     }
 
@@ -142,18 +149,18 @@ impl<K: Kind> Watcher<K> {
     async fn next(&mut self) -> Result<Change<K>, Error> {
         if self.begun_at.take().is_some_and(|begun| begun.elapsed() > BEGINNING_STAYS_FRESH) {
             self.pending.clear();
-            self.state = State::Begin { forget: false };
+            self.state = State::Begin;
         }
         loop {
             if let Some(pending) = self.pending.pop_front() {
                 return Ok(pending);
             }
             // What is under way when this is dropped is lost with the watcher.
-            match std::mem::replace(&mut self.state, State::Begin { forget: false }) {
-                State::Begin { forget } => self.begin(forget).await?,
-                State::Streaming { stream, forget } => self.go_on_streaming(stream, forget).await?,
-                State::Paging { next, forget } => self.read_page(next, forget).await?,
-                State::Listed { version } => self.state = self.start(version).await?,
+            match std::mem::take(&mut self.state) {
+                State::Begin => self.begin().await?,
+                State::Streaming { stream } => self.go_on_streaming(stream).await?,
+                State::Paging { next } => self.read_page(next).await?,
+                State::Listed { version } => self.start(version).await?,
                 State::Resume { version } => self.resume(version).await?,
                 State::Watching { version, stream, since, probe_at } => self.go_on_watching(version, stream, since, probe_at).await?,
             }
@@ -162,77 +169,65 @@ impl<K: Kind> Watcher<K> {
 
     /// Begins with a page. A short list is complete then; the end of a streamed one is told with the API server's next bookmark, up to a
     /// second later.
-    async fn begin(&mut self, forget: bool) -> Result<(), Error> {
+    async fn begin(&mut self) -> Result<(), Error> {
         self.epoch = self.history.epoch();
-        let first = match self.page(None).await {
-            Ok(page) => page,
-            Err(error) => {
-                self.state = State::Begin { forget };
-                return Err(Error::InitialListFailed(error));
+        match self.page(None).await.map_err(Error::InitialListFailed)? {
+            Some(page) if !is_followed(&page) || !self.may_stream() => {
+                self.tell_beginning();
+                self.take_page(page);
             }
-        };
-        match first {
-            Some(page) if page.next.is_none() || !self.may_stream() => {
-                self.tell_beginning(forget);
-                self.take_page(page, forget).await
-            }
-            _ if self.may_stream() => self.begin_to_stream(forget).await,
+            _ if self.may_stream() => return self.begin_to_stream().await,
             _ => {
-                self.tell_beginning(forget);
-                self.state = State::Paging { next: None, forget };
-                Ok(())
+                self.tell_beginning();
+                self.state = State::Paging { next: None };
             }
         }
+        Ok(())
     }
 
     fn may_stream(&self) -> bool {
         self.stream_failures < STREAM_TRIES
     }
 
-    async fn begin_to_stream(&mut self, forget: bool) -> Result<(), Error> {
+    async fn begin_to_stream(&mut self) -> Result<(), Error> {
         let params = WatchParams { label_selector: self.labels.clone(), timeout: Some(WATCH_FOR), ..WatchParams::streaming_lists() };
         // Without a version: what is shown is at least as new as the moment of the request.
         match within(self.api.watch(&params, "")).await {
             Ok(stream) => {
-                self.tell_beginning(forget);
-                self.state = State::Streaming { stream: stream.boxed(), forget };
-                return Ok(());
+                self.tell_beginning();
+                self.state = State::Streaming { stream: stream.boxed() };
+                Ok(())
             }
             Err(kube::Error::Api(status)) if matches!(status.code, 400 | 422) => {
                 tracing::debug!(kind = %K::kind(&()), "the API server does not stream lists; they are read by pages");
                 self.stream_failures = STREAM_TRIES;
+                Ok(())
             }
-            Err(error) => {
-                self.state = State::Begin { forget };
-                return Err(Error::WatchStartFailed(error));
-            }
+            Err(error) => Err(Error::WatchStartFailed(error)),
         }
-        self.state = State::Begin { forget };
-        Ok(())
     }
 
-    fn tell_beginning(&mut self, forget: bool) {
-        self.pending.extend(forget.then_some(Change::Forget));
+    fn tell_beginning(&mut self) {
+        self.pending.extend(std::mem::take(&mut self.forget).then_some(Change::Forget));
         self.pending.push_back(Change::Event(Event::Init));
     }
 
-    async fn go_on_streaming(&mut self, mut stream: Watched<K>, forget: bool) -> Result<(), Error> {
+    async fn go_on_streaming(&mut self, mut stream: Watched<K>) -> Result<(), Error> {
         let failed = match timeout(LIST_SILENCE, stream.next()).await {
             Ok(Some(Ok(WatchEvent::Added(object) | WatchEvent::Modified(object)))) => {
                 self.pending.push_back(Change::Event(Event::InitApply(object)));
-                self.state = State::Streaming { stream, forget };
+                self.state = State::Streaming { stream };
                 return Ok(());
             }
             Ok(Some(Ok(WatchEvent::Bookmark(mark)))) if mark.metadata.annotations.contains_key("k8s.io/initial-events-end") => {
                 self.stream_failures = 0;
                 let version = mark.metadata.resource_version;
                 self.tell_end(&version);
-                let now = Instant::now();
-                self.state = State::Watching { version, stream, since: now, probe_at: now + PROBE_EVERY };
+                self.state = watching(version, stream);
                 return Ok(());
             }
             Ok(Some(Ok(WatchEvent::Bookmark(_) | WatchEvent::Deleted(_)))) => {
-                self.state = State::Streaming { stream, forget };
+                self.state = State::Streaming { stream };
                 return Ok(());
             }
             Ok(Some(Ok(WatchEvent::Error(status)))) => Error::WatchError(status),
@@ -240,36 +235,29 @@ impl<K: Kind> Watcher<K> {
             Ok(None) | Err(_) => Error::WatchFailed(broken("the list ended before it was complete")),
         };
         self.stream_failures += 1;
-        self.state = State::Begin { forget };
         Err(failed)
     }
 
-    async fn read_page(&mut self, next: Option<String>, forget: bool) -> Result<(), Error> {
-        let page = match self.page(next.as_deref()).await {
-            Ok(Some(page)) => page,
+    async fn read_page(&mut self, next: Option<String>) -> Result<(), Error> {
+        match self.page(next.as_deref()).await.map_err(Error::InitialListFailed)? {
+            Some(page) => self.take_page(page),
             // Too large; the next one will be smaller.
-            Ok(None) => {
-                self.state = State::Paging { next, forget };
-                return Ok(());
-            }
-            Err(error) => {
-                self.state = State::Begin { forget };
-                return Err(Error::InitialListFailed(error));
-            }
-        };
-        self.take_page(page, forget).await
+            None => self.state = State::Paging { next },
+        }
+        Ok(())
     }
 
-    async fn take_page(&mut self, page: Page<K>, forget: bool) -> Result<(), Error> {
-        self.pending.extend(page.objects.into_iter().map(|object| Change::Event(Event::InitApply(object))));
-        if page.next.is_some() {
-            self.state = State::Paging { next: page.next, forget };
-            return Ok(());
+    fn take_page(&mut self, page: ObjectList<Slim<K>>) {
+        let is_followed = is_followed(&page);
+        self.pending.extend(page.items.into_iter().map(|object| Change::Event(Event::InitApply(object))));
+        if is_followed {
+            self.state = State::Paging { next: page.metadata.continue_ };
+            return;
         }
-        self.tell_end(&page.version);
+        let version = page.metadata.resource_version.unwrap_or_default();
+        self.tell_end(&version);
         // What was listed is told before the watch is there, which misses nothing: it begins at this version, however late.
-        self.state = State::Listed { version: page.version };
-        Ok(())
+        self.state = State::Listed { version };
     }
 
     fn tell_end(&mut self, version: &str) {
@@ -285,28 +273,38 @@ impl<K: Kind> Watcher<K> {
     /// Begins to watch again where the last watch has ended, if the cluster is still the same.
     async fn resume(&mut self, version: String) -> Result<(), Error> {
         match self.is_another_cluster().await {
-            Ok(true) => self.state = State::Begin { forget: true },
-            Ok(false) => self.state = self.start(version).await?,
+            Ok(true) => {
+                self.forget = true;
+                Ok(())
+            }
+            Ok(false) => self.start(version).await,
             Err(error) => {
                 self.state = State::Resume { version };
-                return Err(Error::WatchStartFailed(error));
+                Err(Error::WatchStartFailed(error))
             }
         }
-        Ok(())
     }
 
-    async fn start(&mut self, version: String) -> Result<State<K>, Error> {
+    async fn start(&mut self, version: String) -> Result<(), Error> {
         let params = WatchParams { label_selector: self.labels.clone(), timeout: Some(WATCH_FOR), ..WatchParams::default() };
         match within(self.api.watch(&params, &version)).await {
             Ok(stream) => {
-                let now = Instant::now();
-                Ok(State::Watching { version, stream: stream.boxed(), since: now, probe_at: now + PROBE_EVERY })
+                self.state = watching(version, stream.boxed());
+                Ok(())
             }
             Err(error) => {
-                let gone = matches!(&error, kube::Error::Api(status) if status.code == 410);
-                self.state = if gone { State::Begin { forget: true } } else { State::Resume { version } };
+                self.go_on_after(matches!(&error, kube::Error::Api(status) if status.code == 410), version);
                 Err(Error::WatchStartFailed(error))
             }
+        }
+    }
+
+    /// After a watch has failed: from the beginning if its version is one of before, and else from there.
+    fn go_on_after(&mut self, is_gone: bool, version: String) {
+        if is_gone {
+            self.forget = true;
+        } else {
+            self.state = State::Resume { version };
         }
     }
 
@@ -314,13 +312,13 @@ impl<K: Kind> Watcher<K> {
         let next = tokio::select! {
             next = timeout(SILENCE, stream.next()) => next.unwrap_or_default(),
             () = tokio::time::sleep_until(probe_at) => {
-                self.state = match self.is_another_cluster().await {
-                    Ok(true) => State::Begin { forget: true },
-                    other => {
-                        let _ = other.inspect_err(|error| tracing::debug!(error = %crate::kubernetes::in_short(error), "the history could not be probed"));
-                        State::Watching { version, stream, since, probe_at: Instant::now() + PROBE_EVERY }
-                    }
-                };
+                let probed = self.is_another_cluster().await;
+                let probed = probed.inspect_err(|error| tracing::debug!(error = %crate::kubernetes::in_short(error), "the history could not be probed"));
+                if probed.unwrap_or_default() {
+                    self.forget = true;
+                } else {
+                    self.state = State::Watching { version, stream, since, probe_at: Instant::now() + PROBE_EVERY };
+                }
                 return Ok(());
             }
         };
@@ -335,7 +333,7 @@ impl<K: Kind> Watcher<K> {
             }
             Some(Ok(WatchEvent::Bookmark(mark))) => (None, mark.metadata.resource_version),
             Some(Ok(WatchEvent::Error(status))) => {
-                self.state = if status.code == 410 { State::Begin { forget: true } } else { State::Resume { version } };
+                self.go_on_after(status.code == 410, version);
                 return Err(Error::WatchError(status));
             }
             Some(Err(error)) => {
@@ -349,7 +347,7 @@ impl<K: Kind> Watcher<K> {
             }
         };
         if self.history.epoch() != self.epoch {
-            self.state = State::Begin { forget: true };
+            self.forget = true;
             return Ok(());
         }
         self.history.note(self.epoch, &version);
@@ -358,39 +356,11 @@ impl<K: Kind> Watcher<K> {
         self.state = State::Watching { version, stream, since, probe_at };
         Ok(())
     }
+}
 
-    /// Whether the cluster's history is another one than that of what this watch has shown.
-    async fn is_another_cluster(&mut self) -> kube::Result<bool> {
-        let (epoch, newest) = (self.history.epoch(), self.history.newest());
-        if epoch != self.epoch {
-            return Ok(true);
-        }
-        // Without labels, which the API server would search among all objects; any one will do.
-        let text = list(&self.client, self.api.resource_url(), &ListParams::default().limit(1), OBJECT_CAP).await?.unwrap_or_default();
-        let page: PageText<'_> = serde_json::from_slice(&text).map_err(kube::Error::SerdeError)?;
-        let is_another = self.history.judge(epoch, newest, &page.metadata.resource_version);
-        if is_another {
-            tracing::warn!(kind = %K::kind(&()), "the cluster has gone back to an earlier version: everything is read anew");
-        }
-        Ok(is_another)
-    }
-
-    /// Reads a page; `None` when it is too large.
-    async fn page(&mut self, next: Option<&str>) -> kube::Result<Option<Page<K>>> {
-        let params = ListParams { label_selector: self.labels.clone(), continue_token: next.map(str::to_owned), ..ListParams::default() };
-        let (limit, cap) = (self.size.limit(), if self.size.is_least() { OBJECT_CAP } else { PAGE_CAP });
-        let Some(text) = list(&self.client, self.api.resource_url(), &params.limit(limit), cap).await? else {
-            self.size.was_too_large();
-            tracing::debug!(kind = %K::kind(&()), limit, "a page was too large; it is asked for again with fewer objects");
-            return Ok(None);
-        };
-        self.size.took(text.len());
-        let page: PageText<'_> = serde_json::from_slice(&text).map_err(kube::Error::SerdeError)?;
-        let objects = page.items.iter().filter_map(|object| Slim::read(object.get()).ok()).collect();
-        let next = page.metadata.r#continue.filter(|next| !next.is_empty());
-        tracing::debug!(kind = %K::kind(&()), bytes = text.len(), more = next.is_some(), "a page was read");
-        Ok(Some(Page { objects, next, version: page.metadata.resource_version }))
-    }
+fn watching<K>(version: String, stream: Watched<K>) -> State<K> {
+    let now = Instant::now();
+    State::Watching { version, stream, since: now, probe_at: now + PROBE_EVERY }
 }
 
 #[cfg(test)]
