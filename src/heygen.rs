@@ -42,13 +42,13 @@ use serde_json::Value;
 use thiserror::Error;
 use url::Url;
 
-use crate::process::metrics::{Answered, Metrics, Operation};
+use crate::process::metrics::{Metrics, Operation};
 use crate::process::proxies::Proxies;
 use twinconsent_core::consent::outcome::{Class, Outcome, Started, Trouble};
 use twinconsent_core::consent::request::Content;
 
 use exchange::Attempted;
-use fault::Way;
+use fault::Route;
 
 pub use crate::process::roots::{ExtraRoots, RootsError};
 pub use exchange::BODY_CAP;
@@ -119,14 +119,14 @@ pub struct BuildError {
 /// The client. Clones share connections and are cheap.
 #[derive(Debug, Clone)]
 pub struct HeyGen {
-    ways: Arc<RwLock<Arc<Ways>>>,
+    routes: Arc<RwLock<Arc<Routes>>>,
     deadlines: Deadlines,
     metrics: Arc<Metrics>,
 }
 
-/// The ways to HeyGen; others take their place when certificates or proxies change.
+/// The routes to HeyGen; others take their place when certificates or proxies change.
 #[derive(Debug)]
-struct Ways {
+struct Routes {
     /// For what is reached directly.
     direct: Client,
     /// For what a proxy leads to; the same where there is none.
@@ -134,7 +134,7 @@ struct Ways {
     proxies: Proxies,
 }
 
-impl Ways {
+impl Routes {
     fn new(deadlines: Deadlines, roots: &ExtraRoots, proxies: Proxies) -> Result<Self, BuildError> {
         let client = |proxies: &Proxies| {
             client_builder(deadlines, roots, proxies).and_then(ClientBuilder::build).map_err(|error| build_error(&error))
@@ -167,7 +167,7 @@ impl HeyGen {
     pub fn with(metrics: Arc<Metrics>, deadlines: Deadlines, roots: &ExtraRoots, proxies: Proxies) -> Result<Self, BuildError> {
         // `main` has done so already; an `Err` says just that.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        Ok(Self { ways: Arc::new(RwLock::new(Arc::new(Ways::new(deadlines, roots, proxies)?))), deadlines, metrics })
+        Ok(Self { routes: Arc::new(RwLock::new(Arc::new(Routes::new(deadlines, roots, proxies)?))), deadlines, metrics })
     }
 
     /// Trusts these root certificates from now on, and no others besides the system's, and goes by these proxies; what is under way
@@ -177,8 +177,8 @@ impl HeyGen {
     ///
     /// As [`with`](Self::with); nothing has changed then.
     pub fn renew(&self, roots: &ExtraRoots, proxies: Proxies) -> Result<(), BuildError> {
-        let ways = Arc::new(Ways::new(self.deadlines, roots, proxies)?);
-        *self.ways.write().unwrap_or_else(PoisonError::into_inner) = ways;
+        let routes = Arc::new(Routes::new(self.deadlines, roots, proxies)?);
+        *self.routes.write().unwrap_or_else(PoisonError::into_inner) = routes;
         Ok(())
     }
 
@@ -186,13 +186,8 @@ impl HeyGen {
     ///
     /// Answers [`Outcome::Polled`] or [`Outcome::Trouble`].
     pub async fn group(&self, credentials: &Credentials, group_id: &str) -> Outcome {
-        let url = match address::of(&credentials.base_url, &["v3", "avatars", group_id]) {
-            Ok(url) => url,
-            Err(trouble) => return Outcome::Trouble(trouble),
-        };
-        let ways = self.ways();
-        let request = ways.client_for(&url).get(url);
-        self.exchange(Operation::Group, credentials, &ways, request, |json| wire::group(json, group_id).map(Outcome::Polled)).await
+        let read = |json: &Value| wire::group(json, group_id).map(Outcome::Polled);
+        self.exchange(Operation::Group, credentials, &["v3", "avatars", group_id], Client::get, read).await
     }
 
     /// Reads one page of a group's avatar looks: `GET /v3/avatars/looks` (HeyGen API notes, sections 2 and 6). `page` is the cursor that
@@ -200,17 +195,9 @@ impl HeyGen {
     ///
     /// Answers [`Outcome::LooksRead`] or [`Outcome::Trouble`].
     pub async fn looks(&self, credentials: &Credentials, group_id: &str, page: Option<&str>) -> Outcome {
-        let mut url = match address::of(&credentials.base_url, &["v3", "avatars", "looks"]) {
-            Ok(url) => url,
-            Err(trouble) => return Outcome::Trouble(trouble),
-        };
-        url.query_pairs_mut()
-            .append_pair("group_id", group_id)
-            .append_pair("limit", PER_PAGE)
-            .extend_pairs(page.map(|token| ("token", token)));
-        let ways = self.ways();
-        let request = ways.client_for(&url).get(url);
-        self.exchange(Operation::Looks, credentials, &ways, request, |json| wire::looks(json, group_id).map(Outcome::LooksRead)).await
+        let request = |client: &Client, url| client.get(at_page(url, ("group_id", group_id), page));
+        let read = |json: &Value| wire::looks(json, group_id).map(Outcome::LooksRead);
+        self.exchange(Operation::Looks, credentials, &["v3", "avatars", "looks"], request, read).await
     }
 
     /// Reads one page of the account's own groups: `GET /v3/avatars?ownership=private` (HeyGen API notes, section 6). `token` is the
@@ -218,17 +205,8 @@ impl HeyGen {
     ///
     /// Answers [`Outcome::Listed`] or [`Outcome::Trouble`].
     pub async fn list_groups(&self, credentials: &Credentials, token: Option<&str>) -> Outcome {
-        let mut url = match address::of(&credentials.base_url, &["v3", "avatars"]) {
-            Ok(url) => url,
-            Err(trouble) => return Outcome::Trouble(trouble),
-        };
-        url.query_pairs_mut()
-            .append_pair("ownership", "private")
-            .append_pair("limit", PER_PAGE)
-            .extend_pairs(token.map(|token| ("token", token)));
-        let ways = self.ways();
-        let request = ways.client_for(&url).get(url);
-        self.exchange(Operation::List, credentials, &ways, request, |json| wire::groups(json).map(Outcome::Listed)).await
+        let request = |client: &Client, url| client.get(at_page(url, ("ownership", "private"), token));
+        self.exchange(Operation::List, credentials, &["v3", "avatars"], request, |json| wire::groups(json).map(Outcome::Listed)).await
     }
 
     /// Starts a consent: `POST /v3/avatars/{group_id}/consent` (HeyGen API notes, section 3). `idempotency_key` matches
@@ -237,59 +215,61 @@ impl HeyGen {
     /// Answers [`Outcome::Initiated`] or [`Outcome::Trouble`].
     pub async fn initiate(&self, credentials: &Credentials, group_id: &str, content: &Content, idempotency_key: &str) -> Outcome {
         debug_assert!(is_idempotency_key(idempotency_key), "not an idempotency key: {idempotency_key:?}");
-        let url = match address::of(&credentials.base_url, &["v3", "avatars", group_id, "consent"]) {
-            Ok(url) => url,
-            Err(trouble) => return Outcome::Trouble(trouble),
-        };
-        let ways = self.ways();
-        let request = ways.client_for(&url).post(url).header(IDEMPOTENCY_KEY, idempotency_key).json(content);
-        self.exchange(Operation::Initiate, credentials, &ways, request, |json| started(json, group_id, content)).await
+        let request = |client: &Client, url| client.post(url).header(IDEMPOTENCY_KEY, idempotency_key).json(content);
+        let read = |json: &Value| started(json, group_id, content);
+        self.exchange(Operation::Initiate, credentials, &["v3", "avatars", group_id, "consent"], request, read).await
     }
 
     /// Asks whether the credentials are accepted: `GET /v3/users/me` (HeyGen API notes, section 1).
     ///
     /// Answers [`Outcome::Probed`] or [`Outcome::Trouble`].
     pub async fn probe(&self, credentials: &Credentials) -> Outcome {
-        let url = match address::of(&credentials.base_url, &["v3", "users", "me"]) {
-            Ok(url) => url,
-            Err(trouble) => return Outcome::Trouble(trouble),
-        };
-        let ways = self.ways();
-        let request = ways.client_for(&url).get(url);
-        self.exchange(Operation::Probe, credentials, &ways, request, |json| json.is_object().then_some(Outcome::Probed)).await
+        let read = |json: &Value| json.is_object().then_some(Outcome::Probed);
+        self.exchange(Operation::Probe, credentials, &["v3", "users", "me"], Client::get, read).await
     }
 
-    /// The ways as they are now. A request takes them once, so that what is told of it is the way that it went.
-    fn ways(&self) -> Arc<Ways> {
-        self.ways.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// One request and its answer, counted and logged.
+    /// One request for what lies below `segments`, and its answer, counted and logged.
     async fn exchange(
         &self,
         operation: Operation,
         credentials: &Credentials,
-        ways: &Ways,
-        request: RequestBuilder,
+        segments: &[&str],
+        request: impl FnOnce(&Client, Url) -> RequestBuilder,
         read: impl FnOnce(&Value) -> Option<Outcome>,
     ) -> Outcome {
+        let url = match address::of(&credentials.base_url, segments) {
+            Ok(url) => url,
+            Err(trouble) => return Outcome::Trouble(trouble),
+        };
         let Some((name, value)) = authorization(credentials) else {
             // A key that no header can carry is one that HeyGen cannot accept.
             return Outcome::Trouble(Trouble::of(Class::CredentialsRejected));
         };
         let deadline = if operation == Operation::Initiate { self.deadlines.initiate } else { self.deadlines.read };
-        let request = request.header(name, value).timeout(deadline);
+        // Taken once, so that what is told of the request is the route that it went.
+        let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let request = request(routes.client_for(&url), url).header(name, value).timeout(deadline);
 
         let began = Instant::now();
-        let way = Way::to(&credentials.base_url, &ways.proxies);
-        let attempted = exchange::attempt(operation, request, &way, read).await;
+        let route = Route::to(&credentials.base_url, &routes.proxies);
+        let attempted = exchange::attempt(operation, request, &route, read).await;
         let elapsed = began.elapsed();
 
-        let answered = answered(&attempted.outcome);
-        self.metrics.heygen_request(operation, answered, elapsed.as_secs_f64());
-        log(operation, answered.into(), &attempted, elapsed);
+        let trouble = match &attempted.outcome {
+            Outcome::Polled(_) | Outcome::LooksRead(_) | Outcome::Listed(_) | Outcome::Initiated(_) | Outcome::Probed => None,
+            Outcome::Trouble(trouble) => Some(trouble.class),
+        };
+        self.metrics.heygen_request(operation, trouble, elapsed.as_secs_f64());
+        log(operation, &attempted, elapsed);
         attempted.outcome
     }
+}
+
+/// The URL of a page of what `of` selects: the first, or the one behind a cursor.
+fn at_page(mut url: Url, of: (&str, &str), cursor: Option<&str>) -> Url {
+    let limit = ("limit", PER_PAGE);
+    url.query_pairs_mut().extend_pairs([of, limit]).extend_pairs(cursor.map(|token| ("token", token)));
+    url
 }
 
 /// Without a clip the answer is for the person, and one without a link is useless (HeyGen API notes, section 3).
@@ -345,38 +325,32 @@ fn is_idempotency_key(key: &str) -> bool {
     (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-:.".contains(&byte))
 }
 
-/// As what an outcome is counted.
-const fn answered(outcome: &Outcome) -> Answered {
-    match outcome {
-        Outcome::Polled(_) | Outcome::LooksRead(_) | Outcome::Listed(_) | Outcome::Initiated(_) | Outcome::Probed => Answered::Ok,
-        Outcome::Trouble(trouble) => Answered::Trouble(trouble.class),
-    }
-}
-
 /// Which object it was about stands in the enclosing span.
 ///
 /// A consent request is told at `info`, with the request id by which HeyGen's support finds it: it is what a person hears of, and no
 /// object sends many. Reads are told at `debug`.
-fn log(operation: Operation, label: &str, attempted: &Attempted, elapsed: Duration) {
+fn log(operation: Operation, attempted: &Attempted, elapsed: Duration) {
     let Attempted { outcome, request_id, fault } = attempted;
     let name: &'static str = operation.into();
     let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
     match outcome {
-        Outcome::Trouble(Trouble { status, code, param, .. }) if operation == Operation::Initiate => {
-            tracing::info!(operation = name, status, outcome = label, code, param, request_id, fault, elapsed_ms, "HeyGen request failed");
-        }
-        Outcome::Trouble(Trouble { status, code, param, .. }) => {
-            tracing::debug!(operation = name, status, outcome = label, code, param, request_id, fault, elapsed_ms, "HeyGen request failed");
+        Outcome::Trouble(Trouble { class, status, code, param, .. }) => {
+            let outcome: &'static str = (*class).into();
+            if operation == Operation::Initiate {
+                tracing::info!(operation = name, status, outcome, code, param, request_id, fault, elapsed_ms, "HeyGen request failed");
+            } else {
+                tracing::debug!(operation = name, status, outcome, code, param, request_id, fault, elapsed_ms, "HeyGen request failed");
+            }
         }
         Outcome::Initiated(_) => {
-            tracing::info!(operation = name, outcome = label, request_id, elapsed_ms, "HeyGen request answered");
+            tracing::info!(operation = name, outcome = "ok", request_id, elapsed_ms, "HeyGen request answered");
         }
         Outcome::Listed(page) => {
             let (groups, unreadable, last) = (page.groups.len(), page.unreadable, page.next.is_none());
-            tracing::debug!(operation = name, outcome = label, groups, unreadable, last, request_id, elapsed_ms, "HeyGen request answered");
+            tracing::debug!(operation = name, outcome = "ok", groups, unreadable, last, request_id, elapsed_ms, "HeyGen request answered");
         }
         Outcome::Polled(_) | Outcome::LooksRead(_) | Outcome::Probed => {
-            tracing::debug!(operation = name, outcome = label, request_id, elapsed_ms, "HeyGen request answered");
+            tracing::debug!(operation = name, outcome = "ok", request_id, elapsed_ms, "HeyGen request answered");
         }
     }
 }

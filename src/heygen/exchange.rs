@@ -8,7 +8,7 @@ use reqwest::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
 
-use super::fault::Way;
+use super::fault::Route;
 use super::retry_after::{parse_date, parse_retry_after};
 use super::{Operation, classify, wire};
 use crate::process::clock;
@@ -35,14 +35,14 @@ pub(super) struct Attempted {
 pub(super) async fn attempt(
     operation: Operation,
     request: RequestBuilder,
-    way: &Way<'_>,
+    route: &Route<'_>,
     read: impl FnOnce(&Value) -> Option<Outcome>,
 ) -> Attempted {
     let mut response = match request.send().await {
         Ok(response) => response,
-        Err(error) => return unanswered(way.fault(&error)),
+        Err(error) => return unanswered(route.fault(&error)),
     };
-    if let Some(fault) = way.answered_by_the_proxy(response.status().as_u16()) {
+    if let Some(fault) = route.answered_by_the_proxy(response.status().as_u16()) {
         return unanswered(fault);
     }
     let status = response.status().as_u16();
@@ -51,10 +51,10 @@ pub(super) async fn attempt(
     let body = read_body(&mut response).await;
 
     let (outcome, fault) = match body {
-        Body::Whole(body) => (understand(operation, status, &body, read), None),
-        Body::TooLarge => (Outcome::Trouble(without_body(status, Class::Unreadable)), Some("body too large")),
-        Body::Lost(error) => {
-            let fault = way.fault(&error);
+        Ok(Some(body)) => (understand(operation, status, &body, read), None),
+        Ok(None) => (Outcome::Trouble(without_body(status, Class::Unreadable)), Some("body too large")),
+        Err(error) => {
+            let fault = route.fault(&error);
             let trouble = without_body(status, Class::Unreachable);
             let word = fault.kind.word();
             let fault = (trouble.class == Class::Unreachable).then(|| Box::new(fault));
@@ -67,14 +67,6 @@ pub(super) async fn attempt(
         good => good,
     };
     Attempted { outcome, request_id, fault }
-}
-
-/// How much of a body came.
-enum Body {
-    Whole(Vec<u8>),
-    TooLarge,
-    /// The connection broke or the deadline passed.
-    Lost(reqwest::Error),
 }
 
 /// Of a request without an answer.
@@ -104,16 +96,16 @@ pub(super) fn without_body(status: u16, otherwise: Class) -> Trouble {
     Trouble { status: Some(status), ..Trouble::of(class) }
 }
 
-async fn read_body(response: &mut Response) -> Body {
+/// The whole body; `None` when it is too large.
+async fn read_body(response: &mut Response) -> reqwest::Result<Option<Vec<u8>>> {
     let mut body = Vec::new();
-    loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() > BODY_CAP => return Body::TooLarge,
-            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Ok(None) => return Body::Whole(body),
-            Err(error) => return Body::Lost(error),
+    while let Some(chunk) = response.chunk().await? {
+        if body.len() + chunk.len() > BODY_CAP {
+            return Ok(None);
         }
+        body.extend_from_slice(&chunk);
     }
+    Ok(Some(body))
 }
 
 fn request_id(headers: &HeaderMap) -> Option<String> {

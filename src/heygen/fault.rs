@@ -13,12 +13,12 @@ use crate::process::proxies::{Proxies, Proxy};
 use twinconsent_core::consent::outcome::{Check, Fault, FaultKind};
 
 /// Where a request goes, and through what.
-pub(super) struct Way<'a> {
+pub(super) struct Route<'a> {
     base_url: &'a Url,
     proxy: Option<&'a Proxy>,
 }
 
-impl<'a> Way<'a> {
+impl<'a> Route<'a> {
     pub(super) fn to(base_url: &'a Url, proxies: &'a Proxies) -> Self {
         Self { base_url, proxy: proxies.to(base_url) }
     }

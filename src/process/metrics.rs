@@ -19,10 +19,10 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use strum::VariantArray as _;
 
-pub use labels::{Answered, Kind, Operation, ReconcileResult, WriteResult};
-use labels::{KindOnly, OperationOnly, OperationOutcome, Reconcile, StatusWrite, Version};
+pub use labels::{Kind, Operation, ReconcileResult, WriteResult};
 use population::Census;
 pub use population::Population;
+use twinconsent_core::consent::outcome::Class;
 
 /// Upper bounds of the request duration's buckets, in seconds: from a quick read to a consent request at its deadline.
 const DURATION_BUCKETS: [f64; 10] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
@@ -30,14 +30,17 @@ const DURATION_BUCKETS: [f64; 10] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 
 /// Upper bounds of the delay's buckets, in seconds: from a poll in time to one that has waited for hours.
 const DELAY_BUCKETS: [f64; 9] = [0.1, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 21600.0];
 
+/// Labels of a series: name and value.
+type Labels<const N: usize> = [(&'static str, &'static str); N];
+
 /// The counters, and the registry that encodes them. Share it in an `Arc`; every method is cheap and never blocks for long.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    reconciles: Family<Reconcile, Counter>,
-    status_writes: Family<StatusWrite, Counter>,
-    heygen_requests: Family<OperationOutcome, Counter>,
-    heygen_request_duration: Family<OperationOnly, Histogram, fn() -> Histogram>,
+    reconciles: Family<Labels<2>, Counter>,
+    status_writes: Family<Labels<2>, Counter>,
+    heygen_requests: Family<Labels<2>, Counter>,
+    heygen_request_duration: Family<Labels<1>, Histogram, fn() -> Histogram>,
     poll_delay: Histogram,
     poll_overdue: Gauge<f64, AtomicU64>,
     initiations: Counter,
@@ -47,7 +50,7 @@ pub struct Metrics {
     unrecognized_after_grant: Counter,
     dropped_events: Counter,
     unwritten_statuses: Counter,
-    undecodable_objects: Family<KindOnly, Gauge>,
+    undecodable_objects: Family<Labels<1>, Gauge>,
     leader: Gauge,
     census: Census,
 }
@@ -61,7 +64,7 @@ impl Metrics {
             reconciles: Family::default(),
             status_writes: Family::default(),
             heygen_requests: Family::default(),
-            heygen_request_duration: Family::new_with_constructor(duration_histogram),
+            heygen_request_duration: Family::new_with_constructor(|| Histogram::new(DURATION_BUCKETS)),
             poll_delay: Histogram::new(DELAY_BUCKETS),
             poll_overdue: Gauge::default(),
             initiations: Counter::default(),
@@ -81,18 +84,19 @@ impl Metrics {
 
     /// Counts one reconcile.
     pub fn reconcile(&self, kind: Kind, result: ReconcileResult) {
-        self.reconciles.get_or_create(&Reconcile { kind, result }).inc();
+        self.reconciles.get_or_create(&[("kind", kind.into()), ("result", result.into())]).inc();
     }
 
     /// Counts one status write.
     pub fn status_write(&self, kind: Kind, result: WriteResult) {
-        self.status_writes.get_or_create(&StatusWrite { kind, result }).inc();
+        self.status_writes.get_or_create(&[("kind", kind.into()), ("result", result.into())]).inc();
     }
 
-    /// Counts one request to HeyGen and records how long it took, in seconds.
-    pub fn heygen_request(&self, operation: Operation, outcome: Answered, seconds: f64) {
-        self.heygen_requests.get_or_create(&OperationOutcome { operation, outcome }).inc();
-        self.heygen_request_duration.get_or_create(&OperationOnly { operation }).observe(seconds);
+    /// Counts one request to HeyGen, which came to what was asked for or to trouble, and records how long it took, in seconds.
+    pub fn heygen_request(&self, operation: Operation, trouble: Option<Class>, seconds: f64) {
+        let outcome = trouble.map_or("ok", Into::into);
+        self.heygen_requests.get_or_create(&[("operation", operation.into()), ("outcome", outcome)]).inc();
+        self.heygen_request_duration.get_or_create(&[("operation", operation.into())]).observe(seconds);
     }
 
     /// Records by how many seconds a poll came later than it was due.
@@ -142,7 +146,7 @@ impl Metrics {
 
     /// Notes how many objects of a kind cannot be decoded.
     pub fn undecodable_objects(&self, kind: Kind, count: usize) {
-        self.undecodable_objects.get_or_create(&KindOnly { kind }).set(i64::try_from(count).unwrap_or(i64::MAX));
+        self.undecodable_objects.get_or_create(&[("kind", kind.into())]).set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// Lets accounts and consents be counted there whenever the metrics are read.
@@ -165,6 +169,9 @@ impl Metrics {
     }
 
     fn register(&mut self) {
+        for &kind in Kind::ALL {
+            self.undecodable_objects(kind, 0);
+        }
         let registry = &mut self.registry;
         registry.register("reconciles", "Objects that were worked on, by kind and how that ended", self.reconciles.clone());
         registry.register("status_writes", "Status writes by kind and how they ended", self.status_writes.clone());
@@ -188,16 +195,13 @@ impl Metrics {
         registry.register("dropped_events", help, self.dropped_events.clone());
         let help = "Objects whose status could not be written five times in a row; each again about every hour while that lasts";
         registry.register("unwritten_statuses", help, self.unwritten_statuses.clone());
-        for &kind in Kind::ALL {
-            self.undecodable_objects.get_or_create(&KindOnly { kind }).set(0);
-        }
         let help = "Objects that cannot be decoded and are ignored";
         registry.register("undecodable_objects", help, self.undecodable_objects.clone());
         registry.register("leader", "1 if this process leads its replicas, or needs no election; else 0", self.leader.clone());
         registry.register_collector(Box::new(self.census.clone()));
 
-        let build_info = Family::<Version, Gauge>::default();
-        build_info.get_or_create(&Version { version: env!("CARGO_PKG_VERSION") }).set(1);
+        let build_info = Family::<Labels<1>, Gauge>::default();
+        build_info.get_or_create(&[("version", env!("CARGO_PKG_VERSION"))]).set(1);
         registry.register("build_info", "Always 1; the version is in the label", build_info);
     }
 
@@ -212,7 +216,8 @@ impl Metrics {
             WriteResult::VARIANTS.iter().for_each(|&result| metrics.status_write(kind, result));
         }
         for &operation in Operation::VARIANTS {
-            Answered::all().for_each(|answered| metrics.heygen_request(operation, answered, 0.0));
+            let troubles = Class::VARIANTS.iter().copied().map(Some);
+            [None].into_iter().chain(troubles).for_each(|trouble| metrics.heygen_request(operation, trouble, 0.0));
         }
         metrics.count_population(Population::with_every_value);
         metrics
@@ -225,10 +230,6 @@ impl Default for Metrics {
     }
 }
 
-fn duration_histogram() -> Histogram {
-    Histogram::new(DURATION_BUCKETS)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -238,7 +239,7 @@ mod tests {
         let metrics = Metrics::new();
         metrics.reconcile(Kind::DigitalTwinConsent, ReconcileResult::Done);
         metrics.status_write(Kind::ClusterHeyGenAccount, WriteResult::Conflict);
-        metrics.heygen_request(Operation::Group, Answered::Ok, 0.2);
+        metrics.heygen_request(Operation::Group, None, 0.2);
         metrics.poll_delay(2.0);
         metrics.poll_overdue(1.5);
         metrics.count_population(|| Population { followed_groups: 2, waiting_requests: 2, ..Population::default() });

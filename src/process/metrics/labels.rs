@@ -1,12 +1,8 @@
 //! The labels of the metrics, and the values that each can have: closed lists, which `docs/metrics.md` shows.
 
-use std::fmt;
-
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use strum::{IntoStaticStr, VariantArray};
 
 use twinconsent_core::api::consent::AccountKind;
-use twinconsent_core::consent::outcome::Class;
 
 /// The kind of object that something was done for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr, VariantArray)]
@@ -72,73 +68,3 @@ pub enum Operation {
     /// Whether it accepts the key.
     Probe,
 }
-
-/// What HeyGen answered: what was asked for, or which trouble.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Answered {
-    /// What was asked for.
-    Ok,
-    /// Anything else.
-    Trouble(Class),
-}
-
-impl Answered {
-    /// All of them.
-    pub fn all() -> impl Iterator<Item = Self> {
-        [Self::Ok].into_iter().chain(Class::VARIANTS.iter().copied().map(Self::Trouble))
-    }
-}
-
-impl From<Answered> for &'static str {
-    fn from(answered: Answered) -> Self {
-        match answered {
-            Answered::Ok => "ok",
-            Answered::Trouble(class) => class.into(),
-        }
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct Reconcile {
-    pub(super) kind: Kind,
-    pub(super) result: ReconcileResult,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct KindOnly {
-    pub(super) kind: Kind,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct StatusWrite {
-    pub(super) kind: Kind,
-    pub(super) result: WriteResult,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct OperationOutcome {
-    pub(super) operation: Operation,
-    pub(super) outcome: Answered,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct OperationOnly {
-    pub(super) operation: Operation,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct Version {
-    pub(super) version: &'static str,
-}
-
-macro_rules! by_name {
-    ($($label:ty),*) => {$(
-        impl EncodeLabelValue for $label {
-            fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
-                EncodeLabelValue::encode(&<&'static str>::from(*self), encoder)
-            }
-        }
-    )*};
-}
-
-by_name!(Kind, ReconcileResult, WriteResult, Operation, Answered);

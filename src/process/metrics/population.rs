@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 use strum::VariantArray as _;
@@ -50,12 +50,9 @@ impl Population {
     }
 }
 
-/// Where the population is known, once it is.
-type Source = Box<dyn Fn() -> Population + Send + Sync>;
-
-/// Asks for the population when it is encoded.
+/// Asks for the population when it is encoded, once it is known where.
 #[derive(Clone, Default)]
-pub(super) struct Census(Arc<OnceLock<Source>>);
+pub(super) struct Census(Arc<OnceLock<Box<dyn Fn() -> Population + Send + Sync>>>);
 
 impl Census {
     /// Lets the population be asked for there, from now on.
@@ -70,22 +67,13 @@ impl fmt::Debug for Census {
     }
 }
 
-#[derive(Debug, EncodeLabelSet)]
-struct Labels {
-    account_kind: &'static str,
-    account_namespace: String,
-    account: String,
-    reason: &'static str,
-}
-
-impl Labels {
-    fn new(account: Option<&AccountKey>, reason: &'static str) -> Self {
-        let Some(AccountKey { kind, namespace, name }) = account else {
-            return Self { account_kind: OTHER, account_namespace: OTHER.to_owned(), account: OTHER.to_owned(), reason };
-        };
-        let account_kind = if *kind == AccountKind::Unrecognized { OTHER } else { Kind::of(*kind).into() };
-        Self { account_kind, account_namespace: namespace.clone().unwrap_or_default(), account: name.clone(), reason }
-    }
+/// Which account it is about, and what it tells.
+fn labels<'a>(account: Option<&'a AccountKey>, reason: &'a str) -> [(&'static str, &'a str); 4] {
+    let (kind, namespace, name) = account.map_or((OTHER, OTHER, OTHER), |AccountKey { kind, namespace, name }| {
+        let kind = if *kind == AccountKind::Unrecognized { OTHER } else { Kind::of(*kind).into() };
+        (kind, namespace.as_deref().unwrap_or_default(), name.as_str())
+    });
+    [("account_kind", kind), ("account_namespace", namespace), ("account", name), ("reason", reason)]
 }
 
 impl Collector for Census {
@@ -101,13 +89,13 @@ impl Collector for Census {
         let help = "1 if the account's Ready condition is True, else 0; reason is that of the condition";
         let mut family = encoder.encode_descriptor("account_ready", help, None, MetricType::Gauge)?;
         for (account, shown) in &accounts {
-            let labels = Labels::new(account.as_ref(), shown.reason());
+            let labels = labels(account.as_ref(), shown.reason());
             ConstGauge::new(i64::from(shown.is_ready())).encode(family.encode_family(&labels)?)?;
         }
         let help = "DigitalTwinConsents by account and by the reason of their Ready condition";
         let mut family = encoder.encode_descriptor("consents", help, None, MetricType::Gauge)?;
         for ((account, reported), count) in &consents {
-            let labels = Labels::new(account.as_ref(), reported.map_or(reasons::NOT_SEEN_YET, Situation::reason));
+            let labels = labels(account.as_ref(), reported.map_or(reasons::NOT_SEEN_YET, Situation::reason));
             ConstGauge::new(i64::try_from(*count).unwrap_or(i64::MAX)).encode(family.encode_family(&labels)?)?;
         }
         Ok(())
