@@ -37,7 +37,7 @@ fn main() -> std::process::ExitCode {
 
 /// What the arguments and the variables of proxies say; or the one that makes no sense.
 fn configured(arguments: RunArgs) -> Result<(Config, (Proxies, Vec<String>)), String> {
-    let config = Config::from_args(arguments, in_cluster_namespace(), read_bundle).map_err(|error| error.to_string())?;
+    let config = Config::from_args(arguments, in_cluster_namespace(), read_bundle)?;
     let proxies = renewal::Files::of(&config).proxies()?;
     Ok((config, proxies))
 }
@@ -68,16 +68,15 @@ async fn run(config: &Config, (proxies, notes): (Proxies, Vec<String>)) -> anyho
     let shutdown = Shutdown::on_signals(config.shutdown_grace).context("cannot listen to signals")?;
     let metrics = Arc::new(Metrics::new());
     let readiness = Readiness::default();
-    let checks = (preflight::Checks::register(&readiness), run::Checks::register(&readiness));
     let listener = server::bind("--listen", config.listen)?;
-    let server = tokio::spawn(server::serve(listener, readiness, metrics.clone(), shutdown.stopping().clone()));
+    let server = tokio::spawn(server::serve(listener, readiness.clone(), metrics.clone(), shutdown.stopping().clone()));
 
     let connection = connection::find().await?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "started");
     renewal::tell(&proxies, &notes, &config.heygen_base_url);
     let trusted = renewal::Content { roots: config.ca_bundle.clone(), proxies, notes };
     tokio::select! {
-        worked = work(connection, config, trusted, metrics, checks, shutdown.stopping()) => worked?,
+        worked = work(connection, config, trusted, metrics, readiness, shutdown.stopping()) => worked?,
         // Also for a controller that never reached its API server, which would not end by itself.
         () = shutdown.over().cancelled() => {}
     }
@@ -92,27 +91,26 @@ async fn work(
     config: &Config,
     trusted: renewal::Content,
     metrics: Arc<Metrics>,
-    checks: (preflight::Checks, run::Checks),
+    readiness: Readiness,
     stopping: &CancellationToken,
 ) -> anyhow::Result<()> {
     let client = connection::client(connection.clone())?;
     let (heygen, refused, watches) = tokio::try_join!(
         heygen(config, trusted, metrics.clone(), stopping.clone()),
-        async { Ok(preflight::run(&client, config, &checks.0, stopping).await) },
+        async { Ok(preflight::run(&client, config, &readiness, stopping).await) },
         async { Ok(stopping.run_until_cancelled(run::begin(client.clone(), config)).await) },
     )?;
     let Some((refused, watches)) = refused.zip(watches) else { return Ok(()) };
-    let checks = (checks.1, Arc::new(preflight::Refused::new(refused, &checks.0)));
     let Some(lease) = &config.lease else {
         metrics.leads(true);
-        run::run(watches, config, heygen, metrics, checks, Leadership::unopposed(), stopping.clone()).await;
+        run::run(watches, config, heygen, metrics, (refused, readiness), Leadership::unopposed(), stopping.clone()).await;
         return Ok(());
     };
     let (election, leadership) = Election::new(connection, &config.operator_namespace, lease, config::identity())?;
     let over = CancellationToken::new();
     let counted = metrics.clone();
     let work = async {
-        let working = run::run(watches, config, heygen, metrics, checks, leadership.clone(), stopping.clone());
+        let working = run::run(watches, config, heygen, metrics, (refused, readiness), leadership.clone(), stopping.clone());
         let led = leadership.while_it_lasts(working).await;
         // What was under way has ended: another replica may go on at once.
         over.cancel();

@@ -75,9 +75,8 @@ impl Files {
 
     fn read(&self) -> Result<Content, String> {
         let roots = self.ca_bundle.as_deref().map(|path| config::ca_bundle(path, read_bundle)).transpose();
-        let roots = roots.map_err(|error| error.to_string())?.unwrap_or_default();
         let (proxies, notes) = self.proxies()?;
-        Ok(Content { roots, proxies, notes })
+        Ok(Content { roots: roots?.unwrap_or_default(), proxies, notes })
     }
 }
 
@@ -124,8 +123,7 @@ fn joined(name: &str, sources: [Source<'_>; 2]) -> Option<OsString> {
     let said = |source: Source<'_>, name: &str| source(name).filter(|list| !list.is_empty());
     // A name that is not set says nothing, so that the other one is what is told of.
     sources.iter().find(|source| said(source, name).is_some())?;
-    let first_or_other =
-        |source: &dyn Fn(&str) -> Option<OsString>| said(source, name).or_else(|| EXCEPTIONS.iter().find_map(|other| said(source, other)));
+    let first_or_other = |source: Source<'_>| said(source, name).or_else(|| EXCEPTIONS.iter().find_map(|other| said(source, other)));
     let lists: Vec<OsString> = sources.into_iter().filter_map(first_or_other).collect();
     Some(lists.join(OsStr::new(",")))
 }

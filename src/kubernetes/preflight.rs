@@ -10,9 +10,8 @@
 pub mod rights;
 pub mod served;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use kube::Client;
@@ -30,21 +29,6 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The longest pause between two checks.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
-
-/// The checks that `/readyz` shows.
-#[derive(Debug)]
-pub struct Checks {
-    definitions: Check,
-    rights: Check,
-}
-
-impl Checks {
-    /// Registers the checks.
-    #[must_use]
-    pub fn register(readiness: &Readiness) -> Self {
-        Self { definitions: readiness.register("definitions"), rights: readiness.register("rights") }
-    }
-}
 
 /// Why it could not be found out whether all is in order, or what is not.
 #[derive(Debug, thiserror::Error)]
@@ -75,9 +59,8 @@ const TRIES_FOR_ALL: u32 = 3;
 ///
 /// A namespace without rights counts as one that is not served, and its objects own no group: whether one of them has asked cannot be
 /// known. When the rights come, they are ranked with the others as if they had been created then, and an owner that has asked stays.
-pub async fn run(client: &Client, config: &Config, checks: &Checks, stopping: &CancellationToken) -> Option<BTreeSet<String>> {
-    let said = Said::default();
-    let definitions = until_in_order((&checks.definitions, &said[0]), &said, async || bounded(served::check(client)).await, stopping);
+pub async fn run(client: &Client, config: &Config, readiness: &Readiness, stopping: &CancellationToken) -> Option<BTreeSet<String>> {
+    let definitions = until_in_order(Check::Definitions, readiness, async || bounded(served::check(client)).await, stopping);
     let tries = AtomicU32::new(0);
     let rights = async || {
         let refused = bounded(rights::check(client, config)).await?;
@@ -88,85 +71,50 @@ pub async fn run(client: &Client, config: &Config, checks: &Checks, stopping: &C
         Ok(refused)
     };
     // The rights first: comparing the definitions keeps this task busy for a while, and the questions are under way by then.
-    let (refused, served) = tokio::join!(until_in_order((&checks.rights, &said[1]), &said, rights, stopping), definitions);
+    let (refused, served) = tokio::join!(until_in_order(Check::Rights, readiness, rights, stopping), definitions);
     served.and(refused)
 }
 
 /// Comes back once a namespace has its rights. Says meanwhile what is missing there.
-pub async fn until_granted(client: &Client, namespace: &str, refused: &Refused) {
+pub async fn until_granted(client: &Client, namespace: &str, readiness: &Readiness) {
     let mut pause = FIRST_PAUSE;
     while let Err(problem) = bounded(rights::check_namespace(client, namespace)).await {
-        refused.explain(namespace, Some(&problem.to_string()));
+        let problem = problem.to_string();
+        if readiness.explain_refused(namespace, problem.clone()) {
+            tracing::error!(namespace, problem, "the namespace cannot be served yet; trying again");
+        }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
-    refused.explain(namespace, None);
-}
-
-/// The namespaces that wait for their rights, as `/readyz` shows them.
-#[derive(Debug)]
-pub struct Refused {
-    /// Those that waited when the operator began to work.
-    pub namespaces: BTreeSet<String>,
-    rights: Check,
-    why: Mutex<BTreeMap<String, String>>,
-}
-
-impl Refused {
-    /// These.
-    #[must_use]
-    pub fn new(namespaces: BTreeSet<String>, checks: &Checks) -> Self {
-        Self { namespaces, rights: checks.rights.clone(), why: Mutex::default() }
-    }
-
-    fn explain(&self, namespace: &str, problem: Option<&str>) {
-        let mut why = self.why.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = match problem {
-            Some(problem) => why.insert(namespace.to_owned(), problem.to_owned()),
-            None => why.remove(namespace),
-        };
-        match problem {
-            None => tracing::info!(namespace, "the operator has its rights in the namespace and serves it"),
-            Some(problem) if before.as_deref() != Some(problem) => {
-                tracing::error!(namespace, problem, "the namespace cannot be served yet; trying again");
-            }
-            Some(_) => {}
-        }
-        let all: Vec<String> = why.values().cloned().collect();
-        if all.is_empty() { self.rights.set() } else { self.rights.set_but(all.join("; ")) }
-    }
+    readiness.accept(namespace);
+    tracing::info!(namespace, "the operator has its rights in the namespace and serves it");
 }
 
 async fn bounded<T>(question: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
     tokio::time::timeout(DEADLINE, question).await.unwrap_or(Err(Problem::Deadline))
 }
 
-/// The problem of each question that was said last.
-type Said = [Mutex<String>; 2];
-
 async fn until_in_order<T>(
-    (check, own): (&Check, &Mutex<String>),
-    said: &Said,
+    check: Check,
+    readiness: &Readiness,
     ask: impl AsyncFn() -> Result<T, Problem>,
     stopping: &CancellationToken,
 ) -> Option<T> {
     let mut pause = FIRST_PAUSE;
-    let is_said = |problem: &str| said.iter().any(|said| *said.lock().unwrap_or_else(PoisonError::into_inner) == problem);
     loop {
-        let problem = match stopping.run_until_cancelled(ask()).await? {
+        match stopping.run_until_cancelled(ask()).await? {
             Ok(answer) => {
-                check.set();
+                readiness.set(check);
                 return Some(answer);
             }
-            Err(problem) => problem,
-        };
-        let problem = problem.to_string();
-        check.explain(problem.clone());
-        // The same again is not said again.
-        if !is_said(&problem) {
-            tracing::error!(problem, "the operator cannot start its work yet; trying again");
+            Err(problem) => {
+                let problem = problem.to_string();
+                // The same again is not said again.
+                if readiness.explain(check, &problem) {
+                    tracing::error!(problem, "the operator cannot start its work yet; trying again");
+                }
+            }
         }
-        *own.lock().unwrap_or_else(PoisonError::into_inner) = problem;
         stopping.run_until_cancelled(tokio::time::sleep(pause)).await?;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }

@@ -16,7 +16,6 @@ use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{ArgAction, Args, Parser, Subcommand};
-use thiserror::Error;
 use url::Url;
 
 use crate::heygen::ExtraRoots;
@@ -179,14 +178,6 @@ pub struct Config {
     pub log_filter: String,
 }
 
-/// An argument that cannot be accepted, in one line that names the flag.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("--{flag}: {problem}")]
-pub struct ConfigError {
-    flag: &'static str,
-    problem: String,
-}
-
 impl Cli {
     /// The arguments of this process.
     ///
@@ -213,12 +204,12 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// The first argument that cannot be accepted.
+    /// The first argument that cannot be accepted, in one line that names the flag.
     pub fn from_args(
         args: RunArgs,
         in_cluster_namespace: Option<String>,
         read: impl FnOnce(&Path) -> io::Result<Vec<u8>>,
-    ) -> Result<Self, ConfigError> {
+    ) -> Result<Self, String> {
         // Named one by one, so that a new flag cannot be forgotten here.
         let RunArgs {
             heygen_base_url,
@@ -282,7 +273,7 @@ pub fn in_cluster_namespace() -> Option<String> {
 /// # Errors
 ///
 /// When it cannot be read, holds no certificate or a broken one.
-pub fn ca_bundle(path: &Path, read: impl FnOnce(&Path) -> io::Result<Vec<u8>>) -> Result<ExtraRoots, ConfigError> {
+pub fn ca_bundle(path: &Path, read: impl FnOnce(&Path) -> io::Result<Vec<u8>>) -> Result<ExtraRoots, String> {
     check::ca_bundle(path, read(path)).map_err(of("ca-bundle"))
 }
 
@@ -311,8 +302,9 @@ pub fn identity() -> String {
     format!("{name}_{:x}-{:x}", clock::steady().as_millisecond(), std::process::id())
 }
 
-fn of(flag: &'static str) -> impl Fn(String) -> ConfigError {
-    move |problem| ConfigError { flag, problem }
+/// What is wrong with an argument, in one line that names the flag.
+fn of(flag: &'static str) -> impl Fn(String) -> String {
+    move |problem| format!("--{flag}: {problem}")
 }
 
 /// Clap explains over several lines; what matters is its first paragraph and the tip, if it has one.

@@ -9,7 +9,7 @@ pub mod debug;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -18,9 +18,8 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use socket2::SockRef;
-use thiserror::Error;
+use strum::{IntoStaticStr, VariantArray};
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::process::metrics::Metrics;
@@ -34,115 +33,72 @@ const BACKLOG: u32 = 1024;
 /// OpenMetrics text, as [`Metrics::encode`] writes it.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// The server could not start.
-#[derive(Debug, Error)]
-pub enum ServerError {
-    /// The address is taken or not ours.
-    #[error("{flag}: cannot listen on {address}: {source}")]
-    Bind {
-        /// The flag that asks for it.
-        flag: &'static str,
-        /// The address asked for.
-        address: SocketAddr,
-        /// What the system says.
-        source: std::io::Error,
-    },
+/// What must have happened before the operator is ready, each once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "lowercase")]
+pub enum Check {
+    /// The ClusterHeyGenAccounts were read.
+    ClusterHeyGenAccounts,
+    /// The API server serves the definitions that the operator needs.
+    Definitions,
+    /// The DigitalTwinConsents were listed.
+    DigitalTwinConsents,
+    /// The HeyGenAccounts were listed.
+    HeyGenAccounts,
+    /// RBAC grants what the operator needs.
+    Rights,
 }
 
-/// What must have happened before the operator is ready: named checks, each passed once. Clones are the same list.
-#[derive(Debug, Clone, Default)]
-pub struct Readiness {
-    checks: Arc<watch::Sender<BTreeMap<&'static str, Standing>>>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Standing {
-    /// Not yet passed; why, if that is known.
-    Waiting(Option<String>),
-    Passed,
-    /// Passed, for what works; what does not, and why.
-    PassedBut(String),
-}
-
-impl Standing {
-    fn is_passed(&self) -> bool {
-        matches!(self, Self::Passed | Self::PassedBut(_))
-    }
-}
-
-/// One check of a [`Readiness`], not passed until it is [`set`](Check::set).
+/// Whether the operator is ready, and what is missing. Clones are the same one.
 #[derive(Debug, Clone)]
-pub struct Check {
-    name: &'static str,
-    readiness: Readiness,
+pub struct Readiness {
+    /// The checks that have not passed, each with the reason if it is known.
+    waiting: Arc<Mutex<BTreeMap<Check, Option<String>>>>,
+    /// The namespaces that are not served for want of rights, and why.
+    refused: Arc<Mutex<BTreeMap<String, String>>>,
+}
+
+impl Default for Readiness {
+    /// Nothing has passed yet.
+    fn default() -> Self {
+        let waiting = Check::VARIANTS.iter().map(|&check| (check, None)).collect();
+        Self { waiting: Arc::new(Mutex::new(waiting)), refused: Arc::default() }
+    }
 }
 
 impl Readiness {
-    /// Adds a check that is yet to pass. Register all of them before serving: without any, the operator is ready.
-    #[must_use = "a check that nobody sets keeps the operator unready"]
-    pub fn register(&self, name: &'static str) -> Check {
-        self.checks.send_modify(|checks| {
-            checks.insert(name, Standing::Waiting(None));
-        });
-        Check { name, readiness: self.clone() }
+    /// Marks a check as passed, for good.
+    pub fn set(&self, check: Check) {
+        self.waiting().remove(&check);
     }
 
-    /// Whether every check has passed.
-    #[must_use]
-    pub fn is_ready(&self) -> bool {
-        self.checks.borrow().values().all(Standing::is_passed)
+    /// Says why a check has not passed; without effect once it has. Returns whether that was not said of any check already.
+    pub fn explain(&self, check: Check, why: &str) -> bool {
+        let mut waiting = self.waiting();
+        let is_new = !waiting.values().any(|known| known.as_deref() == Some(why));
+        if let Some(known) = waiting.get_mut(&check) {
+            *known = Some(why.to_owned());
+        }
+        is_new
     }
 
-    /// The names of the checks that have not passed, in alphabetical order, each with the reason if it is known.
-    #[must_use]
-    pub fn waiting_for(&self) -> Vec<String> {
-        let line = |(name, state): (&&str, &Standing)| match state {
-            Standing::Passed | Standing::PassedBut(_) => None,
-            Standing::Waiting(None) => Some((*name).to_owned()),
-            Standing::Waiting(Some(why)) => Some(format!("{name}: {why}")),
-        };
-        self.checks.borrow().iter().filter_map(line).collect()
+    /// Says why a namespace is not served although the operator is ready. Returns whether that is new.
+    pub fn explain_refused(&self, namespace: &str, why: String) -> bool {
+        let before = self.refused().insert(namespace.to_owned(), why.clone());
+        before != Some(why)
     }
 
-    /// What does not work although the operator is ready, in alphabetical order, each with the reason.
-    #[must_use]
-    pub fn all_but(&self) -> Vec<String> {
-        let line = |(name, state): (&&str, &Standing)| match state {
-            Standing::PassedBut(why) => Some(format!("{name}: {why}")),
-            Standing::Passed | Standing::Waiting(_) => None,
-        };
-        self.checks.borrow().iter().filter_map(line).collect()
+    /// Notes that a namespace is served now.
+    pub fn accept(&self, namespace: &str) {
+        self.refused().remove(namespace);
     }
 
-    /// Comes back once every check has passed.
-    pub async fn ready(&self) {
-        // The sender lives in `self`, so the channel cannot close meanwhile.
-        let _ = self.checks.subscribe().wait_for(|checks| checks.values().all(Standing::is_passed)).await;
-    }
-}
-
-impl Check {
-    /// Marks the check as passed, for good.
-    pub fn set(&self) {
-        self.readiness.checks.send_modify(|checks| {
-            checks.insert(self.name, Standing::Passed);
-        });
+    fn waiting(&self) -> MutexGuard<'_, BTreeMap<Check, Option<String>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Marks the check as passed for what works, and says what does not.
-    pub fn set_but(&self, why: String) {
-        self.readiness.checks.send_modify(|checks| {
-            checks.insert(self.name, Standing::PassedBut(why));
-        });
-    }
-
-    /// Says why the check has not passed; without effect once it has.
-    pub fn explain(&self, why: String) {
-        self.readiness.checks.send_modify(|checks| {
-            if let Some(state) = checks.get_mut(self.name).filter(|state| !state.is_passed()) {
-                *state = Standing::Waiting(Some(why));
-            }
-        });
+    fn refused(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -153,9 +109,9 @@ impl Check {
 ///
 /// # Errors
 ///
-/// [`ServerError::Bind`] when the address is taken or does not belong to this machine.
-pub fn bind(flag: &'static str, address: SocketAddr) -> Result<TcpListener, ServerError> {
-    bind_by(address, open).map_err(|source| ServerError::Bind { flag, address, source })
+/// When the address is taken or does not belong to this machine, in one line that names the flag.
+pub fn bind(flag: &'static str, address: SocketAddr) -> io::Result<TcpListener> {
+    bind_by(address, open).map_err(|error| io::Error::new(error.kind(), format!("{flag}: cannot listen on {address}: {error}")))
 }
 
 /// The same, with what asks the system as an argument.
@@ -192,13 +148,17 @@ pub async fn serve(listener: TcpListener, readiness: Readiness, metrics: Arc<Met
 }
 
 async fn readyz(State(readiness): State<Readiness>) -> impl IntoResponse {
-    let waiting_for = readiness.waiting_for();
-    if waiting_for.is_empty() {
-        let but: String = readiness.all_but().iter().map(|name| format!("\nnot yet: {name}")).collect();
-        return (StatusCode::OK, format!("ok{but}"));
+    let line = |(check, why): (&Check, &Option<String>)| {
+        let name: &str = check.into();
+        why.as_ref().map_or_else(|| format!("not yet: {name}\n"), |why| format!("not yet: {name}: {why}\n"))
+    };
+    let waiting: String = readiness.waiting().iter().map(line).collect();
+    if !waiting.is_empty() {
+        return (StatusCode::SERVICE_UNAVAILABLE, waiting);
     }
-    let lines: String = waiting_for.iter().map(|name| format!("not yet: {name}\n")).collect();
-    (StatusCode::SERVICE_UNAVAILABLE, lines)
+    let refused: Vec<String> = readiness.refused().values().cloned().collect();
+    let but = if refused.is_empty() { String::new() } else { format!("\nnot yet: rights: {}", refused.join("; ")) };
+    (StatusCode::OK, format!("ok{but}"))
 }
 
 async fn metrics_page(State(metrics): State<Arc<Metrics>>) -> impl IntoResponse {
@@ -238,7 +198,6 @@ mod tests {
     #[tokio::test]
     async fn livez_is_ok_whether_ready_or_not() {
         let served = served().await;
-        let _check = served.readiness.register("consents");
         let (status, _, text) = page(&served, "/livez").await;
         assert_eq!((status, text.as_str()), (200, "ok"));
     }
@@ -246,20 +205,35 @@ mod tests {
     #[tokio::test]
     async fn readyz_names_what_is_missing_until_all_checks_have_passed() {
         let served = served().await;
-        let (accounts, consents) = (served.readiness.register("accounts"), served.readiness.register("consents"));
-        let (status, _, text) = page(&served, "/readyz").await;
-        assert_eq!((status, text.as_str()), (503, "not yet: accounts\nnot yet: consents\n"));
-        accounts.set();
-        accounts.explain("too late to matter".to_owned());
-        consents.explain("RBAC does not let the operator list them".to_owned());
-        let (status, _, text) = page(&served, "/readyz").await;
-        assert_eq!((status, text.as_str()), (503, "not yet: consents: RBAC does not let the operator list them\n"));
-        assert!(!served.readiness.is_ready());
-        consents.set();
-        served.readiness.ready().await;
-        let (status, _, text) = page(&served, "/readyz").await;
+        let readyz = async || page(&served, "/readyz").await;
+        let all = ["clusterheygenaccounts", "definitions", "digitaltwinconsents", "heygenaccounts", "rights"];
+        let (status, _, text) = readyz().await;
+        assert_eq!((status, text), (503, all.map(|name| format!("not yet: {name}\n")).concat()));
+        let readiness = &served.readiness;
+        let (rights, others) = Check::VARIANTS.split_last().unwrap();
+        others.iter().for_each(|&check| readiness.set(check));
+        readiness.explain(Check::Definitions, "too late to matter");
+        assert!(readiness.explain(*rights, "RBAC does not let the operator list them"));
+        assert!(!readiness.explain(*rights, "RBAC does not let the operator list them"), "it was said");
+        let (status, _, text) = readyz().await;
+        assert_eq!((status, text.as_str()), (503, "not yet: rights: RBAC does not let the operator list them\n"));
+        readiness.set(*rights);
+        let (status, _, text) = readyz().await;
         assert_eq!((status, text.as_str()), (200, "ok"));
-        assert!(served.readiness.is_ready());
+    }
+
+    #[tokio::test]
+    async fn readyz_names_the_namespaces_that_are_not_served_while_the_operator_is_ready() {
+        let served = served().await;
+        let readiness = &served.readiness;
+        Check::VARIANTS.iter().for_each(|&check| readiness.set(check));
+        assert!(readiness.explain_refused("b", "not b".to_owned()) && readiness.explain_refused("a", "not a".to_owned()));
+        assert!(!readiness.explain_refused("a", "not a".to_owned()), "it was said");
+        let (status, _, text) = page(&served, "/readyz").await;
+        assert_eq!((status, text.as_str()), (200, "ok\nnot yet: rights: not a; not b"));
+        readiness.accept("a");
+        let (_, _, text) = page(&served, "/readyz").await;
+        assert_eq!(text, "ok\nnot yet: rights: not b");
     }
 
     #[tokio::test]

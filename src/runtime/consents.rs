@@ -17,20 +17,14 @@ use twinconsent_core::api::consent::DigitalTwinConsent;
 use twinconsent_core::api::uid;
 use twinconsent_core::api::uid::Uid;
 
-/// One watch of consents.
-pub(crate) struct Watch {
-    /// Its number, of those of this process.
-    pub(crate) number: u16,
-    /// What it watches; `None`: all namespaces.
-    pub(crate) namespace: Option<String>,
-    pub(crate) watcher: Watcher<DigitalTwinConsent>,
-    /// Told once the first complete list was shown.
-    pub(crate) listed: oneshot::Sender<()>,
-}
-
-/// Notes what the watch shows until the process is to end.
-pub(crate) async fn watch(watch: Watch, context: Arc<Context>) {
-    let Watch { number, namespace, watcher, listed } = watch;
+/// Notes what a watch shows until the process is to end: the watch of this number, of those of this process, of a namespace or of all.
+/// `listed` is told once the first complete list was shown.
+pub(crate) async fn watch(
+    (number, namespace): (u16, Option<String>),
+    watcher: Watcher<DigitalTwinConsent>,
+    listed: oneshot::Sender<()>,
+    context: Arc<Context>,
+) {
     let mut screen = Screen::new(namespace.clone(), context.undecodables.clone());
     let of = format!("DigitalTwinConsents in {}", namespace.as_deref().unwrap_or("every namespace"));
     let mut reported = std::pin::pin!(watcher.watch().default_backoff());

@@ -69,8 +69,10 @@ pub struct Context {
     pub allow_insecure_base_url: bool,
     /// What is next, when, and what for.
     pub scheduler: Arc<Scheduler>,
-    /// Where accounts are woken.
-    pub wakers: Wakers,
+    /// Where namespaced accounts are woken: the queue of each watch, with the namespace it watches (`None`: all).
+    pub account_wakers: Vec<(Option<String>, mpsc::Sender<ObjectRef<HeyGenAccount>>)>,
+    /// Where cluster accounts are woken.
+    pub cluster_account_waker: mpsc::Sender<ObjectRef<ClusterHeyGenAccount>>,
     /// Whether every watch has shown its first complete list.
     pub synced: watch::Receiver<bool>,
     /// Cancelled when the process is to end.
@@ -79,8 +81,8 @@ pub struct Context {
     pub leadership: Leadership,
     /// The namespaces that are watched; empty means all.
     pub watched: BTreeSet<String>,
-    /// The labels of namespaces, as far as they were asked for.
-    pub labels: NamespaceLabels,
+    /// The labels of namespaces, as far as they were asked for, each with the time it was read.
+    pub labels: Mutex<HashMap<String, (Duration, Labels)>>,
     /// What trouble was told already.
     pub complaints: Arc<Complaints>,
     /// The objects that cannot be decoded.
@@ -88,19 +90,6 @@ pub struct Context {
     /// The history of the consents' versions.
     pub consent_history: History,
 }
-
-/// Where accounts are woken.
-#[derive(Debug, Clone)]
-pub struct Wakers {
-    /// The queue of each watch of namespaced accounts, with the namespace it watches (`None`: all).
-    pub accounts: Vec<(Option<String>, mpsc::Sender<ObjectRef<HeyGenAccount>>)>,
-    /// The queue of the cluster accounts.
-    pub cluster_accounts: mpsc::Sender<ObjectRef<ClusterHeyGenAccount>>,
-}
-
-/// The labels of namespaces, each with the time it was read.
-#[derive(Default)]
-pub struct NamespaceLabels(Mutex<HashMap<String, (Duration, Labels)>>);
 
 type Labels = Arc<BTreeMap<String, String>>;
 
@@ -175,16 +164,16 @@ impl Context {
         Ok(account::selects(selector, &*self.labels_of(namespace).await?))
     }
 
-    async fn labels_of(&self, namespace: String) -> Result<Arc<BTreeMap<String, String>>, kubernetes::Error> {
+    async fn labels_of(&self, namespace: String) -> Result<Labels, kubernetes::Error> {
         let now = clock::monotonic();
-        let known = self.labels.0.lock().unwrap_or_else(PoisonError::into_inner).get(&namespace).cloned();
+        let known = self.labels.lock().unwrap_or_else(PoisonError::into_inner).get(&namespace).cloned();
         if let Some((read_at, labels)) = known
             && now.saturating_sub(read_at) < LABELS_STAY_FRESH
         {
             return Ok(labels);
         }
         let labels = Arc::new(self.cluster.namespace_labels(&namespace).await?);
-        let mut all = self.labels.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.labels.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|_, (read_at, _)| now.saturating_sub(*read_at) < LABELS_STAY_FRESH);
         all.insert(namespace, (now, labels.clone()));
         Ok(labels)
@@ -193,10 +182,10 @@ impl Context {
     /// Lets an account be reconciled at once. A full queue may drop the wake-up: the account comes round by itself.
     pub fn wake_account(&self, key: &AccountKey) {
         let Some(namespace) = key.namespace.as_deref().filter(|_| key.kind == AccountKind::HeyGenAccount) else {
-            let _ = self.wakers.cluster_accounts.try_send(ObjectRef::new(&key.name));
+            let _ = self.cluster_account_waker.try_send(ObjectRef::new(&key.name));
             return;
         };
-        for (watched, queue) in &self.wakers.accounts {
+        for (watched, queue) in &self.account_wakers {
             if watched.as_deref().is_none_or(|watched| watched == namespace) {
                 let _ = queue.try_send(ObjectRef::new(&key.name).within(namespace));
             }

@@ -5,7 +5,8 @@
 use crate::runtime::account_watch;
 use crate::runtime::consents;
 use crate::runtime::named_accounts;
-use std::sync::{Arc, OnceLock};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, OnceLock};
 
 use futures::future::{BoxFuture, Shared, join_all};
 use futures::{FutureExt as _, StreamExt as _};
@@ -20,7 +21,6 @@ use crate::kubernetes::Cluster;
 use crate::kubernetes::events::Events;
 use crate::kubernetes::leadership::Leadership;
 use crate::kubernetes::preflight;
-use crate::kubernetes::preflight::Refused;
 use crate::kubernetes::undecodable::Undecodables;
 use crate::kubernetes::watch::Watcher;
 use crate::kubernetes::watch::history::History;
@@ -29,33 +29,13 @@ use crate::process::config::Config;
 use crate::process::metrics::Metrics;
 use crate::process::server::{Check, Readiness, debug};
 use crate::runtime::accounts::Accounts;
-use crate::runtime::context::{Context, NamespaceLabels, WAKE_QUEUE, Wakers};
+use crate::runtime::context::{Context, WAKE_QUEUE};
 use crate::runtime::explain::explain;
 use crate::runtime::scheduler::Scheduler;
 use crate::runtime::store::Store;
 use crate::runtime::{watchdog, worker};
 use twinconsent_core::api::account::{ClusterHeyGenAccount, HeyGenAccount};
 use twinconsent_core::api::consent::DigitalTwinConsent;
-
-/// What must be synced before the operator is ready.
-#[derive(Debug)]
-pub struct Checks {
-    consents: Check,
-    accounts: Check,
-    cluster_accounts: Check,
-}
-
-impl Checks {
-    /// Registers the checks. Before `/readyz` is served: without any check it would say yes.
-    #[must_use]
-    pub fn register(readiness: &Readiness) -> Self {
-        Self {
-            consents: readiness.register("digitaltwinconsents"),
-            accounts: readiness.register("heygenaccounts"),
-            cluster_accounts: readiness.register("clusterheygenaccounts"),
-        }
-    }
-}
 
 /// The watches, each with the beginning of its list.
 pub struct Watches {
@@ -103,7 +83,7 @@ pub async fn run(
     config: &Config,
     heygen: HeyGen,
     metrics: Arc<Metrics>,
-    (checks, refused): (Checks, Arc<Refused>),
+    (refused, readiness): (BTreeSet<String>, Readiness),
     leadership: Leadership,
     stopping: CancellationToken,
 ) {
@@ -139,12 +119,13 @@ pub async fn run(
         default_base_url: config.heygen_base_url.clone(),
         allow_insecure_base_url: config.allow_insecure_base_url,
         scheduler,
-        wakers: Wakers { accounts: account_wakers, cluster_accounts: cluster_account_waker },
+        account_wakers,
+        cluster_account_waker,
         synced: is_synced,
         stopping: stopping.clone(),
         leadership,
         watched: config.watch_namespaces.clone(),
-        labels: NamespaceLabels::default(),
+        labels: Mutex::default(),
         complaints,
         consent_history: watches.consent_history,
     });
@@ -153,10 +134,10 @@ pub async fn run(
     let (counted, explained) = (Arc::downgrade(&context), Arc::downgrade(&context));
     context.metrics.count_population(move || counted.upgrade().map(|context| context.population()).unwrap_or_default());
 
-    let is_refused = |namespace: &Option<String>| namespace.as_ref().is_some_and(|namespace| refused.namespaces.contains(namespace));
+    let is_refused = |namespace: &Option<String>| namespace.as_ref().is_some_and(|namespace| refused.contains(namespace));
     let grants: Vec<_> = namespaces
         .iter()
-        .map(|namespace| granted(client.clone(), namespace.clone().filter(|_| is_refused(namespace)), refused.clone()))
+        .map(|namespace| granted(client.clone(), namespace.clone().filter(|_| is_refused(namespace)), readiness.clone()))
         .collect();
     let account_stores: Vec<_> =
         account_watches.iter().filter(|watch| !is_refused(&watch.namespace)).map(|watch| watch.store.clone()).collect();
@@ -164,12 +145,12 @@ pub async fn run(
     let (consent_lists, consents_listed): (Vec<_>, Vec<_>) = namespaces.iter().map(|_| oneshot::channel()).unzip();
     let consents_listed =
         namespaces.iter().zip(consents_listed).filter(|(namespace, _)| !is_refused(namespace)).map(|(_, listed)| listed).collect();
-    let announce = announce_sync(consents_listed, account_stores, cluster_accounts.store.clone(), checks, synced);
+    let announce = announce_sync(consents_listed, account_stores, cluster_accounts.store.clone(), readiness, synced);
 
     let mut running: Vec<futures::future::BoxFuture<'static, ()>> = Vec::new();
     for ((number, namespace), (listed, watcher)) in (0_u16..).zip(namespaces).zip(consent_lists.into_iter().zip(watches.consents)) {
         let late = namespace.clone();
-        let watching = consents::watch(consents::Watch { number, namespace, watcher, listed }, context.clone());
+        let watching = consents::watch((number, namespace), watcher, listed, context.clone());
         let (granted, accounts, is_late) =
             (grants[usize::from(number)].clone(), all_stores[usize::from(number)].clone(), is_refused(&late));
         let watching = async move {
@@ -221,10 +202,10 @@ pub async fn run(
 }
 
 /// Comes back once a namespace that was refused has its rights; at once for any other.
-fn granted(client: Client, refused: Option<String>, waiting: Arc<Refused>) -> Shared<BoxFuture<'static, ()>> {
+fn granted(client: Client, refused: Option<String>, readiness: Readiness) -> Shared<BoxFuture<'static, ()>> {
     let granted = async move {
         if let Some(namespace) = refused {
-            preflight::until_granted(&client, &namespace, &waiting).await;
+            preflight::until_granted(&client, &namespace, &readiness).await;
         }
     };
     granted.boxed().shared()
@@ -234,41 +215,29 @@ async fn announce_sync(
     consents: Vec<oneshot::Receiver<()>>,
     accounts: Vec<reflector::Store<HeyGenAccount>>,
     cluster_accounts: reflector::Store<ClusterHeyGenAccount>,
-    checks: Checks,
+    readiness: Readiness,
     synced: signal::Sender<bool>,
 ) {
     tokio::join!(
         async {
             // A watch that ends before its first list ends because the process does.
             if futures::future::try_join_all(consents).await.is_ok() {
-                checks.consents.set();
+                readiness.set(Check::DigitalTwinConsents);
             }
         },
         async {
             for store in &accounts {
                 let _ = store.wait_until_ready().await;
             }
-            checks.accounts.set();
+            readiness.set(Check::HeyGenAccounts);
         },
         async {
             let _ = cluster_accounts.wait_until_ready().await;
-            checks.cluster_accounts.set();
+            readiness.set(Check::ClusterHeyGenAccounts);
         },
     );
     tracing::info!("every watch is synced");
     let _ = synced.send(true);
     // The receivers live as long as the controllers; a sender that is dropped early would look like "never synced" to them.
     synced.closed().await;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_operator_that_has_synced_nothing_yet_is_not_ready() {
-        let readiness = Readiness::default();
-        let _checks = Checks::register(&readiness);
-        assert_eq!(readiness.waiting_for(), ["clusterheygenaccounts", "digitaltwinconsents", "heygenaccounts"]);
-    }
 }

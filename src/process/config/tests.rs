@@ -9,7 +9,7 @@ fn args(flags: &[&str]) -> Result<RunArgs, clap::Error> {
 }
 
 /// What these flags become, in no pod.
-pub(crate) fn config(flags: &[&str]) -> Result<Config, ConfigError> {
+pub(crate) fn config(flags: &[&str]) -> Result<Config, String> {
     Config::from_args(args(flags).unwrap(), None, bundle)
 }
 
@@ -32,7 +32,7 @@ fn root() -> String {
 }
 
 fn refusal(flags: &[&str]) -> String {
-    let line = config(flags).unwrap_err().to_string();
+    let line = config(flags).unwrap_err();
     assert_eq!(line.lines().count(), 1, "{line}");
     line
 }
