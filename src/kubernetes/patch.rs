@@ -65,20 +65,13 @@ pub(super) fn of_status<S: Serialize>(basis: &Basis, old: Option<&S>, new: &S) -
     Some(spelled(&Value::Array(steps)))
 }
 
-/// What an account's status is written on condition of, besides uid and generation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Precondition {
-    /// The status that was read.
-    Status,
-    /// The version that was read: for a status that stands there in other words than ours.
-    Version,
-}
-
-/// The JSON Patch that writes an account's status.
-pub(super) fn of_account(settings: &Settings, precondition: Precondition, status: &AccountStatus) -> String {
-    let read = match precondition {
-        Precondition::Status => json!({ "op": "test", "path": "/status", "value": settings.status }),
-        Precondition::Version => json!({ "op": "test", "path": "/metadata/resourceVersion", "value": settings.resource_version }),
+/// The JSON Patch that writes an account's status, on condition of the status that was read; or, for one that stands there in other words
+/// than ours, of the version (`by_version`).
+pub(super) fn of_account(settings: &Settings, by_version: bool, status: &AccountStatus) -> String {
+    let read = if by_version {
+        json!({ "op": "test", "path": "/metadata/resourceVersion", "value": settings.resource_version })
+    } else {
+        json!({ "op": "test", "path": "/status", "value": settings.status })
     };
     spelled(&json!([
         { "op": "test", "path": "/metadata/uid", "value": settings.uid },

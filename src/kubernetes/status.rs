@@ -7,10 +7,9 @@ use kube::api::{GetParams, Patch};
 use kube::core::request::Request as Call;
 use kube::{Resource, ResourceExt as _};
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::patch::{self, Basis, Precondition};
+use super::patch::{self, Basis};
 use super::{Cluster, Error, params, within};
 use crate::kubernetes::decoding::Slim;
 use crate::process::metrics::{Kind, WriteResult};
@@ -45,9 +44,9 @@ pub enum OnConflict {
 }
 
 /// What came of one try to write a status.
-enum Tried<K> {
+enum Tried {
     /// Written: the object as it is now.
-    Written(K),
+    Written(Box<Slim<DigitalTwinConsent>>),
     /// There is no such object.
     Gone,
     /// The object is another than what the decision rests on: as it is now.
@@ -81,7 +80,7 @@ impl Cluster {
                 return Ok(Recorded::Unchanged(settled));
             };
             let newer = match self.try_status(&place, &basis, patch).await? {
-                Tried::Written(written) => return Ok(Recorded::Written(Arc::new(as_written(written, &current, &settled)), settled)),
+                Tried::Written(written) => return Ok(Recorded::Written(Arc::new(as_written(*written, &current, &settled)), settled)),
                 Tried::Gone => return Ok(Recorded::Dropped),
                 Tried::Outdated(newer) => newer,
             };
@@ -111,9 +110,9 @@ impl Cluster {
             (AccountKind::HeyGenAccount, Some(namespace)) => Place::of::<HeyGenAccount>(Kind::HeyGenAccount, Some(namespace), name),
             _ => Place::of::<ClusterHeyGenAccount>(Kind::ClusterHeyGenAccount, None, name),
         };
-        for precondition in [Precondition::Status, Precondition::Version] {
+        for by_version in [false, true] {
             self.must_lead()?;
-            let patch = place.status_patch(patch::of_account(settings, precondition, status));
+            let patch = place.status_patch(patch::of_account(settings, by_version, status));
             let written = within("write the account's status", async { self.client.request::<Value>(patch?).await }).await;
             self.metrics.status_write(place.kind, label(&written));
             match written {
@@ -126,9 +125,9 @@ impl Cluster {
     }
 
     /// Tries once to write a status, and reads the object again when it is not what `basis` says.
-    async fn try_status<K: DeserializeOwned>(&self, place: &Place, basis: &Basis, patch: String) -> Result<Tried<K>, Error> {
+    async fn try_status(&self, place: &Place, basis: &Basis, patch: String) -> Result<Tried, Error> {
         self.must_lead()?;
-        let written = within("write the status", async { self.client.request::<K>(place.status_patch(patch)?).await }).await;
+        let written = within("write the status", async { self.client.request(place.status_patch(patch)?).await }).await;
         let tried = match written {
             Ok(written) => Ok(Tried::Written(written)),
             Err(error) if error.is(404) => Ok(Tried::Gone),

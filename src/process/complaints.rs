@@ -9,6 +9,8 @@ use std::fmt::Display;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use tracing::Level;
+
 use crate::process::clock;
 
 /// Of how many things trouble is remembered, at most; what comes on top is told at `debug`.
@@ -35,11 +37,11 @@ impl Complaints {
     /// Returns a pause before the next try, for callers that have none of their own: it grows from 10 s to 10 min.
     pub fn tell(&self, what: &'static str, of: impl Display, error: impl Display) -> Duration {
         let (of, error) = (of.to_string(), error.to_string());
-        let (say, pause) = self.ledger(|ledger| (ledger.hear(what, &of, &error, clock::monotonic()), ledger.pause(what, &of)));
-        match say {
-            Say::Warn => tracing::warn!(of, error, "{what}"),
-            Say::Debug => tracing::debug!(of, error, "{what}"),
-            Say::Nothing => {}
+        let (level, pause) = self.ledger(|ledger| (ledger.hear(what, &of, &error, clock::monotonic()), ledger.pause(what, &of)));
+        match level {
+            Some(Level::WARN) => tracing::warn!(of, error, "{what}"),
+            Some(_) => tracing::debug!(of, error, "{what}"),
+            None => {}
         }
         pause
     }
@@ -71,31 +73,25 @@ struct Said {
     is_settled: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Say {
-    Warn,
-    Debug,
-    Nothing,
-}
-
 impl Ledger {
-    fn hear(&mut self, what: &'static str, of: &str, text: &str, now: Duration) -> Say {
+    /// Notes trouble. Returns at which level it is to be told, if it is.
+    fn hear(&mut self, what: &'static str, of: &str, text: &str, now: Duration) -> Option<Level> {
         let key = (what, of.to_owned());
         let said = match self.0.get_mut(&key) {
             Some(said) if !(said.is_settled && said.again_at <= now || said.is_forgotten(now)) => said,
             Some(said) => {
                 *said = Said::anew(text, now);
-                return Say::Warn;
+                return Some(Level::WARN);
             }
             None => {
                 if self.0.len() >= MOST {
                     self.0.retain(|_, said| !said.is_settled && !said.is_forgotten(now));
                 }
                 if self.0.len() >= MOST {
-                    return Say::Debug;
+                    return Some(Level::DEBUG);
                 }
                 self.0.insert(key, Said::anew(text, now));
-                return Say::Warn;
+                return Some(Level::WARN);
             }
         };
         said.is_settled = false;
@@ -105,14 +101,14 @@ impl Ledger {
                 said.texts.pop_front();
             }
             said.texts.push_back(text.to_owned());
-            return Say::Warn;
+            return Some(Level::WARN);
         }
         if now < said.again_at {
-            return Say::Nothing;
+            return None;
         }
         said.pause = (said.pause * 2).min(LONGEST);
         said.again_at = now + said.pause;
-        Say::Debug
+        Some(Level::DEBUG)
     }
 
     fn pause(&self, what: &'static str, of: &str) -> Duration {
@@ -153,11 +149,11 @@ mod tests {
     #[test]
     fn trouble_that_goes_on_is_told_once_and_repeated_at_debug_with_growing_pauses() {
         let mut ledger = Ledger::default();
-        let said: Vec<(u64, Say)> = (0..1000)
+        let said: Vec<(u64, Option<Level>)> = (0..1000)
             .map(|second| (second, ledger.hear(READ, "a", "forbidden", at(second))))
-            .filter(|(_, say)| *say != Say::Nothing)
+            .filter(|(_, level)| level.is_some())
             .collect();
-        let expected = [(0, Say::Warn)].into_iter().chain([10, 30, 70, 150, 310, 630].map(|second| (second, Say::Debug)));
+        let expected = [(0, Some(Level::WARN))].into_iter().chain([10, 30, 70, 150, 310, 630].map(|second| (second, Some(Level::DEBUG))));
         assert_eq!(said, expected.collect::<Vec<_>>());
         assert_eq!((ledger.pause(READ, "a"), ledger.pause(READ, "unknown")), (LONGEST, LONGEST));
     }
@@ -166,7 +162,8 @@ mod tests {
     fn three_hundred_accounts_in_the_same_trouble_are_one_line_each_however_long_it_lasts() {
         let mut ledger = Ledger::default();
         let tries = (0..3600).step_by(10).flat_map(|second| (0..300).map(move |account| (second, account)));
-        let warnings = tries.filter(|(second, account)| ledger.hear(READ, &account.to_string(), "forbidden", at(*second)) == Say::Warn);
+        let warnings =
+            tries.filter(|(second, account)| ledger.hear(READ, &account.to_string(), "forbidden", at(*second)) == Some(Level::WARN));
         assert_eq!(warnings.count(), 300);
     }
 
@@ -174,37 +171,37 @@ mod tests {
     fn another_trouble_is_told_and_two_that_take_turns_are_not_told_for_ever() {
         let mut ledger = Ledger::default();
         let texts = ["timeout", "refused"].into_iter().cycle().take(100);
-        let warnings = texts.zip(0..).filter(|(text, second)| ledger.hear(READ, "a", text, at(*second)) == Say::Warn).count();
+        let warnings = texts.zip(0..).filter(|(text, second)| ledger.hear(READ, "a", text, at(*second)) == Some(Level::WARN)).count();
         assert_eq!(warnings, 2);
     }
 
     #[test]
     fn what_works_again_and_fails_later_is_told_again_unless_it_comes_and_goes() {
         let mut ledger = Ledger::default();
-        assert_eq!(ledger.hear(READ, "a", "timeout", at(0)), Say::Warn);
+        assert_eq!(ledger.hear(READ, "a", "timeout", at(0)), Some(Level::WARN));
         ledger.settle(READ, "a", at(1));
-        assert_eq!(ledger.hear(READ, "a", "timeout", at(2)), Say::Nothing);
+        assert_eq!(ledger.hear(READ, "a", "timeout", at(2)), None);
         ledger.settle(READ, "a", at(3));
-        assert_eq!(ledger.hear(READ, "a", "timeout", at(60)), Say::Warn);
+        assert_eq!(ledger.hear(READ, "a", "timeout", at(60)), Some(Level::WARN));
         ledger.settle(READ, "a", at(100));
-        assert_eq!(ledger.hear(READ, "a", "timeout", at(101)), Say::Warn);
-        assert_eq!(ledger.hear(READ, "b", "timeout", at(101)), Say::Warn, "another account");
+        assert_eq!(ledger.hear(READ, "a", "timeout", at(101)), Some(Level::WARN));
+        assert_eq!(ledger.hear(READ, "b", "timeout", at(101)), Some(Level::WARN), "another account");
     }
 
     #[test]
     fn what_is_remembered_has_a_bound_and_what_is_settled_makes_room() {
         let mut ledger = Ledger::default();
         for account in 0..MOST {
-            assert_eq!(ledger.hear(READ, &account.to_string(), "forbidden", at(0)), Say::Warn);
+            assert_eq!(ledger.hear(READ, &account.to_string(), "forbidden", at(0)), Some(Level::WARN));
         }
-        assert_eq!(ledger.hear(READ, "one more", "forbidden", at(0)), Say::Debug);
+        assert_eq!(ledger.hear(READ, "one more", "forbidden", at(0)), Some(Level::DEBUG));
         assert_eq!(ledger.0.len(), MOST);
         ledger.settle(READ, "7", at(1));
-        assert_eq!(ledger.hear(READ, "one more", "forbidden", at(2)), Say::Warn);
+        assert_eq!(ledger.hear(READ, "one more", "forbidden", at(2)), Some(Level::WARN));
         assert_eq!(ledger.0.len(), MOST);
         // What is gone is not named any more.
-        assert_eq!(ledger.hear(READ, "and one more", "forbidden", at(3)), Say::Debug);
-        assert_eq!(ledger.hear(READ, "and one more", "forbidden", at(3) + FORGOTTEN), Say::Warn);
+        assert_eq!(ledger.hear(READ, "and one more", "forbidden", at(3)), Some(Level::DEBUG));
+        assert_eq!(ledger.hear(READ, "and one more", "forbidden", at(3) + FORGOTTEN), Some(Level::WARN));
         assert_eq!(ledger.0.len(), 1);
     }
 }

@@ -10,7 +10,7 @@
 
 use std::io::IsTerminal as _;
 
-use thiserror::Error;
+use anyhow::{Context as _, anyhow};
 use tracing::Dispatch;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
@@ -28,17 +28,6 @@ pub enum LogFormat {
     Text,
 }
 
-/// Logging could not be set up.
-#[derive(Debug, Error)]
-pub enum TelemetryError {
-    /// The filter is not one.
-    #[error("--log-filter: {0}")]
-    Filter(#[from] ParseError),
-    /// Something else logs already.
-    #[error("cannot start logging: {0}")]
-    Taken(#[from] tracing_subscriber::util::TryInitError),
-}
-
 /// Targets that are held back, as prefixes.
 const NOISY: [&str; 6] = ["kube", "hyper", "rustls", "reqwest", "tower", "h2"];
 
@@ -53,9 +42,9 @@ const SHOWS_ANSWERS: &str = "kube_client::client";
 /// # Errors
 ///
 /// When `filter` is not in `tracing`'s `EnvFilter` syntax, or logging was started before.
-pub fn init(format: LogFormat, filter: &str) -> Result<(), TelemetryError> {
-    subscriber(format, filter, std::io::stderr, wants_colours())?.try_init()?;
-    Ok(())
+pub fn init(format: LogFormat, filter: &str) -> anyhow::Result<()> {
+    let subscriber = subscriber(format, filter, std::io::stderr, wants_colours()).map_err(|error| anyhow!("--log-filter: {error}"))?;
+    subscriber.try_init().context("cannot start logging")
 }
 
 fn subscriber<W>(format: LogFormat, filter: &str, writer: W, colours: bool) -> Result<Dispatch, ParseError>

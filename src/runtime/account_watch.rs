@@ -20,7 +20,7 @@ use crate::kubernetes::undecodable::{Screen, Shown};
 use crate::kubernetes::watch::{Change, Watcher};
 use crate::process::clock;
 use crate::process::metrics;
-use crate::process::metrics::{Metrics, ReconcileResult};
+use crate::process::metrics::ReconcileResult;
 use crate::runtime::accounts::reconcile as account;
 use crate::runtime::accounts::reconcile::Deps;
 use crate::runtime::context::{Context, RECONCILE, WATCH};
@@ -158,10 +158,15 @@ pub(crate) async fn run<K>(
         .graceful_shutdown_on(stopping.cancelled_owned())
         .run(reconcile_account, after_error, context)
         .for_each(|result| {
-            if let Ok((object, _)) = &result {
-                complaints.settle(RECONCILE, object);
+            match &result {
+                Ok((object, _)) => {
+                    complaints.settle(RECONCILE, object);
+                    metrics.reconcile(K::COUNTED, ReconcileResult::Done);
+                }
+                Err(ControllerError::ReconcilerFailed(..)) => metrics.reconcile(K::COUNTED, ReconcileResult::Failed),
+                // Deleted between the wake-up and its reconciliation; or of the watch, which has told it.
+                Err(_) => {}
             }
-            count(&metrics, K::COUNTED, &result);
             std::future::ready(())
         })
         .await;
@@ -223,18 +228,4 @@ fn after_error<K: Kind>(object: Arc<K>, error: &kubernetes::Error, context: Arc<
 
 pub(crate) fn receive<T>(mut queue: mpsc::Receiver<T>) -> impl Stream<Item = T> {
     futures::stream::poll_fn(move |context| queue.poll_recv(context))
-}
-
-/// What a controller says of one reconcile.
-type Reconciled<K> = Result<(ObjectRef<K>, Action), ControllerError<kubernetes::Error, watcher::Error>>;
-
-fn count<K: Resource<DynamicType = ()>>(metrics: &Metrics, kind: metrics::Kind, result: &Reconciled<K>) {
-    match result {
-        Ok(_) => metrics.reconcile(kind, ReconcileResult::Done),
-        // Deleted between the wake-up and its reconciliation.
-        Err(ControllerError::ObjectNotFound(_)) => {}
-        Err(ControllerError::ReconcilerFailed(..)) => metrics.reconcile(kind, ReconcileResult::Failed),
-        // Of the watch, which has told it.
-        Err(_) => {}
-    }
 }

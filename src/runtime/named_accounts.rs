@@ -19,7 +19,7 @@ use crate::kubernetes::decoding::Slim;
 use crate::process::clock;
 use crate::runtime::account_watch;
 use crate::runtime::context::Context;
-use agenda::{Agenda, EVERY, Next};
+use agenda::{Agenda, EVERY};
 use twinconsent_core::api::account::ClusterHeyGenAccount;
 use twinconsent_core::api::account_key::AccountKey;
 use twinconsent_core::api::consent::AccountKind;
@@ -87,16 +87,14 @@ pub(crate) async fn read(
             agenda.want(&account.name, now);
         }
         let (name, is_woken) = match agenda.next(now) {
-            Next::Read { name, woken } => (name, woken),
-            Next::At(at) => {
-                let until = at.min(names_change_at).saturating_sub(now);
-                if !sleep(until, &mut woken, &mut agenda).await {
-                    return;
-                }
-                continue;
-            }
-            Next::Idle => {
-                if !sleep(EVERY, &mut woken, &mut agenda).await {
+            Ok(next) => next,
+            Err(at) => {
+                let pause = at.min(names_change_at).saturating_sub(now);
+                let can_be_woken = tokio::select! {
+                    woken = woken.recv() => woken.inspect(|account| agenda.want(&account.name, clock::monotonic())).is_some(),
+                    () = tokio::time::sleep(pause) => true,
+                };
+                if !can_be_woken {
                     return;
                 }
                 continue;
@@ -122,16 +120,6 @@ pub(crate) async fn read(
             }
         }
         tokio::time::sleep(PAUSE).await;
-    }
-}
-
-/// Sleeps for so long, or until an account is woken. Returns whether any ever can be.
-async fn sleep(pause: Duration, woken: &mut mpsc::Receiver<ObjectRef<ClusterHeyGenAccount>>, agenda: &mut Agenda) -> bool {
-    tokio::select! {
-        woken = woken.recv() => {
-            woken.inspect(|account| agenda.want(&account.name, clock::monotonic())).is_some()
-        }
-        () = tokio::time::sleep(pause) => true,
     }
 }
 

@@ -19,12 +19,10 @@ const EVERY: Duration = Duration::from_secs(15);
 /// What is worth a line in the log.
 const WORTH_TELLING: Duration = Duration::from_secs(60);
 
-/// Since when each account could be asked, and whether its standing still was told.
-type Watched = HashMap<AccountKey, (Timestamp, bool)>;
-
 /// Watches until the process is to end.
 pub async fn watch(context: Arc<Context>) {
-    let mut watched = Watched::new();
+    // Since when each account could be asked, and whether its standing still was told.
+    let mut watched = HashMap::new();
     let mut ticks = tokio::time::interval(EVERY);
     loop {
         tokio::select! {
@@ -40,7 +38,7 @@ pub async fn watch(context: Arc<Context>) {
 }
 
 /// How long the account stands still that does so the longest.
-fn check(askable: &[AccountKey], schedule: &Schedule, watched: &mut Watched, now: Timestamp) -> Duration {
+fn check(askable: &[AccountKey], schedule: &Schedule, watched: &mut HashMap<AccountKey, (Timestamp, bool)>, now: Timestamp) -> Duration {
     let before = std::mem::take(watched);
     let mut longest = Duration::ZERO;
     for key in askable {
@@ -77,7 +75,7 @@ mod tests {
         schedule.add(1, &key, "default", "ada");
         schedule.rest(1, Rest { until: None, poll: Some(NextPoll { at: at(0), kind: PollKind::Forced }) }, at(0));
         let open = schedule.askable();
-        let mut watched = Watched::new();
+        let mut watched = HashMap::new();
         assert_eq!(check(&open, &schedule, &mut watched, at(1000)), Duration::ZERO, "it is seen for the first time");
         let overdue = check(&open, &schedule, &mut watched, at(2000));
         assert!((900..1000).contains(&overdue.as_secs()), "{overdue:?}");

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use serde_path_to_error::{Path, Segment};
+use serde_path_to_error::Segment;
 
 /// How many cuts are made inside one field of the value before the field goes as a whole.
 const CUTS: usize = 4;
@@ -16,11 +16,12 @@ const CUTS: usize = 4;
 pub(super) fn prune<T: DeserializeOwned + Default>(mut value: Value) -> T {
     let mut cuts: HashMap<String, usize> = HashMap::new();
     loop {
-        let path = match serde_path_to_error::deserialize(&value) {
+        let error = match serde_path_to_error::deserialize(&value) {
             Ok(read) => return read,
-            Err(error) => steps(error.path()),
+            Err(error) => error,
         };
-        let Some(Step::Key(field)) = path.first() else { return T::default() };
+        let path: Vec<&Segment> = error.path().iter().collect();
+        let Some(Segment::Map { key: field }) = path.first() else { return T::default() };
         let made = cuts.entry(field.clone()).or_default();
         *made += 1;
         let depth = if *made > CUTS { 1 } else { path.len() };
@@ -38,30 +39,15 @@ pub(super) fn without_long_fields(mut value: Value, longest: usize) -> Value {
     value
 }
 
-#[derive(Debug, Clone)]
-enum Step {
-    Key(String),
-    Index(usize),
-}
-
-fn steps(path: &Path) -> Vec<Step> {
-    let step = |segment: &Segment| match segment {
-        Segment::Map { key } => Some(Step::Key(key.clone())),
-        Segment::Seq { index } => Some(Step::Index(*index)),
-        Segment::Enum { .. } | Segment::Unknown => None,
-    };
-    path.iter().map_while(step).collect()
-}
-
 /// Cuts out the deepest part of `path` that is there. Returns whether any was.
-fn cut(value: &mut Value, path: &[Step]) -> bool {
+fn cut(value: &mut Value, path: &[&Segment]) -> bool {
     let Some((step, rest)) = path.split_first() else { return false };
     match (step, value) {
-        (Step::Key(key), Value::Object(fields)) => {
+        (Segment::Map { key }, Value::Object(fields)) => {
             let Some(inner) = fields.get_mut(key) else { return false };
             cut(inner, rest) || fields.remove(key).is_some()
         }
-        (Step::Index(index), Value::Array(items)) => {
+        (Segment::Seq { index }, Value::Array(items)) => {
             let Some(inner) = items.get_mut(*index) else { return false };
             if !cut(inner, rest) {
                 items.remove(*index);

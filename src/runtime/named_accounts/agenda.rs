@@ -37,22 +37,6 @@ struct Name {
     woken: bool,
 }
 
-/// What is next.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Next {
-    /// Read this one; `woken` tells whether a consent waits for it.
-    Read {
-        /// Its name.
-        name: String,
-        /// Whether it was asked for.
-        woken: bool,
-    },
-    /// Nothing before this time.
-    At(Duration),
-    /// Nothing.
-    Idle,
-}
-
 impl Agenda {
     /// Notes which accounts there are to be read from now on. Returns those that are not any more.
     pub(super) fn set_names(&mut self, names: &BTreeSet<String>, now: Duration) -> Vec<String> {
@@ -75,20 +59,23 @@ impl Agenda {
         self.put(name.to_owned(), wanted);
     }
 
-    /// The next, which is due again by itself should it not be said what came of it.
-    pub(super) fn next(&mut self, now: Duration) -> Next {
+    /// The next, and whether it was asked for; it is due again by itself should it not be said what came of it.
+    ///
+    /// # Errors
+    /// With the time before which there is none.
+    pub(super) fn next(&mut self, now: Duration) -> Result<(String, bool), Duration> {
         let due = |line: &BTreeSet<(Duration, String)>| line.first().filter(|(due, _)| *due <= now).map(|(_, name)| name.clone());
         let (existing, missing) = (due(&self.existing), due(&self.missing));
         let others_due = self.in_a_row >= IN_A_ROW && missing.is_some();
         self.in_a_row = if existing.is_some() && !others_due { self.in_a_row + 1 } else { 0 };
         let Some(name) = existing.filter(|_| !others_due).or(missing) else {
             let first = [&self.existing, &self.missing].into_iter().filter_map(|line| line.first()).map(|(due, _)| *due).min();
-            return first.map_or(Next::Idle, Next::At);
+            return Err(first.unwrap_or(Duration::MAX));
         };
-        let Some(known) = self.take(&name) else { return Next::At(now) };
+        let Some(known) = self.take(&name) else { return Err(now) };
         let woken = known.woken;
         self.put(name.clone(), Name { due: now + EVERY, woken: false, ..known });
-        Next::Read { name, woken }
+        Ok((name, woken))
     }
 
     /// Notes whether an account was found.
@@ -136,13 +123,12 @@ mod tests {
         let mut reads = Vec::new();
         while *now < until {
             match agenda.next(*now) {
-                Next::Read { name, .. } => {
+                Ok((name, _)) => {
                     agenda.read(&name, exists(&name), *now);
                     reads.push((*now, name));
                     *now += PAUSE;
                 }
-                Next::At(at) => *now = at.max(*now + PAUSE / 10),
-                Next::Idle => *now = until,
+                Err(at) => *now = at.min(until).max(*now + PAUSE / 10),
             }
         }
         reads
@@ -209,15 +195,15 @@ mod tests {
         let (mut agenda, now) = (Agenda::default(), Duration::from_secs(1));
         agenda.set_names(&names(["a", "b"].map(str::to_owned)), now);
         for name in ["a", "b"] {
-            assert_eq!(agenda.next(now), Next::Read { name: name.to_owned(), woken: false });
+            assert_eq!(agenda.next(now), Ok((name.to_owned(), false)));
             agenda.read(name, true, now);
         }
-        assert_eq!(agenda.next(now), Next::At(now + EVERY));
+        assert_eq!(agenda.next(now), Err(now + EVERY));
         ["b", "b", "c"].into_iter().for_each(|name| agenda.want(name, now));
         for name in ["b", "c"] {
-            assert_eq!(agenda.next(now), Next::Read { name: name.to_owned(), woken: true });
+            assert_eq!(agenda.next(now), Ok((name.to_owned(), true)));
         }
-        assert_eq!(agenda.next(now), Next::At(now + EVERY));
+        assert_eq!(agenda.next(now), Err(now + EVERY));
     }
 
     #[test]
@@ -225,7 +211,7 @@ mod tests {
         let (mut agenda, mut now) = (Agenda::default(), Duration::ZERO);
         agenda.set_names(&names(["a".to_owned()]), now);
         for exists in [true, false, true] {
-            assert_eq!(agenda.next(now), Next::Read { name: "a".to_owned(), woken: false });
+            assert_eq!(agenda.next(now), Ok(("a".to_owned(), false)));
             agenda.read("a", exists, now);
             assert_eq!((agenda.existing.len(), agenda.missing.len()), (usize::from(exists), usize::from(!exists)));
             now += EVERY;
