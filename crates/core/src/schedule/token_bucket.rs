@@ -3,9 +3,9 @@
 //! `take` is the promise: in any window of w seconds at most burst + rate × w calls pass, also across a restart, because a new bucket is
 //! empty. Which is next for a token is the schedule's affair: nothing queues up here.
 //!
-//! Rejected: a limiter from a crate. governor, the one that fits best, says when the next token comes only by refusing one, and takes none
-//! back; here the schedule asks for that time, and returns the token of a call that was not sent. This one is the generic cell rate
-//! algorithm in a few lines.
+//! Rejected: a limiter from a crate. governor, the one that fits best, can neither take back the token of a call that was not sent nor tell
+//! how long it takes until there is one behind so many others, which is when the schedule gives the next permit. This one is the generic
+//! cell rate algorithm in a few lines.
 
 use std::time::Duration;
 
