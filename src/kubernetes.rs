@@ -21,7 +21,6 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::api::PatchParams;
 use kube::client::AuthError;
@@ -153,8 +152,7 @@ impl Error {
     /// Why the API server refuses what was attempted; `None` when it could not do it, or not now.
     #[must_use]
     pub fn refusal(&self) -> Option<Refusal> {
-        let Self::Api { source, .. } = self else { return None };
-        let kube::Error::Api(status) = source.as_ref() else { return None };
+        let status = self.status()?;
         // The words of Kubernetes, of webhooks and of policies, in this order. They are only compared: what stands around them is not repeated.
         match status.code {
             _ if status.message.contains("exceeded quota") => Some(Refusal::Quota),
@@ -184,12 +182,18 @@ impl Error {
     }
 
     fn says(&self, words: &str) -> bool {
-        matches!(self, Self::Api { source, .. } if matches!(source.as_ref(), kube::Error::Api(status) if status.message.contains(words)))
+        self.status().is_some_and(|status| status.message.contains(words))
     }
 
     /// Whether the API server answered with this HTTP status.
     fn is(&self, code: u16) -> bool {
-        matches!(self, Self::Api { source, .. } if matches!(source.as_ref(), kube::Error::Api(status) if status.code == code))
+        self.status().is_some_and(|status| status.code == code)
+    }
+
+    /// What the API server has answered, if it has.
+    fn status(&self) -> Option<&kube::core::Status> {
+        let Self::Api { source, .. } = self else { return None };
+        if let kube::Error::Api(status) = source.as_ref() { Some(status) } else { None }
     }
 }
 
@@ -224,11 +228,6 @@ async fn within<T>(action: &'static str, call: impl Future<Output = kube::Result
         Ok(Err(source)) => Err(Error::Api { action, source: Box::new(source) }),
         Err(_) => Err(Error::Deadline { action }),
     }
-}
-
-/// The time as an event wants it.
-fn micro_time(now: Timestamp) -> k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime {
-    k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime(now)
 }
 
 #[cfg(test)]

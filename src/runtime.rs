@@ -3,6 +3,7 @@
 //! The pure [`Schedule`](twinconsent_core::schedule::Schedule) answers which object is next. [`scheduler`] gives it a lock, a clock and a bell. A [`worker`] takes
 //! one piece of work after the other: a consent, or a page of the list. The [`watchdog`] tells when polls are due and none begins.
 
+mod account_reconcile;
 mod account_watch;
 pub mod accounts;
 mod again;

@@ -21,7 +21,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::json;
-use twinconsent::runtime::accounts::reconcile::reading;
+use twinconsent::runtime::accounts::condition::reading;
 use twinconsent_core::consent::apply::Notice;
 use twinconsent_core::consent::outcome::{LookType, Outcome, Trouble};
 use twinconsent_core::consent::step::AccountFact;

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, Client};
 use tokio::sync::mpsc;
 
-use super::{micro_time, within};
+use super::within;
 use crate::process::clock;
 use crate::process::metrics::Metrics;
 use twinconsent_core::api::FIELD_MANAGER;
@@ -76,7 +77,7 @@ fn event(regarding: ObjectReference, report: Report, reporter: String) -> Event 
             ..ObjectMeta::default()
         },
         action: Some(report.reason().to_owned()),
-        event_time: Some(micro_time(clock::now())),
+        event_time: Some(MicroTime(clock::now())),
         note: Some(report.note().to_owned()),
         reason: Some(report.reason().to_owned()),
         regarding: Some(regarding),

@@ -13,8 +13,6 @@ pub struct Leadership(Arc<watch::Sender<Standing>>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
-    /// There is no election.
-    Unopposed,
     /// Another one leads, or none yet.
     Standby,
     /// This one leads, until then by [`clock::monotonic`] unless it renews.
@@ -27,7 +25,7 @@ impl Leadership {
     /// For a process that is the only one.
     #[must_use]
     pub fn unopposed() -> Self {
-        Self::new(Standing::Unopposed)
+        Self::new(Standing::Leading(Duration::MAX))
     }
 
     pub(crate) fn standby() -> Self {
@@ -42,7 +40,6 @@ impl Leadership {
     #[must_use]
     pub fn holds(&self) -> bool {
         match *self.0.borrow() {
-            Standing::Unopposed => true,
             Standing::Leading(until) => clock::monotonic() < until,
             Standing::Standby | Standing::Over => false,
         }
@@ -50,7 +47,7 @@ impl Leadership {
 
     /// Comes back once this process may act. Never, if it never may.
     pub async fn won(&self) {
-        self.is(|standing| matches!(standing, Standing::Unopposed | Standing::Leading(_))).await;
+        self.is(|standing| matches!(standing, Standing::Leading(_))).await;
     }
 
     /// Comes back when this process must act no more, because it could not renew the Lease or another one holds it.
@@ -85,7 +82,7 @@ impl Leadership {
     pub(crate) fn until(&self) -> Option<Duration> {
         match *self.0.borrow() {
             Standing::Leading(until) => Some(until),
-            Standing::Unopposed | Standing::Standby | Standing::Over => None,
+            Standing::Standby | Standing::Over => None,
         }
     }
 }

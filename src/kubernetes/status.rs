@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use axum::http::Request;
+use kube::ResourceExt as _;
 use kube::api::{GetParams, Patch};
 use kube::core::request::Request as Call;
-use kube::{Resource, ResourceExt as _};
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use serde_json::{Value, json};
 
 use super::patch::{self, Basis};
 use super::{Cluster, Error, params, within};
+use crate::kubernetes::decoding;
 use crate::kubernetes::decoding::Slim;
 use crate::process::metrics::{Kind, WriteResult};
 use twinconsent_core::account::Settings;
@@ -71,7 +72,7 @@ impl Cluster {
         on_conflict: OnConflict,
         settle: impl Fn(&DigitalTwinConsent) -> Settled,
     ) -> Result<Recorded, Error> {
-        let place = Place::of::<DigitalTwinConsent>(Kind::DigitalTwinConsent, consent.namespace().as_deref(), &consent.name_any());
+        let place = Place::of::<DigitalTwinConsent>(consent.namespace().as_deref(), &consent.name_any());
         let mut current = consent.clone();
         let mut basis = Basis::of_read(consent.metadata.uid.as_deref(), consent.metadata.generation, consent.status.as_ref());
         for _ in 0..TRIES {
@@ -107,8 +108,8 @@ impl Cluster {
     pub async fn record_account(&self, settings: &Settings, status: &AccountStatus) -> Result<(), Error> {
         let AccountKey { kind, namespace, name } = &settings.key;
         let place = match (kind, namespace) {
-            (AccountKind::HeyGenAccount, Some(namespace)) => Place::of::<HeyGenAccount>(Kind::HeyGenAccount, Some(namespace), name),
-            _ => Place::of::<ClusterHeyGenAccount>(Kind::ClusterHeyGenAccount, None, name),
+            (AccountKind::HeyGenAccount, Some(namespace)) => Place::of::<HeyGenAccount>(Some(namespace), name),
+            _ => Place::of::<ClusterHeyGenAccount>(None, name),
         };
         for by_version in [false, true] {
             self.must_lead()?;
@@ -160,8 +161,8 @@ impl Cluster {
 }
 
 impl Place {
-    fn of<K: Resource<DynamicType = ()>>(kind: Kind, namespace: Option<&str>, name: &str) -> Self {
-        Self { kind, path: K::url_path(&(), namespace), name: name.to_owned() }
+    fn of<K: decoding::Kind>(namespace: Option<&str>, name: &str) -> Self {
+        Self { kind: K::COUNTED, path: K::url_path(&(), namespace), name: name.to_owned() }
     }
 
     fn status_patch(&self, patch: String) -> kube::Result<Request<Vec<u8>>> {

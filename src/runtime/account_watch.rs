@@ -2,27 +2,23 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::{Stream, StreamExt as _};
+use kube::Resource;
 use kube::core::ObjectMeta;
 use kube::runtime::WatchStreamExt as _;
-use kube::runtime::controller::{Action, Config as ControllerConfig, Controller, Error as ControllerError};
+use kube::runtime::controller::{Config as ControllerConfig, Controller, Error as ControllerError};
 use kube::runtime::reflector::store::{self, Writer};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher::{self, Event};
-use kube::{Resource, ResourceExt as _};
 use tokio::sync::mpsc;
 
-use crate::kubernetes;
 use crate::kubernetes::decoding::{Kind, Slim};
 use crate::kubernetes::undecodable::{Screen, Shown};
 use crate::kubernetes::watch::{Change, Watcher};
-use crate::process::clock;
 use crate::process::metrics;
 use crate::process::metrics::ReconcileResult;
-use crate::runtime::accounts::reconcile as account;
-use crate::runtime::accounts::reconcile::Deps;
+use crate::runtime::account_reconcile::{after_error, reconcile};
 use crate::runtime::context::{Context, RECONCILE, WATCH};
 use twinconsent_core::account::AccountObject;
 use twinconsent_core::api::account_key::AccountKey;
@@ -30,15 +26,6 @@ use twinconsent_core::api::consent::AccountKind;
 
 /// How many accounts are reconciled at once.
 const ACCOUNTS_AT_ONCE: u16 = 4;
-
-/// How long a reconcile of an account that met a conflict waits.
-const AFTER_ERROR: Duration = Duration::from_secs(10);
-
-/// How soon an account that serves none of our namespaces is read again: its selector may select one whose labels have changed.
-const IS_OURS_AGAIN: Duration = Duration::from_secs(10);
-
-/// The longest that one waits that has failed many times.
-const LONGEST_AFTER_ERROR: Duration = Duration::from_secs(60);
 
 /// One watch: what it watches, and where it keeps what it is shown.
 pub(crate) struct Watch<K: Resource<DynamicType = ()> + Clone + 'static> {
@@ -156,7 +143,7 @@ pub(crate) async fn run<K>(
         .with_config(ControllerConfig::default().concurrency(ACCOUNTS_AT_ONCE))
         .reconcile_on(receive(woken))
         .graceful_shutdown_on(stopping.cancelled_owned())
-        .run(reconcile_account, after_error, context)
+        .run(reconcile, after_error, context)
         .for_each(|result| {
             match &result {
                 Ok((object, _)) => {
@@ -170,60 +157,6 @@ pub(crate) async fn run<K>(
             std::future::ready(())
         })
         .await;
-}
-
-async fn reconcile_account<K>(object: Arc<K>, context: Arc<Context>) -> Result<Action, kubernetes::Error>
-where
-    K: Kind + AccountObject,
-{
-    context.wait_until_it_leads().await;
-    let metadata = object.meta();
-    let is_undecodable = context.undecodables.contains(K::COUNTED, metadata.namespace.as_deref(), &object.name_any());
-    if !context.may_act() || metadata.deletion_timestamp.is_some() || is_undecodable {
-        return Ok(Action::await_change());
-    }
-    let settings = object.settings(&context.operator_namespace);
-    if !context.is_ours(settings.allowed.as_deref()).await {
-        if context.accounts.leave(&settings) {
-            tracing::info!(account = %settings.key, "the account serves none of this operator's namespaces and is ignored");
-            context.wake_consents_of(&settings.key);
-        }
-        return Ok(Action::requeue(IS_OURS_AGAIN));
-    }
-    let deps = Deps {
-        accounts: &context.accounts,
-        cluster: &context.cluster,
-        heygen: &context.heygen,
-        default_base_url: &context.default_base_url,
-        allow_insecure: context.allow_insecure_base_url,
-        leadership: &context.leadership,
-    };
-    let account::Reconciled { changed, again, status } = account::reconcile(&settings, &deps).await;
-    if changed {
-        context.wake_consents_of(&settings.key);
-    }
-    if let Some(status) = status {
-        let now = clock::monotonic();
-        let wait = context.accounts.wait_to_tell(&settings, now);
-        if !wait.is_zero() {
-            return Ok(Action::requeue(again.min(wait)));
-        }
-        context.cluster.record_account(&settings, &status).await?;
-        context.accounts.note_shown(&settings, &status, now);
-        if let Some(report) = account::report(&settings.status, &status) {
-            context.events.report(object.as_ref(), report);
-        }
-    }
-    Ok(Action::requeue(again))
-}
-
-/// Tells of a failure, and when to try again.
-#[expect(clippy::needless_pass_by_value, reason = "kube hands it over")]
-fn after_error<K: Kind>(object: Arc<K>, error: &kubernetes::Error, context: Arc<Context>) -> Action {
-    match error {
-        kubernetes::Error::Conflict => Action::requeue(AFTER_ERROR),
-        _ => Action::requeue(context.complaints.tell(RECONCILE, ObjectRef::from_obj(object.as_ref()), error).min(LONGEST_AFTER_ERROR)),
-    }
 }
 
 pub(crate) fn receive<T>(mut queue: mpsc::Receiver<T>) -> impl Stream<Item = T> {

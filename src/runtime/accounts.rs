@@ -7,10 +7,10 @@
 //! Vocabulary: *settings* are the spec with the defaults filled in, the *budget* is how fast one key may be used, and whether at all right
 //! now ([`Budget`]), the *terms* are what the pure core needs to know.
 
-mod obstacle;
-pub mod reconcile;
-mod secret;
-mod voice;
+pub mod condition;
+pub(crate) mod obstacle;
+pub(crate) mod secret;
+mod write_backoff;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -31,7 +31,7 @@ use twinconsent_core::consent::outcome::{Concern, Outcome};
 use twinconsent_core::consent::policy::Terms;
 use twinconsent_core::consent::step::{AccountFact, Proof};
 use twinconsent_core::schedule::Budget;
-use voice::Voice;
+use write_backoff::WriteBackoff;
 
 /// What is known of every account.
 #[derive(Debug, Default)]
@@ -49,13 +49,13 @@ struct Registry {
 }
 
 /// What is known of one account between two reconciles.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Account {
     state: State,
     /// What its spec serves, once that was read: also while it cannot be used.
     allowed: Option<Option<Arc<AllowedNamespaces>>>,
-    course: reconcile::Course,
-    voice: Voice,
+    memory: condition::Memory,
+    write_backoff: WriteBackoff,
     /// How long its consents count as verified, and what its status tells of when HeyGen was last read.
     proof: Proof,
     /// When this process last got a readable answer, by the steady clock.
@@ -65,9 +65,10 @@ struct Account {
 }
 
 /// Whether an account can be used.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub enum State {
     /// It is being read for the first time.
+    #[default]
     Resolving,
     /// It cannot be used: why, for the consents that wait for it.
     Unusable(String),
@@ -120,7 +121,7 @@ impl Accounts {
 
     /// Notes that an account object exists, or that it is about to be looked for, before anything is known of it.
     pub fn announce(&self, key: AccountKey) {
-        self.registry().accounts.entry(key).or_insert_with(Account::new);
+        self.registry().accounts.entry(key).or_default();
     }
 
     /// Whether an account can be used, and with the key of this budget.
@@ -137,7 +138,7 @@ impl Accounts {
         let allowed = Some(settings.allowed.clone());
         let is_new = !matches!(account.state, State::Resolving) || account.allowed != allowed;
         account.enter(&settings.key, State::Resolving, &self.scheduler);
-        (account.allowed, account.course, account.shown) = (allowed, reconcile::Course::default(), None);
+        (account.allowed, account.memory, account.shown) = (allowed, condition::Memory::default(), None);
         registry.names.release(&settings.key);
         is_new
     }
@@ -145,13 +146,13 @@ impl Accounts {
     /// How long to wait before an account's status is written, because another operator writes it too; zero: not at all.
     #[must_use]
     pub fn wait_to_tell(&self, settings: &Settings, now: Duration) -> Duration {
-        self.registry().accounts.get_mut(&settings.key).map_or(Duration::ZERO, |account| account.voice.wait(settings, now))
+        self.registry().accounts.get_mut(&settings.key).map_or(Duration::ZERO, |account| account.write_backoff.wait(settings, now))
     }
 
     /// Notes that an account's status was written.
     pub fn note_shown(&self, settings: &Settings, status: &AccountStatus, now: Duration) {
         if let Some(account) = self.registry().accounts.get_mut(&settings.key) {
-            account.voice.tell(settings, status, now);
+            account.write_backoff.tell(settings, status, now);
         }
     }
 
@@ -206,9 +207,9 @@ impl Accounts {
             if !account.state.uses(&usable.budget) {
                 return false;
             }
-            account.course.hurry();
+            account.memory.hurry();
             if trouble.class.concern() == Concern::Key {
-                let why = format!("{key}: {}", reconcile::reading(trouble.class, None).1);
+                let why = format!("{key}: {}", condition::reading(trouble.class, None).1);
                 account.enter(key, State::Unusable(why), &self.scheduler);
             }
         }
@@ -216,7 +217,7 @@ impl Accounts {
     }
 
     /// The budget of a key, shared by all accounts that send the same key the same way to the same base URL; the lower rate of two accounts counts.
-    fn budget(&self, credentials: &Credentials, settings: &Settings) -> Arc<Budget> {
+    pub(crate) fn budget(&self, credentials: &Credentials, settings: &Settings) -> Arc<Budget> {
         let mut registry = self.registry();
         registry.budgets.retain(|_, budget| budget.strong_count() > 0);
         let fingerprint = fingerprint(credentials);
@@ -225,7 +226,7 @@ impl Accounts {
         registry.budgets.insert(fingerprint, Arc::downgrade(&budget));
         let others = registry.accounts.iter().filter(|(key, account)| **key != settings.key && account.state.uses(&budget));
         let (per_minute, burst) = others
-            .map(|(_, account)| account.course.rate())
+            .map(|(_, account)| account.memory.rate)
             .fold((settings.per_minute, settings.burst), |(rate, burst), (other_rate, other_burst)| {
                 (rate.min(other_rate), burst.min(other_burst))
             });

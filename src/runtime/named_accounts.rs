@@ -90,12 +90,12 @@ pub(crate) async fn read(
             Ok(next) => next,
             Err(at) => {
                 let pause = at.min(names_change_at).saturating_sub(now);
-                let can_be_woken = tokio::select! {
-                    woken = woken.recv() => woken.inspect(|account| agenda.want(&account.name, clock::monotonic())).is_some(),
-                    () = tokio::time::sleep(pause) => true,
-                };
-                if !can_be_woken {
-                    return;
+                tokio::select! {
+                    woken = woken.recv() => {
+                        let Some(account) = woken else { return };
+                        agenda.want(&account.name, clock::monotonic());
+                    }
+                    () = tokio::time::sleep(pause) => {}
                 }
                 continue;
             }

@@ -1,24 +1,18 @@
-//! The shell of the accounts: reads the Secret, probes the key, keeps the account's one condition.
+//! What is remembered of an account between two reconciles, and what its one condition says.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
-use secrecy::SecretString;
-use url::Url;
 
-use super::obstacle::{Obstacle, Ready};
+use super::obstacle::Ready;
 use super::secret::{Doubt, Reading};
-use super::voice::Voice;
 use super::{Account, Accounts, State, Usable, fingerprint};
-use crate::heygen::{AuthScheme, Credentials, HeyGen};
-use crate::kubernetes::Cluster;
-use crate::kubernetes::leadership::Leadership;
 use crate::process::clock;
 use crate::process::metrics::shown::Shown;
 use twinconsent_core::account::Settings;
-use twinconsent_core::api::account::{AccountStatus, Auth};
+use twinconsent_core::api::account::AccountStatus;
 use twinconsent_core::api::account_key::AccountKey;
 use twinconsent_core::api::conditions::AccountReason;
 use twinconsent_core::api::conditions::types;
@@ -29,7 +23,7 @@ use twinconsent_core::consent::step::Proof;
 use twinconsent_core::schedule::Closure;
 
 /// How often the key is read again, so that a rotation is noticed.
-const REREAD: Duration = Duration::from_secs(60);
+pub(crate) const REREAD: Duration = Duration::from_secs(60);
 
 /// How soon a key that was refused is probed again; doubles up to [`LONGEST_PROBE`].
 const FIRST_PROBE: Duration = Duration::from_secs(60);
@@ -38,7 +32,7 @@ const FIRST_PROBE: Duration = Duration::from_secs(60);
 const LAST_READ_IS_SAID_EVERY: Duration = Duration::from_secs(3600);
 
 /// The longest pause between two probes.
-const LONGEST_PROBE: Duration = Duration::from_secs(600);
+pub(crate) const LONGEST_PROBE: Duration = Duration::from_secs(600);
 
 /// A pause shorter than this does not change the account's condition.
 const WORTH_TELLING: Duration = Duration::from_secs(30);
@@ -47,24 +41,7 @@ const WORTH_TELLING: Duration = Duration::from_secs(30);
 const WAIVERS_IGNORED: &str =
     " The waivers in spec.consentPolicy are ignored until spec.allowedNamespaces names the namespaces that they are for.";
 
-/// What the account's reconciler needs.
-#[derive(Debug)]
-pub struct Deps<'a> {
-    /// The accounts.
-    pub accounts: &'a Accounts,
-    /// Kubernetes.
-    pub cluster: &'a Cluster,
-    /// HeyGen.
-    pub heygen: &'a HeyGen,
-    /// Where keys are sent that name no base URL.
-    pub default_base_url: &'a Url,
-    /// Whether http is allowed.
-    pub allow_insecure: bool,
-    /// Whether this replica may act.
-    pub leadership: &'a Leadership,
-}
-
-/// What came of it.
+/// What came of a reconcile.
 #[derive(Debug)]
 pub struct Reconciled {
     /// Whether the consents of this account have to hear of it.
@@ -77,16 +54,18 @@ pub struct Reconciled {
 
 /// What is remembered of an account between two reconciles.
 #[derive(Debug, Default)]
-pub struct Course {
+pub struct Memory {
     /// What the last reconcile resolved; it keeps the budget of a key that is refused for now.
-    last: Option<Arc<Usable>>,
-    rate: (u32, u32),
+    pub(super) last: Option<Arc<Usable>>,
+    /// Requests a minute and at once, as the account's spec says.
+    pub(super) rate: (u32, u32),
     probe: Probe,
     probes_refused: u32,
     probe_at: Option<Duration>,
     /// What was resolved of this generation by a reconcile that comes back because it found no token for its probe.
     comes_back: Option<(Option<i64>, Arc<Usable>)>,
-    reading: Reading,
+    /// What came of reading the Secret, so far.
+    pub(super) reading: Reading,
     /// Why HeyGen cannot be reached, as it was logged.
     logged: Option<String>,
 }
@@ -103,17 +82,7 @@ enum Probe {
     Failed(Class, Option<Cause>),
 }
 
-impl Course {
-    /// What came of reading the Secret, so far.
-    pub(super) fn reading(&mut self) -> &mut Reading {
-        &mut self.reading
-    }
-
-    /// The key that was used last.
-    pub(super) fn last_key(&self) -> Option<&SecretString> {
-        self.last.as_ref().map(|usable| &usable.credentials.key)
-    }
-
+impl Memory {
     /// Logs why HeyGen cannot be reached, once for each cause, and the end of it.
     fn log(&mut self, account: &AccountKey, ready: &Ready) {
         let cause = (ready.reason == AccountReason::Unreachable).then(|| ready.message.clone());
@@ -130,128 +99,59 @@ impl Course {
         self.probe = Probe::Due;
         self.probe_at = None;
     }
-
-    /// Requests a minute and at once, as the account's spec says.
-    pub(super) fn rate(&self) -> (u32, u32) {
-        self.rate
-    }
-}
-
-/// Brings what is known of an account up to date.
-pub async fn reconcile(settings: &Settings, deps: &Deps<'_>) -> Reconciled {
-    let resolved = match deps.accounts.resolved(settings) {
-        Some(usable) => Ok((usable, None)),
-        None => resolve(settings, deps).await.map(|(usable, in_doubt)| (Arc::new(usable), in_doubt)),
-    };
-    let (usable, in_doubt) = match resolved {
-        Ok(resolved) => resolved,
-        Err(obstacle) => return deps.accounts.conclude(settings, State::Unusable(obstacle.for_consents), obstacle.ready, obstacle.again),
-    };
-    let now = clock::monotonic();
-    if deps.accounts.probe_is_due(settings, &usable, now) {
-        if let Err(wait) = deps.accounts.scheduler.with(|schedule, now| schedule.probe(&usable.budget, now)) {
-            if in_doubt.is_none() {
-                deps.accounts.comes_back(settings, usable.clone());
-            }
-            return deps.accounts.proceed(settings, &usable, in_doubt, wait);
-        }
-        if !deps.leadership.holds() {
-            // Lost while the Secret was read: the process ends.
-            return deps.accounts.proceed(settings, &usable, in_doubt, REREAD);
-        }
-        let outcome = deps.heygen.probe(&usable.credentials).await;
-        let now = clock::monotonic();
-        deps.accounts.scheduler.with(|schedule, now| schedule.learn(&usable.budget, &outcome, now));
-        deps.accounts.note_probe(settings, &usable, &outcome, now);
-    }
-    deps.accounts.proceed(settings, &usable, in_doubt, REREAD)
-}
-
-/// What is needed to use the account and, where the key may be an old one, what to say of that.
-async fn resolve(settings: &Settings, deps: &Deps<'_>) -> Result<(Usable, Option<Doubt>), Obstacle> {
-    let key = &settings.key;
-    let obstacle =
-        |reason, message: String, again| Obstacle { for_consents: format!("{key}: {message}"), ready: Ready { reason, message }, again };
-    if settings.suspend {
-        return Err(obstacle(
-            AccountReason::Suspended,
-            "No call is made with this account while spec.suspend is true.".to_owned(),
-            LONGEST_PROBE,
-        ));
-    }
-    let base_url = match &settings.base_url {
-        None => deps.default_base_url.clone(),
-        Some(url) => match Url::parse(url) {
-            Ok(url) if url.scheme() == "https" || deps.allow_insecure => url,
-            Ok(_) => {
-                let message = "spec.baseURL is http, which would send the API key unencrypted. Use https, or run the operator with --allow-insecure-base-url.";
-                return Err(obstacle(AccountReason::InsecureBaseUrl, message.to_owned(), LONGEST_PROBE));
-            }
-            Err(_) => return Err(obstacle(AccountReason::InsecureBaseUrl, "spec.baseURL is not a URL.".to_owned(), LONGEST_PROBE)),
-        },
-    };
-    let read = deps.cluster.secret_key(&settings.secret_namespace, &settings.secret.name, &settings.secret.key).await;
-    let (key, in_doubt) = deps.accounts.key_after(settings, read)?;
-    let auth = match settings.auth {
-        Auth::Bearer => AuthScheme::Bearer,
-        Auth::ApiKey | Auth::Unrecognized => AuthScheme::ApiKey,
-    };
-    let credentials = Credentials { base_url, auth, key };
-    let budget = deps.accounts.budget(&credentials, settings);
-    Ok((Usable { credentials, budget, terms: settings.terms.clone() }, in_doubt))
 }
 
 impl Accounts {
-    pub(super) fn probe_is_due(&self, settings: &Settings, usable: &Arc<Usable>, now: Duration) -> bool {
+    pub(crate) fn probe_is_due(&self, settings: &Settings, usable: &Arc<Usable>, now: Duration) -> bool {
         let mut registry = self.registry();
-        let Some(Account { course, .. }) = registry.accounts.get_mut(&settings.key) else { return false };
-        course.rate = (settings.per_minute, settings.burst);
-        if course.last.as_ref().is_none_or(|last| fingerprint(&last.credentials) != fingerprint(&usable.credentials)) {
-            course.hurry();
-            course.probes_refused = 0;
+        let Some(Account { memory, .. }) = registry.accounts.get_mut(&settings.key) else { return false };
+        memory.rate = (settings.per_minute, settings.burst);
+        if memory.last.as_ref().is_none_or(|last| fingerprint(&last.credentials) != fingerprint(&usable.credentials)) {
+            memory.hurry();
+            memory.probes_refused = 0;
         }
-        course.last = Some(usable.clone());
+        memory.last = Some(usable.clone());
         let closed_for_good = usable.budget.closure().is_some_and(|closure| closure.until.is_none());
-        (course.probe != Probe::Accepted || closed_for_good) && course.probe_at.is_none_or(|at| at <= now)
+        (memory.probe != Probe::Accepted || closed_for_good) && memory.probe_at.is_none_or(|at| at <= now)
     }
 
-    fn comes_back(&self, settings: &Settings, usable: Arc<Usable>) {
+    pub(crate) fn comes_back(&self, settings: &Settings, usable: Arc<Usable>) {
         if let Some(account) = self.registry().accounts.get_mut(&settings.key) {
-            account.course.comes_back = Some((settings.generation, usable));
+            account.memory.comes_back = Some((settings.generation, usable));
         }
     }
 
     /// What the reconcile before this one has resolved, if nothing but its probe is left to do.
-    fn resolved(&self, settings: &Settings) -> Option<Arc<Usable>> {
-        let (generation, usable) = self.registry().accounts.get_mut(&settings.key)?.course.comes_back.take()?;
+    pub(crate) fn resolved(&self, settings: &Settings) -> Option<Arc<Usable>> {
+        let (generation, usable) = self.registry().accounts.get_mut(&settings.key)?.memory.comes_back.take()?;
         (generation == settings.generation).then_some(usable)
     }
 
-    fn note_probe(&self, settings: &Settings, usable: &Usable, outcome: &Outcome, now: Duration) {
+    pub(crate) fn note_probe(&self, settings: &Settings, usable: &Usable, outcome: &Outcome, now: Duration) {
         let mut registry = self.registry();
         let Some(account) = registry.accounts.get_mut(&settings.key) else { return };
-        let course = &mut account.course;
+        let memory = &mut account.memory;
         let Outcome::Trouble(trouble) = outcome else {
-            course.probe = Probe::Accepted;
-            course.probes_refused = 0;
-            course.probe_at = None;
+            memory.probe = Probe::Accepted;
+            memory.probes_refused = 0;
+            memory.probe_at = None;
             return;
         };
         if trouble.class.concern() == Concern::Access {
             // A key that may not even ask for its own name may do nothing; any other 403 belongs to one object.
             self.scheduler.with(|schedule, _| schedule.shut(&usable.budget, Class::CredentialsRejected));
         }
-        course.probe = Probe::Failed(trouble.class, trouble.cause());
-        course.probes_refused = course.probes_refused.saturating_add(1);
-        let pause = FIRST_PROBE.saturating_mul(1 << (course.probes_refused - 1).min(10)).min(LONGEST_PROBE);
-        course.probe_at = Some(now + pause.max(trouble.retry_after.unwrap_or_default()));
+        memory.probe = Probe::Failed(trouble.class, trouble.cause());
+        memory.probes_refused = memory.probes_refused.saturating_add(1);
+        let pause = FIRST_PROBE.saturating_mul(1 << (memory.probes_refused - 1).min(10)).min(LONGEST_PROBE);
+        memory.probe_at = Some(now + pause.max(trouble.retry_after.unwrap_or_default()));
     }
 
     /// Concludes a reconcile of an account that has a key.
-    fn proceed(&self, settings: &Settings, usable: &Arc<Usable>, in_doubt: Option<Doubt>, again: Duration) -> Reconciled {
+    pub(crate) fn proceed(&self, settings: &Settings, usable: &Arc<Usable>, in_doubt: Option<Doubt>, again: Duration) -> Reconciled {
         let now = clock::steady();
         let (doubt, again) = in_doubt.map_or((None, again), |doubt| (doubt.ready, again.min(doubt.again)));
-        let probe = self.registry().accounts.get(&settings.key).map_or(Probe::Due, |account| account.course.probe.clone());
+        let probe = self.registry().accounts.get(&settings.key).map_or(Probe::Due, |account| account.memory.probe.clone());
         let closure = usable.budget.closure();
         if let Some((closure, (reason, message))) = closure
             .filter(|closure| is_worth_telling(closure, now))
@@ -262,7 +162,7 @@ impl Accounts {
                 Some(_) => State::Usable(usable.clone()),
             };
             let wake = closure.until.map_or(again, |until| again.min(polling::since(now, until) + Duration::from_millis(100)));
-            return self.conclude(settings, state, Ready { reason, message }, wake);
+            return self.conclude(settings, state, Some(Ready { reason, message }), wake);
         }
         let ready = match probe {
             _ if doubt.is_some() => doubt,
@@ -275,20 +175,17 @@ impl Accounts {
             }
             Probe::Due => None,
         };
-        self.conclude_if(settings, State::Usable(usable.clone()), ready, again)
+        self.conclude(settings, State::Usable(usable.clone()), ready, again)
     }
 
-    fn conclude(&self, settings: &Settings, state: State, ready: Ready, again: Duration) -> Reconciled {
-        self.conclude_if(settings, state, Some(ready), again)
-    }
-
-    fn conclude_if(&self, settings: &Settings, state: State, ready: Option<Ready>, again: Duration) -> Reconciled {
+    /// Takes a state, and says so, unless there is nothing new to say yet.
+    pub(crate) fn conclude(&self, settings: &Settings, state: State, ready: Option<Ready>, again: Duration) -> Reconciled {
         let registry = &mut *self.registry();
         // Deleted meanwhile: there is nothing to report, and there is no status to write.
         let Some(account) = registry.accounts.get_mut(&settings.key) else { return Reconciled { changed: false, again, status: None } };
-        account.course.rate = (settings.per_minute, settings.burst);
+        account.memory.rate = (settings.per_minute, settings.burst);
         if let Some(ready) = &ready {
-            account.course.log(&settings.key, ready);
+            account.memory.log(&settings.key, ready);
         }
         let reported = settings.status.last_poll_time.as_ref().map(|time| time.0);
         account.proof = Proof { stale_after: settings.terms.cadence.stale_after, last_poll: reported };
@@ -306,20 +203,6 @@ impl Accounts {
         registry.names.claim(&settings.key);
         let status = ready.and_then(|ready| new_status(settings, &ready, last_poll, wall.now()));
         Reconciled { changed, again, status }
-    }
-}
-
-impl Account {
-    pub(super) fn new() -> Self {
-        Self {
-            state: State::Resolving,
-            allowed: None,
-            course: Course::default(),
-            voice: Voice::default(),
-            proof: Proof::default(),
-            read_at: None,
-            shown: None,
-        }
     }
 }
 

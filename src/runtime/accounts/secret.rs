@@ -35,16 +35,16 @@ pub(super) struct Reading {
 }
 
 /// The key that is used may not be the one in the Secret.
-pub(super) struct Doubt {
+pub(crate) struct Doubt {
     /// What the account is to say of it, if that is worth telling.
-    pub(super) ready: Option<Ready>,
+    pub(crate) ready: Option<Ready>,
     /// When to read again.
-    pub(super) again: Duration,
+    pub(crate) again: Duration,
 }
 
 impl Accounts {
     /// The key to go on with after the Secret was read, or was not, and whether it is in doubt.
-    pub(super) fn key_after(
+    pub(crate) fn key_after(
         &self,
         settings: &Settings,
         read: Result<SecretKey, kubernetes::Error>,
@@ -58,21 +58,21 @@ impl Accounts {
         let here = Some((namespace.clone(), secret.clone()));
         let failure = match read {
             Ok(SecretKey::Found(key)) => {
-                *account.course.reading() = Reading { from: here, ..Reading::default() };
+                account.memory.reading = Reading { from: here, ..Reading::default() };
                 return Ok((key, None));
             }
             Ok(SecretKey::NoSecret) => {
-                *account.course.reading() = Reading::default();
+                account.memory.reading = Reading::default();
                 return Err(missing(settings, format!("{place} does not exist. Create it, with the API key under \"{key_in_it}\".")));
             }
             Ok(SecretKey::NoKey) => {
-                *account.course.reading() = Reading::default();
+                account.memory.reading = Reading::default();
                 return Err(missing(settings, format!("{place} has no usable API key under \"{key_in_it}\". Put it there.")));
             }
             Err(error) => error,
         };
-        let known = account.course.last_key().cloned();
-        let reading = account.course.reading();
+        let known = account.memory.last.as_ref().map(|usable| usable.credentials.key.clone());
+        let reading = &mut account.memory.reading;
         let known = known.filter(|_| reading.from == here);
         reading.failures = reading.failures.saturating_add(1);
         let again = SECRET_PAUSE.saturating_mul(1 << (reading.failures - 1).min(8)).min(LONGEST_PAUSE);

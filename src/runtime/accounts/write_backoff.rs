@@ -18,27 +18,27 @@ const LONGEST: Duration = Duration::from_secs(3600);
 
 /// What this process has said of an account, as of one generation of its spec.
 #[derive(Debug, Default)]
-pub(super) struct Voice {
+pub(super) struct WriteBackoff {
     generation: Option<i64>,
-    said: Option<Said>,
+    written: Option<Written>,
     pause: Duration,
     not_before: Duration,
 }
 
 #[derive(Debug)]
-struct Said {
+struct Written {
     reason: Option<String>,
     /// The version that was replaced: a copy of it may still be about.
     instead_of: Option<String>,
     at: Duration,
 }
 
-impl Voice {
+impl WriteBackoff {
     /// How long to wait before the status is written; zero: it may be now.
     pub(super) fn wait(&mut self, settings: &Settings, now: Duration) -> Duration {
         self.begin_generation(settings.generation);
-        if let Some(said) = self.said.take_if(|said| said.is_contradicted(settings)) {
-            let longer = if now.saturating_sub(said.at) > LONGEST { FIRST } else { self.pause * 2 };
+        if let Some(written) = self.written.take_if(|written| written.is_contradicted(settings)) {
+            let longer = if now.saturating_sub(written.at) > LONGEST { FIRST } else { self.pause * 2 };
             self.pause = longer.clamp(FIRST, LONGEST);
             self.not_before = now + self.pause;
         }
@@ -48,7 +48,7 @@ impl Voice {
     /// Notes that this was written instead of what the settings came with.
     pub(super) fn tell(&mut self, settings: &Settings, status: &AccountStatus, now: Duration) {
         self.begin_generation(settings.generation);
-        self.said = Some(Said { reason: reason(status).map(str::to_owned), instead_of: settings.resource_version.clone(), at: now });
+        self.written = Some(Written { reason: reason(status).map(str::to_owned), instead_of: settings.resource_version.clone(), at: now });
     }
 
     /// A new spec is spoken of at once.
@@ -59,7 +59,7 @@ impl Voice {
     }
 }
 
-impl Said {
+impl Written {
     fn is_contradicted(&self, settings: &Settings) -> bool {
         settings.status.observed_generation == settings.generation
             && settings.resource_version != self.instead_of
@@ -101,13 +101,13 @@ mod tests {
 
     /// Two operators that see the account differently and read it every 5 s. Returns when it was written.
     fn quarrel(seconds: u64) -> Vec<u64> {
-        let (mut voices, words) = ([Voice::default(), Voice::default()], ["CredentialsAccepted", "SecretNotFound"]);
+        let (mut operators, words) = ([WriteBackoff::default(), WriteBackoff::default()], ["CredentialsAccepted", "SecretNotFound"]);
         let (mut version, mut said, mut writes) = (1, None, Vec::new());
         for second in (0..seconds).step_by(5) {
-            for (voice, word) in voices.iter_mut().zip(words) {
+            for (backoff, word) in operators.iter_mut().zip(words) {
                 let seen = account(version, 1, said);
-                if said != Some((word, 1)) && voice.wait(&seen, at(second)).is_zero() {
-                    voice.tell(&seen, &status(word), at(second));
+                if said != Some((word, 1)) && backoff.wait(&seen, at(second)).is_zero() {
+                    backoff.tell(&seen, &status(word), at(second));
                     (version, said) = (version + 1, Some((word, 1)));
                     writes.push(second);
                 }
@@ -128,23 +128,23 @@ mod tests {
 
     #[test]
     fn an_operator_that_is_alone_never_waits() {
-        let mut voice = Voice::default();
+        let mut backoff = WriteBackoff::default();
         let mut seen = account(1, 1, None);
         for (number, word) in (1..).zip(["Unreachable", "CredentialsAccepted", "Throttled", "CredentialsAccepted"]) {
-            assert_eq!(voice.wait(&seen, at(number)), Duration::ZERO, "{word}");
-            voice.tell(&seen, &status(word), at(number));
+            assert_eq!(backoff.wait(&seen, at(number)), Duration::ZERO, "{word}");
+            backoff.tell(&seen, &status(word), at(number));
             // The copy that the write was based on is seen once more.
-            assert_eq!(voice.wait(&seen, at(number)), Duration::ZERO, "{word}");
+            assert_eq!(backoff.wait(&seen, at(number)), Duration::ZERO, "{word}");
             seen = account(number + 1, 1, Some((word, 1)));
         }
     }
 
     #[test]
     fn a_new_spec_is_spoken_of_at_once() {
-        let mut voice = Voice::default();
-        voice.tell(&account(1, 1, None), &status("SecretNotFound"), at(0));
-        assert_eq!(voice.wait(&account(3, 1, Some(("CredentialsAccepted", 1))), at(1)), FIRST);
+        let mut backoff = WriteBackoff::default();
+        backoff.tell(&account(1, 1, None), &status("SecretNotFound"), at(0));
+        assert_eq!(backoff.wait(&account(3, 1, Some(("CredentialsAccepted", 1))), at(1)), FIRST);
         // Also while it waits, and when the other has spoken of it already.
-        assert_eq!(voice.wait(&account(4, 2, Some(("CredentialsAccepted", 2))), at(2)), Duration::ZERO);
+        assert_eq!(backoff.wait(&account(4, 2, Some(("CredentialsAccepted", 2))), at(2)), Duration::ZERO);
     }
 }

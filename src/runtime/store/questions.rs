@@ -88,16 +88,4 @@ impl Store {
     pub fn unwritten(&self) -> usize {
         self.state().unwritten.len()
     }
-
-    /// How many objects there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.state().entries.len()
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
 }
