@@ -7,7 +7,7 @@ use kube::ResourceExt as _;
 use super::consent::{AccountKind, DigitalTwinConsent};
 
 /// The name of the cluster account that serves consents without `accountRef`.
-pub const DEFAULT_ACCOUNT: &str = "default";
+pub(crate) const DEFAULT_ACCOUNT: &str = "default";
 
 /// Which account: its kind, its namespace if it has one, its name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

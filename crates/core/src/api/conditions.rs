@@ -13,15 +13,15 @@ pub mod types {
     /// Whether HeyGen says that consent was given or waived.
     pub const APPROVED: &str = "Approved";
     /// Only while True: work goes on by itself.
-    pub const RECONCILING: &str = "Reconciling";
+    pub(crate) const RECONCILING: &str = "Reconciling";
     /// Only while True: a person has to act.
-    pub const STALLED: &str = "Stalled";
+    pub(crate) const STALLED: &str = "Stalled";
     /// Only while True: `approvalDeadline` has passed.
-    pub const OVERDUE: &str = "Overdue";
+    pub(crate) const OVERDUE: &str = "Overdue";
     /// Only while True: the link presumably no longer works.
-    pub const LINK_EXPIRED: &str = "LinkExpired";
+    pub(crate) const LINK_EXPIRED: &str = "LinkExpired";
     /// Only while True: no new call to HeyGen is made.
-    pub const SUSPENDED: &str = "Suspended";
+    pub(crate) const SUSPENDED: &str = "Suspended";
 }
 
 /// Where a consent stands: the reasons of its `Ready`, in order of precedence. Of several that are the case, the first is told.
@@ -133,19 +133,19 @@ impl AccountReason {
 /// The reasons of events and of conditions beside `Ready`, where they are not one of [`Situation`] or [`AccountReason`].
 pub mod reasons {
     /// Of `Initiated`: it was. And of the event that tells so.
-    pub const CONSENT_REQUESTED: &str = "ConsentRequested";
+    pub(crate) const CONSENT_REQUESTED: &str = "ConsentRequested";
     /// Of `Initiated`: it was not.
-    pub const NOT_INITIATED: &str = "NotInitiated";
+    pub(crate) const NOT_INITIATED: &str = "NotInitiated";
     /// Of `Approved`: it was not, and nothing says that it will not be.
-    pub const NOT_APPROVED: &str = "NotApproved";
+    pub(crate) const NOT_APPROVED: &str = "NotApproved";
     /// Of an event: another link for the same request.
     pub const LINK_RENEWED: &str = "LinkRenewed";
     /// Of an event: the link of before stands in its Secret again.
-    pub const LINK_RESTORED: &str = "LinkRestored";
+    pub(crate) const LINK_RESTORED: &str = "LinkRestored";
     /// Of an event: a request has gone unanswered for long.
-    pub const REQUEST_UNANSWERED: &str = "RequestUnanswered";
+    pub(crate) const REQUEST_UNANSWERED: &str = "RequestUnanswered";
     /// Of an event: a status could not be written several times in a row.
-    pub const STATUS_NOT_WRITTEN: &str = "StatusNotWritten";
+    pub(crate) const STATUS_NOT_WRITTEN: &str = "StatusNotWritten";
     /// Of an event and of the metrics: an object cannot be decoded.
     pub const UNDECODABLE: &str = "Undecodable";
     /// Of the metrics: nothing is known of an account yet.

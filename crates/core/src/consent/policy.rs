@@ -52,7 +52,7 @@ pub enum Meaning {
 impl Meaning {
     /// Whether consent is given, or needs not be.
     #[must_use]
-    pub const fn gives(self) -> bool {
+    pub(crate) const fn gives(self) -> bool {
         match self {
             Self::Granted | Self::Waived => true,
             Self::Refused | Self::Pending | Self::Expired | Self::Absent | Self::Unknown => false,
@@ -109,7 +109,7 @@ impl Terms {
     /// choose that nobody is asked.
     /// The API server refuses an account that would; one that was stored before it did is still read.
     #[must_use]
-    pub fn for_every_namespace(mut self) -> Self {
+    pub(crate) fn for_every_namespace(mut self) -> Self {
         let policy = &mut self.policy;
         policy.ignores_waivers = policy.absent_means_waived || !policy.waived.is_empty();
         policy.absent_means_waived = false;

@@ -82,7 +82,7 @@ pub fn after_poll(polled_at: Timestamp, interval: Duration, share: f64) -> Times
 
 /// The first point after `after` of the grid `anchor + share + k × interval`, where `share` is the uid's share of the interval.
 #[must_use]
-pub fn next_on_grid(anchor: Timestamp, interval: Duration, uid: &str, after: Timestamp) -> Timestamp {
+pub(crate) fn next_on_grid(anchor: Timestamp, interval: Duration, uid: &str, after: Timestamp) -> Timestamp {
     let interval = interval.max(Duration::from_millis(1));
     let first = add(anchor, interval.mul_f64(share(uid, 0)));
     let behind = after.duration_since(first);
@@ -127,7 +127,7 @@ pub struct Doubt {
 impl Doubt {
     /// When surely `after` has passed since a time that was written by the clock, which now tells `due` for that.
     #[must_use]
-    pub fn surely(self, due: Timestamp, after: Duration) -> Timestamp {
+    pub(crate) fn surely(self, due: Timestamp, after: Duration) -> Timestamp {
         due.max(add(due, self.by).min(add(self.since, after)))
     }
 }

@@ -47,7 +47,7 @@ impl Report {
 
     /// What is told when an object enters a situation, if anything is.
     #[must_use]
-    pub fn of_situation(situation: Situation) -> Option<Self> {
+    pub(crate) fn of_situation(situation: Situation) -> Option<Self> {
         let row = situation.row();
         row.warning.map(|warning| Self { warning, reason: situation.reason(), note: row.message })
     }

@@ -7,13 +7,13 @@ use std::time::Duration;
 use crate::api::conditions::Situation;
 
 /// How long HeyGen must answer 404 before a group counts as missing.
-pub const CONFIRM_MISSING: Duration = Duration::from_secs(120);
+pub(crate) const CONFIRM_MISSING: Duration = Duration::from_secs(120);
 
 /// How long HeyGen must take an approval back before it counts as withdrawn.
-pub const CONFIRM_WITHDRAWN: Duration = Duration::from_secs(60);
+pub(crate) const CONFIRM_WITHDRAWN: Duration = Duration::from_secs(60);
 
 /// How long HeyGen must say an unknown word after an approval before that is told.
-pub const CONFIRM_UNRECOGNIZED: Duration = Duration::from_secs(60);
+pub(crate) const CONFIRM_UNRECOGNIZED: Duration = Duration::from_secs(60);
 
 /// What `Ready` is in a situation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,7 +90,7 @@ pub struct Row {
 impl Situation {
     /// Whether nothing that HeyGen said has been told yet.
     #[must_use]
-    pub const fn is_before_any_poll(self) -> bool {
+    pub(crate) const fn is_before_any_poll(self) -> bool {
         match self {
             Self::Suspended | Self::Duplicate | Self::AccountNotReady | Self::AccountNotAllowed | Self::Initiating => true,
             Self::Restored | Self::Revoked | Self::Refused | Self::GroupMissing | Self::TrainingFailed => false,
@@ -103,7 +103,7 @@ impl Situation {
 
     /// Whether the person of a request of this object is awaited.
     #[must_use]
-    pub const fn awaits(self) -> bool {
+    pub(crate) const fn awaits(self) -> bool {
         match self {
             Self::LinkExpired | Self::Overdue | Self::Awaiting => true,
             Self::Suspended | Self::Duplicate | Self::AccountNotReady | Self::AccountNotAllowed | Self::Initiating => false,
@@ -116,7 +116,7 @@ impl Situation {
 
     /// Whether a person may still come, so that `Overdue` and `LinkExpired` may be set.
     #[must_use]
-    pub const fn is_waiting(self) -> bool {
+    pub(crate) const fn is_waiting(self) -> bool {
         self.awaits() || matches!(self, Self::Unrecognized | Self::AlreadyBegun)
     }
 }

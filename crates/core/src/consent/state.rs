@@ -117,7 +117,7 @@ impl Answer {
 
     /// Whether its link has yet to reach the link Secret.
     #[must_use]
-    pub fn wants_secret(&self, consent: &DigitalTwinConsent) -> bool {
+    pub(crate) fn wants_secret(&self, consent: &DigitalTwinConsent) -> bool {
         consent.spec.link_secret_ref.is_some() && self.link().is_some() && self.in_secret.is_none()
     }
 }
@@ -186,7 +186,7 @@ impl Unwritten {
 
     /// Whether nothing is to be tried for `consent` yet: it still asks what it asked then, and it is too early.
     #[must_use]
-    pub fn holds(&self, consent: &DigitalTwinConsent, now: Timestamp) -> bool {
+    pub(crate) fn holds(&self, consent: &DigitalTwinConsent, now: Timestamp) -> bool {
         self.not_before > now && self.generation == consent.metadata.generation && self.requested_at.as_ref() == requested_at(consent)
     }
 
@@ -301,7 +301,7 @@ impl Memory {
     }
 
     /// Forgets what belongs to the last poll, after it was acted on.
-    pub fn forget_seen(&mut self) {
+    pub(crate) fn forget_seen(&mut self) {
         self.seen = None;
         self.looks = None;
         self.free_link_secret = None;
@@ -311,7 +311,7 @@ impl Memory {
     ///
     /// The count of failures stays until something was told or recorded: a poll that succeeds before each request that fails
     /// must not keep the backoff short.
-    pub fn forget_trouble(&mut self) {
+    pub(crate) fn forget_trouble(&mut self) {
         self.retry_at = None;
         self.trouble = None;
         self.trouble_code = None;
@@ -319,7 +319,7 @@ impl Memory {
 
     /// The time before which the request with this key is not to be sent, if it is still to come.
     #[must_use]
-    pub fn request_waits_until(&self, idempotency_key: &str, now: Timestamp) -> Option<Timestamp> {
+    pub(crate) fn request_waits_until(&self, idempotency_key: &str, now: Timestamp) -> Option<Timestamp> {
         let attempt = self.attempt.as_ref().filter(|attempt| attempt.idempotency_key == idempotency_key)?;
         attempt.not_before.filter(|&not_before| not_before > now)
     }

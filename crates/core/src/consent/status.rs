@@ -58,13 +58,13 @@ pub fn shown(status: &DigitalTwinConsentStatus) -> Option<Situation> {
 
 /// Whether a condition is True.
 #[must_use]
-pub fn holds(status: &DigitalTwinConsentStatus, type_: &str) -> bool {
+pub(crate) fn holds(status: &DigitalTwinConsentStatus, type_: &str) -> bool {
     status.conditions.iter().any(|condition| condition.type_ == type_ && condition.status == "True")
 }
 
 /// Whether HeyGen says, as far as told, that consent was given or waived.
 #[must_use]
-pub fn is_approved(status: &DigitalTwinConsentStatus) -> bool {
+pub(crate) fn is_approved(status: &DigitalTwinConsentStatus) -> bool {
     holds(status, types::APPROVED)
 }
 
@@ -72,14 +72,14 @@ pub fn is_approved(status: &DigitalTwinConsentStatus) -> bool {
 ///
 /// A status without conditions tells of nothing: its object is new.
 #[must_use]
-pub fn is_restored(consent: &DigitalTwinConsent) -> bool {
+pub(crate) fn is_restored(consent: &DigitalTwinConsent) -> bool {
     consent.status.as_ref().is_some_and(|status| !status.conditions.is_empty() && status.object_uid != consent.metadata.uid)
 }
 
 /// Whether an approval that the status tells of is one under this policy: the last word of HeyGen that means anything there is one of
 /// consent, or its absence is.
 #[must_use]
-pub fn is_backed(status: &DigitalTwinConsentStatus, policy: &Policy) -> bool {
+pub(crate) fn is_backed(status: &DigitalTwinConsentStatus, policy: &Policy) -> bool {
     if approval(status) == Situation::Waived && status.consent_status.is_none() && policy.absent_means_waived {
         return true;
     }
@@ -91,7 +91,7 @@ pub fn is_backed(status: &DigitalTwinConsentStatus, policy: &Policy) -> bool {
 /// Whether HeyGen's words, as far as they are told, end with one that takes back a consent given before, and that is not what became of a
 /// request of this object.
 #[must_use]
-pub fn was_taken_back(status: &DigitalTwinConsentStatus, policy: &Policy) -> bool {
+pub(crate) fn was_taken_back(status: &DigitalTwinConsentStatus, policy: &Policy) -> bool {
     let meaning = |entry: &HistoryEntry| policy.read(entry.consent_status.as_deref());
     let known = || status.history.iter().rev().filter(|entry| !matches!(meaning(entry), Meaning::Absent | Meaning::Unknown));
     let Some(last) = known().next() else { return false };
@@ -131,20 +131,20 @@ pub fn agrees(status: &DigitalTwinConsentStatus, situation: Situation, policy: &
 
 /// Since when `Ready` is as it is.
 #[must_use]
-pub fn ready_since(status: &DigitalTwinConsentStatus) -> Option<Timestamp> {
+pub(crate) fn ready_since(status: &DigitalTwinConsentStatus) -> Option<Timestamp> {
     status.conditions.iter().find(|condition| condition.type_ == types::READY).map(|condition| condition.last_transition_time.0)
 }
 
 /// Which kind of approval the status tells of.
 #[must_use]
-pub fn approval(status: &DigitalTwinConsentStatus) -> Situation {
+pub(crate) fn approval(status: &DigitalTwinConsentStatus) -> Situation {
     let waived = |condition: &Condition| condition.type_ == types::APPROVED && condition.reason == Situation::Waived.reason();
     if status.conditions.iter().any(waived) { Situation::Waived } else { Situation::Approved }
 }
 
 /// Which kind of approval the status tells of under a policy: the word that it was given for says so, as long as the policy knows that.
 #[must_use]
-pub fn approval_under(status: &DigitalTwinConsentStatus, policy: &Policy) -> Situation {
+pub(crate) fn approval_under(status: &DigitalTwinConsentStatus, policy: &Policy) -> Situation {
     match policy.read(status.consent_status.as_deref()) {
         Meaning::Granted => Situation::Approved,
         Meaning::Waived => Situation::Waived,
@@ -154,7 +154,7 @@ pub fn approval_under(status: &DigitalTwinConsentStatus, policy: &Policy) -> Sit
 
 /// Whether an approval is told, and a later word of HeyGen that the policy does not know.
 #[must_use]
-pub fn is_unrecognized(status: &DigitalTwinConsentStatus, policy: &Policy) -> bool {
+pub(crate) fn is_unrecognized(status: &DigitalTwinConsentStatus, policy: &Policy) -> bool {
     is_approved(status) && policy.read(status.consent_status.as_deref()) == Meaning::Unknown
 }
 
@@ -162,13 +162,13 @@ pub fn is_unrecognized(status: &DigitalTwinConsentStatus, policy: &Policy) -> bo
 ///
 /// `Approved` tells it, not `Ready`, whose reason gives way to the account's trouble and comes back without it.
 #[must_use]
-pub fn is_revoked(status: &DigitalTwinConsentStatus) -> bool {
+pub(crate) fn is_revoked(status: &DigitalTwinConsentStatus) -> bool {
     is_not_approved_for(status, Situation::Revoked)
 }
 
 /// Whether consent was refused or an approval withdrawn, and nothing has been asked nor granted since.
 #[must_use]
-pub fn is_refused(status: &DigitalTwinConsentStatus) -> bool {
+pub(crate) fn is_refused(status: &DigitalTwinConsentStatus) -> bool {
     is_revoked(status) || is_not_approved_for(status, Situation::Refused)
 }
 
@@ -178,26 +178,26 @@ fn is_not_approved_for(status: &DigitalTwinConsentStatus, why: Situation) -> boo
 
 /// Whether `request` was made: the key names content and epoch.
 #[must_use]
-pub fn is_initiated(status: &DigitalTwinConsentStatus, request: &Request) -> bool {
+pub(crate) fn is_initiated(status: &DigitalTwinConsentStatus, request: &Request) -> bool {
     status.initiation.as_ref().is_some_and(|initiation| initiation.idempotency_key == request.idempotency_key)
 }
 
 /// Whether HeyGen refused `request` because consent was begun before, so that sending it again is of no use.
 #[must_use]
-pub fn is_already_begun(status: &DigitalTwinConsentStatus, request: &Request) -> bool {
+pub(crate) fn is_already_begun(status: &DigitalTwinConsentStatus, request: &Request) -> bool {
     status.already_begun.as_ref().is_some_and(|begun| begun.idempotency_key == request.idempotency_key)
 }
 
 /// The end of the time that the person was given.
 #[must_use]
-pub fn deadline(spec: &DigitalTwinConsentSpec, status: &DigitalTwinConsentStatus) -> Option<Timestamp> {
+pub(crate) fn deadline(spec: &DigitalTwinConsentSpec, status: &DigitalTwinConsentStatus) -> Option<Timestamp> {
     let allowed = duration::parse(spec.approval_deadline.as_deref()?)?;
     Some(polling::add(status.initiation_time.as_ref()?.0, allowed))
 }
 
 /// When `Overdue` and `LinkExpired` become True, for an object on whose person we wait.
 #[must_use]
-pub fn flag_times(
+pub(crate) fn flag_times(
     spec: &DigitalTwinConsentSpec,
     status: &DigitalTwinConsentStatus,
     situation: Option<Situation>,
@@ -210,7 +210,7 @@ pub fn flag_times(
 
 /// Whether `Overdue` or `LinkExpired` no longer say what the time says.
 #[must_use]
-pub fn flags_have_turned(spec: &DigitalTwinConsentSpec, status: &DigitalTwinConsentStatus, now: Timestamp) -> bool {
+pub(crate) fn flags_have_turned(spec: &DigitalTwinConsentSpec, status: &DigitalTwinConsentStatus, now: Timestamp) -> bool {
     let [overdue, expired] = flag_times(spec, status, shown(status)).map(|at| at.is_some_and(|at| at <= now));
     overdue != holds(status, types::OVERDUE) || expired != holds(status, types::LINK_EXPIRED)
 }

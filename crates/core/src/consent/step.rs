@@ -13,7 +13,7 @@
 mod polls;
 pub(crate) mod verdict;
 mod view;
-pub mod waits;
+pub(crate) mod waits;
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -164,7 +164,7 @@ pub enum PollKind {
 impl NextPoll {
     /// The same by another clock that is ahead by so much.
     #[must_use]
-    pub fn shifted(self, by: SignedDuration) -> Self {
+    pub(crate) fn shifted(self, by: SignedDuration) -> Self {
         let kind = match self.kind {
             PollKind::Routine { print, rhythm, wanted_from, by_list } => {
                 let rhythm = match rhythm {
@@ -387,7 +387,7 @@ pub fn decide(consent: &DigitalTwinConsent, facts: &Facts, now: Timestamp) -> St
 
 /// The poll that would be made if it were due now, and what it would be for; `None`: the account cannot be used.
 #[must_use]
-pub fn poll_now(consent: &DigitalTwinConsent, facts: &Facts, now: Timestamp) -> Option<NextPoll> {
+pub(crate) fn poll_now(consent: &DigitalTwinConsent, facts: &Facts, now: Timestamp) -> Option<NextPoll> {
     let AccountFact::Usable(terms) = &facts.account else { return None };
     Some(polls::next(&View::of(consent, facts, now), terms, now))
 }

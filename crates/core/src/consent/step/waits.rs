@@ -12,7 +12,7 @@ pub(super) const FOR_LOOKS: &str =
     "HeyGen lists no look of the group that shows whether the group depicts a person. The operator reads the list again.";
 
 /// For Kubernetes, which cannot be asked about the link Secret.
-pub const FOR_LINK_SECRET: &str =
+pub(crate) const FOR_LINK_SECRET: &str =
     "The Secret named by spec.linkSecretRef cannot be read or written at the moment. The operator tries again.";
 
 /// For HeyGen, after this trouble with a poll; the code is one of the documented ones, or says in a word what kept the answer away.
