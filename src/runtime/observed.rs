@@ -53,6 +53,6 @@ pub(super) fn observed(
     }
     let started = wall.of(context.decides_since.get().copied().unwrap_or_else(clock::steady));
     let proof = context.accounts.proof(&key, wall);
-    let facts = Facts { account, ownership: standing.ownership, memory, started, doubt: wall.doubt(), polled_at, proof };
+    let facts = Facts { account, owns_group: standing.owns_group, memory, started, doubt: wall.doubt(), polled_at, proof };
     Observed { wall, facts, usable }
 }

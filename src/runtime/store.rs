@@ -29,7 +29,6 @@ use twinconsent_core::api::consent::DigitalTwinConsent;
 use twinconsent_core::api::uid::{Uid, uid};
 use twinconsent_core::consent::polling;
 use twinconsent_core::consent::state::Memory;
-use twinconsent_core::consent::step::Ownership;
 
 /// Every consent this process watches.
 #[derive(Debug, Default)]
@@ -116,7 +115,7 @@ const NOT_YET: i64 = i64::MIN;
 #[derive(Debug)]
 pub struct Standing {
     /// Whether it may ask.
-    pub ownership: Ownership,
+    pub owns_group: bool,
     /// What is remembered of it.
     pub memory: Memory,
     /// Whether the copy at hand is older than what this process has written itself.
@@ -317,7 +316,7 @@ impl State {
         // A watch that has come further than what was written would have shown it, if it were there.
         let is_yet_to_come = self.reached.get(&entry.shown.watch).is_none_or(|reached| *reached < entry.written);
         Some(Standing {
-            ownership: if owner == Some(uid) { Ownership::Owner } else { Ownership::Other },
+            owns_group: owner == Some(uid),
             memory: entry.memory().shifted(wall.ahead()),
             is_stale: is_yet_to_come && version(consent).is_some_and(|version| version < entry.written),
         })

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use twinconsent_core::consent::apply::Notice;
 use twinconsent_core::consent::outcome::{Class, Trouble};
-use twinconsent_core::consent::step::{AccountFact, Ownership};
+use twinconsent_core::consent::step::AccountFact;
 
 use crate::driver::{HOUR, MINUTE, World};
 use crate::model::{Fault, Model};
@@ -119,7 +119,7 @@ fn a_detour_does_not_make_it_forgotten() {
         ("AvatarFailed", |world| world.heygen.training = Some("failed".into()), |world| world.heygen.training = None),
         ("UnrecognizedConsentStatus", |world| world.heygen.word = Some("weird".into()), |world| world.heygen.word = Some("pending".into())),
         ("ConsentRefused", |world| world.heygen.word = Some("rejected".into()), |world| world.heygen.word = Some("pending".into())),
-        ("DuplicateAvatarGroup", |world| world.ownership = Ownership::Other, |world| world.ownership = Ownership::Owner),
+        ("DuplicateAvatarGroup", |world| world.owns_group = false, |world| world.owns_group = true),
         ("ConsentAlreadyBegun", |world| world.account = Some(AccountFact::NotReady("no key".into())), |world| world.account = None),
     ];
     for (reason, there, back) in detours {

@@ -10,7 +10,7 @@ use twinconsent_core::consent::apply::Notice;
 use twinconsent_core::consent::outcome::{Class, Trouble};
 use twinconsent_core::consent::policy::{Meaning, Terms};
 use twinconsent_core::consent::status::{agrees, shown};
-use twinconsent_core::consent::step::{AccountFact, Ownership};
+use twinconsent_core::consent::step::AccountFact;
 
 use crate::columns;
 use crate::driver::{HOUR, MINUTE, World, secs};
@@ -62,7 +62,7 @@ const OBSTACLES: [Situation; 4] = [Situation::Suspended, Situation::Duplicate, S
 fn set(world: &mut World, obstacle: Situation, stands: bool) {
     match obstacle {
         Situation::Suspended => world.edit(json!({ "suspend": stands })),
-        Situation::Duplicate => world.ownership = if stands { Ownership::Other } else { Ownership::Owner },
+        Situation::Duplicate => world.owns_group = !stands,
         Situation::AccountNotReady => world.account = stands.then(|| AccountFact::NotReady("There is no such account.".into())),
         Situation::AccountNotAllowed => world.account = stands.then(|| AccountFact::NotAllowed("Not this namespace.".into())),
         other => panic!("{other:?} is polled"),

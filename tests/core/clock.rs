@@ -6,7 +6,7 @@ use twinconsent_core::consent::outcome::{Class, Trouble};
 use twinconsent_core::consent::polling;
 use twinconsent_core::consent::polling::{LONGEST_BACKOFF, SLOWEST_PENDING};
 use twinconsent_core::consent::status;
-use twinconsent_core::consent::step::{AccountFact, Ownership};
+use twinconsent_core::consent::step::AccountFact;
 
 use crate::driver::{HOUR, MINUTE, World, secs};
 use crate::model::{Fault, Model};
@@ -119,7 +119,7 @@ fn states() -> Vec<State> {
             world.live(20 * MINUTE);
         }),
         state("a duplicate", None, |world| {
-            world.ownership = Ownership::Other;
+            world.owns_group = false;
             world.live(HOUR);
         }),
         state("without an account", None, |world| {

@@ -5,7 +5,7 @@ use twinconsent_core::api::account::ConsentPolicy;
 use twinconsent_core::consent::apply::Notice;
 use twinconsent_core::consent::outcome::{Class, LookType, Trouble};
 use twinconsent_core::consent::policy::Terms;
-use twinconsent_core::consent::step::{AccountFact, Ownership};
+use twinconsent_core::consent::step::AccountFact;
 
 use crate::driver::{HOUR, MINUTE, World, at, describe, secs};
 use crate::model::{Fault, Model};
@@ -71,7 +71,7 @@ fn where_two_rows_apply_the_upper_one_is_told() {
             world.heygen.training = is(Case::TrainingFailed).then(|| "failed".to_owned());
             world.secret.foreign = is(Case::SecretConflict);
             if is(Case::Duplicate) {
-                world.ownership = Ownership::Other;
+                world.owns_group = false;
             }
             if is(Case::AccountNotReady) {
                 world.account = not_ready();

@@ -26,7 +26,7 @@ use twinconsent_core::consent::polling;
 use twinconsent_core::consent::request::Request;
 use twinconsent_core::consent::state::{LONGEST_UNWRITTEN, Memory, Unwritten};
 use twinconsent_core::consent::step;
-use twinconsent_core::consent::step::{AccountFact, Call, Facts, Ownership, Proof, Rest, Step, Then, decide};
+use twinconsent_core::consent::step::{AccountFact, Call, Facts, Proof, Rest, Step, Then, decide};
 
 use crate::model::Model;
 use effects::Called;
@@ -96,7 +96,7 @@ pub struct World {
     pub heygen: Model,
     pub terms: Terms,
     pub account: Option<AccountFact>,
-    pub ownership: Ownership,
+    pub owns_group: bool,
     pub proof: Proof,
     pub secret: LinkSecret,
     pub replicas: Vec<Replica>,
@@ -149,7 +149,7 @@ impl World {
             heygen,
             terms: Terms::default(),
             account: None,
-            ownership: Ownership::Owner,
+            owns_group: true,
             proof: Proof::default(),
             secret: LinkSecret::default(),
             replicas: vec![Replica { started: at(1), ..Replica::default() }],
@@ -201,7 +201,7 @@ impl World {
         let mut memory = replica.memory.clone().shifted(wall.ahead());
         let (started, polled_at) = (wall.of(replica.started), memory.polled_at.max(replica.polled_at));
         memory.polled_at = memory.polled_at.and(polled_at);
-        Facts { account, ownership: self.ownership, memory, started, doubt: wall.doubt(), polled_at, proof: self.proof }
+        Facts { account, owns_group: self.owns_group, memory, started, doubt: wall.doubt(), polled_at, proof: self.proof }
     }
 
     /// What a replica knows besides the object.

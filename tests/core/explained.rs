@@ -4,7 +4,7 @@
 use serde_json::json;
 use twinconsent_core::consent::explain::{Account, Explanation, Next, Standing, explain};
 use twinconsent_core::consent::outcome::{Class, Trouble};
-use twinconsent_core::consent::step::{AccountFact, Ownership};
+use twinconsent_core::consent::step::AccountFact;
 
 use crate::driver::{Decided, HOUR, World, at};
 use crate::model::{Fault, Model};
@@ -71,7 +71,7 @@ fn whatever_else_is_in_the_way_is_named() {
     resting(with_account(AccountFact::NotReady("no key".to_owned())), "no key");
     resting(with_account(AccountFact::NotAllowed("not served".to_owned())), "not served");
     let mut other = new();
-    other.ownership = Ownership::Other;
+    other.owns_group = false;
     resting(other, "the object that owns the group");
     let mut world = new();
     world.heygen.fault = Some(Fault::Trouble(Trouble::of(Class::Unavailable)));

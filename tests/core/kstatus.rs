@@ -6,7 +6,7 @@ use twinconsent_core::api::conditions::Situation;
 use twinconsent_core::api::consent::DigitalTwinConsent;
 use twinconsent_core::consent::outcome::{Class, LookType, Trouble};
 use twinconsent_core::consent::status::shown;
-use twinconsent_core::consent::step::{AccountFact, Ownership};
+use twinconsent_core::consent::step::AccountFact;
 
 use crate::columns;
 use crate::driver::{HOUR, World};
@@ -47,7 +47,7 @@ pub fn object_in(situation: Situation, extra: &Value) -> World {
     };
     let mut world = World::new(spec, Model::saying(word));
     match situation {
-        Situation::Duplicate => world.ownership = Ownership::Other,
+        Situation::Duplicate => world.owns_group = false,
         Situation::GroupMissing => world.heygen.missing = true,
         Situation::TrainingFailed => world.heygen.training = Some("failed".into()),
         Situation::Waived => {

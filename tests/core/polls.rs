@@ -5,7 +5,7 @@ use twinconsent_core::api::account::ConsentPolicy;
 use twinconsent_core::consent::outcome::{Class, LookType, Trouble};
 use twinconsent_core::consent::policy::Terms;
 use twinconsent_core::consent::polling;
-use twinconsent_core::consent::step::{AccountFact, Ownership};
+use twinconsent_core::consent::step::AccountFact;
 
 use crate::driver::{HOUR, MINUTE, World, secs};
 use crate::model::{Fault, Model};
@@ -170,10 +170,10 @@ fn trouble_in_between_does_not_make_a_withdrawal_forgotten() {
     world.heygen.missing = true;
     world.live(HOUR);
     world.heygen.missing = false;
-    world.ownership = Ownership::Other;
+    world.owns_group = false;
     world.live(HOUR);
     assert_eq!(world.ready().1, "DuplicateAvatarGroup");
-    world.ownership = Ownership::Owner;
+    world.owns_group = true;
     world.live(HOUR);
     assert_eq!((world.heygen.posts.len(), world.ready().1), (0, "ConsentRevoked"));
 }
@@ -181,7 +181,7 @@ fn trouble_in_between_does_not_make_a_withdrawal_forgotten() {
 #[test]
 fn the_owner_of_a_group_is_named_once_the_account_is_known_and_asked_for_again_within_ten_minutes() {
     let mut world = World::new(json!({}), Model::saying(Some("pending")));
-    world.ownership = Ownership::Other;
+    world.owns_group = false;
     world.account = Some(AccountFact::Resolving);
     assert_eq!((world.settle_down(), world.writes), (None, 0), "whom the account serves is not known, and so not who owns");
     world.account = None;

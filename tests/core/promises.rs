@@ -302,7 +302,7 @@ proptest! {
         let replica = &world.replicas[0];
         let facts = twinconsent_core::consent::step::Facts {
             account: twinconsent_core::consent::step::AccountFact::Resolving,
-            ownership: twinconsent_core::consent::step::Ownership::Other,
+            owns_group: false,
             memory: replica.memory.clone(),
             started: replica.started,
             doubt: None,

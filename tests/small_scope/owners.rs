@@ -8,7 +8,7 @@ use twinconsent::runtime::store::{Sighting, Store};
 use twinconsent_core::api::uid::uid;
 use twinconsent_core::consent::apply::Input;
 use twinconsent_core::consent::state::Memory;
-use twinconsent_core::consent::step::{Call, Ownership};
+use twinconsent_core::consent::step::Call;
 
 use crate::world::{Entry, Object, Replica, World, at};
 
@@ -64,7 +64,7 @@ pub fn rank(world: &mut World, index: usize) {
 
 fn owner_by_the_owners(before: Option<usize>, shown: &[(Claimant, &Object)]) -> Option<usize> {
     let store = Store::default();
-    let owns = |copy: &Object| store.standing(copy, Wall::default()).is_some_and(|standing| standing.ownership == Ownership::Owner);
+    let owns = |copy: &Object| store.standing(copy, Wall::default()).is_some_and(|standing| standing.owns_group);
     let (first, others): (Vec<_>, Vec<_>) = shown.iter().partition(|((place, _), _)| Some(*place) == before);
     for ((place, [served, _, _, _, asking]), copy) in first.into_iter().chain(others) {
         store.note(copy, Sighting { watch: 0, round: 1 });

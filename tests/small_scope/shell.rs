@@ -9,7 +9,7 @@ use twinconsent_core::consent::outcome::Print;
 use twinconsent_core::consent::policy::Meaning;
 use twinconsent_core::consent::polling;
 use twinconsent_core::consent::step;
-use twinconsent_core::consent::step::{AccountFact, Call, Facts, NextPoll, Ownership, PollKind, Proof, Rest, Step, Then, decide};
+use twinconsent_core::consent::step::{AccountFact, Call, Facts, NextPoll, PollKind, Proof, Rest, Step, Then, decide};
 
 use crate::heygen::{self, WINDOW, Word};
 use crate::owners::rank;
@@ -101,15 +101,14 @@ pub fn facts(world: &World, replica: usize, place: usize) -> Facts {
         AccountFact::NotAllowed("The account does not serve this namespace.".into())
     };
     let replica = &world.replicas[replica];
-    let owns = replica.owner == Some(place) || world.planted == Some(Planted::EveryoneOwns);
-    let ownership = if owns { Ownership::Owner } else { Ownership::Other };
+    let owns_group = replica.owner == Some(place) || world.planted == Some(Planted::EveryoneOwns);
     let entry = replica.entries[place].as_ref().unwrap();
     let mut memory = (*entry.memory).clone();
     let polled_at = memory.polled_at.max(entry.scheduled.as_ref().and_then(|scheduled| scheduled.polled_at));
     if memory.polled_at.is_some() {
         memory.polled_at = polled_at;
     }
-    Facts { account, ownership, memory, started: at(replica.started), doubt: None, polled_at, proof: Proof::default() }
+    Facts { account, owns_group, memory, started: at(replica.started), doubt: None, polled_at, proof: Proof::default() }
 }
 
 /// Observes, decides, and lets the effect happen.

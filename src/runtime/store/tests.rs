@@ -32,7 +32,7 @@ fn remember(store: &Store, consent: &DigitalTwinConsent) {
 }
 
 fn owns(store: &Store, consent: &DigitalTwinConsent) -> bool {
-    store.standing(consent, Wall::default()).unwrap().ownership == Ownership::Owner
+    store.standing(consent, Wall::default()).unwrap().owns_group
 }
 
 #[test]

@@ -4,7 +4,6 @@ use serde_json::json;
 use twinconsent_core::api::account::ConsentPolicy;
 use twinconsent_core::consent::outcome::LookType;
 use twinconsent_core::consent::policy::Terms;
-use twinconsent_core::consent::step::Ownership;
 
 use super::{life, pending};
 use crate::driver::{HOUR, MINUTE, World};
@@ -141,9 +140,9 @@ fn a_group_that_vanishes_while_the_person_is_awaited_and_after_the_approval() {
 #[test]
 fn a_group_that_another_object_owns_at_first() {
     let mut world = pending(json!({}));
-    world.ownership = Ownership::Other;
+    world.owns_group = false;
     world.live(HOUR);
-    world.ownership = Ownership::Owner;
+    world.owns_group = true;
     world.live(5 * MINUTE);
     insta::assert_snapshot!(life(&world));
 }

@@ -3,19 +3,18 @@
 //! It is made when it is asked for, by deciding once more, and kept nowhere: of a hundred thousand objects one is asked about. Neither
 //! link nor key is in it, since a user who reads a log or forwards a port need not be allowed to read either.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 use serde::Serialize;
 
 use crate::api::conditions::types;
-use crate::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus};
+use crate::api::consent::DigitalTwinConsent;
 use crate::consent::apply::{Input, apply};
-use crate::consent::request::Request;
 use crate::consent::situation::Actor;
 use crate::consent::state::{Attempt, Memory, Unwritten};
-use crate::consent::status;
-use crate::consent::step;
-use crate::consent::step::{AccountFact, By, Call, Facts, Finding, Ownership, PollKind, Rest, Step, Then};
+use crate::consent::step::{AccountFact, By, Call, Facts, Finding, PollKind, Rest, Step, Then, View, poll_now};
 
 /// What is done about one object, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -96,7 +95,7 @@ pub struct Account {
 
 /// What this process remembers of an object: when and whether, never what HeyGen has answered.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase")]
 pub struct Remembered {
     /// When the group was polled last.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -140,74 +139,50 @@ pub struct Remembered {
     pub unwritten_not_before: Option<Timestamp>,
 }
 
-/// What there is to explain.
-struct Decision<'a> {
-    consent: &'a DigitalTwinConsent,
-    facts: &'a Facts,
-    step: &'a Step,
-    /// What the status tells, or is about to.
-    status: DigitalTwinConsentStatus,
-    request: Request,
-    now: Timestamp,
-}
-
 /// Why `step` is what `decide` says of an object, and what is next for it.
 #[must_use]
 pub fn explain(consent: &DigitalTwinConsent, facts: &Facts, step: &Step, standing: Standing, now: Timestamp) -> Explanation {
-    let status = match step {
-        Step::Tell(finding, _) => apply(consent, facts, &Input::Found(finding.clone()), now).status,
-        Step::RecordAnswer => apply(consent, facts, &Input::AnswerInHand, now).status,
-        Step::Call(_) | Step::Rest(_) => consent.status.clone().unwrap_or_default(),
+    let about_to_write = match step {
+        Step::Tell(finding, _) => Some(apply(consent, facts, &Input::Found(finding.clone()), now).status),
+        Step::RecordAnswer => Some(apply(consent, facts, &Input::AnswerInHand, now).status),
+        Step::Call(_) | Step::Rest(_) => None,
     };
-    let decision = Decision { consent, facts, step, status, request: Request::of(consent), now };
+    // With what its status is about to tell.
+    let consent =
+        &about_to_write.map_or(Cow::Borrowed(consent), |status| Cow::Owned(DigitalTwinConsent { status: Some(status), ..consent.clone() }));
+    let view = View::of(consent, facts, now);
     Explanation {
         object: format!("{}/{}", consent.namespace().unwrap_or_default(), consent.name_any()),
         uid: consent.uid().unwrap_or_default(),
         decided_at: now,
         step: name_of(step),
-        why: why(&decision),
+        why: why(&view, step),
         // The schedule knows when a poll is due; a request that is decided on waits for its permit alone.
-        next: standing.scheduled.filter(|_| !is_request(step)).or_else(|| next(&decision)),
-        waits_for: waits_for(&decision, &standing),
+        next: standing.scheduled.filter(|_| !is_request(step)).or_else(|| next(&view, step)),
+        waits_for: waits_for(&view, step, &standing),
         standing,
         in_memory: Remembered::of(&facts.memory, facts.polled_at),
     }
 }
 
-const fn name_of(step: &Step) -> &'static str {
+fn name_of(step: &Step) -> &'static str {
+    if let Step::Call(call) = step { call.into() } else { step.into() }
+}
+
+fn why(view: &View<'_>, step: &Step) -> String {
     match step {
-        Step::Rest(_) => "Rest",
-        Step::Tell(..) => "Tell",
-        Step::RecordAnswer => "RecordAnswer",
-        Step::Call(call) => name_of_call(call),
-    }
-}
-
-const fn name_of_call(call: &Call) -> &'static str {
-    match call {
-        Call::Poll => "Poll",
-        Call::ReadLooks(_) => "ReadLooks",
-        Call::CheckLinkSecret => "CheckLinkSecret",
-        Call::Initiate(_) => "Initiate",
-        Call::WriteLinkSecret => "WriteLinkSecret",
-        Call::FindLink => "FindLink",
-    }
-}
-
-fn why(decision: &Decision<'_>) -> String {
-    match decision.step {
-        Step::Call(call) => why_call(decision, call).to_owned(),
+        Step::Call(call) => why_call(view, call).to_owned(),
         Step::Rest(_) | Step::Tell(..) | Step::RecordAnswer => {
-            let ready = decision.status.conditions.iter().find(|condition| condition.type_ == types::READY);
+            let ready = view.status.conditions.iter().find(|condition| condition.type_ == types::READY);
             ready.map_or_else(|| "nothing is known of it yet".to_owned(), |ready| format!("{}: {}", ready.reason, ready.message))
         }
     }
 }
 
-fn why_call(decision: &Decision<'_>, call: &Call) -> &'static str {
-    let Decision { consent, facts: facts @ Facts { memory, .. }, status, request, now, .. } = decision;
+fn why_call(view: &View<'_>, call: &Call) -> &'static str {
+    let memory = view.memory();
     match call {
-        Call::Poll => match step::poll_now(consent, facts, *now).map(|poll| poll.kind) {
+        Call::Poll => match poll_now(view).map(|poll| poll.kind) {
             _ if memory.seen.is_some() => "the poll that the next call hangs on has grown old, or has to be confirmed",
             Some(PollKind::Forced) => "the user asks for a poll by the annotation",
             Some(PollKind::Wanted { by_list: false }) => "what was seen before has to be confirmed by a poll of the one group",
@@ -217,7 +192,7 @@ fn why_call(decision: &Decision<'_>, call: &Call) -> &'static str {
         Call::ReadLooks(_) => "HeyGen says nothing of consent: the looks of the group tell whether it depicts a person",
         Call::CheckLinkSecret => "before HeyGen is asked, the Secret for the link must be free or ours",
         Call::Initiate(_) if memory.link_gone => "the link is gone from its Secret, and HeyGen repeats it",
-        Call::Initiate(_) if status::is_initiated(status, request) => "the link has died and is to be renewed",
+        Call::Initiate(_) if view.is_initiated() => "the link has died and is to be renewed",
         Call::Initiate(_) => "consent was neither given nor asked for by this request",
         Call::WriteLinkSecret => "HeyGen has answered with a link that is not in its Secret yet",
         Call::FindLink => "it is time to see whether the link still stands in its Secret",
@@ -226,16 +201,16 @@ fn why_call(decision: &Decision<'_>, call: &Call) -> &'static str {
 
 /// Whether the step is a consent request, or reads the pages that belong to it.
 fn is_request(step: &Step) -> bool {
-    matches!(step, Step::Call(call) if call.asks_heygen() && *call != Call::Poll)
+    matches!(step, Step::Call(call) if call.is_request())
 }
 
 /// What is next by the step alone.
-fn next(Decision { consent, facts, step, now, .. }: &Decision<'_>) -> Option<Next> {
-    let at_once = |what, priority| Some(Next { at: *now, what, priority });
+fn next(view: &View<'_>, step: &Step) -> Option<Next> {
+    let at_once = |what, priority| Some(Next { at: view.now, what, priority });
     match step {
-        Step::Call(Call::Poll) => at_once("poll", step::poll_now(consent, facts, *now).map(|poll| priority(poll.kind))),
-        Step::Call(call) => at_once(if call.asks_heygen() { "request" } else { "decision" }, call.asks_heygen().then_some("request")),
-        Step::Tell(_, Then::Decide) | Step::RecordAnswer => at_once("decision", None),
+        Step::Call(Call::Poll) => at_once("poll", poll_now(view).map(|poll| priority(poll.kind))),
+        Step::Call(call) if call.is_request() => at_once("request", Some("request")),
+        Step::Call(_) | Step::Tell(_, Then::Decide) | Step::RecordAnswer => at_once("decision", None),
         Step::Rest(rest) | Step::Tell(_, Then::Rest(rest)) => after(rest),
     }
 }
@@ -255,14 +230,14 @@ const fn priority(kind: PollKind) -> &'static str {
     }
 }
 
-fn waits_for(decision: &Decision<'_>, standing: &Standing) -> Vec<String> {
+fn waits_for(view: &View<'_>, step: &Step, standing: &Standing) -> Vec<String> {
     if let Some(held_up) = standing.held_up {
         return vec![held_up.to_owned()];
     }
-    match decision.step {
+    match step {
         Step::Call(call) if call.asks_heygen() => vec![permit(standing)],
         Step::Call(_) | Step::Tell(_, Then::Decide) | Step::RecordAnswer => Vec::new(),
-        Step::Rest(_) | Step::Tell(_, Then::Rest(_)) => resting_for(decision, standing),
+        Step::Rest(_) | Step::Tell(_, Then::Rest(_)) => resting_for(view, step, standing),
     }
 }
 
@@ -277,8 +252,8 @@ fn permit(Standing { account, ahead, .. }: &Standing) -> String {
 }
 
 /// What keeps an object from going on that rests, in the order in which `decide` asks.
-fn resting_for(decision: &Decision<'_>, standing: &Standing) -> Vec<String> {
-    let Decision { consent, facts: Facts { memory, account, ownership, .. }, step, status, request, now } = decision;
+fn resting_for(view: &View<'_>, step: &Step, standing: &Standing) -> Vec<String> {
+    let View { consent, facts: Facts { memory, account, owns_group, .. }, request, now, .. } = view;
     let until = |what: String, at: Option<Timestamp>| vec![at.map_or_else(|| what.clone(), |at| format!("{what}, until {at}"))];
     if consent.metadata.deletion_timestamp.is_some() {
         return vec!["Kubernetes, to delete it".to_owned()];
@@ -294,7 +269,7 @@ fn resting_for(decision: &Decision<'_>, standing: &Standing) -> Vec<String> {
     }
     match account {
         AccountFact::Resolving => return vec![format!("{}, which is being read", standing.account.name)],
-        _ if *ownership == Ownership::Other => return vec!["the object that owns the group".to_owned()],
+        _ if !owns_group => return vec!["the object that owns the group".to_owned()],
         AccountFact::NotReady(why) | AccountFact::NotAllowed(why) => return vec![why.clone()],
         AccountFact::Usable(_) => {}
     }
@@ -307,7 +282,7 @@ fn resting_for(decision: &Decision<'_>, standing: &Standing) -> Vec<String> {
     if let Some(not_before) = memory.request_waits_until(&request.idempotency_key, *now) {
         return until("the end of a pause: HeyGen has refused the request, or answered with the same link".to_owned(), Some(not_before));
     }
-    let actors = status::shown(status).map_or(&[][..], |situation| situation.row().actors);
+    let actors = view.shown.map_or(&[][..], |situation| situation.row().actors);
     actors.iter().filter(|actor| **actor != Actor::NoOne).map(|actor| actor.name().to_owned()).collect()
 }
 

@@ -10,7 +10,10 @@
 //! Rejected: a state machine with a stored state. The status already is the state, and a second copy of it would have to be kept
 //! right through crashes; deriving the step anew from status, memory and clock cannot go stale.
 
+mod call;
+mod finding;
 mod polls;
+mod rest;
 pub(crate) mod verdict;
 mod view;
 pub(crate) mod waits;
@@ -18,20 +21,24 @@ pub(crate) mod waits;
 use std::borrow::Cow;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use kube::ResourceExt as _;
+use strum::IntoStaticStr;
 
 use crate::api::conditions::Situation;
 use crate::api::consent::DigitalTwinConsent;
 use crate::api::{REQUESTED_AT, brief};
-use crate::consent::outcome::Print;
 use crate::consent::policy::Terms;
 use crate::consent::polling;
-use crate::consent::polling::{Doubt, Rhythm};
-use crate::consent::request::Request;
+use crate::consent::polling::Doubt;
 use crate::consent::state::Memory;
 use crate::consent::status;
-use view::View;
+
+pub use call::Call;
+pub use finding::{By, Finding};
+pub(crate) use polls::poll_now;
+pub use rest::{NextPoll, PollKind, Rest};
+pub(crate) use view::View;
 
 /// A poll older than this does not count as "right before" a consent request.
 pub const POLL_STAYS_FRESH: Duration = Duration::from_secs(60);
@@ -47,8 +54,8 @@ const RECHECK_NAMESPACE: Duration = Duration::from_secs(60);
 pub struct Facts {
     /// What the account allows.
     pub account: AccountFact,
-    /// Whether the object may ask on behalf of its group.
-    pub ownership: Ownership,
+    /// Whether the object may ask on behalf of its group; else another object owns the group on this account.
+    pub owns_group: bool,
     /// What this process remembers of the object.
     pub memory: Memory,
     /// When this process began to poll: polls that were due before are not made up for.
@@ -89,17 +96,8 @@ pub enum AccountFact {
     Usable(std::sync::Arc<Terms>),
 }
 
-/// Whether an object may ask on behalf of its group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ownership {
-    /// It is the one.
-    Owner,
-    /// Another object owns the group on this account.
-    Other,
-}
-
 /// What to do next.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, IntoStaticStr)]
 pub enum Step {
     /// Nothing, for now.
     Rest(Rest),
@@ -118,177 +116,6 @@ pub enum Then {
     Decide,
     /// Nothing, for now.
     Rest(Rest),
-}
-
-/// How long nothing is to be done, unless something changes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Rest {
-    /// Decide again at this time at the latest.
-    pub until: Option<Timestamp>,
-    /// The next poll of the group; `None`: none is due as things are.
-    pub poll: Option<NextPoll>,
-}
-
-/// When to poll a group next, and what for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NextPoll {
-    /// When.
-    pub at: Timestamp,
-    /// What for.
-    pub kind: PollKind,
-}
-
-/// What a poll is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PollKind {
-    /// The user asks for it: a read of the one group, before all others.
-    Forced,
-    /// Something hangs on it: whatever it shows has to be told.
-    Wanted {
-        /// Whether a page of the list will do; else it takes a read of the one group.
-        by_list: bool,
-    },
-    /// No change is expected: only a poll that shows something else than `print` has to be told.
-    Routine {
-        /// What was told of the group.
-        print: Print,
-        /// How often to poll.
-        rhythm: Rhythm,
-        /// From this time on the poll is wanted, whatever it shows.
-        wanted_from: Option<Timestamp>,
-        /// Whether a page of the list will do to tell something new; else it takes a read of the one group besides.
-        by_list: bool,
-    },
-}
-
-impl NextPoll {
-    /// The same by another clock that is ahead by so much.
-    #[must_use]
-    pub(crate) fn shifted(self, by: SignedDuration) -> Self {
-        let kind = match self.kind {
-            PollKind::Routine { print, rhythm, wanted_from, by_list } => {
-                let rhythm = match rhythm {
-                    Rhythm::Fixed(_) => rhythm,
-                    Rhythm::Growing { since, own } => Rhythm::Growing { since: polling::shifted(since, by), own },
-                };
-                PollKind::Routine { print, rhythm, wanted_from: wanted_from.map(|from| polling::shifted(from, by)), by_list }
-            }
-            PollKind::Forced | PollKind::Wanted { .. } => self.kind,
-        };
-        Self { at: polling::shifted(self.at, by), kind }
-    }
-}
-
-impl Rest {
-    /// The earlier of the two times.
-    #[must_use]
-    pub fn earliest(&self) -> Option<Timestamp> {
-        self.until.into_iter().chain(self.poll.map(|poll| poll.at)).min()
-    }
-
-    /// The same by another clock that is ahead by so much.
-    #[must_use]
-    pub fn shifted(self, by: SignedDuration) -> Self {
-        Self { until: self.until.map(|until| polling::shifted(until, by)), poll: self.poll.map(|poll| poll.shifted(by)) }
-    }
-
-    fn until(until: impl IntoIterator<Item = Timestamp>) -> Self {
-        Self { until: until.into_iter().min(), poll: None }
-    }
-
-    fn with_poll(self, poll: NextPoll) -> Self {
-        Self { poll: Some(poll), ..self }
-    }
-}
-
-/// One effect.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Call {
-    /// Read the avatar group.
-    Poll,
-    /// Read a page of the group's looks: the first, or the one behind this cursor.
-    ReadLooks(Option<String>),
-    /// See whether the link Secret is free or ours.
-    CheckLinkSecret,
-    /// Ask HeyGen for consent.
-    Initiate(Request),
-    /// Write the link in hand into its Secret.
-    WriteLinkSecret,
-    /// See whether the link that the person waits with still stands in its Secret.
-    FindLink,
-}
-
-impl Call {
-    /// Whether the effect writes down what HeyGen has answered.
-    #[must_use]
-    pub fn records_an_answer(&self) -> bool {
-        match self {
-            Self::WriteLinkSecret => true,
-            Self::Poll | Self::ReadLooks(_) | Self::CheckLinkSecret | Self::Initiate(_) | Self::FindLink => false,
-        }
-    }
-
-    /// Whether the effect is a call to HeyGen, which takes a permit of the account.
-    #[must_use]
-    pub fn asks_heygen(&self) -> bool {
-        match self {
-            Self::Poll => true,
-            Self::ReadLooks(_) | Self::Initiate(_) | Self::CheckLinkSecret | Self::WriteLinkSecret | Self::FindLink => self.is_request(),
-        }
-    }
-
-    /// Whether it is a request for consent, or one of the pages of looks that belong to it.
-    #[must_use]
-    pub fn is_request(&self) -> bool {
-        match self {
-            Self::ReadLooks(_) | Self::Initiate(_) => true,
-            Self::Poll | Self::CheckLinkSecret | Self::WriteLinkSecret | Self::FindLink => false,
-        }
-    }
-}
-
-/// Something to be told in the status: where the object stands, and by what that was found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// Where the object stands.
-    pub situation: Situation,
-    /// The message of `Ready` where the situation's own is too general; `None`: that one, or what was told in detail before.
-    pub message: Option<Cow<'static, str>>,
-    /// By what.
-    pub by: By,
-}
-
-/// By what a finding was found, and so what is told besides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum By {
-    /// The spec, the account, the owner of the group or the time.
-    Known,
-    /// A call that has to wait for a permit.
-    Permit,
-    /// The last poll, whose facts are told as well.
-    Poll,
-    /// A poll that came to nothing: if the user asked for it, it was made.
-    FailedPoll,
-    /// A status that is not the object's own, or that the policy does not bear out: an approval in it is doubted for this reason until HeyGen
-    /// was read.
-    Doubt(Situation),
-}
-
-impl Finding {
-    /// One that goes by what is known without a poll.
-    fn known(situation: Situation) -> Self {
-        Self { situation, message: None, by: By::Known }
-    }
-
-    /// The same with a message.
-    fn saying(self, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { message: Some(message.into()), ..self }
-    }
-
-    /// The same by something else.
-    fn by(self, by: By) -> Self {
-        Self { by, ..self }
-    }
 }
 
 /// What to do next for `consent`.
@@ -337,7 +164,7 @@ pub fn decide(consent: &DigitalTwinConsent, facts: &Facts, now: Timestamp) -> St
     if let AccountFact::Resolving = facts.account {
         return Step::Rest(Rest::default());
     }
-    if facts.ownership == Ownership::Other {
+    if !facts.owns_group {
         // The labels of the owner's namespace are not watched: they are read again from time to time.
         let by = if status::is_restored(consent) { By::Doubt(Situation::Restored) } else { By::Known };
         return Step::Tell(
@@ -383,13 +210,6 @@ pub fn decide(consent: &DigitalTwinConsent, facts: &Facts, now: Timestamp) -> St
         return Step::Tell(finding, Then::Rest(Rest::default().with_poll(poll)));
     }
     view.refresh_or_rest(Rest::until(view.next_flag().into_iter().chain(link_check)).with_poll(polls::next(&view, terms, due)))
-}
-
-/// The poll that would be made if it were due now, and what it would be for; `None`: the account cannot be used.
-#[must_use]
-pub(crate) fn poll_now(consent: &DigitalTwinConsent, facts: &Facts, now: Timestamp) -> Option<NextPoll> {
-    let AccountFact::Usable(terms) = &facts.account else { return None };
-    Some(polls::next(&View::of(consent, facts, now), terms, now))
 }
 
 /// Whether the user asked for a poll by the annotation, and none was made since.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{NextPoll, POLL_STAYS_FRESH, PollKind, View, verdict};
+use super::{AccountFact, NextPoll, POLL_STAYS_FRESH, PollKind, View, is_forced, verdict};
 use crate::api::conditions::Situation;
 use crate::api::duration;
 use crate::consent::outcome::{Class, Print};
@@ -18,7 +18,7 @@ pub(super) fn due(view: &View<'_>, terms: &Terms) -> Timestamp {
     let memory = view.memory();
     let served = memory.generation == view.consent.metadata.generation.unwrap_or_default();
     let polled_at = memory.polled_at.filter(|_| served);
-    if view.shown.is_some() && view.is_forced() && view.memory().seen.is_none() {
+    if view.shown.is_some() && is_forced(view.consent) && view.memory().seen.is_none() {
         return view.now;
     }
     // HeyGen's trouble is waited for whatever the spec has become; "not this, not you" only until the spec asks for something else.
@@ -58,7 +58,7 @@ pub(super) fn due(view: &View<'_>, terms: &Terms) -> Timestamp {
 pub(super) fn next(view: &View<'_>, terms: &Terms, at: Timestamp) -> NextPoll {
     let memory = view.memory();
     let routine = view.shown.is_some_and(expects_no_change) && memory.is_quiet() && !view.is_unsettled() && !view.owes_request();
-    let kind = if view.is_forced() && view.shown.is_some() && at <= view.now {
+    let kind = if is_forced(view.consent) && view.shown.is_some() && at <= view.now {
         PollKind::Forced
     } else if memory.withdrawn_since.is_some() || memory.unrecognized_since.is_some() || memory.missing_since.is_some() {
         PollKind::Wanted { by_list: false }
@@ -71,6 +71,12 @@ pub(super) fn next(view: &View<'_>, terms: &Terms, at: Timestamp) -> NextPoll {
         PollKind::Wanted { by_list: true }
     };
     NextPoll { at, kind }
+}
+
+/// The poll that would be made if it were due now, and what it would be for; `None`: the account cannot be used.
+pub(crate) fn poll_now(view: &View<'_>) -> Option<NextPoll> {
+    let AccountFact::Usable(terms) = &view.facts.account else { return None };
+    Some(next(view, terms, view.now))
 }
 
 /// Whether another poll that shows the same would change nothing: in every other situation a poll leads to a call.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{AccountFact, Facts, Finding, Rest, Step, Then, is_forced};
+use super::{AccountFact, Facts, Finding, Rest, Step, Then};
 use crate::api::conditions::Situation;
 use crate::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus};
 use crate::consent::polling;
@@ -18,26 +18,26 @@ use crate::consent::status;
 const WIDEST_STALE_SPREAD: Duration = Duration::from_secs(3600);
 
 /// The object as the rules ask about it.
-pub(super) struct View<'a> {
-    pub(super) consent: &'a DigitalTwinConsent,
-    pub(super) facts: &'a Facts,
-    pub(super) now: Timestamp,
-    pub(super) request: Request,
-    pub(super) status: Cow<'a, DigitalTwinConsentStatus>,
+pub(crate) struct View<'a> {
+    pub(crate) consent: &'a DigitalTwinConsent,
+    pub(crate) facts: &'a Facts,
+    pub(crate) now: Timestamp,
+    pub(crate) request: Request,
+    pub(crate) status: Cow<'a, DigitalTwinConsentStatus>,
     /// What `Ready` tells: for the pace, and for what needs not be told again. What is known of consent stands in `Approved` and
     /// `consentStatus`, for `Ready` may be hiding it.
-    pub(super) shown: Option<Situation>,
+    pub(crate) shown: Option<Situation>,
 }
 
 impl<'a> View<'a> {
-    pub(super) fn of(consent: &'a DigitalTwinConsent, facts: &'a Facts, now: Timestamp) -> Self {
+    pub(crate) fn of(consent: &'a DigitalTwinConsent, facts: &'a Facts, now: Timestamp) -> Self {
         let status =
             consent.status.as_ref().map_or_else(|| Cow::Owned(DigitalTwinConsentStatus::default()), |status| status::by_now(status, now));
         let shown = status::shown(&status);
         Self { consent, facts, now, request: Request::of(consent), status, shown }
     }
 
-    pub(super) fn memory(&self) -> &Memory {
+    pub(crate) fn memory(&self) -> &Memory {
         &self.facts.memory
     }
 
@@ -46,7 +46,7 @@ impl<'a> View<'a> {
     }
 
     /// Whether the current request was made.
-    pub(super) fn is_initiated(&self) -> bool {
+    pub(crate) fn is_initiated(&self) -> bool {
         status::is_initiated(&self.status, &self.request)
     }
 
@@ -108,10 +108,6 @@ impl<'a> View<'a> {
 
     pub(super) fn generation_is_new(&self) -> bool {
         self.status.observed_generation != self.consent.metadata.generation
-    }
-
-    pub(super) fn is_forced(&self) -> bool {
-        is_forced(self.consent)
     }
 
     /// The next time at which something that is told changes by itself.
