@@ -63,7 +63,14 @@ fn page() -> String {
             Ready::WhenInitiated => "False / True",
         };
         let reason = format!("`{}`", situation.reason());
-        let cells = [text.title, ready, &reason, columns::besides(situation), columns::kstatus(situation), columns::argo_cd(situation)];
+        let cells = [
+            columns::title(situation),
+            ready,
+            &reason,
+            columns::besides(situation),
+            columns::kstatus(situation),
+            columns::argo_cd(situation),
+        ];
         row(cells, text.actors, text.message);
         if situation == Situation::Suspended {
             row(
@@ -151,11 +158,11 @@ fn no_row_is_without_an_actor_and_what_to_do() {
         assert!(what.ends_with('.'), "{}: {what:?}", row[1]);
     }
     for &situation in Situation::VARIANTS {
-        let row = situation.row();
+        let (row, action) = (situation.row(), columns::action(situation));
         let is_nobody = row.actors.contains(&Actor::NoOne);
         assert!(!row.actors.is_empty() && (!is_nobody || row.actors.len() == 1), "{situation:?}: {:?}", row.actors);
-        assert_eq!(row.action.is_empty(), is_nobody, "{situation:?}: {:?} is for {:?} to do", row.action, row.actors);
-        assert!(row.message.ends_with(row.action), "{situation:?}");
+        assert_eq!(action.is_empty(), is_nobody, "{situation:?}: {action:?} is for {:?} to do", row.actors);
+        assert!(row.message.ends_with(action), "{situation:?}");
         // A consent that waits for the operator or for the person is not stalled.
         let acts = row.actors.iter().any(|actor| matches!(actor, Actor::Author | Actor::PlatformTeam | Actor::HeyGenSupport));
         assert!(row.progress != Progress::Stalled || acts, "{situation:?}");

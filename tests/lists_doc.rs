@@ -6,8 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
+use strum::VariantArray as _;
 use twinconsent::process::metrics::Metrics;
-use twinconsent_core::consent::report::{About, Report};
+use twinconsent_core::api::conditions::{AccountReason, Situation};
+use twinconsent_core::consent::report::{self, Report};
 
 #[path = "support/exposition.rs"]
 mod exposition;
@@ -64,20 +66,33 @@ Of `other`, `twinconsent_account_ready` tells each reason that one of them has.
 An object, a group or a link is never a label: 100,000 consents would be 100,000 series, and more people read metrics than may read the objects.
 ";
 
+/// Everything that can be told as an event, each after what it is about.
+fn reports() -> Vec<(&'static str, Report)> {
+    let situations = Situation::VARIANTS.iter().filter_map(|situation| Report::of_situation(*situation));
+    let (of_any, others) = report::OTHERS.iter().copied().partition::<Vec<_>, _>(|report| *report == report::UNDECODABLE);
+    let accounts = AccountReason::VARIANTS.iter().map(|reason| Report::of_account(*reason));
+    let about = |about| move |report| (about, report);
+    let of_consents = situations.chain(others).map(about("DigitalTwinConsent"));
+    let of_accounts = accounts.map(about("HeyGenAccount, ClusterHeyGenAccount"));
+    of_consents.chain(of_accounts).chain(of_any.into_iter().map(about("any of the three"))).collect()
+}
+
 fn events() -> String {
     let mut page = EVENTS.to_owned();
-    let mut all = Report::all();
+    let mut all = reports();
     all.sort_by_key(|(about, report)| (*about, report.reason()));
     for (about, report) in all {
-        let about = match about {
-            About::Consent => "DigitalTwinConsent",
-            About::Account => "HeyGenAccount, ClusterHeyGenAccount",
-            About::Any => "any of the three",
-        };
         let type_ = if report.is_warning() { "Warning" } else { "Normal" };
         writeln!(page, "| {about} | {type_} | `{}` | {} |", report.reason(), report.note()).unwrap();
     }
     page
+}
+
+#[test]
+fn no_reason_is_told_of_one_kind_with_two_meanings() {
+    let all = reports();
+    let reasons: BTreeSet<_> = all.iter().map(|(about, report)| (about, report.reason())).collect();
+    assert_eq!(reasons.len(), all.len());
 }
 
 fn metrics() -> String {

@@ -1,9 +1,71 @@
-//! The columns of the conditions table that tools and other conditions make of a row.
+//! What only the documents say of a row of the conditions table: its name, its action, and what tools and other conditions make of it.
 
 #![allow(dead_code, reason = "several test binaries include this, and none uses all of it")]
 
 use twinconsent_core::api::conditions::Situation;
 use twinconsent_core::consent::situation::{Progress, Ready};
+
+/// What the row is called.
+pub fn title(situation: Situation) -> &'static str {
+    match situation {
+        Situation::Suspended => "suspended before the first poll",
+        Situation::Duplicate => "another object owns the group on this account",
+        Situation::Restored => "status of another object (a restored backup), HeyGen not polled since",
+        Situation::Revoked => "approval withdrawn",
+        Situation::Refused => "refused",
+        Situation::GroupMissing => "group missing",
+        Situation::TrainingFailed => "training failed",
+        Situation::Unverified => "not verified for longer than `polling.staleAfter`, or not what the policy counts as consent any more",
+        Situation::Approved => "approved / accepted",
+        Situation::Waived => "waived (policy says so)",
+        Situation::NotRequired => "photo or prompt avatar",
+        Situation::AccountNotReady => "account missing, secret missing, key refused: only before `Initiated`",
+        Situation::AccountNotAllowed => "account not allowed: only before `Initiated`",
+        Situation::InvalidRequest => "request invalid",
+        Situation::NotEntitled => "not entitled",
+        Situation::AlreadyBegun => "consent was begun before, and HeyGen gives no link",
+        Situation::LinkSecretConflict => "Secret for the link is not ours",
+        Situation::LinkSecretNotWritable => "Secret for the link cannot be written",
+        Situation::Initiating => "call cannot start at once (limiter, backoff)",
+        Situation::Unrecognized => "unknown word from HeyGen, also after an approval",
+        Situation::LinkExpired => "link died",
+        Situation::Overdue => "deadline passed",
+        Situation::Awaiting => "waiting for the person",
+    }
+}
+
+/// What has to be done, as the message ends; empty where nothing has to be done.
+pub fn action(situation: Situation) -> &'static str {
+    match situation {
+        Situation::Suspended => "To go on, set spec.suspend to false.",
+        Situation::Duplicate => "Delete one of the two objects.",
+        Situation::Revoked => "Stop using the twin. To ask the person again, raise spec.requestEpoch.",
+        Situation::Refused => "To ask the person again, raise spec.requestEpoch.",
+        Situation::GroupMissing => {
+            "Check spec.groupID (the id of the group, not of one of its looks) and spec.accountRef. If one is wrong, create another object."
+        }
+        Situation::TrainingFailed => "See the avatar group at HeyGen, and train it again there. If it says no cause, ask HeyGen's support.",
+        Situation::Unverified => "See the Ready condition of the account. The next answer of HeyGen decides.",
+        Situation::AccountNotReady => "See the Ready condition of the account.",
+        Situation::AccountNotAllowed => {
+            "Add the namespace to spec.allowedNamespaces of the account, or create this object with another spec.accountRef."
+        }
+        Situation::InvalidRequest => "Correct the spec and raise spec.requestEpoch in the same change.",
+        Situation::NotEntitled => {
+            "Check at HeyGen that the group belongs to the account, and that its plan includes what the spec asks for. If both are right, ask HeyGen's support."
+        }
+        Situation::AlreadyBegun => "Let the person finish in HeyGen's own interface, or delete the group there and make a new one.",
+        Situation::LinkSecretConflict => "Delete the Secret, or name another one and raise spec.requestEpoch in the same change.",
+        Situation::LinkSecretNotWritable => "Check the operator's rights, the quotas and the admission policies in this namespace.",
+        Situation::Unrecognized => {
+            "If you know that it means consent, add it to spec.consentPolicy.granted of the ClusterHeyGenAccount, beside the default words, as in `granted: [approved, accepted, validated]`."
+        }
+        Situation::LinkExpired => "For a new link, raise spec.requestEpoch.",
+        Situation::Overdue => "Remind the person.",
+        Situation::Awaiting => "Send them the link.",
+        Situation::Restored | Situation::Approved | Situation::Waived | Situation::NotRequired | Situation::Initiating => "",
+    }
+}
 
 /// The conditions that stand beside `Ready` and speak of this situation.
 pub fn besides(situation: Situation) -> &'static str {

@@ -3,8 +3,6 @@
 //! An event says what the condition says, in fixed text: never a link, a key or upstream prose.
 //! Nothing outside of this module can make a [`Report`], so that no reason is forgotten in the list.
 
-use strum::VariantArray as _;
-
 use crate::api::conditions::{AccountReason, Situation, reasons};
 
 /// What an event says.
@@ -13,17 +11,6 @@ pub struct Report {
     warning: bool,
     reason: &'static str,
     note: &'static str,
-}
-
-/// What an event is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum About {
-    /// A DigitalTwinConsent.
-    Consent,
-    /// A HeyGenAccount or a ClusterHeyGenAccount.
-    Account,
-    /// An object of any of the three kinds.
-    Any,
 }
 
 impl Report {
@@ -47,7 +34,7 @@ impl Report {
 
     /// What is told when an object enters a situation, if anything is.
     #[must_use]
-    pub(crate) fn of_situation(situation: Situation) -> Option<Self> {
+    pub fn of_situation(situation: Situation) -> Option<Self> {
         let row = situation.row();
         row.warning.map(|warning| Self { warning, reason: situation.reason(), note: row.message })
     }
@@ -69,46 +56,41 @@ impl Report {
         };
         Self { warning, reason: reason.word(), note }
     }
-
-    /// Everything that can be told.
-    #[must_use]
-    pub fn all() -> Vec<(About, Self)> {
-        let situations = Situation::VARIANTS.iter().copied().filter_map(Self::of_situation).map(|report| (About::Consent, report));
-        let accounts = AccountReason::VARIANTS.iter().map(|reason| (About::Account, Self::of_account(*reason)));
-        situations.chain(OTHERS.iter().copied()).chain(accounts).collect()
-    }
 }
 
 /// Declares reports, and the list of all of them.
 macro_rules! reports {
-    ($($(#[$doc:meta])* $name:ident = $about:ident, $warning:literal, $reason:expr, $note:literal;)*) => {
+    ($($(#[$doc:meta])* $name:ident = $warning:literal, $reason:expr, $note:literal;)*) => {
         $($(#[$doc])* pub const $name: Report = Report { warning: $warning, reason: $reason, note: $note };)*
 
-        const OTHERS: &[(About, Report)] = &[$((About::$about, $name)),*];
+        /// All that is told of neither a situation nor the condition of an account.
+        pub const OTHERS: &[Report] = &[$($name),*];
     };
 }
 
 reports! {
     /// The first link, or that HeyGen has taken the clip.
-    CONSENT_REQUESTED = Consent, false, reasons::CONSENT_REQUESTED, "HeyGen was asked for the person's consent.";
+    CONSENT_REQUESTED = false, reasons::CONSENT_REQUESTED, "HeyGen was asked for the person's consent.";
     /// Another link for the same request.
-    LINK_RENEWED = Consent, false, reasons::LINK_RENEWED, "The link no longer worked. HeyGen gave a new one: send it to the person.";
+    LINK_RENEWED = false, reasons::LINK_RENEWED, "The link no longer worked. HeyGen gave a new one: send it to the person.";
     /// The link of before stands in its Secret again.
-    LINK_RESTORED = Consent, false, reasons::LINK_RESTORED,
+    LINK_RESTORED = false, reasons::LINK_RESTORED,
         "The Secret named by spec.linkSecretRef, or the link in it, was missing. HeyGen gave the same link again, and it is in the Secret.";
     /// A request has gone unanswered for long.
-    REQUEST_UNANSWERED = Consent, true, reasons::REQUEST_UNANSWERED,
+    REQUEST_UNANSWERED = true, reasons::REQUEST_UNANSWERED,
         "HeyGen has not given a definite answer to the consent request for ten minutes. The operator repeats the request with the same idempotency key. If you raise spec.requestEpoch, it asks anew, and the person may get a second link.";
     /// A status could not be written several times in a row.
-    STATUS_NOT_WRITTEN = Consent, true, reasons::STATUS_NOT_WRITTEN,
+    STATUS_NOT_WRITTEN = true, reasons::STATUS_NOT_WRITTEN,
         "Kubernetes refuses the status of this object, or has no room for it. The operator tries again with growing pauses, and keeps HeyGen's answer until it is restarted. The operator's log says why.";
     /// An object cannot be decoded.
-    UNDECODABLE = Any, true, reasons::UNDECODABLE, "The operator cannot decode this object and ignores it. Correct the object; the operator's log names the field.";
+    UNDECODABLE = true, reasons::UNDECODABLE, "The operator cannot decode this object and ignores it. Correct the object; the operator's log names the field.";
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+
+    use strum::VariantArray as _;
 
     use super::*;
 
@@ -117,12 +99,5 @@ mod tests {
         let notes: BTreeSet<_> = AccountReason::VARIANTS.iter().map(|reason| Report::of_account(*reason).note).collect();
         assert_eq!(notes.len(), AccountReason::VARIANTS.len());
         assert!(notes.iter().all(|note| note.ends_with('.')), "{notes:?}");
-    }
-
-    #[test]
-    fn no_reason_is_told_of_one_kind_with_two_meanings() {
-        let all = Report::all();
-        let reasons: BTreeSet<_> = all.iter().map(|(about, report)| (about, report.reason)).collect();
-        assert_eq!(reasons.len(), all.len());
     }
 }

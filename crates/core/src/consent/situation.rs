@@ -75,16 +75,12 @@ pub struct Row {
     pub ready: Ready,
     /// `Reconciling`, `Stalled` or neither.
     pub progress: Progress,
-    /// What the row is called in the documentation.
-    pub title: &'static str,
-    /// The message of `Ready`: fixed text, without clock, counter, link or upstream prose. It ends with the action.
-    pub message: &'static str,
-    /// What has to be done; empty where nothing has to be done.
-    pub action: &'static str,
-    /// The actors, one after the other; never empty.
-    pub actors: &'static [Actor],
     /// Whether entering the situation is reported as a Warning (`Some(true)`), as a Normal event, or not at all.
     pub warning: Option<bool>,
+    /// The actors, one after the other; never empty.
+    pub actors: &'static [Actor],
+    /// The message of `Ready`: fixed text, without clock, counter, link or upstream prose. It ends with what has to be done, if anything.
+    pub message: &'static str,
 }
 
 impl Situation {
