@@ -16,7 +16,7 @@ use twinconsent_core::api::account::AccountStatus;
 use twinconsent_core::api::account_key::AccountKey;
 use twinconsent_core::api::conditions::AccountReason;
 use twinconsent_core::api::conditions::types;
-use twinconsent_core::consent::outcome::{Cause, Class, Concern, Outcome};
+use twinconsent_core::consent::outcome::{Class, Concern, Outcome};
 use twinconsent_core::consent::polling;
 use twinconsent_core::consent::report::Report;
 use twinconsent_core::consent::step::Proof;
@@ -79,7 +79,7 @@ enum Probe {
     /// It does.
     Accepted,
     /// It does not, or could not be asked.
-    Failed(Class, Option<Cause>),
+    Failed(Class, Option<String>),
 }
 
 impl Memory {
@@ -155,7 +155,7 @@ impl Accounts {
         let closure = usable.budget.closure();
         if let Some((closure, (reason, message))) = closure
             .filter(|closure| is_worth_telling(closure, now))
-            .map(|closure| (closure, reading(closure.class, usable.budget.cause().as_ref())))
+            .map(|closure| (closure, reading(closure.class, usable.budget.cause().as_deref())))
         {
             let state = match closure.until {
                 None => State::Unusable(format!("{}: {message}", settings.key)),
@@ -170,7 +170,7 @@ impl Accounts {
                 Some(Ready { reason: AccountReason::CredentialsAccepted, message: "HeyGen accepts the API key.".to_owned() })
             }
             Probe::Failed(class, cause) => {
-                let (reason, message) = reading(class, cause.as_ref());
+                let (reason, message) = reading(class, cause.as_deref());
                 Some(Ready { reason, message })
             }
             Probe::Due => None,
@@ -213,7 +213,7 @@ fn is_worth_telling(closure: &Closure, now: Timestamp) -> bool {
 
 /// How a trouble reads in the account's condition: the reason of `Ready`, and its message.
 #[must_use]
-pub fn reading(class: Class, cause: Option<&Cause>) -> (AccountReason, String) {
+pub fn reading(class: Class, cause: Option<&str>) -> (AccountReason, String) {
     let (reason, message) = match class {
         Class::CredentialsRejected | Class::Forbidden | Class::AccessDenied => (
             AccountReason::CredentialsRejected,

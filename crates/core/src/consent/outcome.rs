@@ -14,7 +14,7 @@ use strum::{IntoStaticStr, VariantArray};
 use crate::api::consent::DigitalTwinConsentStatus;
 use crate::consent::link::Link;
 
-pub use fault::{Cause, Check, Fault, Kind as FaultKind};
+pub use fault::{Check, Fault, Kind as FaultKind};
 
 /// What came of one request to HeyGen.
 #[derive(Debug, Clone)]
@@ -220,10 +220,11 @@ impl Trouble {
         Self { class, status: None, code: None, param: None, retry_after: None, request_id: None, fault: None }
     }
 
-    /// What an account says of it when it counts as trouble with reaching HeyGen.
+    /// What an account says of it when it counts as trouble with reaching HeyGen: a sentence without its full stop.
     #[must_use]
-    pub fn cause(&self) -> Option<Cause> {
-        self.fault.as_deref().cloned().map(Cause::Fault).or_else(|| self.status.map(Cause::Status))
+    pub fn cause(&self) -> Option<String> {
+        let fault = self.fault.as_ref().map(|fault| format!("HeyGen cannot be reached: {fault}"));
+        fault.or_else(|| self.status.map(|status| format!("HeyGen answers with the status {status}")))
     }
 }
 

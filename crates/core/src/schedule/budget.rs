@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::circuit_breaker::{CircuitBreaker, Closure, LONGEST_PAUSE};
 use super::token_bucket::{Taken, TokenBucket};
-use crate::consent::outcome::{Cause, Class, Outcome};
+use crate::consent::outcome::{Class, Outcome};
 use crate::consent::polling;
 
 /// How much longer than until there is a token for it a probe is waited for.
@@ -54,7 +54,7 @@ impl Budget {
 
     /// Why HeyGen could not be reached by the last call that did not reach it.
     #[must_use]
-    pub fn cause(&self) -> Option<Cause> {
+    pub fn cause(&self) -> Option<String> {
         self.state().breaker.cause()
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::consent::outcome::{Cause, Class, Concern, Outcome, Trouble};
+use crate::consent::outcome::{Class, Concern, Outcome, Trouble};
 use crate::consent::polling;
 
 /// How long a pause is after a 429 that names no time; doubles up to [`LONGEST_PAUSE`].
@@ -42,7 +42,7 @@ pub(super) struct CircuitBreaker {
     /// Until when the others wait for the trial.
     trial: Option<Timestamp>,
     failures: u32,
-    cause: Option<Cause>,
+    cause: Option<String>,
 }
 
 impl CircuitBreaker {
@@ -52,7 +52,7 @@ impl CircuitBreaker {
     }
 
     /// Why HeyGen could not be reached by the last call that did not reach it.
-    pub(super) fn cause(&self) -> Option<Cause> {
+    pub(super) fn cause(&self) -> Option<String> {
         self.cause.clone()
     }
 

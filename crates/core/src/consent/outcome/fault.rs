@@ -149,31 +149,18 @@ fn peer_name(host: &str) -> &str {
     host.rsplit_once(':').map_or(host, |(name, _)| name)
 }
 
-/// Why HeyGen counts as not reachable: what an account's condition names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Cause {
-    /// There was no answer.
-    Fault(Fault),
-    /// There was one, with this status, and nothing could be made of it.
-    Status(u16),
-}
-
-/// A sentence without its full stop.
-impl Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Fault(fault) => write!(f, "HeyGen cannot be reached: {fault}"),
-            Self::Status(status) => write!(f, "HeyGen answers with the status {status}"),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::consent::outcome::{Class, Trouble};
 
     fn fault(kind: Kind, proxy: Option<&str>, at_proxy: bool) -> String {
-        Cause::Fault(Fault { kind, host: "api.heygen.com".to_owned(), proxy: proxy.map(str::to_owned), at_proxy }).to_string()
+        let fault = Fault { kind, host: "api.heygen.com".to_owned(), proxy: proxy.map(str::to_owned), at_proxy };
+        Trouble { fault: Some(Box::new(fault)), ..Trouble::of(Class::Unreachable) }.cause().unwrap()
+    }
+
+    fn status(status: u16) -> String {
+        Trouble { status: Some(status), ..Trouble::of(Class::Unavailable) }.cause().unwrap()
     }
 
     #[test]
@@ -195,7 +182,7 @@ mod tests {
                 fault(Kind::ProxyRefuses, proxy, true),
                 "HeyGen cannot be reached: the proxy proxy.corp:3128 does not connect to api.heygen.com",
             ),
-            (Cause::Status(503).to_string(), "HeyGen answers with the status 503"),
+            (status(503), "HeyGen answers with the status 503"),
         ] {
             assert_eq!(cause, said);
         }
@@ -242,6 +229,6 @@ mod tests {
                 "{why}"
             );
         }
-        assert!(documentation.contains(&format!("\n| {} |", Cause::Status(0).to_string().replace('0', "…"))));
+        assert!(documentation.contains(&format!("\n| {} |", status(0).replace('0', "…"))));
     }
 }
