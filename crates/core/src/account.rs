@@ -5,9 +5,12 @@ use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::ResourceExt as _;
-use kube::core::{Selector, SelectorExt as _};
+use kube::core::{ObjectMeta, Selector, SelectorExt as _};
 
-use crate::api::account::{AccountStatus, AllowedNamespaces, Auth, ClusterHeyGenAccount, HeyGenAccount, RateLimit, SecretKeyRef};
+use crate::api::account::{
+    AccountStatus, AllowedNamespaces, Auth, ClusterHeyGenAccount, ClusterHeyGenAccountSpec, HeyGenAccount, HeyGenAccountSpec, RateLimit,
+    SecretKeyRef,
+};
 use crate::api::account_key::AccountKey;
 use crate::api::consent::{AccountKind, DigitalTwinConsent};
 use crate::consent::policy::Terms;
@@ -53,52 +56,57 @@ pub trait AccountObject {
 
 impl AccountObject for HeyGenAccount {
     fn settings(&self, _operator_namespace: &str) -> Settings {
+        let HeyGenAccountSpec { api_key_secret_ref, auth, suspend, rate_limit, polling, link_lifetime } = self.spec.clone();
+        // What only a cluster account can say is the default.
+        let (base_url, consent_policy, allowed_namespaces) = (None, None, None);
+        let spec = ClusterHeyGenAccountSpec {
+            api_key_secret_ref,
+            auth,
+            suspend,
+            rate_limit,
+            polling,
+            link_lifetime,
+            base_url,
+            consent_policy,
+            allowed_namespaces,
+        };
         let namespace = self.namespace().unwrap_or_default();
         let key = AccountKey { kind: AccountKind::HeyGenAccount, namespace: Some(namespace.clone()), name: self.name_any() };
-        let spec = &self.spec;
-        let (per_minute, burst) = rate(spec.rate_limit.as_ref());
-        Settings {
-            key,
-            generation: self.metadata.generation,
-            uid: self.uid().unwrap_or_default(),
-            resource_version: self.resource_version(),
-            secret: spec.api_key_secret_ref.clone(),
-            secret_namespace: namespace,
-            auth: spec.auth.unwrap_or_default(),
-            suspend: spec.suspend.unwrap_or(false),
-            per_minute,
-            burst,
-            base_url: None,
-            terms: Arc::new(Terms::new(None, spec.polling.as_ref(), spec.link_lifetime.as_deref())),
-            allowed: None,
-            status: self.status.clone().unwrap_or_default(),
-        }
+        settings(key, namespace, &self.metadata, spec, self.status.as_ref())
     }
 }
 
 impl AccountObject for ClusterHeyGenAccount {
     fn settings(&self, operator_namespace: &str) -> Settings {
         let key = AccountKey { kind: AccountKind::ClusterHeyGenAccount, namespace: None, name: self.name_any() };
-        let spec = &self.spec;
-        let terms = Terms::new(spec.consent_policy.as_ref(), spec.polling.as_ref(), spec.link_lifetime.as_deref());
-        let terms = if spec.allowed_namespaces.is_some() { terms } else { terms.for_every_namespace() };
-        let (per_minute, burst) = rate(spec.rate_limit.as_ref());
-        Settings {
-            key,
-            generation: self.metadata.generation,
-            uid: self.uid().unwrap_or_default(),
-            resource_version: self.resource_version(),
-            secret: spec.api_key_secret_ref.clone(),
-            secret_namespace: operator_namespace.to_owned(),
-            auth: spec.auth.unwrap_or_default(),
-            suspend: spec.suspend.unwrap_or(false),
-            per_minute,
-            burst,
-            base_url: spec.base_url.clone(),
-            terms: Arc::new(terms),
-            allowed: spec.allowed_namespaces.clone().map(Arc::new),
-            status: self.status.clone().unwrap_or_default(),
-        }
+        settings(key, operator_namespace.to_owned(), &self.metadata, self.spec.clone(), self.status.as_ref())
+    }
+}
+
+fn settings(
+    key: AccountKey,
+    secret_namespace: String,
+    metadata: &ObjectMeta,
+    spec: ClusterHeyGenAccountSpec,
+    status: Option<&AccountStatus>,
+) -> Settings {
+    let terms = Terms::new(spec.consent_policy.as_ref(), spec.polling.as_ref(), spec.link_lifetime.as_deref());
+    let (per_minute, burst) = rate(spec.rate_limit.as_ref());
+    Settings {
+        key,
+        generation: metadata.generation,
+        uid: metadata.uid.clone().unwrap_or_default(),
+        resource_version: metadata.resource_version.clone(),
+        secret: spec.api_key_secret_ref,
+        secret_namespace,
+        auth: spec.auth.unwrap_or_default(),
+        suspend: spec.suspend.unwrap_or(false),
+        per_minute,
+        burst,
+        base_url: spec.base_url,
+        terms: Arc::new(if spec.allowed_namespaces.is_some() { terms } else { terms.for_every_namespace() }),
+        allowed: spec.allowed_namespaces.map(Arc::new),
+        status: status.cloned().unwrap_or_default(),
     }
 }
 

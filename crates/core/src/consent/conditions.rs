@@ -6,6 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use super::situation::{Actor, Progress, Ready};
 use crate::api::conditions::{Situation, reasons, types};
 use crate::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus, ReadyWhen};
+use crate::consent::polling::whole;
 use crate::consent::request::Request;
 use crate::consent::status;
 
@@ -34,14 +35,26 @@ pub fn render(
         // The status of a new object; one that was written for another object is so until HeyGen was read.
         status.object_uid.clone_from(&consent.metadata.uid);
     }
-    let mut list = Builder { consent, old: &old, now, conditions: Vec::with_capacity(4) };
+    let old_of = |type_: &str| old.iter().find(|condition| condition.type_ == type_);
+    let mut conditions = Vec::with_capacity(4);
+    let mut push = |type_: &str, status: &str, reason: &str, message: &str| {
+        let unchanged_since = old_of(type_).filter(|old| old.status == status).map(|old| old.last_transition_time.clone());
+        conditions.push(Condition {
+            type_: type_.to_owned(),
+            status: status.to_owned(),
+            reason: reason.to_owned(),
+            message: message.to_owned(),
+            last_transition_time: unchanged_since.unwrap_or_else(|| whole(now)),
+            observed_generation: consent.metadata.generation,
+        });
+    };
 
-    let kept_message = list.old_of(types::READY).filter(|ready| detail.is_none() && has_details(shown) && ready.reason == shown.reason());
+    let kept_message = old_of(types::READY).filter(|ready| detail.is_none() && has_details(shown) && ready.reason == shown.reason());
     let message = detail.or(kept_message.map(|ready| ready.message.as_str())).unwrap_or_else(|| plain_message(consent, status, shown));
-    list.push(types::READY, ready(row.ready, spec.ready_when), shown.reason(), message);
+    push(types::READY, ready(row.ready, spec.ready_when), shown.reason(), message);
 
     if status::is_initiated(status, &Request::of(consent)) {
-        list.push(
+        push(
             types::INITIATED,
             "True",
             reasons::CONSENT_REQUESTED,
@@ -49,50 +62,50 @@ pub fn render(
         );
     } else if status::is_already_begun(status, &Request::of(consent)) {
         let reason = Situation::AlreadyBegun.reason();
-        list.push(types::INITIATED, "False", reason, "HeyGen was asked for this consent, and says that it was begun before.");
+        push(types::INITIATED, "False", reason, "HeyGen was asked for this consent, and says that it was begun before.");
     } else {
-        list.push(
+        push(
             types::INITIATED,
             "False",
             reasons::NOT_INITIATED,
             "This object has not asked HeyGen for consent, or not with the current spec.requestEpoch.",
         );
     }
-    approved(&mut list, shown);
+    let (is_approved, reason, message) = approved(old_of(types::APPROVED), shown);
+    push(types::APPROVED, is_approved, reason, message);
     match row.progress {
         Progress::Steady => {}
         Progress::Reconciling if suspended => {}
-        Progress::Reconciling => list.push(types::RECONCILING, "True", shown.reason(), "The operator goes on by itself."),
+        Progress::Reconciling => push(types::RECONCILING, "True", shown.reason(), "The operator goes on by itself."),
         Progress::Stalled => {
             let actor = row.actors.first().copied().unwrap_or(Actor::NoOne).name();
-            list.push(types::STALLED, "True", shown.reason(), &format!("Waits for {actor} to act; the message of Ready says what to do."));
+            push(types::STALLED, "True", shown.reason(), &format!("Waits for {actor} to act; the message of Ready says what to do."));
         }
     }
     if overdue {
-        list.push(types::OVERDUE, "True", Situation::Overdue.reason(), "The person has not answered within spec.approvalDeadline.");
+        push(types::OVERDUE, "True", Situation::Overdue.reason(), "The person has not answered within spec.approvalDeadline.");
     }
     if expired {
-        list.push(types::LINK_EXPIRED, "True", Situation::LinkExpired.reason(), "The link presumably no longer works.");
+        push(types::LINK_EXPIRED, "True", Situation::LinkExpired.reason(), "The link presumably no longer works.");
     }
     if suspended {
-        list.push(types::SUSPENDED, "True", Situation::Suspended.reason(), "No new call to HeyGen is made while spec.suspend is true.");
+        push(types::SUSPENDED, "True", Situation::Suspended.reason(), "No new call to HeyGen is made while spec.suspend is true.");
     }
-    status.conditions = list.conditions;
+    status.conditions = conditions;
     status.observed_generation = consent.metadata.generation;
     if !status::is_approved(status) {
         status.approval_time = None;
     } else if status.approval_time.is_none() {
-        status.approval_time = Some(crate::consent::polling::whole(now));
+        status.approval_time = Some(whole(now));
     }
 }
 
 /// `Approved` changes only where HeyGen's word decides; everywhere else it stays as it was.
-fn approved(list: &mut Builder<'_>, situation: Situation) {
+fn approved(old: Option<&Condition>, situation: Situation) -> (&str, &str, &str) {
     use Situation as S;
-    let old = list.old_of(types::APPROVED);
     let was = |status: &str| old.is_some_and(|old| old.status == status);
     let not_approved = ("False", reasons::NOT_APPROVED, "HeyGen has not reported consent.");
-    let (status, reason, message) = match situation {
+    match situation {
         S::Approved => ("True", situation.reason(), "HeyGen reports the person's consent."),
         S::Waived => ("True", situation.reason(), "The account's consentPolicy waives consent."),
         S::Refused => ("False", situation.reason(), "HeyGen reports that the person refused, or that the recording was rejected."),
@@ -108,8 +121,7 @@ fn approved(list: &mut Builder<'_>, situation: Situation) {
         S::Unverified | S::NotRequired | S::AccountNotReady | S::AccountNotAllowed => unchanged(old, not_approved),
         S::InvalidRequest | S::NotEntitled | S::LinkSecretConflict | S::LinkSecretNotWritable => unchanged(old, not_approved),
         S::Initiating => unchanged(old, not_approved),
-    };
-    list.push(types::APPROVED, status, reason, message);
+    }
 }
 
 /// What a condition says, if it is there.
@@ -154,29 +166,4 @@ fn plain_message(consent: &DigitalTwinConsent, status: &DigitalTwinConsentStatus
         return "Waiting for the person. Send them the link in status.url.";
     }
     situation.row().message
-}
-
-struct Builder<'a> {
-    consent: &'a DigitalTwinConsent,
-    old: &'a [Condition],
-    now: Timestamp,
-    conditions: Vec<Condition>,
-}
-
-impl<'a> Builder<'a> {
-    fn old_of(&self, type_: &str) -> Option<&'a Condition> {
-        self.old.iter().find(|condition| condition.type_ == type_)
-    }
-
-    fn push(&mut self, type_: &str, status: &str, reason: &str, message: &str) {
-        let unchanged_since = self.old_of(type_).filter(|old| old.status == status).map(|old| old.last_transition_time.clone());
-        self.conditions.push(Condition {
-            type_: type_.to_owned(),
-            status: status.to_owned(),
-            reason: reason.to_owned(),
-            message: message.to_owned(),
-            last_transition_time: unchanged_since.unwrap_or_else(|| crate::consent::polling::whole(self.now)),
-            observed_generation: self.consent.metadata.generation,
-        });
-    }
 }
