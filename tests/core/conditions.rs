@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use twinconsent_core::api::account::ConsentPolicy;
+use twinconsent_core::api::conditions::Situation;
 use twinconsent_core::consent::apply::Notice;
 use twinconsent_core::consent::outcome::{Class, LookType, Trouble};
 use twinconsent_core::consent::policy::Terms;
@@ -16,6 +17,10 @@ fn world(spec: Value, word: &str) -> World {
 
 fn not_ready() -> Option<AccountFact> {
     Some(AccountFact::NotReady("There is no such account.".into()))
+}
+
+fn not_allowed() -> Option<AccountFact> {
+    Some(AccountFact::NotAllowed("It does not serve this namespace.".into()))
 }
 
 /// What can be the case at once, strongest first, as far as it can be the case at once.
@@ -86,6 +91,38 @@ fn where_two_rows_apply_the_upper_one_is_told() {
     }
 }
 
+/// What the spec, the account and other objects make the case, without a poll, in an order in which it can come about.
+const KNOWN: [(Situation, fn(&mut World)); 5] = [
+    (Situation::Restored, |world| {
+        world.settle_down();
+        world.restore_status_elsewhere(2);
+    }),
+    (Situation::Suspended, |world| world.edit(json!({ "suspend": true }))),
+    (Situation::Duplicate, |world| world.owns_group = false),
+    (Situation::AccountNotReady, |world| world.account = not_ready()),
+    (Situation::AccountNotAllowed, |world| world.account = not_allowed()),
+];
+
+#[test]
+fn of_two_causes_that_need_no_poll_the_first_by_precedence_is_told() {
+    for (place, (first, bring_about)) in KNOWN.iter().enumerate() {
+        for (second, bring_about_as_well) in &KNOWN[place + 1..] {
+            match (first, second) {
+                // Of the account one thing is known.
+                (Situation::AccountNotReady, Situation::AccountNotAllowed) => continue,
+                // The table says "suspended before the first poll", and the object of a status was polled.
+                (Situation::Restored, Situation::Suspended) => continue,
+                _ => {}
+            }
+            let mut world = world(json!({}), "pending");
+            bring_about(&mut world);
+            bring_about_as_well(&mut world);
+            world.settle_down();
+            assert_eq!(world.ready().1, first.min(second).reason(), "{first:?} and {second:?}:\n{}", world.trace.join("\n"));
+        }
+    }
+}
+
 #[test]
 fn an_object_of_which_nothing_was_seen_has_generation_minus_one_and_no_condition() {
     let mut world = world(json!({}), "pending");
@@ -118,7 +155,7 @@ fn suspended_later_leaves_ready_as_it_is_and_calls_nothing() {
 
 #[test]
 fn the_accounts_trouble_is_told_only_before_the_request() {
-    for trouble in [not_ready(), Some(AccountFact::NotAllowed("It does not serve this namespace.".into()))] {
+    for trouble in [not_ready(), not_allowed()] {
         for word in ["pending", "approved", "rejected"] {
             let mut world = world(json!({}), word);
             world.live(HOUR);

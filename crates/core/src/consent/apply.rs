@@ -7,22 +7,30 @@
 //! An outcome that only prepares the next call (a poll before a request, a page of HeyGen's looks) changes the memory and not the status:
 //! that is how one consent costs two writes.
 
-mod observed;
+mod link_secret;
+mod polled;
+mod requested;
 
-use crate::consent::conditions;
-use crate::consent::polling::whole;
-use crate::consent::status;
+use std::time::Duration;
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::api::conditions::{Situation, types};
 use crate::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus, GroupStatus, HistoryEntry};
-use crate::consent::outcome::{Group, Outcome};
+use crate::consent::conditions;
+use crate::consent::outcome::{Class, Group, Outcome, Trouble};
 use crate::consent::policy::Terms;
+use crate::consent::polling;
+use crate::consent::polling::whole;
 use crate::consent::report::Report;
-use crate::consent::state::Memory;
+use crate::consent::request::Request;
+use crate::consent::state::{Answer, Memory};
+use crate::consent::status;
 use crate::consent::step;
 use crate::consent::step::{AccountFact, By, Call, Facts, Finding};
+
+pub use link_secret::{Refusal, SecretOutcome};
 
 /// How many changes of HeyGen's word are kept.
 const HISTORY: usize = 10;
@@ -39,41 +47,6 @@ pub enum Input {
     Answered(Call, Outcome),
     /// The link Secret was checked, or written.
     Secret(SecretOutcome),
-}
-
-/// What came of an effect on the link Secret.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SecretOutcome {
-    /// The one with this name does not exist, or is ours.
-    Free(String),
-    /// The link stands in it; `changed` tells whether it did not before.
-    Written {
-        /// Whether another link, or none, stood there.
-        changed: bool,
-    },
-    /// It belongs to another owner.
-    Conflict,
-    /// Kubernetes refuses it.
-    Refused(Refusal),
-    /// Kubernetes could not be asked, or could not do it now.
-    Unreachable,
-    /// Nothing says that the link has gone from it.
-    Kept,
-    /// It is gone, or the link in it.
-    Gone,
-}
-
-/// Why Kubernetes refuses something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
-    /// A quota of the namespace is used up.
-    Quota,
-    /// A webhook or a policy does not admit it.
-    Admission,
-    /// The operator has no right to it.
-    Forbidden,
-    /// Anything else.
-    Other,
 }
 
 /// What that means.
@@ -112,7 +85,7 @@ pub fn apply(consent: &DigitalTwinConsent, facts: &Facts, input: &Input, now: Ti
         Input::Found(finding) => draft.found(finding),
         Input::AnswerInHand => draft.said_answer(),
         Input::Answered(call, outcome) => draft.answered(call, outcome),
-        Input::Secret(secret) => draft.secret(secret.clone()),
+        Input::Secret(secret) => draft.secret(secret),
     }
     draft.finish()
 }
@@ -156,6 +129,50 @@ impl<'a> Draft<'a> {
             By::Doubt(because) => self.doubt_approval(*because),
         }
         self.render(*situation, message.as_deref());
+    }
+
+    fn answered(&mut self, call: &Call, outcome: &Outcome) {
+        match (call, outcome) {
+            (Call::Poll, Outcome::Polled(group)) => self.polled(group),
+            (Call::ReadLooks(_), Outcome::LooksRead(page)) => self.looks_read(page),
+            (Call::Initiate(request), Outcome::Initiated(_) | Outcome::Trouble(_)) => {
+                let answer = Answer { at: self.now, request: request.clone(), outcome: outcome.clone(), in_secret: None };
+                self.memory.forget_trouble();
+                self.memory.answer = Some(Box::new(answer));
+            }
+            (_, Outcome::Trouble(trouble)) => self.poll_failed(trouble),
+            // An outcome of another call: the client never gives one.
+            _ => self.poll_failed(&Trouble::of(Class::Unreadable)),
+        }
+        // Echoed whatever came of the poll: one that fails is repeated by its backoff, not by the annotation.
+        // An object of which nothing was told yet gets its echo together with its conditions.
+        if matches!(call, Call::Poll) && status::shown(&self.old).is_some() {
+            self.echo_request();
+        }
+    }
+
+    /// The object's group or feature is out of the key's reach; told unless consent was settled before.
+    fn not_entitled(&mut self, trouble: &Trouble) {
+        self.hold_request(&Request::of(self.consent), self.slowly());
+        self.take_seen();
+        self.note_poll();
+        let message = trouble.code.map(|code| format!("HeyGen answers with the code `{code}`. {}", Situation::NotEntitled.row().message));
+        self.render(Situation::NotEntitled, message.as_deref());
+    }
+
+    /// How long to wait until something is mended; a little less than the time between two polls, so that a poll finds it over.
+    fn slowly(&self) -> Duration {
+        self.terms().cadence.unknown.mul_f64(0.9)
+    }
+
+    fn back_off(&mut self, trouble: &Trouble, least: Duration) {
+        self.memory.failures = self.memory.failures.saturating_add(1);
+        self.memory.trouble = Some(trouble.class);
+        // Hosts stand in the account's status: a reader of the object need not know the way to HeyGen.
+        self.memory.trouble_code = trouble.code.or(trouble.fault.as_ref().map(|fault| fault.kind.word()));
+        self.memory.forget_seen();
+        let pause = polling::backoff(self.memory.failures, self.uid()).max(least).max(trouble.retry_after.unwrap_or_default());
+        self.memory.retry_at = Some(polling::add(self.now, pause));
     }
 
     /// Counts what a poll says against an approval.
@@ -258,21 +275,5 @@ impl<'a> Draft<'a> {
             return;
         }
         self.notices.extend(after.and_then(Report::of_situation).map(Notice::Event));
-    }
-}
-
-/// What the user is told of a refusal.
-const fn refusal_message(refusal: Refusal) -> &'static str {
-    match refusal {
-        Refusal::Quota => {
-            "The operator cannot create the Secret named by spec.linkSecretRef: a quota of this namespace is used up. Raise the quota, or delete what is not needed."
-        }
-        Refusal::Admission => {
-            "An admission webhook or policy of this cluster refuses the Secret named by spec.linkSecretRef. Let it accept Secrets of the operator."
-        }
-        Refusal::Forbidden => {
-            "The operator has no right to the Secret named by spec.linkSecretRef. Grant it get, create and patch on Secrets in this namespace."
-        }
-        Refusal::Other => "Kubernetes refuses the Secret named by spec.linkSecretRef. The operator's log says why.",
     }
 }
