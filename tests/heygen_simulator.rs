@@ -152,7 +152,7 @@ async fn all_pages_of_groups_are_listed_and_no_foreign_one() {
     loop {
         let Outcome::Listed(page) = line.heygen.list_groups(&line.credentials, cursor.as_deref()).await else { panic!("no page") };
         assert_eq!((page.unreadable, page.cut_short), (0, false));
-        ids.extend(page.groups.into_iter().map(|listed| listed.id));
+        ids.extend(page.groups.into_iter().map(|(id, _)| id));
         pages += 1;
         cursor = page.next;
         if cursor.is_none() {

@@ -12,7 +12,7 @@
 use serde_json::{Map, Value};
 
 use twinconsent_core::consent::link::Link;
-use twinconsent_core::consent::outcome::{Group, GroupsPage, ListedGroup, LookType, LooksPage, Started};
+use twinconsent_core::consent::outcome::{Group, GroupsPage, LookType, LooksPage, Started};
 
 /// The longest cursor that is sent back, in bytes. It travels in the request's line, for which servers allow 8 KiB and more.
 const TOKEN_CAP: usize = 4096;
@@ -64,7 +64,7 @@ pub(super) fn looks(json: &Value, group_id: &str) -> Option<LooksPage> {
 /// An item that cannot be believed costs itself and not the other 49; its group is then read singly, like one that the list left out.
 pub(super) fn groups(json: &Value) -> Option<GroupsPage> {
     let items = json["data"].as_array()?;
-    let groups: Vec<ListedGroup> = items.iter().filter_map(listed).collect();
+    let groups: Vec<_> = items.iter().filter_map(listed).collect();
     let unreadable = items.len() - groups.len();
     let (next, cut_short) = match next_page(json) {
         NextPage::None => (None, false),
@@ -74,11 +74,11 @@ pub(super) fn groups(json: &Value) -> Option<GroupsPage> {
     Some(GroupsPage { groups, unreadable, next, cut_short })
 }
 
-fn listed(item: &Value) -> Option<ListedGroup> {
+fn listed(item: &Value) -> Option<(String, Group)> {
     let object = item.as_object()?;
     let object = object.get("avatar_group").and_then(Value::as_object).unwrap_or(object);
     let id = object.get("id")?.as_str().filter(|id| !id.is_empty())?;
-    Some(ListedGroup { id: id.to_owned(), group: described(object)? })
+    Some((id.to_owned(), described(object)?))
 }
 
 /// Where a list goes on (section 6: "stop when `has_more` is false or `next_token` is empty").

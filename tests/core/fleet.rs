@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
-use twinconsent_core::consent::outcome::{Class, GroupsPage, ListedGroup, Outcome, Trouble};
+use twinconsent_core::consent::outcome::{Class, GroupsPage, Outcome, Trouble};
 use twinconsent_core::consent::polling;
 use twinconsent_core::consent::step;
 use twinconsent_core::consent::step::{Call, POLL_STAYS_FRESH, Step};
@@ -273,10 +273,10 @@ impl Fleet {
         let shown = |(number, world): (usize, &World)| {
             let mut group = world.heygen.group();
             group.consent_status = group.consent_status.filter(|_| !self.wordless.contains(&number));
-            ListedGroup { id: world.object.spec.group_id.clone(), group }
+            (world.object.spec.group_id.clone(), group)
         };
         let is_there = |(number, world): &(usize, &World)| !self.omitted.contains(number) && !world.heygen.missing;
-        let all: Vec<ListedGroup> = self.members.iter().enumerate().filter(is_there).map(shown).collect();
+        let all: Vec<_> = self.members.iter().enumerate().filter(is_there).map(shown).collect();
         let next = (from + PAGE < all.len()).then(|| (from + PAGE).to_string());
         Outcome::Listed(GroupsPage { groups: all.into_iter().skip(from).take(PAGE).collect(), next, cut_short: false, unreadable: 0 })
     }

@@ -11,9 +11,9 @@ async fn groups_are_listed_page_by_page() {
         r#"{"data":[{"id":"a","consent_status":"pending"},{"id":7},{"avatar_group":{"id":"b"}}],"has_more":true,"next_token":"n/=+&"}"#;
     let mut server = Server::saying(200, "", body).await;
     let Outcome::Listed(page) = client().list_groups(&server.credentials, None).await else { panic!("no page") };
-    let ids: Vec<_> = page.groups.iter().map(|listed| listed.id.as_str()).collect();
+    let ids: Vec<_> = page.groups.iter().map(|(id, _)| id.as_str()).collect();
     assert_eq!((ids, page.unreadable, page.next.as_deref()), (vec!["a", "b"], 1, Some("n/=+&")));
-    assert_eq!(page.groups[0].group.consent_status.as_deref(), Some("pending"));
+    assert_eq!(page.groups[0].1.consent_status.as_deref(), Some("pending"));
     let first = server.request();
     assert!(first.starts_with("GET /v3/avatars?ownership=private&limit=50 HTTP/1.1\r\n"), "{first}");
     client().list_groups(&server.credentials, page.next.as_deref()).await;

@@ -13,7 +13,7 @@ pub mod uid;
 
 use std::borrow::Cow;
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceDefinition, JSON, JSONSchemaProps};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceDefinition, JSON};
 use kube::CustomResourceExt as _;
 use sha2::{Digest as _, Sha256};
 
@@ -87,15 +87,12 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
 /// It is a safety feature: without it kstatus calls an object that no controller has seen "Current".
 fn with_unobserved_status(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
     for version in &mut crd.spec.versions {
-        if let Some(status) = status_schema(version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut())) {
+        let root = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut());
+        if let Some(status) = root.and_then(|root| root.properties.as_mut()?.get_mut("status")) {
             status.default = Some(JSON(serde_json::json!({ "observedGeneration": -1 })));
         }
     }
     crd
-}
-
-fn status_schema(root: Option<&mut JSONSchemaProps>) -> Option<&mut JSONSchemaProps> {
-    root?.properties.as_mut()?.get_mut("status")
 }
 
 /// The definitions as YAML files: the file name in `crds/` and its content.

@@ -1,6 +1,6 @@
 //! PURE. What a finding or an outcome means for the status and for what this process remembers.
 //!
-//! `decide` says what to do, the shell does it, and `settle` says what that means: the new status as a whole, the new memory, and
+//! `decide` says what to do, the shell does it, and `apply` says what that means: the new status as a whole, the new memory, and
 //! what is to be reported. It is asked again with a fresh copy of the object when the write met a conflict, so it must give the same
 //! meaning to the same outcome, whatever else has changed on the object.
 //!
@@ -35,7 +35,7 @@ pub use link_secret::{Refusal, SecretOutcome};
 /// How many changes of HeyGen's word are kept.
 const HISTORY: usize = 10;
 
-/// What there is to settle.
+/// What there is to apply.
 #[derive(Debug, Clone)]
 #[expect(clippy::large_enum_variant, reason = "there is one for each reconcile in progress, and it does not travel")]
 pub enum Input {
@@ -77,7 +77,7 @@ pub enum Notice {
     Unanswered,
 }
 
-/// What `news` mean for `consent`.
+/// What `input` means for `consent`.
 #[must_use]
 pub fn apply(consent: &DigitalTwinConsent, facts: &Facts, input: &Input, now: Timestamp) -> Settled {
     let mut draft = Draft::new(consent, facts, now);
@@ -263,17 +263,12 @@ impl<'a> Draft<'a> {
         conditions::render(self.consent, &mut self.status, situation, detail, self.now);
     }
 
+    /// Adds the event on a transition of `Ready`'s reason.
     fn finish(mut self) -> Settled {
-        self.report_transition();
-        Settled { status: self.status, memory: self.memory, notices: self.notices }
-    }
-
-    /// An event on a transition of `Ready`'s reason, and on nothing else.
-    fn report_transition(&mut self) {
         let (before, after) = (status::shown(&self.old), status::shown(&self.status));
-        if before == after {
-            return;
+        if before != after {
+            self.notices.extend(after.and_then(Report::of_situation).map(Notice::Event));
         }
-        self.notices.extend(after.and_then(Report::of_situation).map(Notice::Event));
+        Settled { status: self.status, memory: self.memory, notices: self.notices }
     }
 }

@@ -14,6 +14,7 @@ use crate::api::consent::DigitalTwinConsent;
 use crate::consent::apply::{Input, apply};
 use crate::consent::situation::Actor;
 use crate::consent::state::{Attempt, Memory, Unwritten};
+use crate::consent::status;
 use crate::consent::step::{AccountFact, By, Call, Facts, Finding, PollKind, Rest, Step, Then, View, poll_now};
 
 /// What is done about one object, and why.
@@ -173,7 +174,7 @@ fn why(view: &View<'_>, step: &Step) -> String {
     match step {
         Step::Call(call) => why_call(view, call).to_owned(),
         Step::Rest(_) | Step::Tell(..) | Step::RecordAnswer => {
-            let ready = view.status.conditions.iter().find(|condition| condition.type_ == types::READY);
+            let ready = status::condition(&view.status, types::READY);
             ready.map_or_else(|| "nothing is known of it yet".to_owned(), |ready| format!("{}: {}", ready.reason, ready.message))
         }
     }

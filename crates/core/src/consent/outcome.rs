@@ -1,7 +1,7 @@
 //! What HeyGen answered, as values: the vocabulary between the client and the pure core.
 //!
 //! The client (`heygen`) makes every answer, also a lost or an unreadable one, into an [`Outcome`].
-//! `settle` says what an outcome means for the status, `account` what it means for the account.
+//! `apply` says what an outcome means for the status, `account` what it means for the account.
 //! An answer is never an `Err`: errors are for trouble with Kubernetes.
 
 mod fault;
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use strum::{IntoStaticStr, VariantArray};
 
-use crate::api::consent::DigitalTwinConsentStatus;
+use crate::api::consent::{DigitalTwinConsentStatus, GroupStatus};
 use crate::consent::link::Link;
 
 pub use fault::{Check, Fault, Kind as FaultKind};
@@ -34,7 +34,7 @@ pub enum Outcome {
 }
 
 /// An avatar group as HeyGen describes it; what it does not say is `None`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Group {
     /// HeyGen's display name.
     pub name: Option<String>,
@@ -74,23 +74,15 @@ pub struct LooksPage {
 /// [`cut_short`](Self::cut_short), and groups move between pages while they are read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GroupsPage {
-    /// The groups that could be read, each with its id; at most what fits into a body of 1 MiB.
-    pub groups: Vec<ListedGroup>,
+    /// The groups that could be read, each after its id, which is never empty, with the same fields as by a single read; at most what fits
+    /// into a body of 1 MiB.
+    pub groups: Vec<(String, Group)>,
     /// How many items of the page could not be read, and are in [`groups`](Self::groups) under no id.
     pub unreadable: usize,
     /// The cursor of the next page, opaque and at most 4 KiB long; `None` when this is the last page that can be read.
     pub next: Option<String>,
     /// HeyGen says that there is more and gives no way to it. The list ends here, incomplete.
     pub cut_short: bool,
-}
-
-/// One avatar group of a list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListedGroup {
-    /// The group's id, never empty.
-    pub id: String,
-    /// What the list says about it: the same fields as a single read.
-    pub group: Group,
 }
 
 /// A consent request that HeyGen accepted.
@@ -238,21 +230,16 @@ impl Print {
     /// The print of what HeyGen shows.
     #[must_use]
     pub fn of(group: &Group) -> Self {
-        let Group { name, status, looks_count, created_at, consent_status } = group;
-        Self::hash((name.as_deref(), status.as_deref(), *looks_count, *created_at, consent_status.as_deref()))
+        let mut hasher = DefaultHasher::new();
+        group.hash(&mut hasher);
+        Self(hasher.finish())
     }
 
     /// The print of what a status tells.
     #[must_use]
     pub fn of_status(reported: &DigitalTwinConsentStatus) -> Self {
-        let group = reported.group.clone().unwrap_or_default();
-        let created_at = group.created_at.map(|time| time.0.as_second());
-        Self::hash((group.name.as_deref(), group.status.as_deref(), group.looks_count, created_at, reported.consent_status.as_deref()))
-    }
-
-    fn hash(reported: impl Hash) -> Self {
-        let mut hasher = DefaultHasher::new();
-        reported.hash(&mut hasher);
-        Self(hasher.finish())
+        let GroupStatus { name, status, looks_count, created_at } = reported.group.clone().unwrap_or_default();
+        let created_at = created_at.map(|time| time.0.as_second());
+        Self::of(&Group { name, status, looks_count, created_at, consent_status: reported.consent_status.clone() })
     }
 }

@@ -74,7 +74,7 @@ impl Rhythm {
     }
 }
 
-/// When to poll again after a poll at `looked_at`: up to a twentieth sooner than the interval says, by the uid's share.
+/// When to poll again after a poll at `polled_at`: up to a twentieth sooner than the interval says, by the uid's share.
 #[must_use]
 pub fn after_poll(polled_at: Timestamp, interval: Duration, share: f64) -> Timestamp {
     add(polled_at, interval.mul_f64(0.95 + share / 20.0))

@@ -17,7 +17,7 @@ use crate::consent::request::Request;
 /// What this process remembers of one object.
 #[derive(Debug, Clone, Default)]
 pub struct Memory {
-    /// The generation of the spec that `looked_at` served; a poll made for another one does not count.
+    /// The generation of the spec that `polled_at` served; a poll made for another one does not count.
     pub generation: i64,
     /// When HeyGen was last asked about the group with success.
     pub polled_at: Option<Timestamp>,

@@ -52,14 +52,19 @@ pub fn by_now(status: &DigitalTwinConsentStatus, now: Timestamp) -> Cow<'_, Digi
 /// The situation that `Ready` tells of. It may hide what is known of consent: that stands in `Approved` and `consentStatus`.
 #[must_use]
 pub fn shown(status: &DigitalTwinConsentStatus) -> Option<Situation> {
-    let ready = status.conditions.iter().find(|condition| condition.type_ == types::READY)?;
-    ready.reason.parse().ok()
+    condition(status, types::READY)?.reason.parse().ok()
+}
+
+/// The condition of this type, if it is told.
+#[must_use]
+pub(crate) fn condition<'a>(status: &'a DigitalTwinConsentStatus, type_: &str) -> Option<&'a Condition> {
+    status.conditions.iter().find(|condition| condition.type_ == type_)
 }
 
 /// Whether a condition is True.
 #[must_use]
 pub(crate) fn holds(status: &DigitalTwinConsentStatus, type_: &str) -> bool {
-    status.conditions.iter().any(|condition| condition.type_ == type_ && condition.status == "True")
+    condition(status, type_).is_some_and(|condition| condition.status == "True")
 }
 
 /// Whether HeyGen says, as far as told, that consent was given or waived.
@@ -132,14 +137,13 @@ pub fn agrees(status: &DigitalTwinConsentStatus, situation: Situation, policy: &
 /// Since when `Ready` is as it is.
 #[must_use]
 pub(crate) fn ready_since(status: &DigitalTwinConsentStatus) -> Option<Timestamp> {
-    status.conditions.iter().find(|condition| condition.type_ == types::READY).map(|condition| condition.last_transition_time.0)
+    condition(status, types::READY).map(|ready| ready.last_transition_time.0)
 }
 
 /// Which kind of approval the status tells of.
 #[must_use]
 pub(crate) fn approval(status: &DigitalTwinConsentStatus) -> Situation {
-    let waived = |condition: &Condition| condition.type_ == types::APPROVED && condition.reason == Situation::Waived.reason();
-    if status.conditions.iter().any(waived) { Situation::Waived } else { Situation::Approved }
+    if approved_says(status, Situation::Waived) { Situation::Waived } else { Situation::Approved }
 }
 
 /// Which kind of approval the status tells of under a policy: the word that it was given for says so, as long as the policy knows that.
@@ -163,17 +167,18 @@ pub(crate) fn is_unrecognized(status: &DigitalTwinConsentStatus, policy: &Policy
 /// `Approved` tells it, not `Ready`, whose reason gives way to the account's trouble and comes back without it.
 #[must_use]
 pub(crate) fn is_revoked(status: &DigitalTwinConsentStatus) -> bool {
-    is_not_approved_for(status, Situation::Revoked)
+    approved_says(status, Situation::Revoked)
 }
 
 /// Whether consent was refused or an approval withdrawn, and nothing has been asked nor granted since.
 #[must_use]
 pub(crate) fn is_refused(status: &DigitalTwinConsentStatus) -> bool {
-    is_revoked(status) || is_not_approved_for(status, Situation::Refused)
+    is_revoked(status) || approved_says(status, Situation::Refused)
 }
 
-fn is_not_approved_for(status: &DigitalTwinConsentStatus, why: Situation) -> bool {
-    status.conditions.iter().any(|condition| condition.type_ == types::APPROVED && condition.reason == why.reason())
+/// Whether `Approved`, be it True or False, has the reason of this situation.
+fn approved_says(status: &DigitalTwinConsentStatus, situation: Situation) -> bool {
+    condition(status, types::APPROVED).is_some_and(|approved| approved.reason == situation.reason())
 }
 
 /// Whether `request` was made: the key names content and epoch.

@@ -1,6 +1,6 @@
 //! PURE. What to do next for one object, from the object, the facts and the time.
 //!
-//! `decide` answers with one [`Step`]; the shell takes it, `settle` says what came of it, and `decide` is asked again, until it says
+//! `decide` answers with one [`Step`]; the shell takes it, `apply` says what came of it, and `decide` is asked again, until it says
 //! "rest". It reads top-down as the conditions table does: what needs no poll comes first, then whether a poll is due, then what
 //! the last poll calls for.
 //!
@@ -16,7 +16,7 @@ mod polls;
 mod rest;
 pub(crate) mod verdict;
 mod view;
-pub(crate) mod waits;
+mod waits;
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -160,20 +160,15 @@ pub fn decide(consent: &DigitalTwinConsent, facts: &Facts, now: Timestamp) -> St
         let situation = if view.is_stale() { Situation::Unverified } else { reported.unwrap_or(Situation::Suspended) };
         return Step::Tell(Finding::known(situation), Then::Rest(Rest::until(view.stale_at().filter(|&at| at > now))));
     }
-    // Which namespaces the account serves is not known yet, and so not whose the group is.
-    if let AccountFact::Resolving = facts.account {
-        return Step::Rest(Rest::default());
-    }
-    if !facts.owns_group {
-        // The labels of the owner's namespace are not watched: they are read again from time to time.
-        let by = if status::is_restored(consent) { By::Doubt(Situation::Restored) } else { By::Known };
-        return Step::Tell(
-            Finding::known(Situation::Duplicate).by(by),
-            Then::Rest(Rest::until([polling::add(now, polling::SLOWEST_PENDING)])),
-        );
-    }
     let terms = match &facts.account {
+        // Which namespaces the account serves is not known yet, and so not whose the group is.
         AccountFact::Resolving => return Step::Rest(Rest::default()),
+        _ if !facts.owns_group => {
+            // The labels of the owner's namespace are not watched: they are read again from time to time.
+            let by = if status::is_restored(consent) { By::Doubt(Situation::Restored) } else { By::Known };
+            let again = Rest::until([polling::add(now, polling::SLOWEST_PENDING)]);
+            return Step::Tell(Finding::known(Situation::Duplicate).by(by), Then::Rest(again));
+        }
         AccountFact::NotReady(why) if view.is_unsettled() => {
             return Step::Tell(Finding::known(Situation::AccountNotReady).saying(why.clone()), Then::Rest(Rest::default()));
         }

@@ -11,7 +11,7 @@ use super::list_scan::{ListScan, Progress};
 use super::shares::Priority;
 use super::{Schedule, Shown};
 use crate::api::uid::Uid;
-use crate::consent::outcome::{Concern, GroupsPage, ListedGroup, Outcome};
+use crate::consent::outcome::{Concern, GroupsPage, Outcome};
 use crate::consent::polling;
 
 /// How long a list that cannot be followed to its end is left alone.
@@ -146,7 +146,7 @@ impl Schedule {
 
     fn page_came(&mut self, id: u32, scan: u64, page: &GroupsPage, read_at: Timestamp, now: Timestamp) {
         let Some(mut scan) = self.take_scan(id, scan) else { return };
-        for ListedGroup { id: group, group: shown } in &page.groups {
+        for (group, shown) in &page.groups {
             let Some(uid) = self.accounts.get(&id).and_then(|account| account.of_group(group, &self.entries)) else { continue };
             let Some((entry, poll)) = self.entries.get(&uid).and_then(|entry| Some((entry, entry.poll.as_ref()?))) else { continue };
             if !poll.is_older_than(read_at) {

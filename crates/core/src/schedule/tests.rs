@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::api::consent::AccountKind;
-use crate::consent::outcome::{Class, Group, GroupsPage, ListedGroup, Print, Trouble};
+use crate::consent::outcome::{Class, Group, GroupsPage, Print, Trouble};
 use crate::consent::polling;
 use crate::consent::step::{NextPoll, PollKind};
 
@@ -244,7 +244,7 @@ impl World {
         let shows = |uid: &&Uid| self.list != List::Omits || **uid % 10 != 7;
         let items: Vec<Uid> = self.listed.iter().skip(start).take(50).filter(shows).copied().collect();
         let group = |uid: Uid| if self.list == List::Wordless { Group::default() } else { shown(self.word(uid)) };
-        let groups: Vec<_> = items.iter().map(|uid| ListedGroup { id: name(*uid), group: group(*uid) }).collect();
+        let groups: Vec<_> = items.iter().map(|uid| (name(*uid), group(*uid))).collect();
         for uid in items {
             self.polls.entry(uid).or_default().push(self.now);
         }

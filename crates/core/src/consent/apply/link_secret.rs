@@ -5,7 +5,9 @@ use crate::api::conditions::Situation;
 use crate::consent::polling;
 use crate::consent::status;
 use crate::consent::step::verdict::LINK_CHECK;
-use crate::consent::step::waits;
+
+/// What is told when Kubernetes cannot be asked about the link Secret.
+const UNREACHABLE: &str = "The Secret named by spec.linkSecretRef cannot be read or written at the moment. The operator tries again.";
 
 /// The failure at which a link Secret that cannot be reached is told: some seconds after the first.
 const SAID_UNREACHABLE_AFTER: u32 = 3;
@@ -80,7 +82,7 @@ impl Draft<'_> {
                 // Nothing is broken for certain: it is told where nothing of HeyGen's is, and there once it lasts.
                 let reported = status::shown(&self.old);
                 if failures >= SAID_UNREACHABLE_AFTER && reported.is_none_or(Situation::is_before_any_poll) {
-                    self.render(Situation::Initiating, Some(waits::FOR_LINK_SECRET));
+                    self.render(Situation::Initiating, Some(UNREACHABLE));
                 }
             }
             SecretOutcome::Kept => self.memory.link_check = Some(polling::add(self.now, LINK_CHECK)),

@@ -112,19 +112,12 @@ impl Draft<'_> {
             Class::Invalid | Class::Unfetchable => {
                 self.hold_request(request, self.slowly());
                 self.take_seen();
-                let message = match (trouble.param, trouble.code) {
-                    (Some(param), _) => {
-                        format!(
-                            "HeyGen refuses the request because of `{param}`. Correct the spec and raise spec.requestEpoch in the same change."
-                        )
-                    }
-                    (None, Some(code)) => {
-                        format!(
-                            "HeyGen refuses the request with the code `{code}`. Correct the spec and raise spec.requestEpoch in the same change."
-                        )
-                    }
-                    (None, None) => Situation::InvalidRequest.row().message.to_owned(),
+                let why = match (trouble.param, trouble.code) {
+                    (Some(param), _) => format!("because of `{param}`"),
+                    (None, Some(code)) => format!("with the code `{code}`"),
+                    (None, None) => "as it stands".to_owned(),
                 };
+                let message = format!("HeyGen refuses the request {why}. Correct the spec and raise spec.requestEpoch in the same change.");
                 self.render(Situation::InvalidRequest, Some(&message));
             }
             Class::AccessDenied | Class::Forbidden => self.not_entitled(trouble),

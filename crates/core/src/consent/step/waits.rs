@@ -11,10 +11,6 @@ pub(super) const FOR_A_PERMIT: &str = "HeyGen has not been asked yet: the accoun
 pub(super) const FOR_LOOKS: &str =
     "HeyGen lists no look of the group that shows whether the group depicts a person. The operator reads the list again.";
 
-/// For Kubernetes, which cannot be asked about the link Secret.
-pub(crate) const FOR_LINK_SECRET: &str =
-    "The Secret named by spec.linkSecretRef cannot be read or written at the moment. The operator tries again.";
-
 /// For HeyGen, after this trouble with a poll; the code is one of the documented ones, or says in a word what kept the answer away.
 pub(super) fn for_heygen(trouble: Class, code: Option<&str>) -> Cow<'static, str> {
     match trouble.concern() {

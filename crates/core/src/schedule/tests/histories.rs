@@ -250,7 +250,7 @@ impl History {
             (None, Err(cursor)) => {
                 let from: usize = cursor.as_deref().map_or(0, |cursor| cursor.parse().unwrap());
                 let groups = self.objects.keys().skip(from).take(50);
-                let groups = groups.map(|uid| ListedGroup { id: name(*uid), group: shown("pending") }).collect();
+                let groups = groups.map(|uid| (name(*uid), shown("pending"))).collect();
                 let next = (from + 50 < self.objects.len()).then(|| (from + 50).to_string());
                 Outcome::Listed(GroupsPage { groups, next, cut_short: false, unreadable: 0 })
             }
@@ -260,9 +260,7 @@ impl History {
     fn note_polls(&mut self, of: &Result<Uid, Option<String>>, outcome: &Outcome, read_at: Timestamp) {
         let polled: Vec<Uid> = match (of, outcome) {
             (Ok(uid), Outcome::Polled(_)) => vec![*uid],
-            (_, Outcome::Listed(page)) => {
-                page.groups.iter().map(|listed| listed.id.trim_start_matches("group-").parse().unwrap()).collect()
-            }
+            (_, Outcome::Listed(page)) => page.groups.iter().map(|(id, _)| id.trim_start_matches("group-").parse().unwrap()).collect(),
             _ => Vec::new(),
         };
         for uid in polled {

@@ -217,7 +217,7 @@ impl Model {
             Ok(_) => Outcome::Polled(shown("pending")),
             Err(number) => {
                 let of_it: Vec<Uid> = self.owed.keys().filter(|uid| account_of(**uid) == number).copied().collect();
-                let polled = |uid: &Uid| ListedGroup { id: name(*uid), group: shown("pending") };
+                let polled = |uid: &Uid| (name(*uid), shown("pending"));
                 let groups = of_it.iter().map(polled).collect();
                 if how > 3 && self.is_open[number as usize] {
                     self.served.extend(of_it);
