@@ -44,6 +44,7 @@ use url::Url;
 
 use crate::process::metrics::{Metrics, Operation};
 use crate::process::proxies::Proxies;
+use twinconsent_core::api::account::Auth;
 use twinconsent_core::consent::outcome::{Class, Outcome, Started, Trouble};
 use twinconsent_core::consent::request::Content;
 
@@ -70,22 +71,13 @@ const PER_PAGE: &str = "50";
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// How a key is presented to HeyGen (HeyGen API notes, section 1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum AuthScheme {
-    /// `X-Api-Key: <key>`.
-    ApiKey,
-    /// `Authorization: Bearer <token>`.
-    Bearer,
-}
-
 /// Where to send requests and with which key. `Debug` shows no key.
 #[derive(Debug, Clone)]
 pub struct Credentials {
     /// The root below which `v3/…` lies; may have a path of its own. Checked where it was configured.
     pub base_url: Url,
-    /// How the key is presented.
-    pub auth: AuthScheme,
+    /// How the key is presented (HeyGen API notes, section 1).
+    pub auth: Auth,
     /// The API key or OAuth token. White space around it is not part of it: a Secret made with `echo` ends in a newline.
     pub key: SecretString,
 }
@@ -150,15 +142,6 @@ impl Routes {
 }
 
 impl HeyGen {
-    /// A client with the default deadlines that trusts the system's root certificates only and knows no proxy.
-    ///
-    /// # Errors
-    ///
-    /// When the system has no root certificates.
-    pub fn new(metrics: Arc<Metrics>) -> Result<Self, BuildError> {
-        Self::with(metrics, Deadlines::default(), &ExtraRoots::default(), Proxies::default())
-    }
-
     /// A client with deadlines of one's own that trusts these root certificates besides the system's, and goes by these proxies.
     ///
     /// # Errors
@@ -312,8 +295,8 @@ fn authorization(credentials: &Credentials) -> Option<(HeaderName, HeaderValue)>
         return None;
     }
     let (name, value) = match credentials.auth {
-        AuthScheme::ApiKey => (API_KEY, HeaderValue::from_str(key)),
-        AuthScheme::Bearer => (header::AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {key}"))),
+        Auth::ApiKey | Auth::Unrecognized => (API_KEY, HeaderValue::from_str(key)),
+        Auth::Bearer => (header::AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {key}"))),
     };
     let mut value = value.ok()?;
     value.set_sensitive(true);

@@ -17,17 +17,14 @@ mod status;
 pub mod undecodable;
 pub mod watch;
 
-use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::api::PatchParams;
 use kube::client::AuthError;
-use kube::core::NamespaceResourceScope;
-use kube::{Api, Client, Resource, ResourceExt as _};
+use kube::{Api, Client, ResourceExt as _};
 use secrecy::SecretString;
-use serde::de::DeserializeOwned;
 
 use crate::kubernetes::decoding::Slim;
 use crate::kubernetes::leadership::Leadership;
@@ -89,12 +86,6 @@ pub enum SecretKey {
     NoKey,
 }
 
-impl Debug for Cluster {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Cluster")
-    }
-}
-
 impl Cluster {
     /// A writer through `client`.
     #[must_use]
@@ -140,10 +131,8 @@ impl Cluster {
         if self.leadership.holds() { Ok(()) } else { Err(Error::NotLeading) }
     }
 
-    fn namespaced<K>(&self, consent: &DigitalTwinConsent) -> Api<K>
-    where
-        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug,
-    {
+    /// The Secrets of a consent's namespace.
+    fn secrets(&self, consent: &DigitalTwinConsent) -> Api<Secret> {
         Api::namespaced(self.client.clone(), &consent.namespace().unwrap_or_default())
     }
 }

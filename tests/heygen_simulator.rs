@@ -9,8 +9,10 @@ use heygen_simulator::{
     AccountDefinition, Control, DEMO_API_KEY, FaultAction, FaultRule, GroupDefinition, Look, OptionalFields, PathKind, Reshape, Settings,
     Simulator,
 };
-use twinconsent::heygen::{AuthScheme, Credentials, HeyGen};
+use twinconsent::heygen::{Credentials, Deadlines, ExtraRoots, HeyGen};
 use twinconsent::process::metrics::Metrics;
+use twinconsent::process::proxies::Proxies;
+use twinconsent_core::api::account::Auth;
 use twinconsent_core::consent::outcome::{Class, LookType, LooksPage, Outcome, Started};
 use twinconsent_core::consent::request::{Content, Video};
 
@@ -27,8 +29,8 @@ async fn line() -> Line {
     settings.groups.push(GroupDefinition { account: Some("neighbour".into()), ..GroupDefinition::twin("foreign") });
     let simulator = Simulator::start(settings).await.unwrap();
     let credentials =
-        Credentials { base_url: simulator.base_url().parse().unwrap(), auth: AuthScheme::ApiKey, key: DEMO_API_KEY.to_owned().into() };
-    let heygen = HeyGen::new(Arc::new(Metrics::new())).unwrap();
+        Credentials { base_url: simulator.base_url().parse().unwrap(), auth: Auth::ApiKey, key: DEMO_API_KEY.to_owned().into() };
+    let heygen = HeyGen::with(Arc::new(Metrics::new()), Deadlines::default(), &ExtraRoots::default(), Proxies::default()).unwrap();
     Line { heygen, credentials, control: simulator.control(), _simulator: simulator }
 }
 
@@ -53,7 +55,7 @@ fn class(outcome: &Outcome) -> Class {
 #[tokio::test]
 async fn both_ways_to_present_a_key_are_accepted_and_a_wrong_key_is_not() {
     let mut line = line().await;
-    for auth in [AuthScheme::ApiKey, AuthScheme::Bearer] {
+    for auth in [Auth::ApiKey, Auth::Bearer] {
         line.credentials.auth = auth;
         assert!(matches!(line.heygen.probe(&line.credentials).await, Outcome::Probed));
     }

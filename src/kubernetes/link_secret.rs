@@ -56,7 +56,7 @@ impl Cluster {
 
     /// Whether the consent's link Secret does not exist yet or is ours.
     async fn check_link_secret(&self, consent: &DigitalTwinConsent, name: &str) -> SecretOutcome {
-        let api: Api<Secret> = self.namespaced(consent);
+        let api = self.secrets(consent);
         match within("read the link Secret", api.get_opt(name)).await {
             Ok(Some(secret)) if owner(&secret, consent) == Owner::Foreign => SecretOutcome::Conflict,
             Ok(_) => SecretOutcome::Free(name.to_owned()),
@@ -66,7 +66,7 @@ impl Cluster {
 
     /// Whether the link still stands in the consent's Secret; one that was restored is taken over.
     async fn find_link(&self, consent: &DigitalTwinConsent, name: &str) -> SecretOutcome {
-        let api: Api<Secret> = self.namespaced(consent);
+        let api = self.secrets(consent);
         let secret = match within("read the link Secret", api.get_opt(name)).await {
             Ok(Some(secret)) => secret,
             Ok(None) => return SecretOutcome::Gone,
@@ -91,7 +91,7 @@ impl Cluster {
 
     /// Writes the link into the consent's Secret: before the status, so that a status that tells of a link never tells too early.
     async fn write_link_secret(&self, consent: &DigitalTwinConsent, name: &str, link: &Link) -> SecretOutcome {
-        let api: Api<Secret> = self.namespaced(consent);
+        let api = self.secrets(consent);
         for _ in 0..TRIES {
             let existing = match within("read the link Secret", api.get_opt(name)).await {
                 Ok(existing) => existing,

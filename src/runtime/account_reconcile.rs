@@ -8,7 +8,7 @@ use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
 use url::Url;
 
-use crate::heygen::{AuthScheme, Credentials};
+use crate::heygen::Credentials;
 use crate::kubernetes;
 use crate::kubernetes::decoding::Kind;
 use crate::process::clock;
@@ -19,7 +19,6 @@ use crate::runtime::accounts::secret::Doubt;
 use crate::runtime::accounts::{State, Usable};
 use crate::runtime::context::{Context, RECONCILE};
 use twinconsent_core::account::{AccountObject, Settings};
-use twinconsent_core::api::account::Auth;
 use twinconsent_core::api::conditions::AccountReason;
 
 /// How long a reconcile of an account that met a conflict waits.
@@ -45,7 +44,7 @@ where
     if !context.may_act() || metadata.deletion_timestamp.is_some() || is_undecodable {
         return Ok(Action::await_change());
     }
-    let settings = object.settings(&context.operator_namespace);
+    let settings = object.settings(&context.config.operator_namespace);
     if !context.is_ours(settings.allowed.as_deref()).await {
         if context.accounts.leave(&settings) {
             tracing::info!(account = %settings.key, "the account serves none of this operator's namespaces and is ignored");
@@ -116,9 +115,9 @@ async fn resolve(settings: &Settings, context: &Context) -> Result<(Usable, Opti
         ));
     }
     let base_url = match &settings.base_url {
-        None => context.default_base_url.clone(),
+        None => context.config.heygen_base_url.clone(),
         Some(url) => match Url::parse(url) {
-            Ok(url) if url.scheme() == "https" || context.allow_insecure_base_url => url,
+            Ok(url) if url.scheme() == "https" || context.config.allow_insecure_base_url => url,
             Ok(_) => {
                 let message = "spec.baseURL is http, which would send the API key unencrypted. Use https, or run the operator with --allow-insecure-base-url.";
                 return Err(obstacle(AccountReason::InsecureBaseUrl, message.to_owned(), LONGEST_PROBE));
@@ -128,11 +127,7 @@ async fn resolve(settings: &Settings, context: &Context) -> Result<(Usable, Opti
     };
     let read = context.cluster.secret_key(&settings.secret_namespace, &settings.secret.name, &settings.secret.key).await;
     let (key, in_doubt) = context.accounts.key_after(settings, read)?;
-    let auth = match settings.auth {
-        Auth::Bearer => AuthScheme::Bearer,
-        Auth::ApiKey | Auth::Unrecognized => AuthScheme::ApiKey,
-    };
-    let credentials = Credentials { base_url, auth, key };
+    let credentials = Credentials { base_url, auth: settings.auth, key };
     let budget = context.accounts.budget(&credentials, settings);
     Ok((Usable { credentials, budget, terms: settings.terms.clone() }, in_doubt))
 }

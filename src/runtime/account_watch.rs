@@ -4,13 +4,13 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures::{Stream, StreamExt as _};
-use kube::Resource;
 use kube::core::ObjectMeta;
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::controller::{Config as ControllerConfig, Controller, Error as ControllerError};
 use kube::runtime::reflector::store::{self, Writer};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher::{self, Event};
+use kube::{Resource, ResourceExt as _};
 use tokio::sync::mpsc;
 
 use crate::kubernetes::decoding::{Kind, Slim};
@@ -119,16 +119,17 @@ pub(crate) async fn run<K>(
     let Watch { namespace, is_complete, writer, store } = watch;
     let noted = context.clone();
     let present = store.clone();
+    let key = |object: &K| key_of::<K>(object.namespace(), object.name_any());
     let shown = shown.modify(|object| object.meta_mut().managed_fields = None).reflect(writer).inspect(move |event| match event {
-        Ok(Event::InitApply(object) | Event::Apply(object)) => noted.accounts.announce(object.settings(&noted.operator_namespace).key),
+        Ok(Event::InitApply(object) | Event::Apply(object)) => noted.accounts.announce(key(object)),
         Ok(Event::Delete(object)) => {
-            let key = object.settings(&noted.operator_namespace).key;
+            let key = key(object);
             noted.accounts.forget(&key);
             noted.wake_consents_of(&key);
         }
         // What was deleted while the watch was away is not in the list.
         Ok(Event::InitDone) if is_complete => {
-            let decoded = present.state().into_iter().map(|object| object.settings(&noted.operator_namespace).key);
+            let decoded = present.state().into_iter().map(|object| key(&object));
             let others = noted.undecodables.of(K::COUNTED).into_iter().map(|(namespace, name)| key_of::<K>(namespace, name));
             let keys: HashSet<_> = decoded.chain(others).collect();
             for gone in noted.accounts.forget_others(&K::kind(&()), namespace.as_deref(), &keys) {

@@ -19,13 +19,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
-use crate::heygen::{AuthScheme, Credentials};
+use crate::heygen::Credentials;
 use crate::process::clock;
 use crate::process::clock::Wall;
 use crate::process::metrics::shown::{Names, Shown};
 use crate::runtime::scheduler::Scheduler;
 use twinconsent_core::account::Settings;
-use twinconsent_core::api::account::{AccountStatus, AllowedNamespaces};
+use twinconsent_core::api::account::{AccountStatus, AllowedNamespaces, Auth};
 use twinconsent_core::api::account_key::AccountKey;
 use twinconsent_core::consent::outcome::{Concern, Outcome};
 use twinconsent_core::consent::policy::Terms;
@@ -290,8 +290,8 @@ impl State {
 fn fingerprint(Credentials { base_url, auth, key }: &Credentials) -> [u8; 32] {
     use secrecy::ExposeSecret as _;
     let auth = match auth {
-        AuthScheme::ApiKey => "key",
-        AuthScheme::Bearer => "bearer",
+        Auth::ApiKey | Auth::Unrecognized => "key",
+        Auth::Bearer => "bearer",
     };
     let mut hash = Sha256::new();
     for part in [base_url.as_str(), auth, key.expose_secret()] {
@@ -331,12 +331,12 @@ mod tests {
     #[test]
     fn a_budget_belongs_to_a_key_that_is_sent_one_way_to_one_place() {
         let credentials = |url: &str, auth, key: &str| Credentials { base_url: url.parse().unwrap(), auth, key: SecretString::from(key) };
-        let one = credentials("https://a.example", AuthScheme::ApiKey, "k");
+        let one = credentials("https://a.example", Auth::ApiKey, "k");
         assert_eq!(fingerprint(&one), fingerprint(&one.clone()));
         for other in [
-            credentials("https://b.example", AuthScheme::ApiKey, "k"),
-            credentials("https://a.example", AuthScheme::Bearer, "k"),
-            credentials("https://a.example", AuthScheme::ApiKey, "l"),
+            credentials("https://b.example", Auth::ApiKey, "k"),
+            credentials("https://a.example", Auth::Bearer, "k"),
+            credentials("https://a.example", Auth::ApiKey, "l"),
         ] {
             assert_ne!(fingerprint(&one), fingerprint(&other));
         }

@@ -9,7 +9,6 @@ use kube::ResourceExt as _;
 use kube::runtime::reflector::ObjectRef;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
-use url::Url;
 
 use crate::heygen::HeyGen;
 use crate::kubernetes;
@@ -20,6 +19,7 @@ use crate::kubernetes::undecodable::Undecodables;
 use crate::kubernetes::watch::history::History;
 use crate::process::clock;
 use crate::process::complaints::Complaints;
+use crate::process::config::Config;
 use crate::process::metrics::{Metrics, Population};
 use crate::runtime::accounts::Accounts;
 use crate::runtime::accounts::Usable;
@@ -61,12 +61,8 @@ pub struct Context {
     pub metrics: Arc<Metrics>,
     /// Since when this process decides, by the steady clock; unset while it lists, or stands by.
     pub decides_since: OnceLock<Timestamp>,
-    /// The namespace of the cluster accounts' Secrets.
-    pub operator_namespace: String,
-    /// Where keys are sent that name no base URL.
-    pub default_base_url: Url,
-    /// Whether http is allowed as a base URL.
-    pub allow_insecure_base_url: bool,
+    /// What the operator was started with.
+    pub config: Config,
     /// What is next, when, and what for.
     pub scheduler: Arc<Scheduler>,
     /// Where namespaced accounts are woken: the queue of each watch, with the namespace it watches (`None`: all).
@@ -79,8 +75,6 @@ pub struct Context {
     pub stopping: CancellationToken,
     /// Whether this replica may act.
     pub leadership: Leadership,
-    /// The namespaces that are watched; empty means all.
-    pub watched: BTreeSet<String>,
     /// The labels of namespaces, as far as they were asked for, each with the time it was read.
     pub labels: Mutex<HashMap<String, (Duration, Labels)>>,
     /// What trouble was told already.
@@ -146,13 +140,13 @@ impl Context {
 
     /// Whether an account serves any of the namespaces that are watched: one that serves none is another operator's.
     pub async fn is_ours(&self, allowed: Option<&AllowedNamespaces>) -> bool {
-        for namespace in &self.watched {
+        for namespace in &self.config.watch_namespaces {
             // Labels that cannot be read rule nothing out.
             if self.serves_namespace(allowed, namespace.clone()).await.unwrap_or(true) {
                 return true;
             }
         }
-        self.watched.is_empty()
+        self.config.watch_namespaces.is_empty()
     }
 
     async fn serves_namespace(&self, allowed: Option<&AllowedNamespaces>, namespace: String) -> Result<bool, kubernetes::Error> {

@@ -35,7 +35,7 @@ const AFTER_ERROR: Duration = Duration::from_secs(5);
 
 /// Lets an account be looked for that a consent is the first to name; until then it is not said that it does not exist.
 pub(crate) fn expect(account: &AccountKey, context: &Arc<Context>) {
-    if account.kind == AccountKind::ClusterHeyGenAccount && !context.watched.is_empty() {
+    if account.kind == AccountKind::ClusterHeyGenAccount && !context.config.watch_namespaces.is_empty() {
         context.accounts.announce(account.clone());
     }
 }

@@ -8,8 +8,8 @@ use crate::runtime::named_accounts;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, OnceLock};
 
-use futures::future::{BoxFuture, Shared, join_all};
-use futures::{FutureExt as _, StreamExt as _};
+use futures::StreamExt as _;
+use futures::future::{BoxFuture, join_all};
 use kube::core::NamespaceResourceScope;
 use kube::runtime::reflector;
 use kube::{Api, Client, Resource};
@@ -115,16 +115,13 @@ pub async fn run(
         store: Store::default(),
         metrics,
         decides_since: OnceLock::new(),
-        operator_namespace: config.operator_namespace.clone(),
-        default_base_url: config.heygen_base_url.clone(),
-        allow_insecure_base_url: config.allow_insecure_base_url,
+        config: config.clone(),
         scheduler,
         account_wakers,
         cluster_account_waker,
         synced: is_synced,
         stopping: stopping.clone(),
         leadership,
-        watched: config.watch_namespaces.clone(),
         labels: Mutex::default(),
         complaints,
         consent_history: watches.consent_history,
@@ -134,50 +131,45 @@ pub async fn run(
     let (counted, explained) = (Arc::downgrade(&context), Arc::downgrade(&context));
     context.metrics.count_population(move || counted.upgrade().map(|context| context.population()).unwrap_or_default());
 
-    let is_refused = |namespace: &Option<String>| namespace.as_ref().is_some_and(|namespace| refused.contains(namespace));
-    let grants: Vec<_> = namespaces
-        .iter()
-        .map(|namespace| granted(client.clone(), namespace.clone().filter(|_| is_refused(namespace)), readiness.clone()))
-        .collect();
-    let account_stores: Vec<_> =
-        account_watches.iter().filter(|watch| !is_refused(&watch.namespace)).map(|watch| watch.store.clone()).collect();
-    let all_stores: Vec<_> = account_watches.iter().map(|watch| watch.store.clone()).collect();
-    let (consent_lists, consents_listed): (Vec<_>, Vec<_>) = namespaces.iter().map(|_| oneshot::channel()).unzip();
-    let consents_listed =
-        namespaces.iter().zip(consents_listed).filter(|(namespace, _)| !is_refused(namespace)).map(|(_, listed)| listed).collect();
+    let (mut consents_listed, mut account_stores) = (Vec::new(), Vec::new());
+    let mut running: Vec<BoxFuture<'static, ()>> = Vec::new();
+    let accounts = watches.accounts.into_iter().zip(account_watches).zip(account_queues);
+    for (((number, namespace), watcher), ((account_watcher, account_watch), queue)) in
+        (0_u16..).zip(namespaces).zip(watches.consents).zip(accounts)
+    {
+        let refused = namespace.clone().filter(|namespace| refused.contains(namespace));
+        let (list, listed) = oneshot::channel();
+        let account_store = account_watch.store.clone();
+        if refused.is_none() {
+            consents_listed.push(listed);
+            account_stores.push(account_store.clone());
+        }
+        let shown = account_watch::shown(account_watcher, namespace.clone(), context.clone());
+        let accounts = account_watch::run(shown, account_watch, queue, context.clone());
+        let consents = consents::watch((number, namespace), watcher, list, context.clone());
+        let (client, readiness, until) = (client.clone(), readiness.clone(), stopping.clone());
+        running.push(Box::pin(async move {
+            let Some(namespace) = refused else {
+                tokio::join!(consents, accounts);
+                return;
+            };
+            if until.run_until_cancelled(preflight::until_granted(&client, &namespace, &readiness)).await.is_some() {
+                // A consent that is decided later than the others must find its account.
+                let late = async {
+                    if let Some(Ok(())) = until.run_until_cancelled(account_store.wait_until_ready()).await {
+                        consents.await;
+                    }
+                };
+                tokio::join!(late, accounts);
+            }
+        }));
+    }
     let announce = announce_sync(consents_listed, account_stores, cluster_accounts.store.clone(), readiness, synced);
 
-    let mut running: Vec<futures::future::BoxFuture<'static, ()>> = Vec::new();
-    for ((number, namespace), (listed, watcher)) in (0_u16..).zip(namespaces).zip(consent_lists.into_iter().zip(watches.consents)) {
-        let late = namespace.clone();
-        let watching = consents::watch((number, namespace), watcher, listed, context.clone());
-        let (granted, accounts, is_late) =
-            (grants[usize::from(number)].clone(), all_stores[usize::from(number)].clone(), is_refused(&late));
-        let watching = async move {
-            granted.await;
-            if is_late {
-                // A consent that is decided later than the others must find its account.
-                let _ = accounts.wait_until_ready().await;
-            }
-            watching.await;
-        };
-        let until = stopping.clone();
-        running.push(Box::pin(async move { until.run_until_cancelled_owned(watching).await.unwrap_or_default() }));
-    }
     let explain = move |namespace: &str, name: &str| explain(namespace, name, &*explained.upgrade()?);
     running.push(Box::pin(debug::serve(config.debug_listen, explain, stopping.clone())));
     running.push(Box::pin(worker::run(config.concurrency.into(), context.clone())));
     running.push(Box::pin(watchdog::watch(context.clone())));
-    for (((watch, watcher), queue), granted) in account_watches.into_iter().zip(watches.accounts).zip(account_queues).zip(grants) {
-        let shown = account_watch::shown(watcher, watch.namespace.clone(), context.clone());
-        let watching = account_watch::run(shown, watch, queue, context.clone());
-        let until = stopping.clone();
-        running.push(Box::pin(async move {
-            if until.run_until_cancelled(granted).await.is_some() {
-                watching.await;
-            }
-        }));
-    }
     if let Some(watcher) = watches.cluster_accounts {
         let shown = account_watch::shown(watcher, None, context.clone());
         running.push(Box::pin(account_watch::run(shown, cluster_accounts, cluster_account_queue, context.clone())));
@@ -199,16 +191,6 @@ pub async fn run(
     });
     // The last handle to the queue of events was dropped with the controllers: what was handed in is written, then this ends.
     let _ = event_writer.await;
-}
-
-/// Comes back once a namespace that was refused has its rights; at once for any other.
-fn granted(client: Client, refused: Option<String>, readiness: Readiness) -> Shared<BoxFuture<'static, ()>> {
-    let granted = async move {
-        if let Some(namespace) = refused {
-            preflight::until_granted(&client, &namespace, &readiness).await;
-        }
-    };
-    granted.boxed().shared()
 }
 
 async fn announce_sync(

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use serde_json::json;
 use strum::VariantArray as _;
-use twinconsent::heygen::HeyGen;
+use twinconsent::heygen::{Deadlines, ExtraRoots, HeyGen};
 use twinconsent::process::metrics::Metrics;
+use twinconsent::process::proxies::Proxies;
 use twinconsent_core::consent::outcome::{Class, Outcome, Trouble};
 use twinconsent_core::consent::request::Content;
 
@@ -51,7 +52,7 @@ const GROUP: &str = "g";
 
 /// All of them, in the order of the notes: codes, statuses, shapes, and what did not come whole.
 pub async fn answers() -> Vec<Answer> {
-    let client = HeyGen::new(Arc::new(Metrics::new())).unwrap();
+    let client = HeyGen::with(Arc::new(Metrics::new()), Deadlines::default(), &ExtraRoots::default(), Proxies::default()).unwrap();
     let mut answers = Vec::new();
     for case in cases() {
         answers.push(case.understood(&client).await);

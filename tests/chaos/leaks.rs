@@ -5,7 +5,8 @@ use k8s_openapi::api::events::v1::Event;
 use kube::api::{Api, PostParams};
 use secrecy::SecretString;
 use serde_json::json;
-use twinconsent::heygen::{AuthScheme, Credentials};
+use twinconsent::heygen::Credentials;
+use twinconsent_core::api::account::Auth;
 use twinconsent_core::api::consent::DigitalTwinConsentStatus;
 use twinconsent_core::consent::apply::Input;
 use twinconsent_core::consent::link::Link;
@@ -99,11 +100,8 @@ fn nothing_that_carries_a_key_or_a_link_prints_it() {
     let request = twinconsent_core::consent::request::Request::of(&consent);
     let outcome = twinconsent_core::consent::outcome::Outcome::Initiated(started.clone());
     let answer = Answer { at: jiff::Timestamp::UNIX_EPOCH, request, outcome, in_secret: None };
-    let credentials = Credentials {
-        base_url: "https://api.heygen.com".parse().unwrap(),
-        auth: AuthScheme::ApiKey,
-        key: SecretString::from(key.to_owned()),
-    };
+    let credentials =
+        Credentials { base_url: "https://api.heygen.com".parse().unwrap(), auth: Auth::ApiKey, key: SecretString::from(key.to_owned()) };
     let status = DigitalTwinConsentStatus { url: Some(url.to_owned()), ..DigitalTwinConsentStatus::default() };
     let memory = Memory { answer: Some(Box::new(answer)), ..Memory::default() };
     let printed = [

@@ -18,9 +18,10 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use secrecy::SecretString;
-use twinconsent::heygen::{AuthScheme, Credentials, Deadlines, ExtraRoots, HeyGen};
+use twinconsent::heygen::{Credentials, Deadlines, ExtraRoots, HeyGen};
 use twinconsent::process::metrics::Metrics;
 use twinconsent::process::proxies::Proxies;
+use twinconsent_core::api::account::Auth;
 use twinconsent_core::consent::outcome::{Class, FaultKind, Group, LookType, Outcome, Trouble};
 use twinconsent_core::consent::request::{Content, Video};
 
@@ -53,7 +54,7 @@ fn logged() -> String {
 
 fn client() -> HeyGen {
     LazyLock::force(&LOG);
-    HeyGen::new(Arc::new(Metrics::new())).unwrap()
+    HeyGen::with(Arc::new(Metrics::new()), Deadlines::default(), &ExtraRoots::default(), Proxies::default()).unwrap()
 }
 
 /// A client that gives up quickly.
@@ -107,7 +108,7 @@ async fn a_group_is_read_with_the_key_and_the_program_named() {
 #[tokio::test]
 async fn a_bearer_token_goes_into_the_authorization_header() {
     let mut server = Server::saying(200, "", r#"{"data":{}}"#).await;
-    server.credentials.auth = AuthScheme::Bearer;
+    server.credentials.auth = Auth::Bearer;
     assert!(matches!(client().probe(&server.credentials).await, Outcome::Probed));
     let request = server.request();
     assert!(request.starts_with("GET /v3/users/me HTTP/1.1\r\n"), "{request}");
@@ -209,7 +210,7 @@ async fn a_base_url_may_have_a_path_with_or_without_a_slash_at_its_end() {
 #[tokio::test]
 async fn requests_are_counted_by_operation_and_outcome() {
     let metrics = Arc::new(Metrics::new());
-    let client = HeyGen::new(Arc::clone(&metrics)).unwrap();
+    let client = HeyGen::with(Arc::clone(&metrics), Deadlines::default(), &ExtraRoots::default(), Proxies::default()).unwrap();
     let server = Server::saying(429, "", r#"{"error":{"code":"quota_exceeded"}}"#).await;
     client.group(&server.credentials, "g1").await;
     let server = Server::saying(200, "", r#"{"data":{"url":"https://heygen.example/consent/1"}}"#).await;
@@ -263,6 +264,6 @@ async fn a_consent_request_is_told_at_info_with_its_request_id_and_a_read_at_deb
 #[test]
 fn credentials_do_not_print_their_key() {
     let base_url = "https://api.heygen.com".parse().unwrap();
-    let credentials = Credentials { base_url, auth: AuthScheme::Bearer, key: SecretString::from("sk-hunter2") };
+    let credentials = Credentials { base_url, auth: Auth::Bearer, key: SecretString::from("sk-hunter2") };
     assert!(!format!("{credentials:?}").contains("hunter2"));
 }

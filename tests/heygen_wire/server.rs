@@ -7,7 +7,8 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
-use twinconsent::heygen::{AuthScheme, Credentials};
+use twinconsent::heygen::Credentials;
+use twinconsent_core::api::account::Auth;
 
 /// What the server does with each connection after it has read one request.
 #[derive(Clone)]
@@ -62,7 +63,7 @@ impl Server {
                 });
             }
         });
-        Self { credentials: Credentials { base_url, auth: AuthScheme::ApiKey, key: SecretString::from("sk-hunter2") }, requests }
+        Self { credentials: Credentials { base_url, auth: Auth::ApiKey, key: SecretString::from("sk-hunter2") }, requests }
     }
 
     /// A server that answers with this status, these header lines (each ended by CRLF) and this body.

@@ -112,10 +112,10 @@ mod tests {
     use secrecy::ExposeSecret as _;
 
     use super::*;
-    use crate::heygen::{AuthScheme, Credentials};
+    use crate::heygen::Credentials;
     use crate::runtime::accounts::Usable;
     use twinconsent_core::account::AccountObject as _;
-    use twinconsent_core::api::account::HeyGenAccount;
+    use twinconsent_core::api::account::{Auth, HeyGenAccount};
     use twinconsent_core::schedule::Budget;
 
     fn settings(secret: &str) -> Settings {
@@ -138,7 +138,7 @@ mod tests {
         accounts.announce(settings.key.clone());
         let (key, in_doubt) = accounts.key_after(&settings, Ok(SecretKey::Found(SecretString::from("old".to_owned())))).ok().unwrap();
         assert!(in_doubt.is_none());
-        let credentials = Credentials { base_url: "https://x.example".parse().unwrap(), auth: AuthScheme::ApiKey, key };
+        let credentials = Credentials { base_url: "https://x.example".parse().unwrap(), auth: Auth::ApiKey, key };
         let budget = Arc::new(Budget::new(60, 1, crate::process::clock::steady()));
         let usable = Arc::new(Usable { credentials, budget, terms: settings.terms.clone() });
         accounts.probe_is_due(&settings, &usable, Duration::ZERO);
