@@ -48,38 +48,31 @@ impl Shown {
 
 /// The accounts that the metrics name.
 #[derive(Debug, Default)]
-pub(crate) struct Names {
-    of_cluster: HashSet<AccountKey>,
-    of_namespaces: HashSet<AccountKey>,
-}
+pub(crate) struct Names(HashSet<AccountKey>);
 
 impl Names {
     /// Names an account from now on, if it can still be.
     pub(crate) fn claim(&mut self, key: &AccountKey) {
-        let names = self.of_kind(key.kind);
-        if names.len() < MOST_NAMED && !names.contains(key) {
-            names.insert(key.clone());
+        let is_namespaced = |key: &AccountKey| key.kind == AccountKind::HeyGenAccount;
+        let of_its_kind = || self.0.iter().filter(|named| is_namespaced(named) == is_namespaced(key)).count();
+        if !self.0.contains(key) && of_its_kind() < MOST_NAMED {
+            self.0.insert(key.clone());
         }
     }
 
     /// Names it no longer.
     pub(crate) fn release(&mut self, key: &AccountKey) {
-        self.of_kind(key.kind).remove(key);
+        self.0.remove(key);
     }
 
     /// The account, if it is named.
     pub(crate) fn of(&self, key: &AccountKey) -> Option<AccountKey> {
-        let names = if key.kind == AccountKind::HeyGenAccount { &self.of_namespaces } else { &self.of_cluster };
-        names.get(key).cloned()
+        self.0.get(key).cloned()
     }
 
     /// All of them.
     pub(crate) fn all(&self) -> HashSet<AccountKey> {
-        self.of_cluster.iter().chain(&self.of_namespaces).cloned().collect()
-    }
-
-    fn of_kind(&mut self, kind: AccountKind) -> &mut HashSet<AccountKey> {
-        if kind == AccountKind::HeyGenAccount { &mut self.of_namespaces } else { &mut self.of_cluster }
+        self.0.clone()
     }
 }
 

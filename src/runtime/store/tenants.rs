@@ -23,16 +23,8 @@ pub(super) struct Tenants {
     places: HashMap<Arc<Tenant>, u32>,
     slots: Vec<Option<Slot>>,
     free: Vec<u32>,
-    /// The objects that name each account.
-    accounts: HashMap<AccountKey, Naming>,
-}
-
-/// The objects that name an account.
-#[derive(Debug, Default)]
-struct Naming {
-    objects: usize,
-    /// How many of them tell what: kept with each change, so that a scrape counts nothing.
-    tally: [u32; 1 + Situation::VARIANTS.len()],
+    /// How many of the objects that name each account tell what: kept with each change, so that a scrape counts nothing.
+    accounts: HashMap<AccountKey, [u32; 1 + Situation::VARIANTS.len()]>,
 }
 
 /// What an object tells: a situation, or nothing yet. In one byte, for there are as many as there are objects.
@@ -62,10 +54,8 @@ struct Slot {
 impl Tenants {
     /// Counts an object in. Returns the place of its tenant, and whether it is the first to name the account.
     pub(super) fn join(&mut self, tenant: Tenant, reported: Shown) -> (u32, bool) {
-        let naming = self.accounts.entry(tenant.account.clone()).or_default();
-        naming.objects += 1;
-        naming.tally[reported.place()] += 1;
-        let is_first = naming.objects == 1;
+        let is_first = !self.accounts.contains_key(&tenant.account);
+        self.accounts.entry(tenant.account.clone()).or_default()[reported.place()] += 1;
         if let Some(&place) = self.places.get(&tenant) {
             if let Some(slot) = self.slots.get_mut(place as usize).and_then(Option::as_mut) {
                 slot.objects += 1;
@@ -93,10 +83,9 @@ impl Tenants {
     pub(super) fn leave(&mut self, place: u32, reported: Shown) {
         let Some(slot) = self.slots.get_mut(place as usize) else { return };
         let Some(Slot { tenant, objects, .. }) = slot else { return };
-        if let Some(naming) = self.accounts.get_mut(&tenant.account) {
-            naming.objects -= 1;
-            naming.tally[reported.place()] -= 1;
-            if naming.objects == 0 {
+        if let Some(tally) = self.accounts.get_mut(&tenant.account) {
+            tally[reported.place()] -= 1;
+            if tally.iter().all(|count| *count == 0) {
                 self.accounts.remove(&tenant.account);
             }
         }
@@ -114,18 +103,18 @@ impl Tenants {
             return;
         }
         if let Some(slot) = self.slots.get(place as usize).and_then(Option::as_ref)
-            && let Some(naming) = self.accounts.get_mut(&slot.tenant.account)
+            && let Some(tally) = self.accounts.get_mut(&slot.tenant.account)
         {
-            naming.tally[before.place()] -= 1;
-            naming.tally[now.place()] += 1;
+            tally[before.place()] -= 1;
+            tally[now.place()] += 1;
         }
     }
 
     /// How many objects tell what, by account.
     pub(super) fn tally(&self) -> impl Iterator<Item = (&AccountKey, Option<Situation>, usize)> {
         let reported = || [None].into_iter().chain(Situation::VARIANTS.iter().copied().map(Some));
-        self.accounts.iter().flat_map(move |(account, naming)| {
-            reported().zip(naming.tally).filter(|(_, count)| *count > 0).map(move |(reported, count)| (account, reported, count as usize))
+        self.accounts.iter().flat_map(move |(account, tally)| {
+            reported().zip(*tally).filter(|(_, count)| *count > 0).map(move |(reported, count)| (account, reported, count as usize))
         })
     }
 
