@@ -371,3 +371,18 @@ pub struct HistoryEntry {
     /// The `requestEpoch` under which it was seen.
     pub request_epoch: i64,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_prints_whatever_it_holds_but_the_link() {
+        let url = Some("https://heygen.example/consent/secret".to_owned());
+        let status = DigitalTwinConsentStatus { url, consent_status: Some("pending".to_owned()), ..DigitalTwinConsentStatus::default() };
+        assert_eq!(format!("{status:?}"), r#"DigitalTwinConsentStatus {"url":"[redacted]","consentStatus":"pending"}"#);
+        let mut whole = DigitalTwinConsent::new("ada", DigitalTwinConsentSpec::default());
+        whole.status = Some(status);
+        assert!(!format!("{whole:#?}").contains("heygen.example"), "{whole:#?}");
+    }
+}

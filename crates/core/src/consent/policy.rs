@@ -26,7 +26,7 @@ pub struct Policy {
     waived: Vec<String>,
     /// Whether a digital twin without any word counts as waived.
     pub absent_means_waived: bool,
-    /// Whether the spec waives where it may not, see [`Terms::for_every_namespace`].
+    /// Whether the spec waives where it may not: in an account that every namespace may name.
     pub ignores_waivers: bool,
 }
 
