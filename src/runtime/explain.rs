@@ -47,13 +47,11 @@ pub(super) fn tell(explained: Option<Explanation>, has_permit: bool) {
     tracing::debug!(step, why, next, at, priority, waits_for, "decided");
 }
 
-/// What the schedule says of an object besides: its time or its poll, whichever comes first, and where it stands.
+/// What the schedule says of an object besides.
 fn scheduled(uid: Uid, standing: Standing, observed: &Observed, context: &Context) -> Standing {
-    let Some(scheduled) = context.scheduler.with(|schedule, now| schedule.explain(uid, now)) else { return standing };
-    let decision = scheduled.decide_at.map(|at| Next { at: observed.wall.of(at), what: "decision", priority: None });
-    let poll = scheduled.poll.map(|(at, priority)| Next { at: observed.wall.of(at), what: "poll", priority: Some(priority) });
-    let next = decision.into_iter().chain(poll).min_by_key(|next| next.at);
-    Standing { scheduled: next, work_queue: scheduled.work_queue, ahead: Some(scheduled.ahead), ..standing }
+    let Some(known) = context.scheduler.with(|schedule, now| schedule.explain(uid, now)) else { return standing };
+    let scheduled = known.scheduled.map(|next| Next { at: observed.wall.of(next.at), ..next });
+    Standing { scheduled, work_queue: known.work_queue, ahead: known.ahead, ..standing }
 }
 
 fn standing(consent: &DigitalTwinConsent, Observed { wall, facts, usable }: &Observed) -> Standing {

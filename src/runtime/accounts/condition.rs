@@ -139,12 +139,12 @@ impl Accounts {
         };
         if trouble.class.concern() == Concern::Access {
             // A key that may not even ask for its own name may do nothing; any other 403 belongs to one object.
-            self.scheduler.with(|schedule, _| schedule.shut(&usable.budget, Class::CredentialsRejected));
+            usable.budget.shut(Class::CredentialsRejected);
         }
         memory.probe = Probe::Failed(trouble.class, trouble.cause());
         memory.probes_refused = memory.probes_refused.saturating_add(1);
         let pause = FIRST_PROBE.saturating_mul(1 << (memory.probes_refused - 1).min(10)).min(LONGEST_PROBE);
-        memory.probe_at = Some(now + pause.max(trouble.retry_after.unwrap_or_default()));
+        memory.probe_at = Some(now + trouble.pause(pause));
     }
 
     /// Concludes a reconcile of an account that has a key.

@@ -171,7 +171,7 @@ impl<'a> Draft<'a> {
         // Hosts stand in the account's status: a reader of the object need not know the way to HeyGen.
         self.memory.trouble_code = trouble.code.or(trouble.fault.as_ref().map(|fault| fault.kind.word()));
         self.memory.forget_seen();
-        let pause = polling::backoff(self.memory.failures, self.uid()).max(least).max(trouble.retry_after.unwrap_or_default());
+        let pause = trouble.pause(polling::backoff(self.memory.failures, self.uid()).max(least));
         self.memory.retry_at = Some(polling::add(self.now, pause));
     }
 

@@ -212,6 +212,15 @@ impl Trouble {
         Self { class, status: None, code: None, param: None, retry_after: None, request_id: None, fault: None }
     }
 
+    /// How long what this concerns is left alone: as long as HeyGen asks for by `Retry-After`, and no less than `least`.
+    ///
+    /// That is the key, by its circuit breaker, for trouble of the account or of HeyGen; the probe of a key; and the object whose call
+    /// has failed.
+    #[must_use]
+    pub fn pause(&self, least: Duration) -> Duration {
+        self.retry_after.unwrap_or_default().max(least)
+    }
+
     /// What an account says of it when it counts as trouble with reaching HeyGen: a sentence without its full stop.
     #[must_use]
     pub fn cause(&self) -> Option<String> {

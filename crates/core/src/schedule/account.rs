@@ -256,7 +256,7 @@ impl Account {
         self.began[LISTED] = now.as_millisecond();
         let mut scan = self.scan.take().unwrap_or_else(|| self.new_scan(now));
         scan.is_busy = true;
-        let begun = (scan.number, scan.cursor().map(str::to_owned));
+        let begun = (scan.number, scan.cursor.clone());
         self.scan = Some(scan);
         begun
     }

@@ -10,7 +10,7 @@ use super::account::Account;
 use super::entry::Millis;
 use super::{Budget, Schedule};
 use crate::api::account_key::AccountKey;
-use crate::consent::outcome::{Class, Outcome};
+use crate::consent::outcome::Outcome;
 use crate::consent::policy::Cadence;
 
 impl Schedule {
@@ -57,11 +57,6 @@ impl Schedule {
         let admitted = budget.probe(now);
         self.place_all(budget, now);
         admitted
-    }
-
-    /// Lets a key be used no longer until a probe is accepted.
-    pub fn shut(&mut self, budget: &Arc<Budget>, class: Class) {
-        budget.shut(class);
     }
 
     /// Changes how fast a key may be used: tokens a minute, and how many at once.

@@ -22,8 +22,6 @@ pub struct Budget(Mutex<State>);
 #[derive(Debug)]
 struct State {
     bucket: TokenBucket,
-    /// The number of the bucket, of those that there were.
-    buckets: u32,
     breaker: CircuitBreaker,
     /// Until when all others leave the next token to a probe that found none.
     probe: Option<Timestamp>,
@@ -33,7 +31,6 @@ struct State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Token {
     taken: Taken,
-    bucket: u32,
     /// Whether it is for the call that the others wait for after a pause.
     pub(super) is_trial: bool,
 }
@@ -43,19 +40,19 @@ impl Budget {
     #[must_use]
     pub fn new(per_minute: u32, burst: u32, now: Timestamp) -> Self {
         let bucket = TokenBucket::new(per_minute, burst, now);
-        Self(Mutex::new(State { bucket, buckets: 0, breaker: CircuitBreaker::default(), probe: None }))
+        Self(Mutex::new(State { bucket, breaker: CircuitBreaker::default(), probe: None }))
     }
 
     /// Why the key is not used, if so.
     #[must_use]
     pub fn closure(&self) -> Option<Closure> {
-        self.state().breaker.closure()
+        self.state().breaker.closed
     }
 
     /// Why HeyGen could not be reached by the last call that did not reach it.
     #[must_use]
     pub fn cause(&self) -> Option<String> {
-        self.state().breaker.cause()
+        self.state().breaker.cause.clone()
     }
 
     /// How many calls could be made at once.
@@ -65,16 +62,14 @@ impl Budget {
     }
 
     /// How long it takes until there is another token.
-    #[must_use]
-    pub fn period(&self) -> Duration {
+    pub(super) fn period(&self) -> Duration {
         self.state().bucket.period()
     }
 
     /// About how long it takes until `ahead` calls have passed, and one more.
-    #[must_use]
-    pub fn wait(&self, ahead: usize, now: Timestamp) -> Duration {
+    pub(super) fn wait(&self, ahead: usize, now: Timestamp) -> Duration {
         let state = self.state();
-        let closed = state.breaker.closure().map(|closure| closure.until.map_or(LONGEST_PAUSE, |until| polling::since(now, until)));
+        let closed = state.breaker.closed.map(|closure| closure.until.map_or(LONGEST_PAUSE, |until| polling::since(now, until)));
         closed.unwrap_or_default().max(state.bucket.wait(ahead, now))
     }
 
@@ -90,15 +85,13 @@ impl Budget {
         let state = &mut *self.state();
         let is_let_through = state.breaker.lets_through_at().is_some_and(|at| at <= now) && state.probe.is_none_or(|until| until <= now);
         let taken = if is_let_through { state.bucket.take(now) } else { None };
-        taken.map(|taken| Token { taken, bucket: state.buckets, is_trial: state.breaker.let_through(now) })
+        taken.map(|taken| Token { taken, is_trial: state.breaker.let_through(now) })
     }
 
     /// Takes back a token with which nothing was sent.
     pub(super) fn give_back(&self, token: Token) {
         let state = &mut *self.state();
-        if token.bucket == state.buckets {
-            state.bucket.give_back(token.taken);
-        }
+        state.bucket.give_back(token.taken);
         if token.is_trial {
             state.breaker.trial_is_lost();
         }
@@ -126,25 +119,19 @@ impl Budget {
     /// Learns from an outcome. Returns whether anything passes at another time than before, and whether that is for another reason.
     pub(super) fn learn(&self, outcome: &Outcome, now: Timestamp) -> (bool, bool) {
         let breaker = &mut self.state().breaker;
-        let class = |breaker: &CircuitBreaker| breaker.closure().map(|closure| closure.class);
+        let class = |breaker: &CircuitBreaker| breaker.closed.map(|closure| closure.class);
         let before = class(breaker);
         (breaker.learn(outcome, now), class(breaker) != before)
     }
 
     /// Lets nothing pass until a probe is accepted.
-    pub(super) fn shut(&self, class: Class) {
+    pub fn shut(&self, class: Class) {
         self.state().breaker.shut(class);
     }
 
     /// Changes the rate, if it differs; the new bucket starts empty. Returns whether it did.
     pub(super) fn set_rate(&self, per_minute: u32, burst: u32, now: Timestamp) -> bool {
-        let state = &mut *self.state();
-        let differs = !state.bucket.is_for(per_minute, burst);
-        if differs {
-            state.bucket = TokenBucket::new(per_minute, burst, now);
-            state.buckets = state.buckets.wrapping_add(1);
-        }
-        differs
+        self.state().bucket.set_rate(per_minute, burst, now)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -38,24 +38,16 @@ pub struct Closure {
 /// The circuit breaker of one key.
 #[derive(Debug, Default)]
 pub(super) struct CircuitBreaker {
-    closed: Option<Closure>,
+    /// Why nothing passes, if so.
+    pub(super) closed: Option<Closure>,
     /// Until when the others wait for the trial.
     trial: Option<Timestamp>,
     failures: u32,
-    cause: Option<String>,
+    /// Why HeyGen could not be reached by the last call that did not reach it.
+    pub(super) cause: Option<String>,
 }
 
 impl CircuitBreaker {
-    /// Why nothing passes, if so.
-    pub(super) fn closure(&self) -> Option<Closure> {
-        self.closed
-    }
-
-    /// Why HeyGen could not be reached by the last call that did not reach it.
-    pub(super) fn cause(&self) -> Option<String> {
-        self.cause.clone()
-    }
-
     /// The earliest time at which a call may pass; `None`: not before a probe was accepted.
     pub(super) fn lets_through_at(&self) -> Option<Timestamp> {
         let Some(closure) = self.closed else { return Some(Timestamp::MIN) };
@@ -109,20 +101,18 @@ impl CircuitBreaker {
         if concern == Concern::HeyGen {
             self.cause = trouble.cause();
         }
+        let is_timed = trouble.retry_after.is_some();
         let pause = match concern {
             Concern::Key => return self.shut(trouble.class),
-            Concern::Budget if trouble.class == Class::QuotaExceeded => trouble.retry_after.unwrap_or_default().max(QUOTA_PAUSE),
-            Concern::Budget => trouble.retry_after.unwrap_or_else(|| self.growing_pause(0)),
-            Concern::HeyGen if self.failures + 1 >= FAILURES_THAT_CLOSE => {
-                trouble.retry_after.unwrap_or_default().max(self.growing_pause(FAILURES_THAT_CLOSE - 1))
+            Concern::Budget if trouble.class == Class::QuotaExceeded => trouble.pause(QUOTA_PAUSE),
+            Concern::HeyGen if self.failures + 1 >= FAILURES_THAT_CLOSE => trouble.pause(self.growing_pause(FAILURES_THAT_CLOSE - 1)),
+            // For just as long as HeyGen asks for.
+            Concern::Budget | Concern::HeyGen if is_timed => trouble.pause(Duration::ZERO),
+            Concern::Budget => self.growing_pause(0),
+            Concern::HeyGen => {
+                self.failures += 1;
+                return;
             }
-            Concern::HeyGen => match trouble.retry_after {
-                Some(pause) => pause,
-                None => {
-                    self.failures += 1;
-                    return;
-                }
-            },
             // About one object; or it says that HeyGen works.
             Concern::Call | Concern::Access | Concern::Group | Concern::Request => {
                 self.failures = 0;
@@ -133,7 +123,7 @@ impl CircuitBreaker {
         match &mut self.closed {
             // Calls that were under way when the pause began bring the same answer, and count once.
             Some(closure) if closure.until.is_none_or(|closed_until| closed_until > now) => {
-                let is_asked_for = trouble.retry_after.is_some() || trouble.class == Class::QuotaExceeded;
+                let is_asked_for = is_timed || trouble.class == Class::QuotaExceeded;
                 if is_asked_for && closure.until.is_some_and(|closed_until| closed_until < until) {
                     *closure = Closure { class: trouble.class, until: Some(until) };
                 }

@@ -28,15 +28,17 @@ const AFTER_DROPPED: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 #[must_use = "a call that was begun has to end in the schedule"]
 pub struct Begun {
-    call: Call,
-    account: u32,
-    budget: Arc<Budget>,
-    token: Token,
-    at: Timestamp,
+    pub(super) call: Call,
+    pub(super) account: u32,
+    pub(super) budget: Arc<Budget>,
+    pub(super) token: Token,
+    /// When it began.
+    pub(super) at: Timestamp,
 }
 
+/// What a call is.
 #[derive(Debug, Clone, Copy)]
-enum Call {
+pub(super) enum Call {
     /// A poll of this object; whether it was given to it, or it has asked for it.
     Poll(Uid, bool),
     /// A request of this object.
@@ -62,29 +64,6 @@ pub enum Ending {
 }
 
 impl Begun {
-    pub(super) fn call(
-        uid: Uid,
-        priority: Priority,
-        is_given: bool,
-        account: u32,
-        budget: Arc<Budget>,
-        token: Token,
-        at: Timestamp,
-    ) -> Self {
-        let call = if priority == Priority::Request { Call::Request(uid) } else { Call::Poll(uid, is_given) };
-        Self { call, account, budget, token, at }
-    }
-
-    pub(super) fn page(scan: u64, account: u32, budget: Arc<Budget>, token: Token, at: Timestamp) -> Self {
-        Self { call: Call::Page(scan), account, budget, token, at }
-    }
-
-    /// When it began.
-    #[must_use]
-    pub fn at(&self) -> Timestamp {
-        self.at
-    }
-
     /// The budget of the key that it is for.
     #[must_use]
     pub fn budget(&self) -> &Arc<Budget> {

@@ -15,7 +15,7 @@ use crate::consent::polling;
 use crate::consent::step::{NextPoll, PollKind};
 
 /// How soon the poll of a group that a user forces is forced again, however often the user asks for it.
-pub const FORCED_AGAIN: Duration = Duration::from_secs(10);
+const FORCED_AGAIN: Duration = Duration::from_secs(10);
 
 /// When an object whose poll is under way, or was shown by a page, is polled again if it has not rested since.
 pub(super) const SAFETY_NET: Duration = Duration::from_secs(300);

@@ -6,24 +6,13 @@ use super::Schedule;
 use super::entry::{NEVER, Phase, Poll, timestamp};
 use super::shares::Priority;
 use crate::api::uid::Uid;
-
-/// When an object is next, and for what; times are of the steady clock.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Scheduled {
-    /// Its place in the work queue: `waiting` for a worker, or `running` with one; `None`: it waits for a time, or for a permit.
-    pub work_queue: Option<&'static str>,
-    /// When it is decided at the latest; `None`: when something changes.
-    pub decide_at: Option<Timestamp>,
-    /// When its group is polled next, and with which priority.
-    pub poll: Option<(Timestamp, &'static str)>,
-    /// How many calls come, at most, before the one that it waits for.
-    pub ahead: usize,
-}
+use crate::consent::explain::{Next, Standing};
 
 impl Schedule {
-    /// When an object is next, and for what. `None` for one that is not known.
+    /// When an object is next, by the steady clock, for what, and where it stands; of its decision and its poll, whichever comes first.
+    /// `None` for one that is not known.
     #[must_use]
-    pub fn explain(&self, uid: Uid, now: Timestamp) -> Option<Scheduled> {
+    pub fn explain(&self, uid: Uid, now: Timestamp) -> Option<Standing> {
         let entry = self.entries.get(&uid)?;
         let account = self.accounts.get(&entry.account)?;
         let work_queue = match entry.phase {
@@ -35,11 +24,14 @@ impl Schedule {
         let priority = entry.request.as_ref().map(|_| Priority::Request).or_else(|| waits_to_poll.map(|poll| poll.priority));
         let is_listed = |poll: &Poll| poll.priority == Priority::Routine && poll.interval >= account.listed;
         let word = |poll: &Poll| if is_listed(poll) { "listed" } else { poll.priority.into() };
-        Some(Scheduled {
+        let decision =
+            Some(entry.decide_at).filter(|at| *at != NEVER).map(|at| Next { at: timestamp(at), what: "decision", priority: None });
+        let poll = entry.poll.as_ref().map(|poll| Next { at: timestamp(poll.due), what: "poll", priority: Some(word(poll)) });
+        Some(Standing {
+            scheduled: decision.into_iter().chain(poll).min_by_key(|next| next.at),
             work_queue,
-            decide_at: Some(entry.decide_at).filter(|at| *at != NEVER).map(timestamp),
-            poll: entry.poll.as_ref().map(|poll| (timestamp(poll.due), word(poll))),
-            ahead: priority.map_or(0, |priority| account.ahead(priority, entry.namespace)),
+            ahead: Some(priority.map_or(0, |priority| account.ahead(priority, entry.namespace))),
+            ..Standing::default()
         })
     }
 }

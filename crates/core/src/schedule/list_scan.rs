@@ -91,7 +91,8 @@ pub(super) struct ListScan {
     pub(super) wordless: usize,
     /// Whether a page is being read.
     pub(super) is_busy: bool,
-    cursor: Option<String>,
+    /// The cursor of the page to be read next; `None`: the first.
+    pub(super) cursor: Option<String>,
     spacing: Duration,
     cursors: HashSet<u64>,
     failures: u32,
@@ -114,11 +115,6 @@ impl ListScan {
         let spacing = spread / u32::try_from(pages).unwrap_or(u32::MAX).max(1);
         let (cursor, cursors) = (None, HashSet::new());
         Self { number, began: now, next_at: now, pages: 0, unseen, wordless: 0, is_busy: false, cursor, spacing, cursors, failures: 0 }
-    }
-
-    /// The cursor of the page to be read next; `None`: the first.
-    pub(super) fn cursor(&self) -> Option<&str> {
-        self.cursor.as_deref()
     }
 
     /// Notes that a page could not be read. Returns whether it is worth another try.

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::account::Want;
 use super::budget::Token;
 use super::circuit_breaker::LONGEST_PAUSE;
+use super::endings::Call;
 use super::entry::{NEVER, Phase, Waiting, Why, timestamp};
 use super::shares::Priority;
 use super::{Begun, Grant, Job, Purpose, Schedule, Shown};
@@ -118,7 +119,7 @@ impl Schedule {
             Want::Page => {
                 let due = account.scan.is_none().then(|| account.listed_due()).flatten();
                 let (scan, cursor) = account.begin_page(now);
-                let begun = Begun::page(scan, id, budget, token, now);
+                let begun = Begun { call: Call::Page(scan), account: id, budget, token, at: now };
                 (Job::Page { account: account.key.clone(), cursor, begun }, due)
             }
             Want::Call(priority, uid) => {
@@ -169,6 +170,7 @@ impl Schedule {
         if priority != Priority::Request {
             entry.set_aside(now);
         }
-        Some(Begun::call(uid, priority, is_given, entry.account, account.budget.clone()?, token, now))
+        let call = if priority == Priority::Request { Call::Request(uid) } else { Call::Poll(uid, is_given) };
+        Some(Begun { call, account: entry.account, budget: account.budget.clone()?, token, at: now })
     }
 }

@@ -38,9 +38,14 @@ impl TokenBucket {
         Self { period, burst, full_at: polling::add(now, period * burst), taken: 0 }
     }
 
-    /// Whether the bucket was made for these figures.
-    pub(super) fn is_for(&self, per_minute: u32, burst: u32) -> bool {
-        self.period == Duration::from_secs(60) / per_minute.max(1) && self.burst == burst.max(1)
+    /// Changes the figures, if they differ: the bucket is empty then, and takes back no token of before. Returns whether they did.
+    pub(super) fn set_rate(&mut self, per_minute: u32, burst: u32, now: Timestamp) -> bool {
+        let new = Self { taken: self.taken + 1, ..Self::new(per_minute, burst, now) };
+        let differs = (new.period, new.burst) != (self.period, self.burst);
+        if differs {
+            *self = new;
+        }
+        differs
     }
 
     /// How long it takes until there is another token.

@@ -217,7 +217,7 @@ impl History {
                 self.becomes_unusable(MINUTE);
             }
             if is_of_today {
-                self.note_polls(&of, &outcome, begun.at());
+                self.note_polls(&of, &outcome, begun.at);
             }
             self.schedule.end(begun, Ending::Came(outcome.clone()), self.now);
             if let Some(uid) = uid {

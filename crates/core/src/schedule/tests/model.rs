@@ -233,7 +233,7 @@ impl Model {
             _ => Ending::Came(came),
         };
         if how > 1 {
-            self.sent[budget].push(begun.at());
+            self.sent[budget].push(begun.at);
         }
         self.schedule.end(begun, ending, self.now);
     }

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::consent::explain::Next;
 
 /// The next job, which is for this object.
 fn take(world: &mut World, uid: Uid) -> Option<Grant> {
@@ -316,15 +317,15 @@ fn what_an_object_waits_for_can_be_read() {
     world.schedule.place(1, world.now);
     assert!(world.schedule.take(world.now).is_err());
     let reported = world.schedule.explain(2, world.now).unwrap();
-    let first = ((world.now, "first"), 3);
-    assert_eq!((reported.work_queue, reported.decide_at, reported.poll.zip(Some(reported.ahead))), (None, None, Some(first)));
+    let next = |at, what, priority| Some(Next { at, what, priority });
+    assert_eq!((reported.work_queue, reported.scheduled, reported.ahead), (None, next(world.now, "poll", Some("first")), Some(3)));
     world.schedule.change(2);
     assert_eq!(world.schedule.explain(2, world.now).unwrap().work_queue, Some("waiting"));
     take(&mut world, 2);
     assert_eq!(world.schedule.explain(2, world.now).unwrap().work_queue, Some("running"));
     world.rest(2, Rest { until: Some(at(9999)), poll: None });
     let reported = world.schedule.explain(2, world.now).unwrap();
-    assert_eq!((reported.decide_at, reported.poll, reported.ahead), (Some(at(9999)), None, 0));
+    assert_eq!((reported.scheduled, reported.ahead), (next(at(9999), "decision", None), Some(0)));
     assert_eq!(world.schedule.explain(9, world.now), None);
 }
 
