@@ -138,11 +138,9 @@ impl Schedule {
         if self.entries.contains_key(&uid) {
             return;
         }
-        let account = self.account_of(account, Terms::default().cadence);
-        if let Some(account) = self.accounts.get_mut(&account) {
-            account.entries += 1;
-        }
         let phase = if self.leaving.remove(&uid) { Phase::Running } else { Phase::Resting };
+        let (account, its) = self.account_of(account, Terms::default().cadence);
+        its.entries += 1;
         let (namespace, group) = (hash(namespace), group.into());
         let (decide_at, polled_at, asked_at, forced_at) = (NEVER, NOT_YET, NOT_YET, NOT_YET);
         let (poll, request, shown, held) = (None, None, None, [false; 5]);

@@ -192,18 +192,13 @@ impl Account {
         self.bring_up(entries, now);
         self.drop_old_requests(entries, now);
         let request = self.first_of(Priority::Request).filter(|_| self.requests < AT_ONCE);
-        self.shares.of_requests(request, self.pick_poll(now))
+        self.shares.requests.prefer(request, self.pick_poll(now))
     }
 
     fn pick_poll(&self, now: Timestamp) -> Option<Want> {
-        let many_wanted = self.many_wanted(now);
-        let page = match &self.scan {
-            Some(scan) => !scan.is_busy && (scan.next_at <= now || many_wanted),
-            None => many_wanted || self.scan_at().is_some_and(|at| at <= now.as_millisecond()),
-        };
-        let page = page.then_some(Want::Page);
+        let page = self.page_at(now).filter(|at| *at <= now).map(|_| Want::Page);
         let alone = |priority| self.first_of(priority).filter(|_| self.polls < AT_ONCE);
-        let (first, routine) = if many_wanted {
+        let (first, routine) = if self.many_wanted(now) {
             (page, alone(Priority::Routine))
         } else {
             (alone(Priority::First), page.or_else(|| alone(Priority::Routine)))
@@ -232,16 +227,25 @@ impl Account {
         }
         let alone = self.routine.range(..self.listed).filter_map(|(_, line)| line.range((self.routine_up_to + 1, 0)..).next());
         let single = alone.chain(self.later.first()).map(|(due, _)| *due).min().filter(|_| self.polls < AT_ONCE);
-        let page = match &self.scan {
-            Some(scan) => (!scan.is_busy).then(|| millis_from(scan.next_at)),
-            None => self.scan_at(),
-        };
-        single.into_iter().chain(page).min().map(timestamp)
+        single.map(timestamp).into_iter().chain(self.page_at(now)).min()
+    }
+
+    /// When the next page of the list is wanted; `None`: not before the one under way has come, or something changes.
+    fn page_at(&self, now: Timestamp) -> Option<Timestamp> {
+        match &self.scan {
+            Some(scan) if scan.is_busy => None,
+            _ if self.many_wanted(now) => Some(now),
+            Some(scan) => Some(scan.next_at),
+            None => self.scan_at().map(timestamp),
+        }
     }
 
     /// Begins a call of an object.
     pub(super) fn begin(&mut self, priority: Priority, now: Timestamp) {
-        *(if priority == Priority::Request { &mut self.requests } else { &mut self.polls }) += 1;
+        match priority {
+            Priority::Request => self.requests += 1,
+            Priority::Forced | Priority::First | Priority::Confirmation | Priority::Routine => self.polls += 1,
+        }
         self.shares.passed(priority);
         self.began[priority as usize] = now.as_millisecond();
     }
@@ -283,8 +287,8 @@ impl Account {
 
     fn new_scan(&mut self, now: Timestamp) -> ListScan {
         let pages = self.pages(now).unwrap_or(1);
-        let hurried = self.lines[Priority::First as usize].len() > pages || self.listed == u32::MAX;
-        let spread = if hurried { Duration::ZERO } else { self.size.spread(Duration::from_millis(self.listed.into())) };
+        let interval = Duration::from_millis(self.listed.into());
+        let spread = if self.many_wanted(now) { Duration::ZERO } else { self.size.spread(interval) };
         self.scans += 1;
         ListScan::new(self.scans, self.served_by_a_scan().count(), pages, spread, now)
     }

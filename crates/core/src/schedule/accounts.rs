@@ -1,6 +1,5 @@
 //! Which accounts can be asked, out of which budgets, and which of them is next.
 
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,10 +15,8 @@ use crate::consent::policy::Cadence;
 impl Schedule {
     /// Lets an account be asked, at this pace, out of this budget.
     pub fn open(&mut self, account: &AccountKey, budget: &Arc<Budget>, cadence: Cadence, now: Timestamp) {
-        let id = self.account_of(account, cadence);
-        if let Some(account) = self.accounts.get_mut(&id) {
-            (account.budget, account.cadence) = (Some(budget.clone()), cadence);
-        }
+        let (id, account) = self.account_of(account, cadence);
+        (account.budget, account.cadence) = (Some(budget.clone()), cadence);
         self.place(id, now);
     }
 
@@ -66,16 +63,15 @@ impl Schedule {
         }
     }
 
-    pub(super) fn account_of(&mut self, key: &AccountKey, cadence: Cadence) -> u32 {
-        match self.by_key.entry(key.clone()) {
-            Entry::Occupied(known) => *known.get(),
-            Entry::Vacant(vacant) => {
-                self.last_account += 1;
-                self.order += 1;
-                self.accounts.insert(self.last_account, Account::new(key.clone(), cadence, self.order));
-                *vacant.insert(self.last_account)
-            }
-        }
+    /// An account by its key; one that is not known yet is added.
+    pub(super) fn account_of(&mut self, key: &AccountKey, cadence: Cadence) -> (u32, &mut Account) {
+        let id = *self.by_key.entry(key.clone()).or_insert(self.last_account + 1);
+        let account = self.accounts.entry(id).or_insert_with(|| {
+            self.last_account = id;
+            self.order += 1;
+            Account::new(key.clone(), cadence, self.order)
+        });
+        (id, account)
     }
 
     /// Forgets an account that is closed and that no object names.

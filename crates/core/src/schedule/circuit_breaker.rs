@@ -81,13 +81,12 @@ impl CircuitBreaker {
                 self.closed = None;
             }
             Outcome::Polled(_) | Outcome::LooksRead(_) | Outcome::Listed(_) | Outcome::Initiated(_) => {
-                self.failures = 0;
                 // A late answer does not open what a rejected key has closed: only the probe does.
-                self.closed = self.closed.filter(|_| !pause_is_over);
+                self.failures = 0;
             }
         }
         if pause_is_over && self.closed == before {
-            // Trouble of another kind than the one that made the pause.
+            // An answer, or trouble of another kind than the one that made the pause.
             self.closed = None;
         }
         if self.closed != before {

@@ -14,8 +14,8 @@ use crate::consent::policy::Cadence;
 use crate::consent::polling;
 use crate::consent::step::{NextPoll, PollKind};
 
-/// How soon the poll of a group that a user forces is forced again, however often the user asks for it.
-const FORCED_AGAIN: Duration = Duration::from_secs(10);
+/// How many milliseconds later the poll of a group that a user forces is forced again, however often the user asks for it.
+const FORCED_AGAIN: Millis = 10_000;
 
 /// When an object whose poll is under way, or was shown by a page, is polled again if it has not rested since.
 pub(super) const SAFETY_NET: Duration = Duration::from_secs(300);
@@ -107,7 +107,7 @@ impl Entry {
 
     /// Before when no poll is to be forced again.
     pub(super) fn forced_not_before(&self) -> Millis {
-        self.forced_at.saturating_add(i64::try_from(FORCED_AGAIN.as_millis()).unwrap_or(0))
+        self.forced_at.saturating_add(FORCED_AGAIN)
     }
 
     /// Lets the group be polled then, as its kind of poll wants it.

@@ -1,7 +1,7 @@
 //! PURE. One way through the pages of the list, what it may cost, and whether it is worth its cost.
 
 use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -75,7 +75,7 @@ impl ListSize {
 }
 
 /// A scan under way.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct ListScan {
     /// Its number, of those of its account.
     pub(super) number: u64,
@@ -113,8 +113,7 @@ impl ListScan {
     /// A scan for `unseen` groups, whose pages are spread over so long.
     pub(super) fn new(number: u64, unseen: usize, pages: usize, spread: Duration, now: Timestamp) -> Self {
         let spacing = spread / u32::try_from(pages).unwrap_or(u32::MAX).max(1);
-        let (cursor, cursors) = (None, HashSet::new());
-        Self { number, began: now, next_at: now, pages: 0, unseen, wordless: 0, is_busy: false, cursor, spacing, cursors, failures: 0 }
+        Self { number, began: now, next_at: now, unseen, spacing, ..Self::default() }
     }
 
     /// Notes that a page could not be read. Returns whether it is worth another try.
@@ -167,9 +166,7 @@ pub(super) fn listed_from(intervals: impl IntoIterator<Item = (u32, usize)>, pag
 
 /// A text as a number.
 pub(super) fn hash(text: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    text.hash(&mut hasher);
-    hasher.finish()
+    BuildHasherDefault::<DefaultHasher>::default().hash_one(text)
 }
 
 #[cfg(test)]

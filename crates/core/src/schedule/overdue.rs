@@ -15,10 +15,6 @@ use crate::consent::polling;
 /// How long a call may be under way, and with it the place that the next one waits for.
 const UNDER_WAY: Duration = Duration::from_secs(60);
 
-/// The lines of polls, and the list.
-const LEVELS: [usize; 5] =
-    [Priority::Forced as usize, Priority::First as usize, Priority::Confirmation as usize, Priority::Routine as usize, LISTED];
-
 impl Schedule {
     /// How much longer than the budget of an account explains a due poll has waited without any poll of its priority beginning; zero
     /// when all goes on. The account can be asked since `since`.
@@ -27,23 +23,20 @@ impl Schedule {
     /// long nothing has begun while one was due.
     #[must_use]
     pub fn overdue(&self, account: &AccountKey, since: Timestamp, now: Timestamp) -> Duration {
-        let account = self.by_key.get(account).and_then(|id| self.accounts.get(id));
-        account.map(|account| account.overdue(since, now)).unwrap_or_default()
+        let Some(account) = self.by_key.get(account).and_then(|id| self.accounts.get(id)) else { return Duration::ZERO };
+        let Some(budget) = &account.budget else { return Duration::ZERO };
+        let stood_still = |level: usize| {
+            let waits_since = account.waits_since(level, now).filter(|due| *due <= now.as_millisecond())?;
+            let from = timestamp(waits_since.max(account.began[level])).max(since);
+            let explained = budget.period().saturating_mul(account.tokens_between(level, now)) + UNDER_WAY;
+            Some(polling::since(from, now).saturating_sub(explained))
+        };
+        // The lines of polls, and the list.
+        (Priority::Forced as usize..=LISTED).filter_map(stood_still).max().unwrap_or_default()
     }
 }
 
 impl Account {
-    fn overdue(&self, since: Timestamp, now: Timestamp) -> Duration {
-        let Some(budget) = &self.budget else { return Duration::ZERO };
-        let stood_still = |level: usize| {
-            let waits_since = self.waits_since(level, now).filter(|due| *due <= now.as_millisecond())?;
-            let from = timestamp(waits_since.max(self.began[level])).max(since);
-            let explained = budget.period().saturating_mul(self.tokens_between(level, now)) + UNDER_WAY;
-            Some(polling::since(from, now).saturating_sub(explained))
-        };
-        LEVELS.into_iter().filter_map(stood_still).max().unwrap_or_default()
-    }
-
     /// When the first of those was due that wait at this level, in a line or for their time.
     fn waits_since(&self, level: usize, now: Timestamp) -> Option<Millis> {
         let first = |line: &std::collections::BTreeSet<(Millis, _)>| line.first().map(|(due, _)| *due);

@@ -162,15 +162,16 @@ impl Schedule {
         let entry = self.entries.get_mut(&uid)?;
         let account = self.accounts.get_mut(&entry.account)?;
         account.begin(priority, now);
-        match priority {
-            Priority::Request => entry.request = None,
-            Priority::Forced => entry.forced_at = now.as_millisecond(),
-            Priority::First | Priority::Confirmation | Priority::Routine => {}
-        }
-        if priority != Priority::Request {
+        let call = if priority == Priority::Request {
+            entry.request = None;
+            Call::Request(uid)
+        } else {
+            if priority == Priority::Forced {
+                entry.forced_at = now.as_millisecond();
+            }
             entry.set_aside(now);
-        }
-        let call = if priority == Priority::Request { Call::Request(uid) } else { Call::Poll(uid, is_given) };
+            Call::Poll(uid, is_given)
+        };
         Some(Begun { call, account: entry.account, budget: account.budget.clone()?, token, at: now })
     }
 }

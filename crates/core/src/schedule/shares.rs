@@ -32,7 +32,8 @@ pub(super) enum Priority {
 /// The shares of an account.
 #[derive(Debug, Default)]
 pub(super) struct Shares {
-    requests: Split,
+    /// Requests and polls.
+    pub(super) requests: Split,
     forced: Split,
     /// First polls and confirmations.
     pressing: Split,
@@ -40,11 +41,6 @@ pub(super) struct Shares {
 }
 
 impl Shares {
-    /// The request or the poll.
-    pub(super) fn of_requests<T>(&self, request: Option<T>, poll: Option<T>) -> Option<T> {
-        self.requests.prefer(request, poll)
-    }
-
     /// One of the polls.
     pub(super) fn of_polls<T>(&self, forced: Option<T>, first: Option<T>, confirmation: Option<T>, routine: Option<T>) -> Option<T> {
         self.forced.prefer(forced, self.pressing.prefer(self.first.prefer(first, confirmation), routine))
