@@ -156,8 +156,8 @@ impl Form<'_> {
             form.time(*at);
             form.some(group.as_ref(), |form, group| form.some(group.consent_status.as_deref(), Self::text));
         });
-        self.some(looks.as_deref(), |form, Looks { types, pages }| {
-            form.number(types.types.len() as u64);
+        self.some(looks.as_deref(), |form, Looks { types, next: _, pages }| {
+            form.number(types.len() as u64);
             form.number((*pages).into());
         });
         for time in [polled_at, retry_at, missing_since, withdrawn_since, unrecognized_since, link_check, reread_at] {

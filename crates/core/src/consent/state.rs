@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::api::REQUESTED_AT;
 use crate::api::consent::DigitalTwinConsent;
 use crate::consent::link::Link;
-use crate::consent::outcome::{Class, Group, LooksPage, Outcome};
+use crate::consent::outcome::{Class, Group, LookType, Outcome};
 use crate::consent::polling;
 use crate::consent::request::Request;
 
@@ -69,8 +69,10 @@ pub struct Seen {
 /// The looks of a group, page by page.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Looks {
-    /// What the pages read so far say.
-    pub types: LooksPage,
+    /// Their types, as far as they were read; of several that follow one another, one stands for all.
+    pub types: Vec<LookType>,
+    /// The cursor of the next page; `None`: all were read.
+    pub next: Option<String>,
     /// How many pages were read.
     pub pages: u32,
 }

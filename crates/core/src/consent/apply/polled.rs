@@ -68,13 +68,13 @@ impl Draft<'_> {
     pub(super) fn looks_read(&mut self, page: &LooksPage) {
         self.memory.forget_trouble();
         let mut looks = self.memory.looks.take().unwrap_or_default();
-        let Looks { types, pages } = looks.as_mut();
+        let Looks { types, next, pages } = looks.as_mut();
         *pages += 1;
-        types.types.extend(&page.types);
-        types.types.dedup();
-        types.next = page.next.clone();
-        if *pages >= MOST_LOOK_PAGES && types.next.take().is_some() {
-            types.types.push(LookType::Other);
+        types.extend(&page.types);
+        types.dedup();
+        *next = page.next.clone();
+        if *pages >= MOST_LOOK_PAGES && next.take().is_some() {
+            types.push(LookType::Other);
         }
         self.memory.looks = Some(looks);
     }

@@ -93,18 +93,18 @@ fn suspicion(view: &View<'_>, terms: &Terms, meaning: Meaning) -> Option<(Option
 /// A group without any word: its looks tell whether it depicts a person at all.
 fn by_looks(view: &View<'_>, terms: &Terms, situation: Situation) -> Step {
     let Some(looks) = view.memory().looks.as_deref() else { return Step::Call(Call::ReadLooks(None)) };
-    let Looks { types, pages: _ } = looks;
-    if let Some(cursor) = &types.next {
+    let Looks { types, next, pages: _ } = looks;
+    if let Some(cursor) = next {
         return Step::Call(Call::ReadLooks(Some(cursor.clone())));
     }
-    let only_photos = !types.types.is_empty() && types.types.iter().all(|poll| *poll == LookType::PhotoAvatar);
+    let only_photos = !types.is_empty() && types.iter().all(|type_| *type_ == LookType::PhotoAvatar);
     if only_photos {
         return tell(Situation::NotRequired);
     }
     if view.is_initiated() {
         return tell(situation);
     }
-    if types.types.contains(&LookType::DigitalTwin) {
+    if types.contains(&LookType::DigitalTwin) {
         return if terms.policy.absent_means_waived { tell(Situation::Waived) } else { request(view) };
     }
     if view.is_already_begun() {
