@@ -258,6 +258,23 @@ fn a_permit_that_is_given_back_is_there_for_the_next_and_its_object_does_not_spi
 }
 
 #[test]
+fn trouble_of_the_account_is_not_the_affair_of_an_object_that_has_not_asked() {
+    let mut world = rested(60, 20);
+    let trouble = |class| Ending::Came(Outcome::Trouble(Trouble::of(class)));
+    world.want(1, true);
+    for class in [Class::Throttled, Class::CredentialsRejected] {
+        let Some(Grant::Poll(given)) = take(&mut world, 1) else { panic!("no poll") };
+        assert!(world.schedule.end(given, trouble(class), world.now), "{class:?}");
+        world.schedule.done(1, None, world.now);
+    }
+    let Some(Grant::Poll(given)) = take(&mut world, 1) else { panic!("it is not polled again") };
+    assert!(!world.schedule.end(given, trouble(Class::Unavailable), world.now), "that is no trouble of the account");
+    work_on(&mut world, 2);
+    let asked = ask(&mut world, 2, POLL).unwrap();
+    assert!(!world.schedule.end(asked, trouble(Class::Throttled), world.now), "it has asked");
+}
+
+#[test]
 fn the_others_wait_for_the_trial_after_a_pause_and_one_that_is_lost_is_followed_by_another() {
     for ending in [Ending::Dropped, Ending::NotSent] {
         let mut world = rested(6000, 100);
