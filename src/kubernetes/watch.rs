@@ -364,31 +364,4 @@ fn watching<K>(version: String, stream: Watched<K>) -> State<K> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::convert::Infallible;
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicU32, Ordering};
-
-    use axum::http::{Request, Response};
-    use kube::client::Body;
-    use twinconsent_core::api::consent::DigitalTwinConsent;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn a_beginning_is_told_while_it_is_fresh_and_asked_for_anew_when_it_is_not() {
-        for (age, lists) in [(Duration::ZERO, 1), (BEGINNING_STAYS_FRESH + Duration::from_millis(1), 2)] {
-            let asked = Arc::<AtomicU32>::default();
-            let counted = asked.clone();
-            let answer = move |_: Request<Body>| {
-                counted.fetch_add(1, Ordering::Relaxed);
-                async { Ok::<_, Infallible>(Response::new(Body::from(br#"{"metadata":{"resourceVersion":"7"},"items":[]}"#.to_vec()))) }
-            };
-            let api: Api<Slim<DigitalTwinConsent>> = Api::all(Client::new(tower::service_fn(answer), "default"));
-            let mut watcher = Watcher::new(api, None, History::default()).begun().await;
-            watcher.begun_at = watcher.begun_at.and_then(|begun| begun.checked_sub(age));
-            assert!(matches!(watcher.next().await, Ok(Change::Event(Event::Init))));
-            assert_eq!(asked.load(Ordering::Relaxed), lists, "after {age:?}");
-        }
-    }
-}
+mod tests;
