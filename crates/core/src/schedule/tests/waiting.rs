@@ -310,21 +310,6 @@ fn a_key_that_is_refused_gives_nothing_until_a_probe_is_accepted_also_to_what_as
 }
 
 #[test]
-fn accounts_with_one_key_use_one_budget_in_turns() {
-    let mut world = rested(60, 1);
-    world.schedule.open(&account(2), &world.budget.clone(), Terms::default().cadence, world.now);
-    for uid in 1..=20 {
-        let account = account(1 + u32::from(uid > 10));
-        world.schedule.add(uid, &account, "n", &name(uid));
-        world.kinds.insert(uid, PollKind::Forced);
-        world.schedule.rest(uid, polled(world.now, PollKind::Forced), world.now);
-    }
-    world.run(10);
-    let second = world.calls.iter().filter(|(_, call)| matches!(call, Called::Poll(11..=20))).count();
-    assert_eq!((world.calls.len(), second), (10, 5), "{:?}", world.calls);
-}
-
-#[test]
 fn what_an_object_waits_for_can_be_read() {
     let mut world = rested(60, 1);
     world.budget.take(world.now).unwrap();
