@@ -4,12 +4,21 @@ use std::fs::File;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use tempfile::TempPath;
 use twinconsent::process::proxies::VARIABLES;
 
 use super::{World, eventually};
+
+/// Asks operators. One for all tests, for it reads the certificates of the system; it keeps no connection, for each test has a runtime of
+/// its own.
+static PROBER: LazyLock<reqwest::Client> = LazyLock::new(|| {
+    // Also in a test that makes no other connection.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).pool_max_idle_per_host(0).build().unwrap()
+});
 
 /// A running operator. Dropped without further ado, it is killed.
 pub struct Operator {
@@ -96,21 +105,33 @@ impl Operator {
     }
 
     async fn get_at(&self, url: &str) -> Option<(u16, String)> {
-        // Also in a test that makes no other connection.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build().unwrap();
-        let answer = client.get(url).send().await.ok()?;
+        let answer = PROBER.get(url).send().await.ok()?;
         let status = answer.status().as_u16();
         Some((status, answer.text().await.ok()?))
     }
 
-    /// What the operator explains of an object, once it listens for that: its log says where.
+    /// What the operator explains of an object, once it listens for that.
     pub async fn explain(&self, namespace: &str, name: &str) -> Option<(u16, String)> {
+        self.get_at(&format!("{}/{namespace}/{name}", self.explains_at()?)).await
+    }
+
+    /// What it explains of many, as far as it does.
+    pub async fn explain_all(&self, namespace: &str, names: impl IntoIterator<Item = String>) -> Vec<String> {
+        let Some(at) = self.explains_at() else { return Vec::new() };
+        let mut explained = Vec::new();
+        for name in names {
+            explained.extend(self.get_at(&format!("{at}/{namespace}/{name}")).await.map(|(_, text)| text));
+        }
+        explained
+    }
+
+    /// Where it explains consents, as its log says.
+    fn explains_at(&self) -> Option<String> {
         let log = self.log();
         let shown = log.lines().find(|line| line.contains("decisions are explained at"))?;
         let address = shown.split_once("address").and_then(|(_, rest)| rest.split_once("127.0.0.1:"))?.1;
         let port: String = address.chars().take_while(char::is_ascii_digit).collect();
-        self.get_at(&format!("http://127.0.0.1:{port}/debug/consents/{namespace}/{name}")).await
+        Some(format!("http://127.0.0.1:{port}/debug/consents"))
     }
 
     /// The metrics, if the operator still answers.
