@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 
 # Suites mostly wait, for intervals and deadlines that are real. So there are two lanes: these suites, one after the other, beside all
 # others; both take about as long. A suite that is not named here runs with the others.
-beside=(accounts chaos chart flux leader)
+beside=(accounts chaos chart documents flux leader)
 without=(image install node) # they need images and a node: `make e2e`
 
 command -v cargo >/dev/null || { echo "There is no cargo: install Rust from https://rustup.rs, then run this again." >&2; exit 1; }
