@@ -2,6 +2,9 @@
 
 use serde_json::json;
 use twinconsent_core::consent::apply::{Input, Refusal, SecretOutcome, apply};
+use twinconsent_core::consent::outcome::Group;
+use twinconsent_core::consent::state::Seen;
+use twinconsent_core::consent::step::{Call, Step, decide};
 
 use crate::driver::effects::FIND_LINK;
 use crate::driver::{HOUR, MINUTE, World};
@@ -127,4 +130,19 @@ fn what_kubernetes_refuses_is_told_by_its_cause() {
         shown.insert(ready.message.clone());
     }
     assert_eq!(shown.len(), 4);
+}
+
+#[test]
+fn a_poll_that_outlives_an_edit_vouches_for_no_other_secret() {
+    let world = world();
+    let mut facts = world.facts_of(0);
+    let group = Some(Group { consent_status: Some("pending".to_owned()), ..Group::default() });
+    facts.memory.seen = Some(Box::new(Seen { at: world.now, group }));
+    facts.memory.free_link_secret = Some("link".to_owned());
+    let mut edited = world.object.clone();
+    edited.metadata.generation = Some(7);
+    edited.spec.request_epoch = Some(1);
+    assert!(matches!(decide(&edited, &facts, world.now), Step::Call(Call::Initiate(_))));
+    edited.spec.link_secret_ref.as_mut().unwrap().name = "other".to_owned();
+    assert_eq!(decide(&edited, &facts, world.now), Step::Call(Call::CheckLinkSecret));
 }
