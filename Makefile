@@ -29,7 +29,7 @@ generate: ## Write the generated files: crds/, pages of docs/, deploy/, those of
 		generated::the_charts_readme generated::the_definitions generated::the_static_manifests rights::the_page
 
 generate-objects: ## Record what the operator writes in every situation (4 minutes), then do what `generate` does
-	TWINCONSENT_GENERATE=1 cargo test --locked --package twinconsent --test e2e rows_
+	TWINCONSENT_GENERATE=1 cargo test --locked --package twinconsent --test e2e -- after_two_polls rows_
 	@$(MAKE) generate
 
 image: ## Build the images of the operator and the simulator into dist/, with docker, podman or buildah (variables: docs/images.md)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The installed product, as users meet it: the images are built and checked, and installed by Helm on a real node with real pods.
-# Then the lifecycles run on the oldest Kubernetes that we support.
+# Beside that, the lifecycles run on the oldest Kubernetes that we support.
 #
 #   make e2e                   on Linux, as root: with a node of its own, which ends with it; nothing is installed on the machine
 #   KUBECONFIG=… make e2e      on an existing cluster, which must have the images already (docs/images.md); only the installation
@@ -10,11 +10,28 @@ cd "$(dirname "$0")/.."
 command -v cargo >/dev/null || { echo "There is no cargo: install Rust from https://rustup.rs, then run this again." >&2; exit 1; }
 
 logs=$(mktemp -d "${TMPDIR:-/tmp}/twinconsent-e2e.XXXXXX")
-oldest=''                    # what runs beside the node, in a process group of its own, so that it ends as a whole
-trap '[ -z "$oldest" ] || kill -- "-$oldest" 2>/dev/null || true; rm -rf "$logs"' EXIT
+declare -A beside=()         # what runs beside the rest, each in a process group of its own, so that it ends as a whole
+trap 'for group in "${beside[@]}"; do kill -- "-$group" 2>/dev/null || true; done; rm -rf "$logs"' EXIT
 failed=0
 # The story is told while it happens.
 tests() { cargo test --locked --no-fail-fast "$@" 2>&1 | tee -a "$logs/node" || failed=1; }
+# begin NAME VARIABLE=VALUE… ARGUMENT…: tests beside the rest; `end NAME TITLE` waits for them, and shows what they said.
+begin() {
+    local name=$1 settings=()
+    shift
+    while [[ $1 == *=* ]]; do
+        settings+=("$1")
+        shift
+    done
+    setsid env "${settings[@]}" cargo test --locked --no-fail-fast "$@" >"$logs/$name" 2>&1 &
+    beside[$name]=$!
+}
+end() {
+    wait "${beside[$1]}" || failed=1
+    unset "beside[$1]"
+    echo "== $2 (until $SECONDS s)"
+    cat "$logs/$1"
+}
 
 if [ -n "${KUBECONFIG:-}" ]; then
     # The other installations need a registry in the cluster's network, policies of the whole cluster, and no definitions of ours.
@@ -28,28 +45,28 @@ else
     echo "== The programs of a node, and both Helms"
     cargo run --locked --quiet --package controlplane -- tools >/dev/null
 
-    echo "== The images (after $SECONDS s)"
+    echo "== Building the tests (after $SECONDS s)"
+    cargo test --locked --package twinconsent --test crds --test e2e --test image --test install --no-run
+
+    # All of it waits more than it computes, so much of it happens at once. Without the large objects: `make test` lists them both ways,
+    # also by pages, as the oldest does, and they take a gigabyte or more.
+    echo "== The images (after $SECONDS s); the lifecycles on the oldest Kubernetes beside all, shown in the end"
+    begin oldest TWINCONSENT_TEST_KUBERNETES=oldest "RUST_TEST_THREADS=${RUST_TEST_THREADS:-6}" \
+        --package twinconsent --test crds --test e2e -- --skip large_objects::
     # That two builds give the same bytes takes a second build: `make image-check`.
     hack/image.sh
     tests --package twinconsent --test image
 
-    echo "== Building the tests (after $SECONDS s)"
-    cargo test --locked --package twinconsent --test crds --test e2e --test install --no-run
-
-    # Without the large objects: `make test` lists them both ways, also by pages, as the oldest does, and they take a gigabyte or more.
-    echo "== The node (after $SECONDS s); the lifecycles on the oldest Kubernetes beside it, shown after it"
-    TWINCONSENT_TEST_KUBERNETES=oldest RUST_TEST_THREADS=${RUST_TEST_THREADS:-4} \
-        setsid cargo test --locked --no-fail-fast --package twinconsent --test crds --test e2e -- --skip large_objects:: >"$logs/oldest" 2>&1 &
-    oldest=$!
+    # The documents are followed on a node of their own. One of them builds the images once more: not before these were tested.
+    echo "== The node (after $SECONDS s); installed as the documents say on another one beside it, shown after it"
+    begin documents --package twinconsent --test install -- --skip with_helm_ --test-threads=1 --nocapture
     tests --package controlplane --features node-tests --test node
 
-    echo "== Installed on it (after $SECONDS s)"
-    tests --package twinconsent --test install -- --test-threads=1 --nocapture
+    echo "== Installed on one (after $SECONDS s)"
+    tests --package twinconsent --test install with_helm_ -- --test-threads=1 --nocapture
 
-    wait "$oldest" || failed=1
-    oldest=''
-    echo "== The lifecycles on the oldest Kubernetes (until $SECONDS s)"
-    cat "$logs/oldest"
+    end documents "Installed as the documents say"
+    end oldest "The lifecycles on the oldest Kubernetes"
 fi
 
 echo "== Done (after $SECONDS s)"

@@ -49,9 +49,9 @@ if [ "$engine" = debian-buildah ]; then
     trap 'rm -rf "$TWINCONSENT_BUILDAH_STORAGE"' EXIT
 fi
 
-# One image: build TARGET NAME ARCHIVE.
+# One image: build TARGET NAME ARCHIVE. Whoever reads the archive meanwhile, such as a node that begins, has the one of before.
 build() {
-    local target=$1 name=$2 archive=$3
+    local target=$1 name=$2 archive=$3.new
     local arguments=(--file Dockerfile --target "$target" --platform "linux/$arch" --tag "$name"
         --build-arg PROGRAMS=dist --build-arg "BASE=$base" --build-arg "VERSION=$version" --build-arg "REVISION=$REVISION")
     rm -f "$archive"
@@ -75,6 +75,7 @@ build() {
         hack/buildah.sh push "$name" "oci-archive:$archive:$name"
         ;;
     esac
+    mv "$archive" "$3"
 }
 
 build operator "${prefix}twinconsent-operator:$version" "dist/twinconsent-operator$suffix.tar"

@@ -6,9 +6,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# Suites mostly wait, for intervals and deadlines that are real. So there are two lanes: these suites, one after the other, beside all
-# others; both take about as long. A suite that is not named here runs with the others.
-beside=(accounts chaos chart documents flux leader)
+# Suites mostly wait, for intervals and deadlines that are real. So there are three lanes, each of which takes its suites one after the
+# other; all take about as long. The tests of the second do little but wait, so more of them run at once; a thousand consents at a time
+# are in the third. A suite that is not named here runs in the first, with those that compute.
+second=(accounts answers e2e)
+third=(chaos chart flux leader)
 without=(image install node) # they need images and a node: `make e2e`
 
 command -v cargo >/dev/null || { echo "There is no cargo: install Rust from https://rustup.rs, then run this again." >&2; exit 1; }
@@ -30,26 +32,28 @@ echo "   Once all is built, the tests take $("$controlplane" usual "$logs")."
     -- test --workspace --locked --no-run >/dev/null
 cargo test --workspace --locked --no-run >"$logs/executables" 2>&1 || { cat "$logs/executables" >&2; exit 1; }
 
-# A test of whole lifecycles mostly waits, so more of them run at once than there are cores; RUST_TEST_THREADS overrides.
+# How many tests run at once: more than there are cores, for most of them wait; RUST_TEST_THREADS overrides both.
+waiting=${RUST_TEST_THREADS:-6}
 export RUST_TEST_THREADS=${RUST_TEST_THREADS:-4}
 
 # Asked for a test target without a name, cargo lists them all, indented.
 mapfile -t suites < <(cargo test --workspace --locked --test 2>&1 | sed -n 's/^    //p')
-first='' second=''
+declare -A lanes=()
 for suite in "${suites[@]}"; do
     case " ${without[*]} " in *" $suite "*) continue ;; esac
-    case " ${beside[*]} " in
-    *" $suite "*) second+=" --test $suite" ;;
-    *) first+=" --test $suite" ;;
-    esac
+    lane=first
+    case " ${second[*]} " in *" $suite "*) lane=second ;; esac
+    case " ${third[*]} " in *" $suite "*) lane=third ;; esac
+    lanes[$lane]+=" --test $suite"
 done
-if [ -z "$first" ] || [ "$(wc -w <<<"$second")" -ne $((2 * ${#beside[@]})) ]; then # each has two words
-    echo "cargo does not know the suites ${beside[*]}; it knows: ${suites[*]}" >&2
+known=$(wc -w <<<"${lanes[second]:-} ${lanes[third]:-}")
+if [ -z "${lanes[first]:-}" ] || [ "$known" -ne $((2 * (${#second[@]} + ${#third[@]}))) ]; then # each has two words
+    echo "cargo does not know the suites ${second[*]} ${third[*]}; it knows: ${suites[*]}" >&2
     exit 1
 fi
 
 # Every test binary runs, also after one that failed. Each lane names the whole workspace: of a part of it, cargo would build the
-# dependencies once more, with the features that this part alone asks for. The third lane tests with Go what the libraries of others make
+# dependencies once more, with the features that this part alone asks for. The fourth lane tests with Go what the libraries of others make
 # of the objects in examples/gitops, which the tests of whole lifecycles compare with what the operator writes.
 tests='cargo test --locked --no-fail-fast'
 # shellcheck disable=SC2016 # the lane expands it
@@ -57,8 +61,9 @@ go='status=0; for module in kstatus argo-cd; do
     echo "== Go: tests/gitops/$module"
     (cd "tests/gitops/$module" && CGO_ENABLED=0 GOWORK=off GOFLAGS=-mod=readonly go test -trimpath -count=1 -v ./...) || status=$?
 done'
-echo "== Running the tests (after $SECONDS s); ${beside[*]} beside the others"
+echo "== Running the tests (after $SECONDS s): ${second[*]}, and ${third[*]}, beside the others"
 "$controlplane" suite --dir "$logs" --executables "$logs/executables" "${without[@]/#/--without=}" \
-    "status=0; $tests --workspace --lib --bins$first || status=\$?; $tests --workspace --doc || status=\$?; exit \$status" \
-    "$tests --workspace$second" \
+    "status=0; $tests --workspace --lib --bins${lanes[first]} || status=\$?; $tests --workspace --doc || status=\$?; exit \$status" \
+    "RUST_TEST_THREADS=$waiting $tests --workspace${lanes[second]}" \
+    "$tests --workspace${lanes[third]}" \
     "$go; exit \$status"

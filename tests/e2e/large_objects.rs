@@ -46,7 +46,7 @@ async fn long_annotations_and_many_labels_take_no_memory_whether_lists_are_strea
     create(&world, "labelled", LABELLED, |_| json!({ "labels": labels })).await;
     create(&world, "long", LONG_ANNOTATIONS, |number| annotated(noise(number, 255_000, b"0123456789abcdefghijklmnopqrstuvwxyz-:TZ"))).await;
 
-    let operator = world.operator(&[]).await;
+    let operator = listing(&world).await;
     small(&operator, "listed, streamed");
     every(&world, "was asked for", |group| group.executed == 1).await;
     small(&operator, "asked for");
@@ -57,7 +57,7 @@ async fn long_annotations_and_many_labels_take_no_memory_whether_lists_are_strea
     world.plane.stop_api_server();
     world.plane.start_api_server_with(&["--feature-gates=WatchList=false"]).unwrap();
     world.simulator.reset_record();
-    let operator = world.operator(&[]).await;
+    let operator = listing(&world).await;
     small(&operator, "listed, by pages");
     every(&world, "is followed", |group| group.reads + group.listed > 0).await;
     small(&operator, "followed");
@@ -94,6 +94,13 @@ async fn create(world: &World, prefix: &str, count: usize, metadata: impl Fn(usi
         async move { drop(world.client.request_text(request).await.unwrap()) }
     });
     created.buffer_unordered(AT_ONCE).collect::<()>().await;
+}
+
+/// It is ready once it has listed all, which takes a busy machine a while.
+async fn listing(world: &World) -> Operator {
+    let operator = Operator::start(world, &[]);
+    operator.until_ready_within(LONG).await;
+    operator
 }
 
 async fn every(world: &World, what: &str, holds: impl Fn(&GroupSummary) -> bool) {

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test tells its figures, and a log when it fails")]
 
+mod after_two_polls;
 mod bad_input;
 mod bad_input_answers;
 mod bad_input_cluster;
@@ -35,7 +36,6 @@ mod rows_repeating;
 mod rows_requests;
 mod rows_secrets;
 mod rows_waiting;
-mod rows_withdrawn;
 mod slow_clients;
 mod smoke;
 mod stored_earlier;

@@ -4,8 +4,8 @@ use strum::VariantArray as _;
 use twinconsent_core::api::conditions::Situation;
 
 use crate::{
-    rows_accounts as accounts, rows_answered as answered, rows_belief as belief, rows_owning as owning, rows_pausing as pausing,
-    rows_requests as requests, rows_secrets as secrets, rows_waiting as waiting, rows_withdrawn as withdrawn,
+    after_two_polls as withdrawn, rows_accounts as accounts, rows_answered as answered, rows_belief as belief, rows_owning as owning,
+    rows_pausing as pausing, rows_requests as requests, rows_secrets as secrets, rows_waiting as waiting,
 };
 
 /// The tests themselves, so that a row without one does not compile.

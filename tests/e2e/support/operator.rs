@@ -10,7 +10,7 @@ use std::time::Duration;
 use tempfile::TempPath;
 use twinconsent::process::proxies::VARIABLES;
 
-use super::{World, eventually};
+use super::{DEADLINE, World, eventually, eventually_within};
 
 /// Asks operators. One for all tests, for it reads the certificates of the system; it keeps no connection, for each test has a runtime of
 /// its own.
@@ -85,7 +85,12 @@ impl Operator {
 
     /// Waits until `/readyz` says yes.
     pub async fn until_ready(&self) {
-        eventually("the operator is ready", || async {
+        self.until_ready_within(DEADLINE).await;
+    }
+
+    /// The same, and while it lists all that is there it may stand still for so long.
+    pub async fn until_ready_within(&self, deadline: Duration) {
+        eventually_within(deadline, "the operator is ready", || async {
             match self.get("/readyz").await {
                 Some((200, _)) => Ok(()),
                 other => Err(format!("{other:?}; {}", self.log())),

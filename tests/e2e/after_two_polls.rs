@@ -1,4 +1,6 @@
 //! What takes two polls, minutes apart, to be believed: a withdrawn approval and a missing group.
+//!
+//! This takes longer than nearly all others, so it begins first: tests begin in the order of their names.
 
 use std::time::{Duration, Instant};
 
