@@ -52,7 +52,7 @@
 //! | permit | leave for one call to HeyGen, given by the schedule alone |
 //! | priority | what comes first when there are fewer tokens than calls |
 //! | list scan | one way through all pages of the list of groups |
-//! | terms | what an account says about its consents: policy, pace, lifetime of a link |
+//! | rules | what an account says about its consents: policy, pace, lifetime of a link |
 //!
 //! # Reading order
 //!

@@ -129,7 +129,7 @@ async fn resolve(settings: &Settings, context: &Context) -> Result<(Usable, Opti
     let (key, in_doubt) = context.accounts.key_after(settings, read)?;
     let credentials = Credentials { base_url, auth: settings.auth, key };
     let budget = context.accounts.budget(&credentials, settings);
-    Ok((Usable { credentials, budget, terms: settings.terms.clone() }, in_doubt))
+    Ok((Usable { credentials, budget, rules: settings.rules.clone() }, in_doubt))
 }
 
 /// Tells of a failure, and when to try again.

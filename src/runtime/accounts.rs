@@ -1,11 +1,11 @@
-//! Account and Secret → credentials, budget, terms.
+//! Account and Secret → credentials, budget, rules.
 //!
-//! An account object says whose key asks, how fast and on what terms; its Secret holds the key. This module keeps, for each account
+//! An account object says whose key asks, how fast and on what rules; its Secret holds the key. This module keeps, for each account
 //! that exists, whether it can be used right now, and tells the consents' reconciler. Trouble with a key (401, 402, 429, no answer)
 //! is learned here, once, from whichever request met it first: it changes the account's one condition and not its consents.
 //!
 //! Vocabulary: *settings* are the spec with the defaults filled in, the *budget* is how fast one key may be used, and whether at all right
-//! now ([`Budget`]), the *terms* are what the pure core needs to know.
+//! now ([`Budget`]), the *rules* are what the pure core needs to know.
 
 pub mod condition;
 pub(crate) mod obstacle;
@@ -28,7 +28,7 @@ use twinconsent_core::account::Settings;
 use twinconsent_core::api::account::{AccountStatus, AllowedNamespaces, Auth};
 use twinconsent_core::api::account_key::AccountKey;
 use twinconsent_core::consent::outcome::{Concern, Outcome};
-use twinconsent_core::consent::policy::Terms;
+use twinconsent_core::consent::policy::Rules;
 use twinconsent_core::consent::step::{AccountFact, Proof};
 use twinconsent_core::schedule::Budget;
 use write_backoff::WriteBackoff;
@@ -83,8 +83,8 @@ pub struct Usable {
     pub credentials: Credentials,
     /// How fast.
     pub budget: Arc<Budget>,
-    /// On what terms.
-    pub terms: Arc<Terms>,
+    /// On what rules.
+    pub rules: Arc<Rules>,
 }
 
 impl Accounts {
@@ -103,7 +103,7 @@ impl Accounts {
             None => (AccountFact::NotReady(format!("{key} does not exist. The operator goes on when it is created.")), None),
             Some(State::Resolving) => (AccountFact::Resolving, None),
             Some(State::Unusable(why)) => (AccountFact::NotReady(why.clone()), None),
-            Some(State::Usable(usable)) => (AccountFact::Usable(usable.terms.clone()), Some(usable.clone())),
+            Some(State::Usable(usable)) => (AccountFact::Usable(usable.rules.clone()), Some(usable.clone())),
         }
     }
 
@@ -257,7 +257,7 @@ impl Account {
     /// Changes whether it can be used. In the same step the schedule is told, so that it never gives leave to use another key.
     fn enter(&mut self, key: &AccountKey, state: State, scheduler: &Scheduler) {
         scheduler.with(|schedule, now| match &state {
-            State::Usable(usable) => schedule.open(key, &usable.budget, usable.terms.cadence, now),
+            State::Usable(usable) => schedule.open(key, &usable.budget, usable.rules.cadence, now),
             State::Resolving | State::Unusable(_) => schedule.close(key),
         });
         self.state = state;
@@ -280,7 +280,7 @@ impl State {
         match (self, other) {
             (Self::Resolving, Self::Resolving) => false,
             (Self::Unusable(before), Self::Unusable(after)) => before != after,
-            (Self::Usable(before), Self::Usable(after)) => before.terms != after.terms,
+            (Self::Usable(before), Self::Usable(after)) => before.rules != after.rules,
             _ => true,
         }
     }

@@ -170,7 +170,7 @@ impl Drop for Worked {
 mod tests {
     use super::*;
     use twinconsent_core::api::consent::AccountKind;
-    use twinconsent_core::consent::policy::Terms;
+    use twinconsent_core::consent::policy::Rules;
     use twinconsent_core::consent::step::{NextPoll, PollKind, Rest};
 
     /// One object, of an account whose bucket is full.
@@ -179,7 +179,7 @@ mod tests {
         let account = AccountKey { kind: AccountKind::ClusterHeyGenAccount, namespace: None, name: "a".to_owned() };
         scheduler.with(|schedule, now| {
             let hour_ago = polling::shifted(now, -jiff::SignedDuration::from_hours(1));
-            schedule.open(&account, &Arc::new(Budget::new(60, 10, hour_ago)), Terms::default().cadence, now);
+            schedule.open(&account, &Arc::new(Budget::new(60, 10, hour_ago)), Rules::default().cadence, now);
             schedule.add(1, &account, "n", "g");
         });
         scheduler

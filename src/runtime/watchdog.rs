@@ -62,7 +62,7 @@ mod tests {
 
     use super::*;
     use twinconsent_core::api::consent::AccountKind;
-    use twinconsent_core::consent::policy::Terms;
+    use twinconsent_core::consent::policy::Rules;
     use twinconsent_core::consent::step::{NextPoll, PollKind, Rest};
     use twinconsent_core::schedule::Budget;
 
@@ -71,7 +71,7 @@ mod tests {
         let key = AccountKey { kind: AccountKind::HeyGenAccount, namespace: Some("default".to_owned()), name: "a".to_owned() };
         let at = |seconds: i64| Timestamp::from_second(1_000_000 + seconds).unwrap();
         let mut schedule = Schedule::default();
-        schedule.open(&key, &Arc::new(Budget::new(120, 20, at(0))), Terms::default().cadence, at(0));
+        schedule.open(&key, &Arc::new(Budget::new(120, 20, at(0))), Rules::default().cadence, at(0));
         schedule.add(1, &key, "default", "ada");
         schedule.rest(1, Rest { until: None, poll: Some(NextPoll { at: at(0), kind: PollKind::Forced }) }, at(0));
         let open = schedule.askable();

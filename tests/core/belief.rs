@@ -4,16 +4,16 @@ use serde_json::{Value, json};
 use twinconsent_core::api::account::ConsentPolicy;
 use twinconsent_core::consent::apply::Notice;
 use twinconsent_core::consent::outcome::{Class, LookType, Trouble};
-use twinconsent_core::consent::policy::Terms;
+use twinconsent_core::consent::policy::Rules;
 use twinconsent_core::consent::step::{AccountFact, Proof};
 
 use crate::driver::{HOUR, MINUTE, World, secs};
 use crate::kstatus::kstatus;
 use crate::model::{Fault, Model};
 
-fn policy(spec: Value) -> Terms {
+fn policy(spec: Value) -> Rules {
     let spec: ConsentPolicy = serde_json::from_value(spec).unwrap();
-    Terms::new(Some(&spec), None, None)
+    Rules::new(Some(&spec), None, None)
 }
 
 /// An object of which HeyGen says this word, seen by an operator that goes on.
@@ -40,16 +40,16 @@ fn a_tightened_policy_reaches_consents_that_were_approved_before_and_asks_nobody
         assert_eq!(world.ready(), ("True", "Approved"));
         let calls = world.heygen.calls;
 
-        world.terms = policy(json!({ "granted": ["accepted"] }));
+        world.rules = policy(json!({ "granted": ["accepted"] }));
         world.settle_down();
         assert_eq!((world.ready(), approved(&world)), (("Unknown", "UnrecognizedConsentStatus"), "Unknown"), "{}", world.trace.join("\n"));
         assert_eq!((world.heygen.calls - calls, kstatus(&world.object)), (1, "InProgress"), "it was read once, at once");
 
-        world.terms = policy(json!({ "granted": ["accepted"], "refused": ["approved"] }));
+        world.rules = policy(json!({ "granted": ["accepted"], "refused": ["approved"] }));
         world.live(15);
         assert_eq!((world.ready(), approved(&world)), (("False", "ConsentRefused"), "False"));
 
-        world.terms = Terms::default();
+        world.rules = Rules::default();
         world.live(15);
         assert_eq!((world.ready(), approved(&world)), (("True", "Approved"), "True"), "and back");
         world.live(24 * HOUR);
@@ -61,7 +61,7 @@ fn a_tightened_policy_reaches_consents_that_were_approved_before_and_asks_nobody
 fn a_tightened_policy_is_told_also_while_heygen_cannot_be_read() {
     let mut world = shown(Some("approved"), json!({}));
     world.heygen.fault = unavailable();
-    world.terms = policy(json!({ "granted": ["accepted"] }));
+    world.rules = policy(json!({ "granted": ["accepted"] }));
     world.settle_down();
     assert_eq!((world.ready(), approved(&world)), (("Unknown", "Unverified"), "Unknown"));
     world.heygen.fault = None;
@@ -73,7 +73,7 @@ fn a_tightened_policy_is_told_also_while_heygen_cannot_be_read() {
 fn a_word_that_the_policy_learns_is_taken_for_what_it_is_at_once() {
     let mut world = shown(Some("validated"), json!({}));
     assert_eq!(world.ready().1, "UnrecognizedConsentStatus");
-    world.terms = policy(json!({ "granted": ["approved", "validated"] }));
+    world.rules = policy(json!({ "granted": ["approved", "validated"] }));
     world.live(15);
     assert_eq!(world.ready(), ("True", "Approved"));
 }
@@ -81,12 +81,12 @@ fn a_word_that_the_policy_learns_is_taken_for_what_it_is_at_once() {
 #[test]
 fn a_waiver_of_missing_words_that_the_policy_takes_back_asks_the_persons_who_were_not_asked() {
     let mut world = World::new(json!({}), Model::saying(None));
-    world.terms = policy(json!({ "absentMeansWaived": true }));
+    world.rules = policy(json!({ "absentMeansWaived": true }));
     world.settle_down();
     assert_eq!(world.ready(), ("True", "ConsentWaived"));
     world.live(7 * HOUR);
     assert_eq!(world.ready(), ("True", "ConsentWaived"), "no word is what it was waived for");
-    world.terms = Terms::default();
+    world.rules = Rules::default();
     world.settle_down();
     assert_eq!((world.ready(), world.heygen.posts.len()), (("False", "AwaitingApproval"), 1));
 }
@@ -251,7 +251,7 @@ fn what_is_waived_or_not_required_is_verified_too() {
         [(Some("skipped"), LookType::DigitalTwin, "ConsentWaived"), (None, LookType::PhotoAvatar, "ConsentNotRequired")]
     {
         let mut world = World::new(json!({}), Model::saying(word));
-        world.terms = policy(json!({ "waived": ["skipped"] }));
+        world.rules = policy(json!({ "waived": ["skipped"] }));
         world.heygen.looks = vec![poll];
         world.settle_down();
         assert_eq!(world.ready(), ("True", reason));

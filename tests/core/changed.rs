@@ -8,7 +8,7 @@ use twinconsent_core::api::account::ConsentPolicy;
 use twinconsent_core::api::conditions::Situation;
 use twinconsent_core::consent::apply::Notice;
 use twinconsent_core::consent::outcome::{Class, Trouble};
-use twinconsent_core::consent::policy::{Meaning, Terms};
+use twinconsent_core::consent::policy::{Meaning, Rules};
 use twinconsent_core::consent::status::{agrees, shown};
 use twinconsent_core::consent::step::AccountFact;
 
@@ -20,9 +20,9 @@ use crate::model::{Fault, Model};
 /// Long enough for two polls of the slowest kind, and for what they confirm.
 const TWO_POLLS: u64 = 13 * HOUR;
 
-fn policy(spec: serde_json::Value) -> Terms {
+fn policy(spec: serde_json::Value) -> Rules {
     let spec: ConsentPolicy = serde_json::from_value(spec).unwrap();
-    Terms::new(Some(&spec), None, None)
+    Rules::new(Some(&spec), None, None)
 }
 
 fn is_down(world: &mut World) {
@@ -82,12 +82,12 @@ fn a_changed_policy_judges_every_row_anew_and_asks_nobody_who_was_asked() {
         ("loosened", policy(json!({ "granted": ["approved", "weird", "skipped"], "waived": ["rejected"], "refused": [] }))),
     ];
     for &situation in Situation::VARIANTS {
-        for (name, terms) in &policies {
+        for (name, rules) in &policies {
             let what = format!("{situation:?}, {name}");
             let mut world = object_in(situation, &json!({}));
             let asked = world.status().initiation.is_some();
             let executed = world.heygen.executed();
-            world.terms = terms.clone();
+            world.rules = rules.clone();
             world.settle_down();
             is_consistent(&world, &what);
             if needs_trouble(situation) {
@@ -97,8 +97,8 @@ fn a_changed_policy_judges_every_row_anew_and_asks_nobody_who_was_asked() {
             is_consistent(&world, &what);
             let reported = shown(world.status()).unwrap();
             if is_polled(situation) {
-                assert!(agrees(world.status(), reported, &terms.policy), "{what}: {reported:?} over {:?}", world.status().consent_status);
-                let permits = matches!(terms.policy.read(world.heygen.word.as_deref()), Meaning::Granted | Meaning::Waived);
+                assert!(agrees(world.status(), reported, &rules.policy), "{what}: {reported:?} over {:?}", world.status().consent_status);
+                let permits = matches!(rules.policy.read(world.heygen.word.as_deref()), Meaning::Granted | Meaning::Waived);
                 let approved = world.condition("Approved").unwrap().0 == "True";
                 let has_word = world.heygen.word.is_some() && !world.heygen.missing && world.heygen.training.is_none();
                 assert!(!has_word || approved == permits, "{what}: Approved={approved}\n{}", world.trace.join("\n"));

@@ -5,7 +5,7 @@ use twinconsent_core::api::account::ConsentPolicy;
 use twinconsent_core::api::conditions::Situation;
 use twinconsent_core::consent::apply::Notice;
 use twinconsent_core::consent::outcome::{Class, LookType, Trouble};
-use twinconsent_core::consent::policy::Terms;
+use twinconsent_core::consent::policy::Rules;
 use twinconsent_core::consent::step::AccountFact;
 
 use crate::driver::{HOUR, MINUTE, World, at, describe, secs};
@@ -273,7 +273,7 @@ fn no_word_after_an_approval_changes_nothing_and_an_unknown_one_whether_the_twin
             if policy_waives {
                 let waived =
                     ConsentPolicy { waived: Some(vec!["approved".into()]), granted: None, refused: None, absent_means_waived: None };
-                world.terms = Terms::new(Some(&waived), None, None);
+                world.rules = Rules::new(Some(&waived), None, None);
             }
             world.settle_down();
             world.heygen.word = word.map(str::to_owned);

@@ -21,7 +21,7 @@ use twinconsent::process::clock::steps::Steps;
 use twinconsent_core::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus};
 use twinconsent_core::consent::apply::{Input, Notice, apply};
 use twinconsent_core::consent::outcome::{Group, Outcome};
-use twinconsent_core::consent::policy::Terms;
+use twinconsent_core::consent::policy::Rules;
 use twinconsent_core::consent::polling;
 use twinconsent_core::consent::request::Request;
 use twinconsent_core::consent::state::{LONGEST_UNWRITTEN, Memory, Unwritten};
@@ -94,7 +94,7 @@ pub struct World {
     clock: Steps,
     pub object: DigitalTwinConsent,
     pub heygen: Model,
-    pub terms: Terms,
+    pub rules: Rules,
     pub account: Option<AccountFact>,
     pub owns_group: bool,
     pub proof: Proof,
@@ -147,7 +147,7 @@ impl World {
             clock: Steps::NONE,
             object,
             heygen,
-            terms: Terms::default(),
+            rules: Rules::default(),
             account: None,
             owns_group: true,
             proof: Proof::default(),
@@ -196,7 +196,7 @@ impl World {
     }
 
     fn facts(&self, replica: &Replica) -> Facts {
-        let account = self.account.clone().unwrap_or_else(|| AccountFact::Usable(Arc::new(self.terms.clone())));
+        let account = self.account.clone().unwrap_or_else(|| AccountFact::Usable(Arc::new(self.rules.clone())));
         let wall = self.clock.wall();
         let mut memory = replica.memory.clone().shifted(wall.ahead());
         let (started, polled_at) = (wall.of(replica.started), memory.polled_at.max(replica.polled_at));

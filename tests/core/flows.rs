@@ -187,7 +187,7 @@ fn a_link_is_not_renewed_when_the_user_does_it_nor_after_the_deadline() {
 #[test]
 fn a_link_that_lives_longer_than_a_day_is_renewed_when_it_has_died() {
     let mut world = world(json!({"linkRenewal": "Automatic"}));
-    world.terms.link_lifetime = crate::driver::secs(48 * HOUR);
+    world.rules.link_lifetime = crate::driver::secs(48 * HOUR);
     world.live(48 * HOUR);
     assert_eq!(world.heygen.posts.len(), 1);
     world.live(HOUR);
@@ -197,7 +197,7 @@ fn a_link_that_lives_longer_than_a_day_is_renewed_when_it_has_died() {
 #[test]
 fn a_renewal_that_brings_the_same_link_stays_expired_and_is_tried_an_hour_later() {
     let mut world = world(json!({"linkRenewal": "Automatic"}));
-    world.terms.link_lifetime = crate::driver::secs(24 * HOUR);
+    world.rules.link_lifetime = crate::driver::secs(24 * HOUR);
     world.settle_down();
     world.live(23 * HOUR);
     // The object was re-created elsewhere meanwhile: HeyGen's window began later than the status says.

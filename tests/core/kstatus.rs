@@ -51,7 +51,7 @@ pub fn object_in(situation: Situation, extra: &Value) -> World {
         Situation::GroupMissing => world.heygen.missing = true,
         Situation::TrainingFailed => world.heygen.training = Some("failed".into()),
         Situation::Waived => {
-            world.terms = twinconsent_core::consent::policy::Terms::new(
+            world.rules = twinconsent_core::consent::policy::Rules::new(
                 serde_json::from_value(json!({"waived": ["skipped"]})).ok().as_ref(),
                 None,
                 None,

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use twinconsent_core::api::account::ConsentPolicy;
 use twinconsent_core::consent::outcome::{Class, LookType, Trouble};
-use twinconsent_core::consent::policy::Terms;
+use twinconsent_core::consent::policy::Rules;
 use twinconsent_core::consent::polling;
 use twinconsent_core::consent::step::AccountFact;
 
@@ -47,13 +47,13 @@ const TABLE: &[Row] = &[
     (Some(""), TWIN, Policy::Plain, (false, "UnrecognizedConsentStatus"), "UnrecognizedConsentStatus"),
 ];
 
-fn terms(policy: Policy) -> Terms {
+fn rules(policy: Policy) -> Rules {
     let (waived, absent) = match policy {
         Policy::Plain => (vec![], false),
         Policy::Waives => (vec!["Skipped".to_owned()], false),
         Policy::AbsentWaives => (vec![], true),
     };
-    Terms::new(Some(&ConsentPolicy { granted: None, refused: None, waived: Some(waived), absent_means_waived: Some(absent) }), None, None)
+    Rules::new(Some(&ConsentPolicy { granted: None, refused: None, waived: Some(waived), absent_means_waived: Some(absent) }), None, None)
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn what_a_poll_finds_decides_whether_the_person_is_asked() {
     for row in TABLE {
         let (word, looks, policy, (asks, reason), _) = row;
         let mut world = World::new(json!({}), Model { looks: looks.to_vec(), keeps_word: true, ..Model::saying(*word) });
-        world.terms = terms(*policy);
+        world.rules = rules(*policy);
         world.live(HOUR);
         assert_eq!((world.heygen.posts.len(), world.ready().1), (usize::from(*asks), *reason), "{row:?}");
         assert_eq!(world.condition("Initiated").unwrap().0, if *asks { "True" } else { "False" }, "{row:?}");
@@ -76,7 +76,7 @@ fn what_a_poll_finds_after_the_request_is_followed_and_asks_nobody_again() {
     for row in TABLE {
         let (word, looks, policy, _, reason) = row;
         let mut world = World::new(json!({}), Model::saying(Some("pending")));
-        world.terms = terms(*policy);
+        world.rules = rules(*policy);
         world.settle_down();
         world.heygen.word = word.map(str::to_owned);
         world.heygen.looks = looks.to_vec();

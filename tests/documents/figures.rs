@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use twinconsent_core::consent::policy::Terms;
+use twinconsent_core::consent::policy::Rules;
 use twinconsent_core::consent::polling::{missing_interval, pending_interval};
 
 #[test]
 fn how_often_is_polled_is_what_the_page_says() {
-    let cadence = Terms::default().cadence;
+    let cadence = Rules::default().cadence;
     let page = include_str!("../../docs/heygenaccount.md");
     let pending = table(page, "| the person has waited for |");
     let missing = table(page, "| missing for |");

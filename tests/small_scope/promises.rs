@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use twinconsent_core::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus};
-use twinconsent_core::consent::policy::{Meaning, Terms};
+use twinconsent_core::consent::policy::{Meaning, Rules};
 
 use crate::canonical::{Key, form};
 use crate::record;
@@ -43,7 +43,7 @@ fn holds(status: &DigitalTwinConsentStatus, type_: &str) -> bool {
 /// What holds of every status that a replica writes.
 ///
 /// Judged by the policy of when the step was decided: a change in between is taken up by the next step.
-pub fn check_write(world: &mut World, replica: usize, place: usize, object: &Object, status: &DigitalTwinConsentStatus, terms: &Terms) {
+pub fn check_write(world: &mut World, replica: usize, place: usize, object: &Object, status: &DigitalTwinConsentStatus, rules: &Rules) {
     if holds(status, "Stalled") && holds(status, "Reconciling") {
         world.breaks("a status that is Stalled and Reconciling".into());
     }
@@ -52,10 +52,10 @@ pub fn check_write(world: &mut World, replica: usize, place: usize, object: &Obj
     let now = world.now;
     let entry = world.replicas[replica].entries[place].as_ref().unwrap();
     let (read, withdrawing_since) = (entry.read, entry.withdrawing_since);
-    let meaning = read.map(|(_, word)| terms.policy.read(word));
+    let meaning = read.map(|(_, word)| rules.policy.read(word));
     let after = status.conditions.iter().find(|condition| condition.type_ == "Approved").map_or("", |condition| &condition.status);
     match (before, after) {
-        (false, "True") if !world.known[place].is_given(object, terms) => {
+        (false, "True") if !world.known[place].is_given(object, rules) => {
             world.breaks(format!("promise 3: approved by {read:?}"));
         }
         // `Unknown` is what becomes of one that was forged, or was brought, or is none by the policy as it is.
@@ -239,7 +239,7 @@ fn object_ends_well(world: &World, place: usize, object: &Object) -> Result<(), 
         Meaning::Refused | Meaning::Pending | Meaning::Expired => false,
         // No word and an unknown one change nothing, as long as the word of before still means consent.
         Meaning::Absent | Meaning::Unknown => {
-            let given = known.is_given(object, &world.terms());
+            let given = known.is_given(object, &world.rules());
             if approved == "True" && !given {
                 return Err(format!("promise 3: Approved=True over {:?}, after {:?}", world.heygen.word, known.read));
             }

@@ -56,8 +56,8 @@ fn record(world: &mut World, index: usize, place: usize) {
                 world.replicas[index].entries[place].as_mut().unwrap().memory = Arc::new(memory);
                 return again_at(world, index, place, not_before);
             }
-            if let AccountFact::Usable(terms) = &facts.account {
-                crate::promises::check_write(world, index, place, &current, &settled.status, terms);
+            if let AccountFact::Usable(rules) = &facts.account {
+                crate::promises::check_write(world, index, place, &current, &settled.status, rules);
             }
             if world.planted == Some(Planted::LinkLeftOut) {
                 settled.status.url = None;

@@ -95,8 +95,8 @@ pub fn can_poll_by_list(world: &World, replica: usize, place: usize) -> bool {
 /// What a replica knows when it decides on an object.
 pub fn facts(world: &World, replica: usize, place: usize) -> Facts {
     let account = if world.served[place] {
-        let terms = if world.planted == Some(Planted::UnknownIsConsent) { world::terms_of(LOOSE) } else { world.terms() };
-        AccountFact::Usable(terms)
+        let rules = if world.planted == Some(Planted::UnknownIsConsent) { world::terms_of(LOOSE) } else { world.rules() };
+        AccountFact::Usable(rules)
     } else {
         AccountFact::NotAllowed("The account does not serve this namespace.".into())
     };
@@ -195,7 +195,7 @@ pub fn poll_by_list(world: &mut World, index: usize, place: usize, is_lost: bool
     world.counted.calls += 1;
     world.counted.steps += 1;
     let now = at(world.now);
-    let terms = world.terms();
+    let rules = world.rules();
     let poll = if is_lost || world.heygen.is_down { Shown::Lost } else { Shown::Word(world.heygen.word) };
     let entry = world.replicas[index].entries[place].as_mut().unwrap();
     let (Some(scheduled), uid) = (&mut entry.scheduled, entry.copy.metadata.uid.clone().unwrap_or_default()) else { return };
@@ -211,7 +211,7 @@ pub fn poll_by_list(world: &mut World, index: usize, place: usize, is_lost: bool
         entry.woken = true;
     } else {
         if let PollKind::Routine { rhythm, .. } = scheduled.poll.kind {
-            scheduled.poll.at = polling::after_poll(now, rhythm.interval(&terms.cadence, now), polling::share(&uid, 0));
+            scheduled.poll.at = polling::after_poll(now, rhythm.interval(&rules.cadence, now), polling::share(&uid, 0));
         }
         scheduled.polled_at = Some(now);
     }
@@ -223,7 +223,7 @@ pub fn poll_by_list(world: &mut World, index: usize, place: usize, is_lost: bool
 
 /// Notes for the checks that a replica has taken in a word.
 pub fn reads(world: &mut World, index: usize, place: usize, read_at: i64, word: Word) {
-    let meaning = world.terms().policy.read(word);
+    let meaning = world.rules().policy.read(word);
     let entry = world.replicas[index].entries[place].as_mut().unwrap();
     entry.read = Some((read_at, word));
     if meaning.takes_back() {
@@ -323,7 +323,7 @@ fn act(world: &mut World, index: usize, place: usize, base: &Object, call: Call,
 fn checks_request(world: &mut World, index: usize, place: usize, epoch: i64) {
     let entry = world.replicas[index].entries[place].as_ref().unwrap();
     let Some((read_at, word)) = entry.read else { return world.breaks("promise 1: no look before a request".into()) };
-    let (age, meaning) = (world.now - read_at, world.terms().policy.read(word));
+    let (age, meaning) = (world.now - read_at, world.rules().policy.read(word));
     if age >= 60 {
         world.breaks(format!("promise 1: the look before the request for epoch {epoch} is {age} s old"));
     }

@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::{Value, json};
 use twinconsent_core::api::account::ConsentPolicy;
 use twinconsent_core::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus};
-use twinconsent_core::consent::policy::{Meaning, Terms};
+use twinconsent_core::consent::policy::{Meaning, Rules};
 use twinconsent_core::consent::request::Request;
 use twinconsent_core::consent::state::Memory;
 use twinconsent_core::consent::step::NextPoll;
@@ -146,10 +146,10 @@ pub fn second(time: Timestamp) -> i64 {
 }
 
 /// What counts as consent: as it is, tightened until the word is unknown, tightened until it is a refusal, and loosened.
-pub fn policies() -> Vec<Arc<Terms>> {
+pub fn policies() -> Vec<Arc<Rules>> {
     let words = |list: &[&str]| Some(list.iter().map(ToString::to_string).collect::<Vec<_>>());
     let policy = |granted, refused, waived| {
-        Arc::new(Terms::new(Some(&ConsentPolicy { granted, refused, waived, absent_means_waived: None }), None, None))
+        Arc::new(Rules::new(Some(&ConsentPolicy { granted, refused, waived, absent_means_waived: None }), None, None))
     };
     vec![
         policy(None, None, None),
@@ -168,13 +168,13 @@ const REFUSING: usize = 2;
 /// The policy that is looser than it was.
 pub const LOOSE: usize = 3;
 
-/// The terms with a policy.
-pub fn terms_of(policy: usize) -> Arc<Terms> {
+/// The rules with a policy.
+pub fn terms_of(policy: usize) -> Arc<Rules> {
     POLICIES.with(|policies| policies[policy].clone())
 }
 
 thread_local! {
-    static POLICIES: Vec<Arc<Terms>> = policies();
+    static POLICIES: Vec<Arc<Rules>> = policies();
 }
 
 impl World {
@@ -206,7 +206,7 @@ impl World {
         world
     }
 
-    pub fn terms(&self) -> Arc<Terms> {
+    pub fn rules(&self) -> Arc<Rules> {
         terms_of(self.policy)
     }
 
@@ -339,9 +339,9 @@ impl Known {
         self.words(object).next().is_some()
     }
 
-    /// Whether a word was read for this very object that means consent by these terms.
-    pub fn is_given(&self, object: &DigitalTwinConsent, terms: &Terms) -> bool {
-        self.words(object).any(|word| matches!(terms.policy.read(word), Meaning::Granted | Meaning::Waived))
+    /// Whether a word was read for this very object that means consent by these rules.
+    pub fn is_given(&self, object: &DigitalTwinConsent, rules: &Rules) -> bool {
+        self.words(object).any(|word| matches!(rules.policy.read(word), Meaning::Granted | Meaning::Waived))
     }
 }
 

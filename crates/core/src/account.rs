@@ -13,7 +13,7 @@ use crate::api::account::{
 };
 use crate::api::account_key::AccountKey;
 use crate::api::consent::{AccountKind, DigitalTwinConsent};
-use crate::consent::policy::Terms;
+use crate::consent::policy::Rules;
 
 /// What an account's spec says, with the defaults filled in.
 #[derive(Debug, Clone)]
@@ -41,7 +41,7 @@ pub struct Settings {
     /// Where the key is sent; `None`: the operator's default.
     pub base_url: Option<String>,
     /// What counts as consent, how often to poll, how long a link lives.
-    pub terms: Arc<Terms>,
+    pub rules: Arc<Rules>,
     /// Which namespaces may use it; `None`: all.
     pub allowed: Option<Arc<AllowedNamespaces>>,
     /// The status as it was.
@@ -90,7 +90,7 @@ fn settings(
     spec: ClusterHeyGenAccountSpec,
     status: Option<&AccountStatus>,
 ) -> Settings {
-    let terms = Terms::new(spec.consent_policy.as_ref(), spec.polling.as_ref(), spec.link_lifetime.as_deref());
+    let rules = Rules::new(spec.consent_policy.as_ref(), spec.polling.as_ref(), spec.link_lifetime.as_deref());
     let (per_minute, burst) = rate(spec.rate_limit.as_ref());
     Settings {
         key,
@@ -104,7 +104,7 @@ fn settings(
         per_minute,
         burst,
         base_url: spec.base_url,
-        terms: Arc::new(if spec.allowed_namespaces.is_some() { terms } else { terms.for_every_namespace() }),
+        rules: Arc::new(if spec.allowed_namespaces.is_some() { rules } else { rules.for_every_namespace() }),
         allowed: spec.allowed_namespaces.map(Arc::new),
         status: status.cloned().unwrap_or_default(),
     }
@@ -143,7 +143,7 @@ mod tests {
                 "consentPolicy": {"waived": ["skipped"], "absentMeansWaived": true},
             });
             let account = ClusterHeyGenAccount::new("indemnified", serde_json::from_value(spec).unwrap());
-            let policy = account.settings("twinconsent-system").terms.policy.clone();
+            let policy = account.settings("twinconsent-system").rules.policy.clone();
             (policy.read(Some("skipped")), policy.absent_means_waived, policy.ignores_waivers)
         };
         assert_eq!(meaning(serde_json::json!({"names": ["studio"]})), (Meaning::Waived, true, false));

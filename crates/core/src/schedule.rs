@@ -44,7 +44,7 @@ use jiff::Timestamp;
 use crate::api::account_key::AccountKey;
 use crate::api::uid::Uid;
 use crate::consent::outcome::Outcome;
-use crate::consent::policy::Terms;
+use crate::consent::policy::Rules;
 use crate::consent::step::Rest;
 use account::Account;
 pub use budget::Budget;
@@ -139,7 +139,7 @@ impl Schedule {
             return;
         }
         let phase = if self.leaving.remove(&uid) { Phase::Running } else { Phase::Resting };
-        let (account, its) = self.account_of(account, Terms::default().cadence);
+        let (account, its) = self.account_of(account, Rules::default().cadence);
         its.entries += 1;
         let (namespace, group) = (hash(namespace), group.into());
         let (decide_at, polled_at, asked_at, forced_at) = (NEVER, NOT_YET, NOT_YET, NOT_YET);

@@ -188,7 +188,7 @@ impl Accounts {
             account.memory.log(&settings.key, ready);
         }
         let reported = settings.status.last_poll_time.as_ref().map(|time| time.0);
-        account.proof = Proof { stale_after: settings.terms.cadence.stale_after, last_poll: reported };
+        account.proof = Proof { stale_after: settings.rules.cadence.stale_after, last_poll: reported };
         let wall = clock::wall();
         let last_poll = account.proof(wall).last_poll;
         let allowed = Some(settings.allowed.clone());
@@ -245,7 +245,7 @@ fn new_status(settings: &Settings, ready: &Ready, last_poll: Option<Timestamp>, 
     let status = if ready.is_true() { "True" } else { "False" };
     let old = settings.status.conditions.iter().find(|condition| condition.type_ == types::READY);
     let since = old.filter(|old| old.status == status).map(|old| old.last_transition_time.clone());
-    let ignored = if settings.terms.policy.ignores_waivers { WAIVERS_IGNORED } else { "" };
+    let ignored = if settings.rules.policy.ignores_waivers { WAIVERS_IGNORED } else { "" };
     let condition = Condition {
         type_: types::READY.to_owned(),
         status: status.to_owned(),

@@ -140,7 +140,7 @@ mod tests {
         assert!(in_doubt.is_none());
         let credentials = Credentials { base_url: "https://x.example".parse().unwrap(), auth: Auth::ApiKey, key };
         let budget = Arc::new(Budget::new(60, 1, crate::process::clock::steady()));
-        let usable = Arc::new(Usable { credentials, budget, terms: settings.terms.clone() });
+        let usable = Arc::new(Usable { credentials, budget, rules: settings.rules.clone() });
         accounts.probe_is_due(&settings, &usable, Duration::ZERO);
         accounts
     }

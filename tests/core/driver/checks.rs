@@ -28,7 +28,7 @@ impl World {
     /// Promise 1: no POST without a poll right before it, and none when that poll says granted.
     pub(super) fn check_promise_one(&self, index: usize) {
         let (seen_at, group) = self.replicas[index].last_poll.as_ref().expect("a poll comes before every request");
-        let meaning = self.terms.policy.read(group.consent_status.as_deref());
+        let meaning = self.rules.policy.read(group.consent_status.as_deref());
         assert!(
             polling::since(*seen_at, self.now) < secs(60),
             "the poll before the request is {:?} old",

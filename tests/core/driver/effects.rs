@@ -87,7 +87,7 @@ impl World {
     /// Notes for the checks what a replica has seen.
     pub(super) fn note_poll(&mut self, index: usize, at: Timestamp, outcome: &Outcome) {
         let Outcome::Polled(group) = outcome else { return };
-        let meaning = self.terms.policy.read(group.consent_status.as_deref());
+        let meaning = self.rules.policy.read(group.consent_status.as_deref());
         let replica = &mut self.replicas[index];
         replica.last_poll = Some((at, group.clone()));
         if meaning.takes_back() {

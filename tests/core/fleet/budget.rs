@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use twinconsent_core::api::account_key::AccountKey;
 use twinconsent_core::api::consent::AccountKind;
 use twinconsent_core::consent::outcome::Outcome;
-use twinconsent_core::consent::policy::Terms;
+use twinconsent_core::consent::policy::Rules;
 use twinconsent_core::consent::step::Rest;
 use twinconsent_core::schedule::{Begun, Ending, Grant, Job, Purpose, Schedule};
 
@@ -45,7 +45,7 @@ impl Budget {
         let account = AccountKey { kind: AccountKind::ClusterHeyGenAccount, namespace: None, name: "default".to_owned() };
         let budget = Arc::new(twinconsent_core::schedule::Budget::new(per_minute, burst, now));
         let mut schedule = Schedule::default();
-        schedule.open(&account, &budget, Terms::default().cadence, now);
+        schedule.open(&account, &budget, Rules::default().cadence, now);
         Self { schedule, budget, account }
     }
 

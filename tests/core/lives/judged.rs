@@ -3,16 +3,16 @@
 use serde_json::json;
 use twinconsent_core::api::account::ConsentPolicy;
 use twinconsent_core::consent::outcome::LookType;
-use twinconsent_core::consent::policy::Terms;
+use twinconsent_core::consent::policy::Rules;
 
 use super::{life, pending};
 use crate::driver::{HOUR, MINUTE, World};
 use crate::model::Model;
 
-/// The terms of an account with this policy.
-fn policy(spec: serde_json::Value) -> Terms {
+/// The rules of an account with this policy.
+fn policy(spec: serde_json::Value) -> Rules {
     let spec: ConsentPolicy = serde_json::from_value(spec).unwrap();
-    Terms::new(Some(&spec), None, None)
+    Rules::new(Some(&spec), None, None)
 }
 
 #[test]
@@ -48,9 +48,9 @@ fn unknown_words_before_and_after_an_approval() {
 #[test]
 fn a_waived_consent_whose_waiver_ends() {
     let mut world = World::new(json!({}), Model::saying(Some("skipped")));
-    world.terms = policy(json!({ "waived": ["skipped"] }));
+    world.rules = policy(json!({ "waived": ["skipped"] }));
     world.live(13 * HOUR);
-    world.terms = Terms::default();
+    world.rules = Rules::default();
     world.live(HOUR);
     insta::assert_snapshot!(life(&world));
 }
@@ -58,7 +58,7 @@ fn a_waived_consent_whose_waiver_ends() {
 #[test]
 fn a_twin_without_a_word_that_counts_as_waived() {
     let mut world = World::new(json!({}), Model::saying(None));
-    world.terms = policy(json!({ "absentMeansWaived": true }));
+    world.rules = policy(json!({ "absentMeansWaived": true }));
     world.live(13 * HOUR);
     insta::assert_snapshot!(life(&world));
 }

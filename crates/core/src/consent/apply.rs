@@ -20,7 +20,7 @@ use crate::api::conditions::{Situation, types};
 use crate::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus, GroupStatus, HistoryEntry};
 use crate::consent::conditions;
 use crate::consent::outcome::{Class, Group, Outcome, Trouble};
-use crate::consent::policy::Terms;
+use crate::consent::policy::Rules;
 use crate::consent::polling;
 use crate::consent::polling::whole;
 use crate::consent::report::Report;
@@ -107,10 +107,10 @@ impl<'a> Draft<'a> {
         Self { consent, facts, now, status: old.clone(), old, memory: facts.memory.clone(), notices: Vec::new() }
     }
 
-    fn terms(&self) -> std::sync::Arc<Terms> {
+    fn rules(&self) -> std::sync::Arc<Rules> {
         match &self.facts.account {
-            AccountFact::Usable(terms) => terms.clone(),
-            AccountFact::Resolving | AccountFact::NotReady(_) | AccountFact::NotAllowed(_) => std::sync::Arc::new(Terms::default()),
+            AccountFact::Usable(rules) => rules.clone(),
+            AccountFact::Resolving | AccountFact::NotReady(_) | AccountFact::NotAllowed(_) => std::sync::Arc::new(Rules::default()),
         }
     }
 
@@ -162,7 +162,7 @@ impl<'a> Draft<'a> {
 
     /// How long to wait until something is mended; a little less than the time between two polls, so that a poll finds it over.
     fn slowly(&self) -> Duration {
-        self.terms().cadence.unknown.mul_f64(0.9)
+        self.rules().cadence.unknown.mul_f64(0.9)
     }
 
     fn back_off(&mut self, trouble: &Trouble, least: Duration) {
@@ -183,7 +183,7 @@ impl<'a> Draft<'a> {
         if situation == Situation::Revoked {
             self.notices.push(Notice::Revoked);
         }
-        if situation == Situation::Unrecognized && !status::is_unrecognized(&self.old, &self.terms().policy) {
+        if situation == Situation::Unrecognized && !status::is_unrecognized(&self.old, &self.rules().policy) {
             self.notices.push(Notice::UnrecognizedAfterGrant);
         }
     }
@@ -227,7 +227,7 @@ impl<'a> Draft<'a> {
         self.status.history.push(HistoryEntry { observation_time: whole(self.now), consent_status: word, request_epoch: epoch });
         while self.status.history.len() > HISTORY {
             // The word that an approval was given for is kept, however many unknown ones come after it.
-            let policy = &self.terms().policy;
+            let policy = &self.rules().policy;
             let is_grant = |entry: &HistoryEntry| policy.read(entry.consent_status.as_deref()).gives();
             let grant = self.status.history.iter().rposition(is_grant);
             self.status.history.remove(usize::from(grant == Some(0)));

@@ -1,4 +1,4 @@
-//! PURE. An account's terms: what counts as consent, how often to poll, how long a link lives.
+//! PURE. An account's rules: what counts as consent, how often to poll, how long a link lives.
 //!
 //! The spec's fields are all optional; the defaults live here, in code, so that a GitOps diff stays empty.
 
@@ -9,7 +9,7 @@ use crate::api::duration;
 
 /// What an account's spec says about the consents that use it, with the defaults filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Terms {
+pub struct Rules {
     /// Which words mean what.
     pub policy: Policy,
     /// How often to poll.
@@ -92,20 +92,20 @@ const SLOWEST_APPROVED: Duration = Duration::from_secs(24 * 3600);
 /// The most that `polling.staleAfter` can be.
 const LONGEST_STALE_AFTER: Duration = Duration::from_secs(720 * 3600);
 
-impl Default for Terms {
+impl Default for Rules {
     fn default() -> Self {
         Self::new(None, None, None)
     }
 }
 
-impl Terms {
+impl Rules {
     /// Fills the defaults into what a spec says.
     #[must_use]
     pub fn new(policy: Option<&ConsentPolicy>, polling: Option<&Polling>, link_lifetime: Option<&str>) -> Self {
         Self { policy: Policy::new(policy), cadence: Cadence::new(polling), link_lifetime: seconds_or(link_lifetime, 24 * 3600) }
     }
 
-    /// The terms of an account that every namespace may name: such an account waives nothing, or a user who may write a consent would
+    /// The rules of an account that every namespace may name: such an account waives nothing, or a user who may write a consent would
     /// choose that nobody is asked.
     /// The API server refuses an account that would; one that was stored before it did is still read.
     #[must_use]
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn words_are_compared_whatever_their_case_and_unknown_ones_stay_unknown() {
-        let policy = Terms::default().policy;
+        let policy = Rules::default().policy;
         assert_eq!(policy.read(Some("Approved")), Meaning::Granted);
         assert_eq!(policy.read(Some("ACCEPTED")), Meaning::Granted);
         for refused in ["Rejected", "declined", "DENIED", "revoked", "Withdrawn"] {
@@ -199,7 +199,7 @@ mod tests {
             refused: Some(vec!["C".into()]),
             absent_means_waived: None,
         };
-        let policy = Terms::new(Some(&spec), None, None).policy;
+        let policy = Rules::new(Some(&spec), None, None).policy;
         assert_eq!(
             [policy.read(Some("a")), policy.read(Some("b")), policy.read(Some("c"))],
             [Meaning::Granted, Meaning::Waived, Meaning::Refused]
@@ -211,14 +211,14 @@ mod tests {
         let policy = |waived: Option<Vec<&str>>, absent_means_waived| {
             let waived = waived.map(|words| words.into_iter().map(Into::into).collect());
             let spec = ConsentPolicy { waived, absent_means_waived, granted: None, refused: None };
-            Terms::new(Some(&spec), None, None).for_every_namespace().policy
+            Rules::new(Some(&spec), None, None).for_every_namespace().policy
         };
         for waives in [policy(Some(vec!["skipped"]), None), policy(None, Some(true)), policy(Some(vec!["skipped"]), Some(true))] {
             assert!(waives.ignores_waivers && !waives.absent_means_waived);
             assert_eq!([Some("skipped"), Some("approved")].map(|word| waives.read(word)), [Meaning::Unknown, Meaning::Granted]);
         }
         for plain in [policy(None, None), policy(Some(vec![]), Some(false))] {
-            assert_eq!(plain, Terms::default().policy);
+            assert_eq!(plain, Rules::default().policy);
         }
     }
 
@@ -226,7 +226,7 @@ mod tests {
     fn a_consent_is_verified_daily_at_least_and_stale_within_a_month_whatever_an_account_says() {
         let cadence = |approved: Option<&str>, stale_after: Option<&str>| {
             let polling = Polling { approved: approved.map(Into::into), stale_after: stale_after.map(Into::into), ..Polling::default() };
-            let cadence = Terms::new(None, Some(&polling), None).cadence;
+            let cadence = Rules::new(None, Some(&polling), None).cadence;
             (cadence.approved.as_secs() / 3600, cadence.stale_after.as_secs() / 3600)
         };
         assert_eq!(cadence(None, None), (6, 72));

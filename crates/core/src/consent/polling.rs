@@ -161,7 +161,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::consent::policy::Terms;
+    use crate::consent::policy::Rules;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_second(seconds).unwrap()
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_group_whose_person_was_just_asked_is_polled_soon_and_one_that_waits_for_a_week_seldom() {
-        let cadence = Terms::default().cadence;
+        let cadence = Rules::default().cadence;
         let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
         assert_eq!(pending_interval(&cadence, None, Duration::ZERO), minutes(1));
         assert_eq!(pending_interval(&cadence, None, minutes(60)), minutes(1));
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn an_object_may_ask_for_more_polls_but_not_for_more_than_the_account_allows() {
-        let cadence = Terms::default().cadence;
+        let cadence = Rules::default().cadence;
         let week = Duration::from_secs(7 * 24 * 3600);
         assert_eq!(pending_interval(&cadence, Some(Duration::from_secs(120)), week), Duration::from_secs(120));
         assert_eq!(pending_interval(&cadence, Some(Duration::from_secs(1)), week), Duration::from_secs(10));
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn a_group_that_stays_missing_is_polled_ever_more_seldom_but_no_less_often_than_an_approved_one() {
-        let cadence = Terms::default().cadence;
+        let cadence = Rules::default().cadence;
         let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
         for (missing_for, interval) in [(0, 10), (39, 10), (40, 20), (80, 40), (24 * 60, 6 * 60), (365 * 24 * 60, 6 * 60)] {
             assert_eq!(missing_interval(&cadence, minutes(missing_for)), minutes(interval), "missing for {missing_for} min");
@@ -205,7 +205,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_group_is_polled_much_more_often_than_the_interval_says_however_the_interval_grows(uid in "[a-f0-9-]{36}") {
-            let cadence = Terms::default().cadence;
+            let cadence = Rules::default().cadence;
             let (anchor, day) = (at(0), Duration::from_secs(24 * 3600));
             let (mut polled_at, mut polls) = (anchor, 0);
             while since(anchor, polled_at) < day {

@@ -28,7 +28,7 @@ use strum::IntoStaticStr;
 use crate::api::conditions::Situation;
 use crate::api::consent::DigitalTwinConsent;
 use crate::api::{REQUESTED_AT, brief};
-use crate::consent::policy::Terms;
+use crate::consent::policy::Rules;
 use crate::consent::polling;
 use crate::consent::polling::Doubt;
 use crate::consent::state::Memory;
@@ -79,7 +79,7 @@ pub struct Proof {
 
 impl Default for Proof {
     fn default() -> Self {
-        Self { stale_after: Terms::default().cadence.stale_after, last_poll: None }
+        Self { stale_after: Rules::default().cadence.stale_after, last_poll: None }
     }
 }
 
@@ -93,7 +93,7 @@ pub enum AccountFact {
     /// It does not serve the object's namespace; the message says so.
     NotAllowed(String),
     /// It can be used.
-    Usable(std::sync::Arc<Terms>),
+    Usable(std::sync::Arc<Rules>),
 }
 
 /// What to do next.
@@ -143,12 +143,12 @@ pub fn decide(consent: &DigitalTwinConsent, facts: &Facts, now: Timestamp) -> St
         let doubted = Finding::known(Situation::Restored).by(By::Doubt(Situation::Restored));
         return Step::Tell(doubted, Then::Decide);
     }
-    if let AccountFact::Usable(terms) = &facts.account
+    if let AccountFact::Usable(rules) = &facts.account
         && status::is_approved(&view.status)
-        && !status::is_backed(&view.status, &terms.policy)
+        && !status::is_backed(&view.status, &rules.policy)
     {
         // Whatever was written over it, a person who took consent back is not asked again unless the user says so.
-        let finding = if status::was_taken_back(&view.status, &terms.policy) {
+        let finding = if status::was_taken_back(&view.status, &rules.policy) {
             Finding::known(Situation::Revoked)
         } else {
             Finding::known(Situation::Unverified).by(By::Doubt(Situation::Unverified))
@@ -160,7 +160,7 @@ pub fn decide(consent: &DigitalTwinConsent, facts: &Facts, now: Timestamp) -> St
         let situation = if view.is_stale() { Situation::Unverified } else { reported.unwrap_or(Situation::Suspended) };
         return Step::Tell(Finding::known(situation), Then::Rest(Rest::until(view.stale_at().filter(|&at| at > now))));
     }
-    let terms = match &facts.account {
+    let rules = match &facts.account {
         // Which namespaces the account serves is not known yet, and so not whose the group is.
         AccountFact::Resolving => return Step::Rest(Rest::default()),
         _ if !facts.owns_group => {
@@ -183,28 +183,28 @@ pub fn decide(consent: &DigitalTwinConsent, facts: &Facts, now: Timestamp) -> St
             let again = polling::add(now, polling::SLOWEST_PENDING);
             return view.refresh_or_rest(Rest::until(view.next_flag().into_iter().chain([again])));
         }
-        AccountFact::Usable(terms) => terms,
+        AccountFact::Usable(rules) => rules,
     };
-    let due = polls::due(&view, terms);
+    let due = polls::due(&view, rules);
     if due <= now {
         return Step::Call(Call::Poll);
     }
-    let link_check = verdict::link_check(&view, terms);
+    let link_check = verdict::link_check(&view, rules);
     if link_check.is_some_and(|at| at <= now) {
         return Step::Call(Call::FindLink);
     }
     if facts.memory.seen.is_some() {
-        return verdict::of(&view, terms, due);
+        return verdict::of(&view, rules, due);
     }
     if let Some(trouble) = facts.memory.trouble
         && view.is_unsettled()
     {
-        let poll = polls::next(&view, terms, due);
+        let poll = polls::next(&view, rules, due);
         let message = waits::for_heygen(trouble, facts.memory.trouble_code);
         let finding = Finding::known(Situation::Initiating).saying(message).by(By::FailedPoll);
         return Step::Tell(finding, Then::Rest(Rest::default().with_poll(poll)));
     }
-    view.refresh_or_rest(Rest::until(view.next_flag().into_iter().chain(link_check)).with_poll(polls::next(&view, terms, due)))
+    view.refresh_or_rest(Rest::until(view.next_flag().into_iter().chain(link_check)).with_poll(polls::next(&view, rules, due)))
 }
 
 /// Whether the user asked for a poll by the annotation, and none was made since.
@@ -247,10 +247,10 @@ pub fn would_poll(step: &Step) -> bool {
 #[must_use]
 pub fn delayed(consent: &DigitalTwinConsent, facts: &Facts, call: &Call, wait: Duration, now: Timestamp) -> Step {
     let view = View::of(consent, facts, now);
-    let AccountFact::Usable(terms) = &facts.account else { return Step::Rest(Rest::default()) };
+    let AccountFact::Usable(rules) = &facts.account else { return Step::Rest(Rest::default()) };
     let poll = match (call, &facts.memory.seen) {
-        (Call::Poll, _) | (_, None) => polls::next(&view, terms, now),
-        (_, Some(seen)) => polls::next(&view, terms, polling::add(seen.at, POLL_STAYS_FRESH)),
+        (Call::Poll, _) | (_, None) => polls::next(&view, rules, now),
+        (_, Some(seen)) => polls::next(&view, rules, polling::add(seen.at, POLL_STAYS_FRESH)),
     };
     let rest = Rest::until(view.next_flag()).with_poll(poll);
     if !view.is_unsettled() {

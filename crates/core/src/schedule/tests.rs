@@ -98,7 +98,7 @@ impl World {
     fn new(groups: Uid, per_minute: u32, burst: u32) -> Self {
         let budget = Arc::new(Budget::new(per_minute, burst, at(0)));
         let mut schedule = Schedule::default();
-        schedule.open(&ACCOUNT, &budget, Terms::default().cadence, at(0));
+        schedule.open(&ACCOUNT, &budget, Rules::default().cadence, at(0));
         Self {
             schedule,
             budget,

@@ -38,11 +38,11 @@ impl Draft<'_> {
             (self.memory.withdrawn_since, self.memory.unrecognized_since) = (None, None);
             return;
         }
-        let meaning = self.terms().policy.read(group.consent_status.as_deref());
+        let meaning = self.rules().policy.read(group.consent_status.as_deref());
         match meaning {
             Meaning::Granted | Meaning::Waived => (self.memory.withdrawn_since, self.memory.unrecognized_since) = (None, None),
             Meaning::Absent => self.notices.push(Notice::NullAfterGrant),
-            Meaning::Unknown if status::is_unrecognized(&self.old, &self.terms().policy) => {}
+            Meaning::Unknown if status::is_unrecognized(&self.old, &self.rules().policy) => {}
             Meaning::Unknown => {
                 // One poll is not enough to doubt an approval.
                 let since = *self.memory.unrecognized_since.get_or_insert(self.now);
@@ -95,7 +95,7 @@ impl Draft<'_> {
             Concern::Access => {
                 // For the spec as it is; but nothing was read, so that nothing is verified by it.
                 self.memory.generation = self.consent.metadata.generation.unwrap_or_default();
-                self.back_off(trouble, self.terms().cadence.unknown);
+                self.back_off(trouble, self.rules().cadence.unknown);
             }
             Concern::Key | Concern::Budget | Concern::HeyGen | Concern::Call | Concern::Request => {
                 // While HeyGen cannot even be polled, a request that was sent is as unanswered as before.

@@ -90,10 +90,10 @@ impl Draft<'_> {
         }
         let into_status = self.consent.spec.link_secret_ref.is_none();
         self.status.url = started.link.as_ref().filter(|_| into_status).map(|link| link.expose().to_owned());
-        self.status.link_expiration_time = started.link.as_ref().map(|_| Time(polling::add(whole(self.now).0, self.terms().link_lifetime)));
+        self.status.link_expiration_time = started.link.as_ref().map(|_| Time(polling::add(whole(self.now).0, self.rules().link_lifetime)));
         if let Some(group) = &started.group
             && approved.is_none()
-            && matches!(self.terms().policy.read(group.consent_status.as_deref()), Meaning::Pending | Meaning::Expired)
+            && matches!(self.rules().policy.read(group.consent_status.as_deref()), Meaning::Pending | Meaning::Expired)
         {
             self.note_group(group);
         }

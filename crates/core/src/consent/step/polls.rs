@@ -8,13 +8,13 @@ use super::{AccountFact, NextPoll, POLL_STAYS_FRESH, PollKind, View, is_forced, 
 use crate::api::conditions::Situation;
 use crate::api::duration;
 use crate::consent::outcome::{Class, Print};
-use crate::consent::policy::Terms;
+use crate::consent::policy::Rules;
 use crate::consent::polling;
 use crate::consent::polling::Rhythm;
 use crate::consent::status;
 
 /// When HeyGen is to be asked about the group next; a time that has passed means now.
-pub(super) fn due(view: &View<'_>, terms: &Terms) -> Timestamp {
+pub(super) fn due(view: &View<'_>, rules: &Rules) -> Timestamp {
     let memory = view.memory();
     let served = memory.generation == view.consent.metadata.generation.unwrap_or_default();
     let polled_at = memory.polled_at.filter(|_| served);
@@ -32,7 +32,7 @@ pub(super) fn due(view: &View<'_>, terms: &Terms) -> Timestamp {
         // object that is edited all the time would never get to its request otherwise. When the permit came too late, poll again.
         return if served || view.is_open() { polling::add(seen.at, POLL_STAYS_FRESH) } else { view.now };
     }
-    if verdict::link_is_to_come_back(view, terms) {
+    if verdict::link_is_to_come_back(view, rules) {
         // No request without a poll right before it.
         return view.now;
     }
@@ -42,10 +42,10 @@ pub(super) fn due(view: &View<'_>, terms: &Terms) -> Timestamp {
     if let Some(reread_at) = memory.reread_at {
         return reread_at;
     }
-    let interval = rhythm(view, terms).interval(&terms.cadence, view.now);
-    if disagrees(view, terms) {
+    let interval = rhythm(view, rules).interval(&rules.cadence, view.now);
+    if disagrees(view, rules) {
         // As soon as the budget allows, and at the account's fastest pace for as long as that settles nothing.
-        return polled_at.map_or(view.now, |polled_at| polling::add(polled_at, terms.cadence.minimum));
+        return polled_at.map_or(view.now, |polled_at| polling::add(polled_at, rules.cadence.minimum));
     }
     match polled_at {
         Some(polled_at) => polling::after_poll(polled_at, interval, polling::share(view.uid(), 0)),
@@ -55,7 +55,7 @@ pub(super) fn due(view: &View<'_>, terms: &Terms) -> Timestamp {
 }
 
 /// The next poll, due at `at`: what it is for.
-pub(super) fn next(view: &View<'_>, terms: &Terms, at: Timestamp) -> NextPoll {
+pub(super) fn next(view: &View<'_>, rules: &Rules, at: Timestamp) -> NextPoll {
     let memory = view.memory();
     let routine = view.shown.is_some_and(expects_no_change) && memory.is_quiet() && !view.is_unsettled() && !view.owes_request();
     let kind = if is_forced(view.consent) && view.shown.is_some() && at <= view.now {
@@ -63,10 +63,10 @@ pub(super) fn next(view: &View<'_>, terms: &Terms, at: Timestamp) -> NextPoll {
     } else if memory.withdrawn_since.is_some() || memory.unrecognized_since.is_some() || memory.missing_since.is_some() {
         PollKind::Wanted { by_list: false }
     } else if routine {
-        let wanted_from = if disagrees(view, terms) { Some(Timestamp::MIN) } else { verdict::renewal_from(view, terms) };
+        let wanted_from = if disagrees(view, rules) { Some(Timestamp::MIN) } else { verdict::renewal_from(view, rules) };
         // What takes an approval back counts only when two reads of the one group have shown it.
         let by_list = !status::is_approved(&view.status);
-        PollKind::Routine { print: Print::of_status(&view.status), rhythm: rhythm(view, terms), wanted_from, by_list }
+        PollKind::Routine { print: Print::of_status(&view.status), rhythm: rhythm(view, rules), wanted_from, by_list }
     } else {
         PollKind::Wanted { by_list: true }
     };
@@ -75,8 +75,8 @@ pub(super) fn next(view: &View<'_>, terms: &Terms, at: Timestamp) -> NextPoll {
 
 /// The poll that would be made if it were due now, and what it would be for; `None`: the account cannot be used.
 pub(crate) fn poll_now(view: &View<'_>) -> Option<NextPoll> {
-    let AccountFact::Usable(terms) = &view.facts.account else { return None };
-    Some(next(view, terms, view.now))
+    let AccountFact::Usable(rules) = &view.facts.account else { return None };
+    Some(next(view, rules, view.now))
 }
 
 /// Whether another poll that shows the same would change nothing: in every other situation a poll leads to a call.
@@ -97,13 +97,13 @@ fn wants_poll_at_once(view: &View<'_>) -> bool {
 }
 
 /// Whether what is told of HeyGen's word is not what the policy makes of it, so that the next poll has to be told whatever it shows.
-fn disagrees(view: &View<'_>, terms: &Terms) -> bool {
-    view.shown.is_some_and(|situation| !status::agrees(&view.status, situation, &terms.policy))
+fn disagrees(view: &View<'_>, rules: &Rules) -> bool {
+    view.shown.is_some_and(|situation| !status::agrees(&view.status, situation, &rules.policy))
 }
 
-fn rhythm(view: &View<'_>, terms: &Terms) -> Rhythm {
+fn rhythm(view: &View<'_>, rules: &Rules) -> Rhythm {
     use Situation as S;
-    let cadence = &terms.cadence;
+    let cadence = &rules.cadence;
     let own = view.consent.spec.poll_interval.as_deref().and_then(duration::parse);
     let from = |since: Option<Timestamp>| Rhythm::Growing { since: since.unwrap_or(view.now), own };
     match view.shown {

@@ -9,7 +9,7 @@ use super::{By, Call, Finding, NextPoll, PollKind, Rest, Step, Then, View, inval
 use crate::api::conditions::Situation;
 use crate::api::consent::LinkRenewal;
 use crate::consent::outcome::{Group, LookType};
-use crate::consent::policy::{Meaning, Terms};
+use crate::consent::policy::{Meaning, Rules};
 use crate::consent::polling;
 use crate::consent::situation::{CONFIRM_UNRECOGNIZED, CONFIRM_WITHDRAWN};
 use crate::consent::state::Looks;
@@ -28,17 +28,17 @@ pub(crate) const LINK_CHECK: Duration = Duration::from_secs(600);
 const MOST_RENEWALS: i64 = 14;
 
 /// What the fresh poll in memory calls for; the next poll is due at `due`.
-pub(super) fn of(view: &View<'_>, terms: &Terms, due: Timestamp) -> Step {
+pub(super) fn of(view: &View<'_>, rules: &Rules, due: Timestamp) -> Step {
     let Some(seen) = view.memory().seen.as_deref() else { return Step::Rest(Rest::until([due])) };
     let Some(group) = &seen.group else {
         let both = status::is_revoked(&view.status).then_some(Situation::Revoked);
         return tell(Situation::GroupMissing.min(both.unwrap_or(Situation::GroupMissing)));
     };
-    let meaning = terms.policy.read(group.consent_status.as_deref());
-    let situation = Situation::VARIANTS.iter().copied().find(|situation| shows(view, terms, group, meaning, *situation));
+    let meaning = rules.policy.read(group.consent_status.as_deref());
+    let situation = Situation::VARIANTS.iter().copied().find(|situation| shows(view, rules, group, meaning, *situation));
     let situation = situation.unwrap_or(Situation::Initiating);
     let is_approved = status::is_approved(&view.status);
-    if is_approved && let Some((since, needed)) = suspicion(view, terms, meaning) {
+    if is_approved && let Some((since, needed)) = suspicion(view, rules, meaning) {
         // A poll from before the approval was told, by any replica, takes nothing back: only two polls that knew of it do.
         let is_confirmed = since.is_some_and(|since| polling::since(since, seen.at) >= needed);
         return if is_confirmed { tell(situation) } else { Step::Call(Call::Poll) };
@@ -50,17 +50,17 @@ pub(super) fn of(view: &View<'_>, terms: &Terms, due: Timestamp) -> Step {
         // A person who refused, or took consent back, is not asked again unless the user says so.
         _ if was_refused && (view.is_initiated() || !view.asks_anew()) => false,
         Meaning::Absent if is_approved => false,
-        Meaning::Absent => return by_looks(view, terms, situation),
-        Meaning::Pending | Meaning::Expired if view.is_initiated() => renewal_is_due(view, terms) || link_is_to_come_back(view, terms),
+        Meaning::Absent => return by_looks(view, rules, situation),
+        Meaning::Pending | Meaning::Expired if view.is_initiated() => renewal_is_due(view, rules) || link_is_to_come_back(view, rules),
         Meaning::Refused | Meaning::Pending | Meaning::Expired => true,
     };
     if asks { request(view) } else { tell(situation) }
 }
 
 /// Whether a poll of the group shows that this is the case. Of several, the first in the order of [`Situation`] is told.
-fn shows(view: &View<'_>, terms: &Terms, group: &Group, meaning: Meaning, situation: Situation) -> bool {
+fn shows(view: &View<'_>, rules: &Rules, group: &Group, meaning: Meaning, situation: Situation) -> bool {
     use Situation as S;
-    let (status, policy) = (&*view.status, &terms.policy);
+    let (status, policy) = (&*view.status, &rules.policy);
     let is_approved = status::is_approved(status);
     // No word at all says nothing new after an approval: what was told of HeyGen's word before goes on.
     let goes_on = meaning == Meaning::Absent && is_approved;
@@ -81,17 +81,17 @@ fn shows(view: &View<'_>, terms: &Terms, group: &Group, meaning: Meaning, situat
 }
 
 /// What a single poll does not undo of an approval: since when polls show it, and for how long they have to.
-fn suspicion(view: &View<'_>, terms: &Terms, meaning: Meaning) -> Option<(Option<Timestamp>, Duration)> {
+fn suspicion(view: &View<'_>, rules: &Rules, meaning: Meaning) -> Option<(Option<Timestamp>, Duration)> {
     match meaning {
         Meaning::Refused | Meaning::Pending | Meaning::Expired => Some((view.memory().withdrawn_since, CONFIRM_WITHDRAWN)),
-        Meaning::Unknown if status::is_unrecognized(&view.status, &terms.policy) => None,
+        Meaning::Unknown if status::is_unrecognized(&view.status, &rules.policy) => None,
         Meaning::Unknown => Some((view.memory().unrecognized_since, CONFIRM_UNRECOGNIZED)),
         Meaning::Granted | Meaning::Waived | Meaning::Absent => None,
     }
 }
 
 /// A group without any word: its looks tell whether it depicts a person at all.
-fn by_looks(view: &View<'_>, terms: &Terms, situation: Situation) -> Step {
+fn by_looks(view: &View<'_>, rules: &Rules, situation: Situation) -> Step {
     let Some(looks) = view.memory().looks.as_deref() else { return Step::Call(Call::ReadLooks(None)) };
     let Looks { types, next, pages: _ } = looks;
     if let Some(cursor) = next {
@@ -105,7 +105,7 @@ fn by_looks(view: &View<'_>, terms: &Terms, situation: Situation) -> Step {
         return tell(situation);
     }
     if types.contains(&LookType::DigitalTwin) {
-        return if terms.policy.absent_means_waived { tell(Situation::Waived) } else { request(view) };
+        return if rules.policy.absent_means_waived { tell(Situation::Waived) } else { request(view) };
     }
     if view.is_already_begun() {
         return tell(Situation::AlreadyBegun);
@@ -143,8 +143,8 @@ fn tell(situation: Situation) -> Step {
 }
 
 /// When to see whether the link still stands in its Secret; `None`: as things are, never.
-pub(super) fn link_check(view: &View<'_>, terms: &Terms) -> Option<Timestamp> {
-    if view.memory().link_gone || !link_can_come_back(view, terms) {
+pub(super) fn link_check(view: &View<'_>, rules: &Rules) -> Option<Timestamp> {
+    if view.memory().link_gone || !link_can_come_back(view, rules) {
         return None;
     }
     let after_a_start = || polling::add(view.facts.started, LINK_CHECK.mul_f64(polling::share(view.uid(), 1)));
@@ -152,19 +152,19 @@ pub(super) fn link_check(view: &View<'_>, terms: &Terms) -> Option<Timestamp> {
 }
 
 /// Whether the link was found gone from its Secret, and HeyGen still repeats it.
-pub(super) fn link_is_to_come_back(view: &View<'_>, terms: &Terms) -> bool {
-    view.memory().link_gone && link_can_come_back(view, terms)
+pub(super) fn link_is_to_come_back(view: &View<'_>, rules: &Rules) -> bool {
+    view.memory().link_gone && link_can_come_back(view, rules)
 }
 
 /// Whether a person waits with a link in a Secret that lives, and that HeyGen gives again for the key of its request.
-fn link_can_come_back(view: &View<'_>, terms: &Terms) -> bool {
+fn link_can_come_back(view: &View<'_>, rules: &Rules) -> bool {
     let status = &view.status;
     let Some(expiry) = status.link_expiration_time.as_ref().map(|time| time.0) else { return false };
     let renewed = status.initiation.as_ref().is_some_and(|initiation| initiation.renewals.is_some());
     let answered = match &status.initiation_time {
         Some(time) if !renewed => time.0,
         // The time of a renewal stands nowhere else.
-        _ => expiry.checked_sub(terms.link_lifetime).unwrap_or(Timestamp::MIN),
+        _ => expiry.checked_sub(rules.link_lifetime).unwrap_or(Timestamp::MIN),
     };
     view.consent.spec.link_secret_ref.is_some()
         && view.is_initiated()
@@ -174,17 +174,17 @@ fn link_can_come_back(view: &View<'_>, terms: &Terms) -> bool {
         && polling::add(view.now, RENEWAL_MARGIN) < polling::add(answered, REPLAY_WINDOW)
 }
 
-fn renewal_is_due(view: &View<'_>, terms: &Terms) -> bool {
-    renewal_from(view, terms).is_some_and(|from| from <= view.now)
+fn renewal_is_due(view: &View<'_>, rules: &Rules) -> bool {
+    renewal_from(view, rules).is_some_and(|from| from <= view.now)
 }
 
 /// From when on a poll that finds the person still awaited leads to a renewal of the link; `None`: as things are, never.
-pub(super) fn renewal_from(view: &View<'_>, terms: &Terms) -> Option<Timestamp> {
+pub(super) fn renewal_from(view: &View<'_>, rules: &Rules) -> Option<Timestamp> {
     let spec = &view.consent.spec;
     let expiry = view.status.link_expiration_time.as_ref()?;
     let renewals = view.status.initiation.as_ref().and_then(|initiation| initiation.renewals).unwrap_or(0);
-    let from = polling::add(expiry.0, REPLAY_WINDOW.saturating_sub(terms.link_lifetime) + RENEWAL_MARGIN);
-    let from = view.facts.doubt.map_or(from, |doubt| doubt.surely(from, terms.link_lifetime.max(REPLAY_WINDOW) + RENEWAL_MARGIN));
+    let from = polling::add(expiry.0, REPLAY_WINDOW.saturating_sub(rules.link_lifetime) + RENEWAL_MARGIN);
+    let from = view.facts.doubt.map_or(from, |doubt| doubt.surely(from, rules.link_lifetime.max(REPLAY_WINDOW) + RENEWAL_MARGIN));
     let from = view.memory().request_waits_until(&view.request.idempotency_key, view.now).map_or(from, |held| from.max(held));
     let overdue = status::deadline(spec, &view.status).is_some_and(|deadline| deadline <= from.max(view.now));
     let renews = spec.link_renewal == Some(LinkRenewal::Automatic) && renewals < MOST_RENEWALS && !view.is_already_begun();

@@ -100,7 +100,7 @@ impl History {
 
     fn open(&mut self) {
         let budget = self.budget();
-        self.schedule.open(&ACCOUNT, &budget, Terms::default().cadence, self.now);
+        self.schedule.open(&ACCOUNT, &budget, Rules::default().cadence, self.now);
     }
 
     /// Every object is decided, and rests until it is polled.

@@ -81,7 +81,7 @@ impl Model {
 
     fn open(&mut self, number: u32) {
         let budget = self.budgets[number as usize].clone();
-        self.schedule.open(&account(number), &budget, Terms::default().cadence, self.now);
+        self.schedule.open(&account(number), &budget, Rules::default().cadence, self.now);
         self.is_open[number as usize] = true;
     }
 

@@ -181,7 +181,7 @@ fn a_namespace_with_a_thousand_delays_another_ones_one_by_at_most_one_turn_at_ev
 fn accounts_with_one_key_use_one_budget_in_turns() {
     let mut world = World::new(1000, 60, 1).has_pages(1000);
     world.now = at(1800);
-    world.schedule.open(&account(2), &world.budget.clone(), Terms::default().cadence, world.now);
+    world.schedule.open(&account(2), &world.budget.clone(), Rules::default().cadence, world.now);
     for uid in 1..=20 {
         let account = account(1 + u32::from(uid > 10));
         world.schedule.add(uid, &account, "n", &name(uid));
