@@ -10,15 +10,17 @@ use std::path::Path;
 
 use strum::VariantArray as _;
 use twinconsent_core::api::conditions::Situation;
-use twinconsent_core::consent::situation::{Actor, Progress, Ready};
+use twinconsent_core::consent::situation::{Actor, Progress};
 
 const HEAD: &str = "\
 # Conditions of a DigitalTwinConsent
 
 <!-- Generated from crates/core/src/api/conditions.rs and crates/core/src/consent/situation/rows.rs by `make generate`. Do not edit. -->
 
-The first row that matches gives the reason of `Ready`.
-`Ready`, `Initiated` and `Approved` are always there once the object was seen.
+The first row that matches gives the reason of `Ready` and `Permitted`.
+`Ready`, `Permitted`, `Initiated` and `Approved` are always there once the object was seen.
+`Permitted` says whether the twin may be used, and is what gates look at: it is True only where consent was given and is not known to be for other terms, or is waived, or not required, and is neither withdrawn, nor lapsed, nor gone.
+`Ready` is the same; with `readyWhen: Initiated` it is True as well once the person was asked, while nobody but the person has to act.
 `Reconciling`, `Stalled`, `Overdue`, `LinkExpired` and `Suspended` are there only while they are True, and the first two never together.
 `Overdue` and `LinkExpired` may both be set; the message of `Ready` is fixed text, without clock, counter, link or words of others.
 Where two values stand, the second holds with `readyWhen: Initiated`.
@@ -32,8 +34,8 @@ Who does that:
 - *HeyGen's support* answers the owner of the account; give it `status.initiation.requestID` where it is there;
 - *nobody*: the operator goes on by itself, or nothing is left to do.
 
-| situation | Ready | reason | besides | kstatus | Argo CD | who acts | what is the case, and what to do |
-|---|---|---|---|---|---|---|---|
+| situation | Permitted | Ready | reason | besides | kstatus | Argo CD | who acts | what is the case, and what to do |
+|---|---|---|---|---|---|---|---|---|
 ";
 
 const FOOT: &str = "
@@ -46,26 +48,21 @@ To poll at once, set the annotation `reconcile.twinconsent.io/requestedAt` to an
 /// The table as it stands in the documentation.
 fn page() -> String {
     let mut page = HEAD.to_owned();
-    let mut row = |cells: [&str; 6], actors: &[Actor], what: &str| {
+    let mut row = |cells: [&str; 7], actors: &[Actor], what: &str| {
         writeln!(page, "| {} | {} | {what} |", cells.join(" | "), names(actors)).unwrap();
     };
     row(
-        ["not seen yet", "–", "–", "`observedGeneration` is -1", "InProgress", "Progressing"],
+        ["not seen yet", "–", "–", "–", "`observedGeneration` is -1", "InProgress", "Progressing"],
         &[Actor::PlatformTeam],
         "The operator has not seen the object. Check that it runs, and that it serves this namespace and these labels.",
     );
     for &situation in Situation::VARIANTS {
         let text = situation.row();
-        let ready = match text.ready {
-            Ready::True => "True",
-            Ready::False => "False",
-            Ready::Unknown => "Unknown",
-            Ready::WhenInitiated => "False / True",
-        };
         let reason = format!("`{}`", situation.reason());
         let cells = [
             columns::title(situation),
-            ready,
+            columns::permitted(situation),
+            columns::ready(situation),
             &reason,
             columns::besides(situation),
             columns::kstatus(situation),
@@ -74,7 +71,7 @@ fn page() -> String {
         row(cells, text.actors, text.message);
         if situation == Situation::Suspended {
             row(
-                ["suspended later", "unchanged", "unchanged", "`Suspended`", "unchanged", "as Ready says, else Suspended"],
+                ["suspended later", "unchanged", "unchanged", "unchanged", "`Suspended`", "unchanged", "as Ready says, else Suspended"],
                 &[Actor::Author],
                 "To go on, set spec.suspend to false.",
             );
@@ -83,6 +80,7 @@ fn page() -> String {
     row(
         [
             "429, 5xx, network; the account's trouble after `Initiated`",
+            "unchanged",
             "unchanged",
             "unchanged",
             "`Reconciling` only before `Initiated`",
@@ -137,7 +135,7 @@ fn conditions(yaml: &str) -> Vec<[String; 4]> {
 
 #[test]
 fn every_cell_stays_one_cell() {
-    assert!(page().lines().filter(|line| line.starts_with('|')).all(|line| line.matches('|').count() == 9));
+    assert!(page().lines().filter(|line| line.starts_with('|')).all(|line| line.matches('|').count() == 10));
 }
 
 #[test]
@@ -149,7 +147,7 @@ fn no_row_is_without_an_actor_and_what_to_do() {
         page.lines().filter(|line| line.starts_with("| ")).skip(1).map(|line| line.split('|').map(str::trim).collect()).collect();
     assert_eq!(rows.len(), Situation::VARIANTS.len() + 3);
     for row in rows {
-        let (actors, what) = (row[7], row[8]);
+        let (actors, what) = (row[8], row[9]);
         assert!(
             actors.split(", then ").all(|actor| known.iter().any(|known| known == actor)),
             "{}: {actors:?} is nobody in particular",

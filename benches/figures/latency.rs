@@ -64,7 +64,7 @@ pub async fn measure(consents: usize) -> anyhow::Result<()> {
     while !missing.is_empty() {
         let seen = api.list(&ListParams::default()).await?;
         for consent in seen.items {
-            if consent.status.is_some_and(|status| status.approval_time.is_some()) {
+            if consent.status.is_some_and(|status| status.approval.is_some()) {
                 missing.retain(|name| Some(*name) != consent.metadata.name.as_ref());
             }
         }

@@ -1,7 +1,8 @@
 //! PURE. Which object may ask about a group on an account, of all objects that claim it.
 //!
 //! One rank decides ([`Claimant`]), and is asked again whenever a claimant comes, goes or changes. An owner that has asked stays the
-//! owner, whatever outranks it, as long as it can follow what it asked for: a person who has a link is not sent another one.
+//! owner, whatever outranks it, as long as it can follow what it asked for: a person who has a link is not sent another one. Only an
+//! object that tells of a withdrawal comes before it: its person is not asked for anything any more.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -12,15 +13,18 @@ use twinconsent_core::api::uid::Uid;
 pub(crate) type Claim = u128;
 
 /// What ranks an object among those that claim the same group.
+#[expect(clippy::struct_excessive_bools, reason = "each is asked for by its name, and nothing else is made of them")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Claimant {
     /// Whether the account serves its namespace, as far as is known.
     pub(crate) served: bool,
+    /// Whether the person has withdrawn their consent, as its spec says.
+    pub(crate) withdrawn: bool,
     /// Whether it is being deleted.
     pub(crate) terminating: bool,
     /// Whether HeyGen was asked for it, or may have been.
     pub(crate) asked: bool,
-    /// Whether HeyGen may be asked for it: it is not suspended.
+    /// Whether HeyGen may be asked for it: its spec neither suspends it nor says that it only follows.
     pub(crate) may_ask: bool,
     /// When it was created, in seconds since 1970.
     pub(crate) created: i64,
@@ -34,9 +38,14 @@ impl Claimant {
         self.served && !self.terminating
     }
 
+    /// Whether nobody is asked about the group any more, by another object either. A namespace that the account does not serve has no say.
+    fn bars(&self) -> bool {
+        self.served && self.withdrawn
+    }
+
     /// The greatest owns.
     fn rank(&self) -> impl Ord + use<> {
-        (self.stands(), self.asked, self.may_ask, Reverse(self.created), Reverse(self.uid))
+        (self.bars(), self.stands(), self.asked, self.may_ask, Reverse(self.created), Reverse(self.uid))
     }
 
     /// Whether it stays the owner, if it is.
@@ -48,6 +57,7 @@ impl Claimant {
 /// The owners of what these claim, given those of before.
 fn owner(before: Option<Uid>, claimants: impl Iterator<Item = Claimant> + Clone) -> Option<Uid> {
     let kept = claimants.clone().find(|claimant| Some(claimant.uid) == before && claimant.keeps());
+    let kept = kept.filter(|kept| kept.bars() || !claimants.clone().any(|claimant| claimant.bars()));
     kept.or_else(|| claimants.max_by_key(Claimant::rank)).map(|owner| owner.uid)
 }
 

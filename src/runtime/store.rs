@@ -4,7 +4,7 @@
 //! in the order of owners, and the memory. It is fed by the watch, asked before every decision and never waits.
 //!
 //! Ownership: of all objects that claim the same group on the same account, one may ask. One rank decides (`claims`): those that
-//! the account serves and that are not being deleted come before the others; then those that have asked; those that may ask; the
+//! the account serves and that are not being deleted come before the others, and of them one that tells of a withdrawal before all; then those that have asked; those that may ask; the
 //! oldest. It is asked again whenever any of that changes, and each that wins or loses by it is to be decided anew.
 
 pub mod dictionary;
@@ -22,7 +22,7 @@ use jiff::Timestamp;
 use crate::process::clock::Wall;
 use crate::runtime::owners::{Claim, Claimant, Claims};
 use crate::runtime::store::fold::Folded;
-use identity::{claim, is_initiated, version};
+use identity::{claim, is_initiated, may_ask, version};
 use tenants::{Shown, Tenant, Tenants};
 use twinconsent_core::api::account_key::AccountKey;
 use twinconsent_core::api::consent::DigitalTwinConsent;
@@ -59,7 +59,8 @@ struct Entry {
     claim: Claim,
     created: i64,
     shown: Sighting,
-    suspended: bool,
+    may_ask: bool,
+    withdrawn: bool,
     terminating: bool,
     initiated: bool,
     /// Whether the copy itself says so.
@@ -131,7 +132,8 @@ impl Store {
         let state = &mut *self.state();
         let (initiated, version) = (is_initiated(consent), version(consent).unwrap_or(0));
         let reported = Shown::by(consent);
-        let (suspended, terminating) = (consent.spec.suspend.unwrap_or(false), consent.metadata.deletion_timestamp.is_some());
+        let (may_ask, withdrawn) = (may_ask(consent), consent.spec.withdrawal.is_some());
+        let terminating = consent.metadata.deletion_timestamp.is_some();
         if let Some(entry) = state.entries.get_mut(&uid) {
             entry.shown = shown;
             state.tenants.retell(entry.tenant, std::mem::replace(&mut entry.reported, reported), reported);
@@ -140,7 +142,7 @@ impl Store {
             (entry.copy, entry.version, entry.copy_is_initiated) = (copy, version, initiated);
             let moved = state.change(uid, |entry| {
                 entry.initiated |= initiated;
-                (entry.suspended, entry.terminating) = (suspended, terminating);
+                (entry.may_ask, entry.withdrawn, entry.terminating) = (may_ask, withdrawn, terminating);
             });
             return Some(Noted { uid, is_new: false, new_account: None, is_change, moved });
         }
@@ -156,7 +158,8 @@ impl Store {
             reported,
             claim: claim(consent),
             shown,
-            suspended,
+            may_ask,
+            withdrawn,
             terminating,
             initiated,
             copy_is_initiated: initiated,
@@ -350,9 +353,10 @@ fn claimant(entries: &HashMap<Uid, Entry>, tenants: &Tenants, uid: Uid) -> Optio
     let entry = entries.get(&uid)?;
     Some(Claimant {
         served: tenants.is_served(entry.tenant),
+        withdrawn: entry.withdrawn,
         terminating: entry.terminating,
         asked: entry.initiated || entry.asking,
-        may_ask: !entry.suspended,
+        may_ask: entry.may_ask,
         created: entry.created,
         uid,
     })

@@ -3,11 +3,12 @@
 #![allow(dead_code, reason = "several test binaries include this, and none uses all of it")]
 
 use twinconsent_core::api::conditions::Situation;
-use twinconsent_core::consent::situation::{Progress, Ready};
+use twinconsent_core::consent::situation::{Permitted, Progress};
 
 /// What the row is called.
 pub fn title(situation: Situation) -> &'static str {
     match situation {
+        Situation::Withdrawn => "the person has withdrawn their consent (`spec.withdrawal`)",
         Situation::Suspended => "suspended before the first poll",
         Situation::Duplicate => "another object owns the group on this account",
         Situation::Restored => "status of another object (a restored backup), HeyGen not polled since",
@@ -31,6 +32,9 @@ pub fn title(situation: Situation) -> &'static str {
         Situation::LinkExpired => "link died",
         Situation::Overdue => "deadline passed",
         Situation::Awaiting => "waiting for the person",
+        Situation::TermsChanged => "consented, certainly to other terms than those of the spec",
+        Situation::Lapsed => "`spec.validUntil` has passed, with or without an approval",
+        Situation::InitiationDisabled => "would ask, but `initiate: Never`",
     }
 }
 
@@ -39,6 +43,12 @@ pub fn action(situation: Situation) -> &'static str {
     match situation {
         Situation::Suspended => "To go on, set spec.suspend to false.",
         Situation::Duplicate => "Delete one of the two objects.",
+        Situation::Withdrawn => "Stop using the twin. HeyGen learns of it only when the avatar group is deleted there.",
+        Situation::TermsChanged => {
+            "Restore spec.consentText, spec.consentVideo and spec.purpose and raise spec.requestEpoch in the same change, or ask with another avatar group: HeyGen asks nobody twice."
+        }
+        Situation::Lapsed => "Stop using the twin. If the person agreed to a longer time, move spec.validUntil.",
+        Situation::InitiationDisabled => "To ask the person, set spec.initiate to Automatic.",
         Situation::Revoked => "Stop using the twin. To ask the person again, raise spec.requestEpoch.",
         Situation::Refused => "To ask the person again, raise spec.requestEpoch.",
         Situation::GroupMissing => {
@@ -77,7 +87,8 @@ pub fn besides(situation: Situation) -> &'static str {
         Situation::GroupMissing | Situation::TrainingFailed => "`Stalled`; `Approved` stays as it was",
         Situation::Approved => "`Approved`; `Initiated` if this object has asked",
         Situation::Waived => "`Approved`",
-        Situation::NotRequired => "–",
+        Situation::NotRequired | Situation::InitiationDisabled => "–",
+        Situation::Withdrawn | Situation::TermsChanged | Situation::Lapsed => "`Stalled`; `Approved` says what HeyGen says",
         Situation::AccountNotReady | Situation::AccountNotAllowed | Situation::Initiating => "`Reconciling`",
         Situation::Duplicate
         | Situation::InvalidRequest
@@ -92,24 +103,44 @@ pub fn besides(situation: Situation) -> &'static str {
     }
 }
 
+/// What `Permitted` is, and so `Ready`.
+pub fn permitted(situation: Situation) -> &'static str {
+    situation.row().permitted.word()
+}
+
+/// What `Ready` is; two words where `readyWhen: Initiated` makes the second, once the person was asked.
+pub fn ready(situation: Situation) -> &'static str {
+    match situation.row().permitted {
+        Permitted::False if is_told_after_asking(situation) => "False / True",
+        Permitted::Unknown if is_told_after_asking(situation) => "Unknown / True",
+        Permitted::True | Permitted::False | Permitted::Unknown => permitted(situation),
+    }
+}
+
+/// Whether the person was asked, as the spec is, in a situation in which no one else has to act: then it is enough for `readyWhen: Initiated`.
+fn is_told_after_asking(situation: Situation) -> bool {
+    use Situation as S;
+    matches!(situation, S::Unrecognized | S::Unverified | S::LinkExpired | S::Overdue | S::Awaiting)
+}
+
 /// What kstatus (`kubectl wait`-like tools, Flux, Helm) makes of it; two words where `readyWhen: Initiated` makes the second.
 pub fn kstatus(situation: Situation) -> &'static str {
-    match (situation.row().progress, situation.row().ready) {
+    match (situation.row().progress, ready(situation)) {
         (Progress::Stalled, _) => "Failed",
-        (Progress::Reconciling, _) | (_, Ready::False | Ready::Unknown) => "InProgress",
-        (_, Ready::True) => "Current",
-        (_, Ready::WhenInitiated) => "InProgress / Current",
+        (Progress::Steady, "True") => "Current",
+        (Progress::Steady, "False / True" | "Unknown / True") => "InProgress / Current",
+        _ => "InProgress",
     }
 }
 
 /// What Argo CD's health check makes of it; two words where `readyWhen: Initiated` makes the second.
 pub fn argo_cd(situation: Situation) -> &'static str {
-    match (situation.row().progress, situation.row().ready) {
+    match (situation.row().progress, ready(situation)) {
         (Progress::Stalled, _) => "Degraded",
         (Progress::Reconciling, _) => "Progressing",
-        (_, Ready::True) => "Healthy",
-        (_, Ready::WhenInitiated) => "Suspended / Healthy",
+        (Progress::Steady, "True") => "Healthy",
+        (Progress::Steady, "False / True" | "Unknown / True") => "Suspended / Healthy",
         // Nothing goes on and nothing is broken: a person is to act.
-        (_, Ready::False | Ready::Unknown) => "Suspended",
+        (Progress::Steady, _) => "Suspended",
     }
 }

@@ -11,7 +11,7 @@ mod columns;
 
 use strum::VariantArray as _;
 use twinconsent_core::api::conditions::{AccountReason, Situation};
-use twinconsent_core::consent::situation::{Progress, Ready};
+use twinconsent_core::consent::situation::{Permitted, Progress};
 
 /// Where the objects lie, with one folder for each kind.
 pub const FOLDER: &str = "examples/gitops/argo-cd/resource_customizations/twinconsent.io";
@@ -87,9 +87,9 @@ fn consents_in(situation: Situation) -> Vec<Fixture> {
         situation,
         Situation::LinkExpired | Situation::Overdue | Situation::Awaiting | Situation::Restored | Situation::Unverified
     );
-    let invited = |was_asked: bool| match (row.progress, row.ready) {
+    let invited = |was_asked: bool| match (row.progress, row.permitted) {
         (Progress::Stalled, _) => "Failed",
-        (_, Ready::True) => "Current",
+        (_, Permitted::True) => "Current",
         _ if was_asked => "Current",
         _ => "InProgress",
     };
@@ -103,7 +103,7 @@ fn consents_in(situation: Situation) -> Vec<Fixture> {
     };
     let named = |suffix: &str| Fixture { name: format!("{}-{suffix}", usual.name), ..usual.clone() };
     let mut fixtures = vec![usual.clone()];
-    if row.ready == Ready::WhenInitiated {
+    if columns::ready(situation) == "False / True" {
         fixtures.push(Fixture { kstatus: kstatus[1], argo_cd: argo_cd[1], ..named("ready-when-initiated") });
     }
     match situation {

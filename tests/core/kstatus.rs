@@ -35,13 +35,16 @@ pub fn object_in(situation: Situation, extra: &Value) -> World {
         Situation::Suspended => spec["suspend"] = true.into(),
         Situation::LinkSecretConflict | Situation::LinkSecretNotWritable => spec["linkSecretRef"] = json!({"name": "link"}),
         Situation::Overdue => spec["approvalDeadline"] = "1h".into(),
+        Situation::Withdrawn => spec["withdrawal"] = json!({"time": "2026-01-01T00:00:00Z"}),
+        Situation::Lapsed => spec["validUntil"] = "2001-01-01T00:00:00Z".into(),
+        Situation::InitiationDisabled => spec["initiate"] = "Never".into(),
         _ => {}
     }
     let word = match situation {
         Situation::Revoked | Situation::Approved | Situation::Restored | Situation::Unverified => Some("approved"),
         Situation::Refused => Some("rejected"),
         Situation::Waived => Some("skipped"),
-        Situation::NotRequired => None,
+        Situation::NotRequired | Situation::TermsChanged => None,
         Situation::Unrecognized => Some("weird"),
         _ => Some("pending"),
     };
@@ -71,6 +74,11 @@ pub fn object_in(situation: Situation, extra: &Value) -> World {
     world.settle_down();
     match situation {
         Situation::Revoked => world.heygen.word = Some("pending".into()),
+        Situation::TermsChanged => {
+            world.heygen.word = Some("approved".into());
+            world.live(2 * HOUR);
+            world.edit(json!({"consentText": "Another text", "requestEpoch": 1}));
+        }
         Situation::Restored => {
             world.heygen.fault = Some(Fault::Trouble(Trouble::of(Class::Unavailable)));
             world.restore_status_elsewhere(2);
@@ -94,7 +102,9 @@ fn kstatus_says_of_every_situation_what_the_table_says() {
         for (when, expected) in [("Approved", words[0]), ("Initiated", words[words.len() - 1])] {
             let world = object_in(situation, &json!({"readyWhen": when}));
             assert_eq!(shown(world.status()), Some(situation), "{}", world.trace.join("\n"));
-            assert_eq!(kstatus(&world.object), expected, "{situation:?} with readyWhen {when}");
+            // It counts as asked for only if it was.
+            let is_asked = world.condition("Initiated").unwrap().0 == "True";
+            assert_eq!(kstatus(&world.object), if is_asked { expected } else { words[0] }, "{situation:?} with readyWhen {when}");
         }
     }
 }
@@ -108,7 +118,7 @@ fn the_conditions_beside_ready_are_those_of_the_table() {
             assert_eq!(reported, columns::besides(situation).contains(&format!("`{type_}`")), "{situation:?}: {type_}");
             assert!(reported || world.condition(type_).is_none(), "{type_} stands there only while it is True");
         }
-        let approved = matches!(situation, Situation::Approved | Situation::Waived | Situation::Unverified);
+        let approved = matches!(situation, Situation::Approved | Situation::Waived | Situation::Unverified | Situation::TermsChanged);
         assert_eq!(world.condition("Approved").unwrap().0 == "True", approved, "{situation:?}");
         assert!(columns::besides(situation).contains("`Approved`") || !approved);
     }

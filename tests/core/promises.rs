@@ -263,12 +263,12 @@ proptest! {
     ) {
         let mut world = world(json!({}), Some("approved"));
         world.settle_down();
-        let since = world.status().approval_time.clone();
+        let since = world.status().approval.clone();
         for (serial, event) in events.iter().enumerate() {
             happen(&mut world, event, 2 + u32::try_from(serial).unwrap())?;
             prop_assert_eq!(world.condition("Approved"), Some(("True", "Approved")), "after {:?}", event);
         }
-        prop_assert_eq!(&world.status().approval_time, &since);
+        prop_assert_eq!(&world.status().approval, &since);
         prop_assert!(world.heygen.posts.is_empty());
     }
 

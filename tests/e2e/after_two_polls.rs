@@ -69,13 +69,13 @@ async fn revoked_in_words(scene: &Scene) {
 
 /// Neither makes nor breaks an approval; but it is not known any more whether the twin may be used.
 async fn an_unknown_word(scene: &Scene) {
-    let approval = scene.consents().get("frozen").await.unwrap().status.unwrap().approval_time;
+    let approval = scene.consents().get("frozen").await.unwrap().status.unwrap().approval;
     let began = Instant::now();
     scene.simulator.set_consent_status("frozen", Some("frozen")).unwrap();
     let shown = until_slowly(scene, "frozen", "Ready=Unknown:UnrecognizedConsentStatus Initiated=True Approved=True").await;
     assert!(began.elapsed() >= Duration::from_secs(60), "after {:?}", began.elapsed());
     let status = shown.status.unwrap();
-    assert_eq!((status.consent_status.as_deref(), status.approval_time), (Some("frozen"), approval));
+    assert_eq!((status.consent_status.as_deref(), status.approval), (Some("frozen"), approval));
     scene.until_events("frozen", &["ConsentRequested", "Approved", "UnrecognizedConsentStatus"]).await;
     scene.left_alone(&["frozen"]).await;
     scene.simulator.approve("frozen").unwrap();

@@ -32,6 +32,7 @@ mod rows_belief;
 mod rows_organisation;
 mod rows_owning;
 mod rows_pausing;
+mod rows_permitted;
 mod rows_repeating;
 mod rows_requests;
 mod rows_secrets;

@@ -5,12 +5,16 @@ use twinconsent_core::api::conditions::Situation;
 
 use crate::{
     after_two_polls as withdrawn, rows_accounts as accounts, rows_answered as answered, rows_belief as belief, rows_owning as owning,
-    rows_pausing as pausing, rows_requests as requests, rows_secrets as secrets, rows_waiting as waiting,
+    rows_pausing as pausing, rows_permitted as permitted, rows_requests as requests, rows_secrets as secrets, rows_waiting as waiting,
 };
 
 /// The tests themselves, so that a row without one does not compile.
 fn shown_by(situation: Situation) -> fn() {
     match situation {
+        Situation::Withdrawn => permitted::a_withdrawal_ends_what_was_permitted_and_nobody_is_asked_any_more,
+        Situation::Lapsed => permitted::a_consent_lapses_at_its_time_and_counts_again_when_that_is_moved,
+        Situation::TermsChanged => permitted::an_approval_is_none_for_terms_that_the_person_was_never_asked_for,
+        Situation::InitiationDisabled => permitted::a_consent_that_only_follows_never_asks_and_sees_what_others_asked_for,
         Situation::Suspended => pausing::a_consent_that_is_suspended_before_any_poll_asks_nothing_until_it_is_resumed,
         Situation::Duplicate => owning::the_second_consent_for_a_group_waits_in_its_namespace_until_the_first_is_gone,
         Situation::Restored => belief::a_restored_status_permits_nothing_until_heygen_was_read,

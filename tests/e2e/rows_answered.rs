@@ -25,7 +25,7 @@ pub async fn both_words_for_an_approval_are_one() {
         }
         let status = reported.status.unwrap();
         assert_eq!(status.consent_status.as_deref(), Some(word));
-        assert!(status.approval_time.is_some());
+        assert_eq!(status.approval.unwrap().consent_status.as_deref(), Some(word));
         assert_eq!(status.history.len(), 2, "{:?}", status.history);
     }
     scene.left_alone(&["ada", "bob"]).await;

@@ -7,7 +7,7 @@
 
 use jiff::Timestamp;
 use twinconsent_core::api::conditions::types;
-use twinconsent_core::api::consent::{AlreadyBegun, DigitalTwinConsent, DigitalTwinConsentStatus, Initiation};
+use twinconsent_core::api::consent::{AlreadyBegun, Approval, AskedTerms, DigitalTwinConsent, DigitalTwinConsentStatus, Initiation};
 use twinconsent_core::consent::apply::Input;
 use twinconsent_core::consent::state::{Answer, Attempt, Looks, Memory, Seen};
 use twinconsent_core::consent::step::{NextPoll, PollKind, Rest, Then};
@@ -79,6 +79,10 @@ impl Form<'_> {
         self.number(spec.request_epoch.unwrap_or_default().cast_unsigned());
         self.flag(spec.suspend.unwrap_or(false));
         self.flag(spec.ready_when.is_some());
+        self.text(spec.consent_text.as_deref().unwrap_or_default());
+        self.flag(spec.withdrawal.is_some());
+        self.flag(spec.valid_until.is_some());
+        self.flag(spec.initiate.is_some());
         self.some(status.as_ref(), Self::status);
     }
 
@@ -94,7 +98,11 @@ impl Form<'_> {
             initiation,
             initiation_time,
             already_begun,
-            approval_time,
+            asked_terms,
+            approval,
+            revocation,
+            valid_until: _,
+            audit: _,
             history,
             conditions,
         } = status;
@@ -104,10 +112,24 @@ impl Form<'_> {
         self.some(url.as_deref(), Self::text);
         self.some(consent_status.as_deref(), Self::text);
         self.flag(group.is_some());
-        for time in [link_expiration_time, initiation_time, approval_time] {
+        for time in [link_expiration_time, initiation_time] {
             self.some(time.as_ref(), |form, time| form.time(time.0));
         }
-        self.some(initiation.as_ref(), |form, Initiation { epoch: _, idempotency_key, request_id: _, renewals }| {
+        self.some(asked_terms.as_ref(), |form, AskedTerms { digests, more }| {
+            digests.iter().for_each(|digest| form.text(digest));
+            form.flag(more.unwrap_or(false));
+        });
+        self.some(approval.as_ref(), |form, approval| {
+            let Approval { time, consent_status, request_epoch: _, statement: _, statement_digest, purpose_digest: _, request_id: _ } =
+                approval;
+            form.time(time.0);
+            form.text(consent_status.as_deref().unwrap_or_default());
+            form.text(statement_digest.as_deref().unwrap_or_default());
+        });
+        self.flag(revocation.is_some());
+        self.some(initiation.as_ref(), |form, initiation| {
+            let Initiation { epoch: _, idempotency_key, request_id: _, renewals, statement: _, statement_digest: _, purpose_digest: _ } =
+                initiation;
             form.text(idempotency_key);
             form.number(renewals.unwrap_or_default().cast_unsigned());
         });
@@ -166,17 +188,19 @@ impl Form<'_> {
         self.number((*failures).into());
         self.some(*trouble, |form, trouble| form.number(trouble as u64));
         self.some(attempt.as_deref(), |form, attempt| {
-            let Attempt { idempotency_key, not_before, unanswered_since, unanswered_said, refused } = attempt;
+            let Attempt { idempotency_key, not_before, unanswered_since, is_first, unanswered_said, refused } = attempt;
             form.text(idempotency_key);
             form.some(*not_before, Self::time);
             form.some(*unanswered_since, Self::time);
+            form.flag(*is_first);
             form.flag(*unanswered_said);
             form.some(*refused, |form, (class, times)| form.number(class as u64 * 16 + u64::from(times)));
         });
         self.some(answer.as_deref(), |form, answer| {
-            let Answer { at, request, outcome: _, in_secret } = answer;
+            let Answer { at, request, terms: _, is_first, outcome: _, in_secret } = answer;
             form.time(*at);
             form.text(&request.idempotency_key);
+            form.flag(*is_first);
             form.some(answer.link(), |form, link| form.text(link.expose()));
             form.some(*in_secret, Self::flag);
         });
@@ -269,14 +293,16 @@ impl Form<'_> {
         self.flag(*is_down);
         self.flag(*is_bound);
         self.number((*links).into());
-        for Executed { key, at, link, place } in keys {
+        for Executed { key, at, link, place, statement } in keys {
             self.text(key);
+            self.text(statement);
             self.second(*at);
             self.number(u64::from(*link) * 8 + *place as u64);
         }
     }
 
-    fn known(&mut self, Known { serial, read, is_brought, executed }: &Known) {
+    fn known(&mut self, Known { serial, read, is_brought, executed, seen }: &Known) {
+        seen.iter().for_each(|statement| self.text(statement));
         self.number((*serial).into());
         for (uid, word) in read {
             self.text(uid);

@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::Value;
 use twinconsent_core::api::REQUESTED_AT;
 use twinconsent_core::api::conditions::types;
-use twinconsent_core::api::consent::ReadyWhen;
+use twinconsent_core::api::consent::{Approval, Initiate, ReadyWhen, Statement, Withdrawal};
 use twinconsent_core::consent::step::Call;
 
 use crate::heygen::{WINDOW, Word};
@@ -57,6 +57,10 @@ pub enum Kind {
     Word,
     Policy,
     Epoch,
+    /// Another text, with a higher epoch.
+    Terms,
+    /// The person withdraws, or the consent lapses, or the author wants nobody to be asked.
+    Bar,
     Suspend,
     Refresh,
     Force,
@@ -95,6 +99,10 @@ pub enum Event {
     Word(Word),
     Policy(usize),
     Epoch(usize),
+    Terms(usize),
+    Withdraw(usize),
+    Lapse(usize),
+    Follow(usize),
     Suspend(usize),
     Refresh(usize),
     Force(usize),
@@ -127,6 +135,8 @@ impl Event {
             Self::Word(_) => Kind::Word,
             Self::Policy(_) => Kind::Policy,
             Self::Epoch(_) => Kind::Epoch,
+            Self::Terms(_) => Kind::Terms,
+            Self::Withdraw(_) | Self::Lapse(_) | Self::Follow(_) => Kind::Bar,
             Self::Suspend(_) => Kind::Suspend,
             Self::Refresh(_) => Kind::Refresh,
             Self::Force(_) => Kind::Force,
@@ -229,7 +239,13 @@ pub fn possible(world: &World, scope: &Scope) -> Vec<Event> {
             on(Kind::Gone, Event::Gone(place));
             continue;
         }
-        on(Kind::Epoch, Event::Epoch(place));
+        if object.spec.withdrawal.is_none() {
+            on(Kind::Epoch, Event::Epoch(place));
+            on(Kind::Terms, Event::Terms(place));
+            on(Kind::Bar, Event::Withdraw(place));
+        }
+        on(Kind::Bar, Event::Lapse(place));
+        on(Kind::Bar, Event::Follow(place));
         on(Kind::Suspend, Event::Suspend(place));
         on(Kind::Refresh, Event::Refresh(place));
         on(Kind::Force, Event::Force(place));
@@ -279,6 +295,19 @@ pub fn apply(world: &mut World, event: Event) {
         }
         Event::Epoch(place) => world.edit(place, |object| {
             object.spec.request_epoch = Some(object.spec.request_epoch.unwrap_or(0) + 1);
+        }),
+        Event::Terms(place) => world.edit(place, |object| {
+            object.spec.request_epoch = Some(object.spec.request_epoch.unwrap_or(0) + 1);
+            object.spec.consent_text = if object.spec.consent_text.is_none() { Some("Another text".to_owned()) } else { None };
+        }),
+        Event::Withdraw(place) => world.edit(place, |object| {
+            object.spec.withdrawal = Some(Withdrawal { time: "2026-01-01T00:00:00Z".to_owned(), reference: None });
+        }),
+        Event::Lapse(place) => world.edit(place, |object| {
+            object.spec.valid_until = if object.spec.valid_until.is_none() { Some("2001-01-01T00:00:00Z".to_owned()) } else { None };
+        }),
+        Event::Follow(place) => world.edit(place, |object| {
+            object.spec.initiate = if object.spec.initiate.is_none() { Some(Initiate::Never) } else { None };
         }),
         Event::Suspend(place) => world.edit(place, |object| {
             object.spec.suspend = if object.spec.suspend.is_none() { Some(true) } else { None };
@@ -346,7 +375,15 @@ fn forge(world: &mut World, place: usize) {
         let generation = object.metadata.generation;
         let status = object.status.get_or_insert_default();
         status.observed_generation = generation;
-        status.approval_time = Some(time.clone());
+        status.approval = Some(Approval {
+            time: time.clone(),
+            consent_status: Some("approved".to_owned()),
+            request_epoch: 0,
+            statement: Statement::Unknown,
+            statement_digest: None,
+            purpose_digest: None,
+            request_id: None,
+        });
         let condition = |type_: &str, status: &str, reason: &str| k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition {
             type_: type_.into(),
             status: status.into(),

@@ -30,6 +30,8 @@ pub struct Executed {
     pub at: i64,
     pub link: u32,
     pub place: usize,
+    /// The digest of the statement that its page shows.
+    pub statement: Arc<str>,
 }
 
 impl HeyGen {
@@ -46,7 +48,7 @@ impl HeyGen {
     }
 
     /// Executes a request, or replays it. Returns whether it was executed, and the answer.
-    pub fn post(&mut self, key: &str, place: usize, now: i64) -> (bool, Outcome) {
+    pub fn post(&mut self, key: &str, statement: &str, place: usize, now: i64) -> (bool, Outcome) {
         if self.is_down {
             return (false, lost());
         }
@@ -57,7 +59,7 @@ impl HeyGen {
         }
         if executed {
             self.links += 1;
-            self.keys.push(Executed { key: key.into(), at: now, link: self.links, place });
+            self.keys.push(Executed { key: key.into(), at: now, link: self.links, place, statement: statement.into() });
             if !matches!(self.word, Some("approved" | "accepted")) {
                 self.word = Some("pending");
             }
@@ -70,6 +72,11 @@ impl HeyGen {
     pub fn link(&self, key: &str, now: i64) -> Option<String> {
         let held = self.keys.iter().find(|executed| *executed.key == *key && now - executed.at < WINDOW)?;
         Some(link_of(held.link))
+    }
+
+    /// The statement that the page of a link shows, as long as the link is replayed.
+    pub fn statement_of(&self, link: &str) -> Option<Arc<str>> {
+        self.keys.iter().find(|executed| link_of(executed.link) == link).map(|executed| executed.statement.clone())
     }
 
     /// The place that a link was issued for, as long as it is replayed.

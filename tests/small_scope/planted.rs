@@ -27,6 +27,10 @@ pub enum Planted {
     PollsWritten,
     /// What is to be done later is done at once.
     NoRest,
+    /// That others may have asked with other terms is left out of the status.
+    OthersLeftOut,
+    /// The terms of a request are left out of those that were asked with.
+    TermsLeftOut,
     /// A status that was refused is written again without a pause.
     NoPause,
 }
@@ -45,5 +49,7 @@ pub const ALL: &[(Planted, &str, &str)] = &[
     (Planted::AbsentIsRefusal, "judging", "promise 3"),
     (Planted::PollsWritten, "asking", "promise 6"),
     (Planted::NoRest, "asking", "promise 6"),
+    (Planted::OthersLeftOut, "terms", "promise 7: the approval names"),
+    (Planted::TermsLeftOut, "terms", "promise 7"),
     (Planted::NoPause, "refusing", "promise 6"),
 ];

@@ -2,8 +2,9 @@
 
 use std::collections::HashSet;
 
-use twinconsent_core::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus};
+use twinconsent_core::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus, Initiate, Statement};
 use twinconsent_core::consent::policy::{Meaning, Rules};
+use twinconsent_core::consent::terms::Terms;
 
 use crate::canonical::{Key, form};
 use crate::record;
@@ -67,12 +68,34 @@ pub fn check_write(world: &mut World, replica: usize, place: usize, object: &Obj
         }
         _ => {}
     }
+    check_statement(world, place, object, status);
+}
+
+/// Promise 7: an approval names a statement only where the person can have seen no other.
+fn check_statement(world: &mut World, place: usize, object: &Object, status: &DigitalTwinConsentStatus) {
+    let before = object.status.as_ref().and_then(|status| status.approval.as_ref());
+    let Some(approval) = status.approval.as_ref().filter(|approval| Some(*approval) != before) else { return };
+    let seen = &world.known[place].seen;
+    if let Some(named) = approval.statement_digest.as_deref()
+        && seen.iter().any(|seen| **seen != *named)
+    {
+        world.breaks(format!("promise 7: the approval names {named}, and the person may have seen one of {seen:?}"));
+    }
 }
 
 /// What holds of every state.
 pub fn check_state(world: &mut World) {
     for place in 0..world.kube.len() {
+        let in_status = world.kube[place].as_ref().and_then(|object| object.status.as_ref()?.url.clone());
+        for link in in_status.into_iter().chain(world.secrets[place].link.clone()) {
+            if let Some(statement) = world.heygen.statement_of(&link)
+                && !world.known[place].seen.contains(&statement)
+            {
+                world.known[place].seen.push(statement);
+            }
+        }
         let Some(object) = world.kube[place].clone() else { continue };
+        check_permitted(world, &object);
         let known = &world.known[place];
         // A status that was written for another object permits nothing until HeyGen was polled; replicas that are about to say so may.
         let rests = world.replicas.iter().any(|replica| {
@@ -88,6 +111,27 @@ pub fn check_state(world: &mut World) {
         {
             world.breaks("a link crosses a namespace".into());
         }
+    }
+}
+
+/// Promise 7: what a status permits for the spec and the time as they are told, it permits rightly.
+fn check_permitted(world: &mut World, object: &Object) {
+    let Some(status) = &object.status else { return };
+    let spec = &object.spec;
+    if status.observed_generation != object.metadata.generation || !holds(status, "Permitted") {
+        return;
+    }
+    let texts = status.approval.as_ref().filter(|_| holds(status, "Approved")).map(|approval| approval.statement);
+    let is_other = match texts {
+        Some(Statement::HeyGenDefault) => spec.consent_text.is_some(),
+        Some(Statement::ConsentText) => spec.consent_text.is_none(),
+        _ => false,
+    };
+    // What was asked for after the approval may have been consented to as well: HeyGen's word is the same.
+    let asked = status.asked_terms.as_ref().is_some_and(|asked| asked.digests.contains(&Terms::of_spec(spec).digest()));
+    let is_other = is_other && !asked;
+    if spec.withdrawal.is_some() || spec.valid_until.is_some() || is_other {
+        world.breaks(format!("promise 7: permitted, though withdrawn, lapsed or for other terms: {spec:?}, {:?}", status.approval));
     }
 }
 
@@ -205,12 +249,19 @@ pub fn instant(world: &mut World) -> Result<(), String> {
     }
 }
 
+/// Whether nobody is to be asked, whatever HeyGen says.
+pub fn is_barred(object: &Object) -> bool {
+    let spec = &object.spec;
+    spec.withdrawal.is_some() || spec.valid_until.is_some() || spec.initiate == Some(Initiate::Never)
+}
+
 /// What must be the case at last.
 fn ends_well(world: &World) -> Result<(), String> {
     let lives = |object: &DigitalTwinConsent| object.metadata.deletion_timestamp.is_none();
     let objects: Vec<(usize, &Object)> =
         world.kube.iter().enumerate().filter_map(|(place, object)| Some((place, object.as_ref()?))).collect();
-    let may_ask = |place: usize, object: &Object| lives(object) && world.served[place] && !object.spec.suspend.unwrap_or(false);
+    let may_ask =
+        |place: usize, object: &Object| lives(object) && world.served[place] && !object.spec.suspend.unwrap_or(false) && !is_barred(object);
     let is_duplicate = |object: &Object| condition(object, "Ready").1 == "DuplicateAvatarGroup";
     // An owner that has asked keeps the group, unless it is being deleted or no longer served.
     let has_asked = |object: &Object| object.status.as_ref().is_some_and(|status| status.initiation.is_some());
@@ -249,7 +300,7 @@ fn object_ends_well(world: &World, place: usize, object: &Object) -> Result<(), 
     if (approved == "True") != believed {
         return Err(format!("promise 3: Approved={approved} while HeyGen's word {:?} means {meaning:?}", world.heygen.word));
     }
-    if believed && meaning != Meaning::Absent && meaning != Meaning::Unknown && ready != "True" {
+    if believed && meaning != Meaning::Absent && meaning != Meaning::Unknown && ready != "True" && reason != "TermsChanged" {
         return Err(format!("promise 3: Ready={ready}/{reason} while HeyGen's word means {meaning:?}"));
     }
     let is_known = matches!(meaning, Meaning::Granted | Meaning::Waived | Meaning::Absent) && approved == "True";

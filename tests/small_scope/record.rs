@@ -65,6 +65,11 @@ fn record(world: &mut World, index: usize, place: usize) {
             if world.planted == Some(Planted::RefusalLeftOut) {
                 settled.status.already_begun = None;
             }
+            match (world.planted, &mut settled.status.asked_terms) {
+                (Some(Planted::OthersLeftOut), Some(asked)) => asked.more = None,
+                (Some(Planted::TermsLeftOut), Some(asked)) => asked.digests.truncate(1),
+                _ => {}
+            }
             let status = settled.status.clone();
             world.change(place, |object| object.status = Some(status));
             world.counted.writes += 1;

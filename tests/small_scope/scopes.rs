@@ -116,6 +116,44 @@ pub fn all() -> Vec<Scope> {
                 (Kind::Force, 1),
             ],
         ),
+        Scope {
+            starts: vec![None, Some("pending")],
+            words: vec![Some("approved")],
+            ..scope(
+                "terms",
+                into_secret,
+                4,
+                &[
+                    (Kind::Terms, 2),
+                    (Kind::Epoch, 1),
+                    (Kind::Word, 1),
+                    (Kind::Crash, 1),
+                    (Kind::Lost, 1),
+                    (Kind::Recreate, 1),
+                    (Kind::Bring, 1),
+                ],
+            )
+        },
+        Scope {
+            starts: vec![None],
+            words: vec![Some("approved")],
+            replicas: 2,
+            ..scope(
+                "terms with two replicas",
+                plain,
+                2,
+                &[(Kind::Terms, 2), (Kind::Epoch, 1), (Kind::Word, 1), (Kind::Lost, 1), (Kind::Delay, 1)],
+            )
+        },
+        Scope {
+            starts: vec![None, Some("approved")],
+            ..scope(
+                "barred",
+                plain,
+                3,
+                &[(Kind::Due, 1), (Kind::Bar, 2), (Kind::Epoch, 1), (Kind::Word, 1), (Kind::Crash, 1), (Kind::Lost, 1), (Kind::Suspend, 1)],
+            )
+        },
         Scope { places: 2, ..scope("owning", plain, 2, &[(Kind::Suspend, 1), (Kind::Serve, 1), (Kind::Terminate, 1), (Kind::Gone, 1)]) },
         scope(
             "link Secret",

@@ -10,10 +10,12 @@ use twinconsent_core::consent::policy::Meaning;
 use twinconsent_core::consent::polling;
 use twinconsent_core::consent::step;
 use twinconsent_core::consent::step::{AccountFact, Call, Facts, NextPoll, PollKind, Proof, Rest, Step, Then, decide};
+use twinconsent_core::consent::terms::Terms;
 
 use crate::heygen::{self, WINDOW, Word};
 use crate::owners::rank;
 use crate::planted::Planted;
+use crate::promises::is_barred;
 use crate::record::short;
 use crate::world::{self, Entry, LOOSE, Object, Scheduled, Shown, World, at, request, second, version};
 
@@ -255,6 +257,9 @@ fn act(world: &mut World, index: usize, place: usize, base: &Object, call: Call,
         Call::ReadLooks(_) => Input::Answered(call, is_lost(world.heygen.read_looks())),
         Call::Initiate(asked) => {
             checks_request(world, index, place, asked.epoch);
+            if is_barred(base) {
+                world.breaks("promise 7: asked although the person has withdrawn, the consent has lapsed, or nobody is to be asked".into());
+            }
             if *asked != request(base) {
                 world.breaks("promise 1: another request than the object asks".into());
             }
@@ -276,7 +281,8 @@ fn act(world: &mut World, index: usize, place: usize, base: &Object, call: Call,
                 Some(Planted::KeyOfReplica) => index.to_string(),
                 _ => String::new(),
             };
-            let (executed, outcome) = world.heygen.post(&format!("{}{of_which}", asked.idempotency_key), place, world.now);
+            let statement = Terms::of(&asked.content, None).statement_digest;
+            let (executed, outcome) = world.heygen.post(&format!("{}{of_which}", asked.idempotency_key), &statement, place, world.now);
             if executed {
                 let (now, epoch) = (world.now, asked.epoch);
                 let known = &mut world.known[place];

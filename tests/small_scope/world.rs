@@ -66,6 +66,8 @@ pub struct Known {
     pub is_brought: bool,
     /// When which epoch was executed.
     pub executed: Vec<(i64, i64)>,
+    /// The statements on the pages of all links that ever stood where a person may get them from.
+    pub seen: Vec<Arc<str>>,
 }
 
 #[derive(Debug, Clone, Default)]

@@ -2,6 +2,7 @@
 
 pub mod apply;
 pub mod conditions;
+pub mod digest;
 pub mod explain;
 pub mod link;
 pub mod outcome;
@@ -13,3 +14,4 @@ pub mod situation;
 pub mod state;
 pub mod status;
 pub mod step;
+pub mod terms;

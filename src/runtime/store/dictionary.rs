@@ -5,10 +5,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 
 use twinconsent_core::api::conditions::Situation;
 use twinconsent_core::api::consent::{
-    DigitalTwinConsent, DigitalTwinConsentSpec, DigitalTwinConsentStatus, GroupStatus, HistoryEntry, Initiation,
+    Approval, AskedTerms, DigitalTwinConsent, DigitalTwinConsentSpec, DigitalTwinConsentStatus, GroupStatus, HistoryEntry, Initiation,
 };
 use twinconsent_core::consent::conditions::render;
 use twinconsent_core::consent::request::Request;
+use twinconsent_core::consent::terms::Terms;
 
 /// An object that was asked for, in this situation.
 #[must_use]
@@ -24,6 +25,7 @@ pub fn of(situation: Situation) -> DigitalTwinConsent {
     };
     let consent = DigitalTwinConsent { metadata, spec, status: None };
     let (word, request) = ("pending", Request::of(&consent));
+    let terms = Terms::of_spec(&consent.spec);
     let mut status = DigitalTwinConsentStatus {
         url: Some("https://".to_owned()),
         link_expiration_time: Some(Time(then)),
@@ -39,6 +41,19 @@ pub fn of(situation: Situation) -> DigitalTwinConsent {
             idempotency_key: request.idempotency_key,
             request_id: Some(String::new()),
             renewals: None,
+            statement: Some(terms.statement),
+            statement_digest: Some(terms.statement_digest.clone()),
+            purpose_digest: None,
+        }),
+        asked_terms: Some(AskedTerms { digests: vec![terms.digest()], more: None }),
+        approval: (situation == Situation::Approved).then(|| Approval {
+            time: Time(then),
+            consent_status: Some("approved".to_owned()),
+            request_epoch: 0,
+            statement: terms.statement,
+            statement_digest: Some(terms.statement_digest),
+            purpose_digest: None,
+            request_id: Some(String::new()),
         }),
         initiation_time: Some(Time(then)),
         history: vec![HistoryEntry { observation_time: Time(then), consent_status: Some(word.to_owned()), request_epoch: 0 }],

@@ -50,10 +50,11 @@ impl World {
         assert!(!(has("Stalled") && has("Reconciling")), "{status:?}");
         assert!(status.history.len() <= 10);
         if !status.conditions.is_empty() {
-            assert!(has("Ready") && has("Initiated") && has("Approved"));
+            assert!(has("Ready") && has("Permitted") && has("Initiated") && has("Approved"));
         }
         let approved = status.conditions.iter().any(|condition| condition.type_ == "Approved" && condition.status == "True");
-        assert_eq!(approved, status.approval_time.is_some(), "approvalTime tells of an approval, and of nothing else");
+        assert!(!approved || status.approval.is_some(), "an approval is recorded");
+        assert!(status.approval.is_some() || status.revocation.is_none(), "only what was given is taken back");
         for old in &self.status().conditions {
             if let Some(new) = status.conditions.iter().find(|new| new.type_ == old.type_ && new.status == old.status) {
                 assert_eq!(new.last_transition_time, old.last_transition_time, "{} has not changed", old.type_);

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::{Value, json};
 use twinconsent_core::api::REQUESTED_AT;
-use twinconsent_core::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus};
+use twinconsent_core::api::consent::{Approval, DigitalTwinConsent, DigitalTwinConsentStatus, Statement};
 use twinconsent_core::consent::polling;
 use twinconsent_core::consent::state::Memory;
 
@@ -77,7 +77,15 @@ impl World {
             }
         }
         self.object.status.as_mut().unwrap().conditions.retain(|condition| !matches!(condition.type_.as_str(), "Stalled" | "Reconciling"));
-        self.object.status.as_mut().unwrap().approval_time = Some(Time(self.now));
+        self.object.status.as_mut().unwrap().approval.get_or_insert(Approval {
+            time: Time(self.now),
+            consent_status: None,
+            request_epoch: 0,
+            statement: Statement::Unknown,
+            statement_digest: None,
+            purpose_digest: None,
+            request_id: None,
+        });
         self.bump();
         self.note("-- forged".into());
     }

@@ -49,12 +49,16 @@ impl World {
     }
 }
 
-/// A status in one line, without what is the same in all.
+/// A status in one line, without what is the same in all: `Permitted` stands there only where it is not as `Ready`.
 pub fn describe(status: &DigitalTwinConsentStatus) -> String {
-    let flags = status.conditions.iter().map(|condition| match (condition.type_.as_str(), condition.status.as_str()) {
-        ("Ready", ready) => format!("Ready={ready}/{}", condition.reason),
-        ("Initiated" | "Approved", "False") => format!("{}=False", condition.type_),
-        (type_, _) => type_.to_owned(),
+    let of = |type_: &str| status.conditions.iter().find(|condition| condition.type_ == type_).map(|condition| condition.status.as_str());
+    let is_told = |type_: &str| type_ != "Permitted" || of("Permitted") != of("Ready");
+    let flags = status.conditions.iter().filter(|condition| is_told(&condition.type_)).map(|condition| {
+        match (condition.type_.as_str(), condition.status.as_str()) {
+            ("Ready", ready) => format!("Ready={ready}/{}", condition.reason),
+            ("Initiated" | "Approved" | "Permitted", status @ ("False" | "Unknown")) => format!("{}={status}", condition.type_),
+            (type_, _) => type_.to_owned(),
+        }
     });
     let mut words: Vec<String> = flags.collect();
     words.extend(status.url.as_ref().map(|_| "url".to_owned()));

@@ -239,7 +239,8 @@ pub fn most_within(time: Duration, burst: usize, per_second: usize, late: Durati
 /// The three that always stand come with their status; of the others, which stand only while True, the name is enough.
 pub fn reading(consent: &DigitalTwinConsent) -> String {
     let conditions = consent.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
-    let words = conditions.iter().map(|condition| match (condition.type_.as_str(), condition.status.as_str()) {
+    let shown = conditions.iter().filter(|condition| condition.type_ != "Permitted");
+    let words = shown.map(|condition| match (condition.type_.as_str(), condition.status.as_str()) {
         ("Ready", status) => format!("Ready={status}:{}", condition.reason),
         (type_ @ ("Initiated" | "Approved"), status) => format!("{type_}={status}"),
         (type_, "True") => type_.to_owned(),

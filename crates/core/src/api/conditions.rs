@@ -8,6 +8,8 @@ use strum::{EnumString, IntoStaticStr, VariantArray};
 pub mod types {
     /// Whether what the object waits for has come.
     pub const READY: &str = "Ready";
+    /// Whether the twin may be used: the one condition for gates.
+    pub const PERMITTED: &str = "Permitted";
     /// Whether consent was asked for by this object, for its current request.
     pub const INITIATED: &str = "Initiated";
     /// Whether HeyGen says that consent was given or waived.
@@ -29,6 +31,9 @@ pub mod types {
 /// What each says stands in [`Row`](crate::consent::situation::Row).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, EnumString, IntoStaticStr, VariantArray)]
 pub enum Situation {
+    /// The person has withdrawn their consent, as the spec says.
+    #[strum(serialize = "ConsentWithdrawn")]
+    Withdrawn,
     /// Suspended before any poll.
     Suspended,
     /// Another object owns the group on this account.
@@ -48,6 +53,11 @@ pub enum Situation {
     /// The training of the group failed.
     #[strum(serialize = "AvatarFailed")]
     TrainingFailed,
+    /// The person consented to other terms than those of the spec.
+    TermsChanged,
+    /// `spec.validUntil` has passed.
+    #[strum(serialize = "ConsentLapsed")]
+    Lapsed,
     /// HeyGen says a word that the policy does not know.
     #[strum(serialize = "UnrecognizedConsentStatus")]
     Unrecognized,
@@ -86,6 +96,8 @@ pub enum Situation {
     /// Waiting for the person.
     #[strum(serialize = "AwaitingApproval")]
     Awaiting,
+    /// Consent would be asked for, but `spec.initiate` is `Never`.
+    InitiationDisabled,
 }
 
 impl Situation {

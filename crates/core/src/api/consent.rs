@@ -66,13 +66,19 @@ use serde::{Deserialize, Serialize};
     validation = Rule::new("self.?requestEpoch.orValue(0) >= oldSelf.?requestEpoch.orValue(0)")
         .message(Message::Expression("'requestEpoch may only grow; roll forward: use %d'.format([oldSelf.?requestEpoch.orValue(0) + 1])".into()))
         .field_path(".requestEpoch").reason(Reason::FieldValueForbidden),
-    validation = Rule::new("self.?requestEpoch.orValue(0) > oldSelf.?requestEpoch.orValue(0) || ((has(self.rerouteURL) == has(oldSelf.rerouteURL) && (!has(self.rerouteURL) || self.rerouteURL == oldSelf.rerouteURL)) && (has(self.consentText) == has(oldSelf.consentText) && (!has(self.consentText) || self.consentText == oldSelf.consentText)) && (has(self.consentVideo) == has(oldSelf.consentVideo) && (!has(self.consentVideo) || self.consentVideo == oldSelf.consentVideo)) && (has(self.linkSecretRef) == has(oldSelf.linkSecretRef) && (!has(self.linkSecretRef) || self.linkSecretRef == oldSelf.linkSecretRef)))")
-        .message(Message::Expression("'rerouteURL, consentText, consentVideo and linkSecretRef may change only together with a higher requestEpoch: this is a new request, use %d'.format([oldSelf.?requestEpoch.orValue(0) + 1])".into()))
+    validation = Rule::new("self.?requestEpoch.orValue(0) > oldSelf.?requestEpoch.orValue(0) || ((has(self.rerouteURL) == has(oldSelf.rerouteURL) && (!has(self.rerouteURL) || self.rerouteURL == oldSelf.rerouteURL)) && (has(self.consentText) == has(oldSelf.consentText) && (!has(self.consentText) || self.consentText == oldSelf.consentText)) && (has(self.consentVideo) == has(oldSelf.consentVideo) && (!has(self.consentVideo) || self.consentVideo == oldSelf.consentVideo)) && (has(self.linkSecretRef) == has(oldSelf.linkSecretRef) && (!has(self.linkSecretRef) || self.linkSecretRef == oldSelf.linkSecretRef)) && (!has(oldSelf.purpose) || (has(self.purpose) && self.purpose == oldSelf.purpose)))")
+        .message(Message::Expression("'rerouteURL, consentText, consentVideo, linkSecretRef and a purpose once declared may change only together with a higher requestEpoch: this is a new request, use %d'.format([oldSelf.?requestEpoch.orValue(0) + 1])".into()))
         .field_path(".requestEpoch").reason(Reason::FieldValueForbidden),
     validation = Rule::new("!has(self.consentVideo) || !(has(self.rerouteURL) || has(self.consentText))")
         .message("consentVideo is reviewed without a hosted page: it cannot be combined with rerouteURL or consentText").field_path(".consentVideo").reason(Reason::FieldValueForbidden),
     validation = Rule::new("!has(self.consentVideo) || !has(self.linkSecretRef)")
         .message("consentVideo gives no link: it cannot be combined with linkSecretRef").field_path(".consentVideo").reason(Reason::FieldValueForbidden),
+    validation = Rule::new("!(has(oldSelf.subject) && has(oldSelf.subject.reference)) || (has(self.subject) && has(self.subject.reference) && self.subject.reference == oldSelf.subject.reference)")
+        .message("subject.reference may be added once, then never changed nor removed").field_path(".subject.reference").reason(Reason::FieldValueForbidden),
+    validation = Rule::new("!has(oldSelf.withdrawal) || (has(self.withdrawal) && self.withdrawal == oldSelf.withdrawal)")
+        .message("withdrawal may be set once, then never changed nor removed").field_path(".withdrawal").reason(Reason::FieldValueForbidden),
+    validation = Rule::new("!has(oldSelf.withdrawal) || self.?requestEpoch.orValue(0) == oldSelf.?requestEpoch.orValue(0)")
+        .message("the person has withdrawn: nobody is asked again for this group, so requestEpoch stays").field_path(".requestEpoch").reason(Reason::FieldValueForbidden),
 )]
 pub struct DigitalTwinConsentSpec {
     /// The HeyGen avatar group whose person is asked: the id of the group, not of one of its looks.
@@ -154,6 +160,76 @@ pub struct DigitalTwinConsentSpec {
     /// May change only together with a higher requestEpoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link_secret_ref: Option<LinkSecretRef>,
+
+    /// The person, as you know them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Subject>,
+
+    /// What the twin is to be used for, as you declare it: 1 to 1000 characters, without control characters and marks of the writing direction.
+    /// It is never sent to HeyGen, so the person does not read it there; it becomes part of the record.
+    /// May be added where there was none; any other change only together with a higher requestEpoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(min = 1, max = 1000),
+        regex(pattern = r"^[^\x00-\x1f\x7f-\x9f\x{2028}\x{2029}\x{202a}-\x{202e}\x{2066}-\x{2069}]*$")
+    )]
+    pub purpose: Option<String>,
+
+    /// Until when the consent counts: a time in UTC between 2000 and 2199, as in `2027-01-31T00:00:00Z`.
+    /// After it the twin may not be used and nobody is asked.
+    /// It may be moved; each move is recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 20), regex(pattern = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"))]
+    #[x_kube(validation = Rule::new("timestamp(self) >= timestamp('2000-01-01T00:00:00Z') && timestamp(self) < timestamp('2200-01-01T00:00:00Z')").message("validUntil must be a time in UTC between 2000 and 2199, as in 2027-01-31T00:00:00Z"))]
+    pub valid_until: Option<String>,
+
+    /// The person has told you that they withdraw their consent; HeyGen has no call for it.
+    /// The twin may not be used any more, and nobody is asked again for this group.
+    /// Once set it can neither be changed nor removed, and requestEpoch stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withdrawal: Option<Withdrawal>,
+
+    /// `Automatic` (the default) asks the person through HeyGen; `Never` only follows what HeyGen says, for groups about which others ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initiate: Option<Initiate>,
+}
+
+/// The person, as you know them.
+#[derive(KubeSchema, Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
+pub struct Subject {
+    /// Your own, opaque id of the person, 1 to 253 printable ASCII characters without spaces: no name, no mail address.
+    /// May be added once, then never changed nor removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253), regex(pattern = "^[!-~]+$"))]
+    pub reference: Option<String>,
+}
+
+/// The withdrawal of a consent, as the person told you.
+#[derive(KubeSchema, Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
+pub struct Withdrawal {
+    /// When the person told you: a time in UTC between 2000 and 2199, as in `2027-01-31T00:00:00Z`.
+    #[schemars(length(max = 20), regex(pattern = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"))]
+    #[x_kube(validation = Rule::new("timestamp(self) >= timestamp('2000-01-01T00:00:00Z') && timestamp(self) < timestamp('2200-01-01T00:00:00Z')").message("withdrawal.time must be a time in UTC between 2000 and 2199, as in 2027-01-31T00:00:00Z"))]
+    pub time: String,
+
+    /// Where you keep what the person told you, such as the number of a ticket: 1 to 253 printable ASCII characters without spaces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253), regex(pattern = "^[!-~]+$"))]
+    pub reference: Option<String>,
+}
+
+/// `Automatic` (the default) asks the person through HeyGen; `Never` only follows what HeyGen says, for groups about which others ask.
+#[derive(JsonSchema, Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
+pub enum Initiate {
+    /// HeyGen is asked for the person's consent.
+    #[default]
+    Automatic,
+    /// HeyGen is polled, and never asked.
+    Never,
+    /// A word of a later version: means what `Never` means, for nobody is asked whom the author may not want to be asked.
+    #[serde(other)]
+    #[schemars(skip)]
+    Unrecognized,
 }
 
 /// A recorded consent video: exactly one of `url` and `assetID`.
@@ -279,15 +355,31 @@ pub struct DigitalTwinConsentStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub already_begun: Option<AlreadyBegun>,
 
-    /// When the operator saw the approval.
+    /// The terms of every request of this object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub approval_time: Option<Time>,
+    pub asked_terms: Option<AskedTerms>,
+
+    /// The last approval. A later refusal, withdrawal or request does not erase it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Approval>,
+
+    /// How HeyGen took that approval back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revocation: Option<Revocation>,
+
+    /// The `spec.validUntil` that this status speaks of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_until: Option<String>,
+
+    /// The last audit event of this object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit: Option<AuditMark>,
 
     /// The last 10 changes of `consentStatus`, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<HistoryEntry>,
 
-    /// The conditions: Ready, Initiated, Approved; while True also Reconciling or Stalled, Overdue, LinkExpired, Suspended.
+    /// The conditions: Ready, Permitted, Initiated, Approved; while True also Reconciling or Stalled, Overdue, LinkExpired, Suspended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".to_owned()]))]
     pub conditions: Vec<Condition>,
@@ -340,6 +432,108 @@ pub struct Initiation {
     /// How often the link was renewed automatically.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renewals: Option<i64>,
+
+    /// What HeyGen was asked to show the person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statement: Option<Statement>,
+
+    /// The digest of that statement, `sha256:` and 64 hex digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statement_digest: Option<String>,
+
+    /// The digest of the purpose that was declared then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose_digest: Option<String>,
+}
+
+/// What a person is shown, or has recorded, to consent to.
+#[derive(JsonSchema, Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq, Hash)]
+pub enum Statement {
+    /// HeyGen's own wording.
+    HeyGenDefault,
+    /// `spec.consentText`.
+    ConsentText,
+    /// `spec.consentVideo`. The reference of a clip proves nothing of what is said in it.
+    ConsentVideo,
+    /// Not known: others may have asked as well, or this object with other terms.
+    // A word of a later version as well.
+    #[default]
+    #[serde(other)]
+    Unknown,
+}
+
+/// The terms (statement and purpose) of every request of an object.
+#[derive(KubeSchema, Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
+pub struct AskedTerms {
+    /// Their digests, `sha256:` and 64 hex digits, at most 4, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub digests: Vec<String>,
+
+    /// Whether there may be others: more than 4, or requests of which nothing is recorded here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub more: Option<bool>,
+}
+
+/// An approval, as far as it is known.
+#[derive(KubeSchema, Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Approval {
+    /// When the operator saw it; HeyGen tells no time.
+    pub time: Time,
+
+    /// HeyGen's word, as HeyGen wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent_status: Option<String>,
+
+    /// The `requestEpoch` under which it was seen.
+    pub request_epoch: i64,
+
+    /// What the person was shown; `Unknown` unless it is certain.
+    #[serde(default)]
+    pub statement: Statement,
+
+    /// The digest of that statement, `sha256:` and 64 hex digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statement_digest: Option<String>,
+
+    /// The digest of the purpose that was declared with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose_digest: Option<String>,
+
+    /// HeyGen's id of the request that asked for it.
+    #[serde(rename = "requestID", default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+}
+
+/// How an approval was taken back at HeyGen.
+#[derive(KubeSchema, Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Revocation {
+    /// When the operator held it for certain.
+    pub time: Time,
+
+    /// HeyGen's word, as HeyGen wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent_status: Option<String>,
+}
+
+/// The end of an object's chain of audit events.
+#[derive(KubeSchema, Clone, Debug, Default, Deserialize, Serialize, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditMark {
+    /// The number of the event, counted from 1.
+    pub sequence: i64,
+
+    /// Its digest, `sha256:` and 64 hex digits.
+    pub digest: String,
+
+    /// Its type, such as `io.twinconsent.consent.approved.v1`.
+    #[serde(rename = "type")]
+    pub type_: String,
+
+    /// When it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<Time>,
 }
 
 /// A request that HeyGen refused because consent was begun before.

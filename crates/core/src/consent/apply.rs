@@ -17,10 +17,10 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::api::conditions::{Situation, types};
-use crate::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus, GroupStatus, HistoryEntry};
+use crate::api::consent::{Approval, DigitalTwinConsent, DigitalTwinConsentStatus, GroupStatus, HistoryEntry, Revocation, Statement};
 use crate::consent::conditions;
 use crate::consent::outcome::{Class, Group, Outcome, Trouble};
-use crate::consent::policy::Rules;
+use crate::consent::policy::{Meaning, Rules};
 use crate::consent::polling;
 use crate::consent::polling::whole;
 use crate::consent::report::Report;
@@ -29,6 +29,8 @@ use crate::consent::state::{Answer, Memory};
 use crate::consent::status;
 use crate::consent::step;
 use crate::consent::step::{AccountFact, By, Call, Facts, Finding};
+use crate::consent::terms;
+use crate::consent::terms::Terms;
 
 pub use link_secret::{Refusal, SecretOutcome};
 
@@ -136,7 +138,9 @@ impl<'a> Draft<'a> {
             (Call::Poll, Outcome::Polled(group)) => self.polled(group),
             (Call::ReadLooks(_), Outcome::LooksRead(page)) => self.looks_read(page),
             (Call::Initiate(request), Outcome::Initiated(_) | Outcome::Trouble(_)) => {
-                let answer = Answer { at: self.now, request: request.clone(), outcome: outcome.clone(), in_secret: None };
+                let terms = Terms::of(&request.content, self.consent.spec.purpose.as_deref());
+                let is_first = self.is_first_request(request);
+                let answer = Answer { at: self.now, request: request.clone(), terms, is_first, outcome: outcome.clone(), in_secret: None };
                 self.memory.forget_trouble();
                 self.memory.answer = Some(Box::new(answer));
             }
@@ -198,10 +202,18 @@ impl<'a> Draft<'a> {
         self.echo_request();
         // HeyGen was read for this very object: what the status tells from now on is its own.
         let seen = seen?;
-        self.status.object_uid.clone_from(&self.consent.metadata.uid);
+        self.note_own();
         let group = seen.group?;
         self.note_group(&group);
         Some(group)
+    }
+
+    /// What the status tells from now on is this object's own. One that was brought from elsewhere may know less than was asked since.
+    fn note_own(&mut self) {
+        if status::is_restored(self.consent) && self.old.object_uid == self.status.object_uid {
+            terms::note_others_asked(&mut self.status);
+        }
+        self.status.object_uid.clone_from(&self.consent.metadata.uid);
     }
 
     fn note_group(&mut self, group: &Group) {
@@ -259,7 +271,48 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Records an approval, or that HeyGen has taken it back.
+    fn note_approval(&mut self, situation: Situation) {
+        let gives = situation == Situation::Approved || situation == Situation::Waived;
+        if gives && !status::is_approved(&self.old) && !self.is_approval_of_before() {
+            // What was asked for before the cluster was set back to a backup stands in no status any more.
+            let seen = if situation == Situation::Approved && self.was_awaited() && self.memory.history == 0 {
+                terms::surely_seen(&self.status)
+            } else {
+                None
+            };
+            let initiation = self.status.initiation.as_ref();
+            self.status.approval = Some(Approval {
+                time: whole(self.now),
+                consent_status: self.status.consent_status.clone(),
+                request_epoch: initiation.map_or(self.consent.spec.request_epoch.unwrap_or(0), |initiation| initiation.epoch),
+                statement: seen.as_ref().map_or(Statement::Unknown, |terms| terms.statement),
+                statement_digest: seen.as_ref().map(|terms| terms.statement_digest.clone()),
+                purpose_digest: seen.and_then(|terms| terms.purpose_digest),
+                request_id: initiation.and_then(|initiation| initiation.request_id.clone()),
+            });
+            self.status.revocation = None;
+        }
+        if situation == Situation::Revoked && !status::is_revoked(&self.old) {
+            self.status.revocation = Some(Revocation { time: whole(self.now), consent_status: self.status.consent_status.clone() });
+        }
+    }
+
+    /// Whether the word that HeyGen said before was one of a person who is awaited, or none.
+    fn was_awaited(&self) -> bool {
+        matches!(self.rules().policy.read(self.old.consent_status.as_deref()), Meaning::Pending | Meaning::Expired | Meaning::Absent)
+    }
+
+    /// Whether an approval that was doubted holds: HeyGen's word for it is the same, and so is the object.
+    fn is_approval_of_before(&self) -> bool {
+        let doubted = status::condition(&self.old, types::APPROVED);
+        let doubted = doubted.is_some_and(|approved| approved.status == "Unknown" && approved.reason == Situation::Unverified.reason());
+        let word = |approval: &Approval| approval.consent_status == self.status.consent_status;
+        doubted && !status::is_restored(self.consent) && self.old.approval.as_ref().is_some_and(word)
+    }
+
     fn render(&mut self, situation: Situation, detail: Option<&str>) {
+        self.note_approval(situation);
         conditions::render(self.consent, &mut self.status, situation, detail, self.now);
     }
 

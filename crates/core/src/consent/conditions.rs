@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
-use super::situation::{Actor, Progress, Ready};
+use super::situation::{Actor, Permitted, Progress, Row};
 use crate::api::conditions::{Situation, reasons, types};
 use crate::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus, ReadyWhen};
 use crate::consent::polling::whole;
@@ -21,22 +21,25 @@ pub fn render(
     now: Timestamp,
 ) {
     let spec = &consent.spec;
-    let [overdue, expired] = status::flag_times(spec, status, Some(situation)).map(|at| at.is_some_and(|at| at <= now));
-    let shown = match situation.awaits() {
-        true if expired => Situation::LinkExpired,
-        true if overdue => Situation::Overdue,
-        true => Situation::Awaiting,
-        false => situation,
-    };
-    let row = shown.row();
-    let suspended = spec.suspend.unwrap_or(false);
     let old = std::mem::take(&mut status.conditions);
     if old.is_empty() {
         // The status of a new object; one that was written for another object is so until HeyGen was read.
         status.object_uid.clone_from(&consent.metadata.uid);
     }
     let old_of = |type_: &str| old.iter().find(|condition| condition.type_ == type_);
-    let mut conditions = Vec::with_capacity(4);
+    let (is_approved, approved_reason, approved_message) = approved(old_of(types::APPROVED), situation);
+    let first = status::first(spec, status, is_approved == "True", situation, now);
+    let [overdue, expired] = status::flag_times(spec, status, Some(first)).map(|at| at.is_some_and(|at| at <= now));
+    let shown = match first.awaits() {
+        true if expired => Situation::LinkExpired,
+        true if overdue => Situation::Overdue,
+        true => Situation::Awaiting,
+        false => first,
+    };
+    let row = shown.row();
+    let suspended = spec.suspend.unwrap_or(false);
+    let is_initiated = status::is_initiated(status, &Request::of(consent));
+    let mut conditions = Vec::with_capacity(5);
     let mut push = |type_: &str, status: &str, reason: &str, message: &str| {
         let unchanged_since = old_of(type_).filter(|old| old.status == status).map(|old| old.last_transition_time.clone());
         conditions.push(Condition {
@@ -49,11 +52,14 @@ pub fn render(
         });
     };
 
+    // What was found in detail is not what is told.
+    let detail = detail.filter(|_| first == situation);
     let kept_message = old_of(types::READY).filter(|ready| detail.is_none() && has_details(shown) && ready.reason == shown.reason());
     let message = detail.or(kept_message.map(|ready| ready.message.as_str())).unwrap_or_else(|| plain_message(consent, status, shown));
-    push(types::READY, ready(row.ready, spec.ready_when), shown.reason(), message);
+    push(types::READY, ready(&row, spec.ready_when, is_initiated), shown.reason(), message);
+    push(types::PERMITTED, row.permitted.word(), shown.reason(), permitted_message(row.permitted));
 
-    if status::is_initiated(status, &Request::of(consent)) {
+    if is_initiated {
         push(
             types::INITIATED,
             "True",
@@ -71,8 +77,7 @@ pub fn render(
             "This object has not asked HeyGen for consent, or not with the current spec.requestEpoch.",
         );
     }
-    let (is_approved, reason, message) = approved(old_of(types::APPROVED), shown);
-    push(types::APPROVED, is_approved, reason, message);
+    push(types::APPROVED, is_approved, approved_reason, approved_message);
     match row.progress {
         Progress::Steady => {}
         Progress::Reconciling if suspended => {}
@@ -93,11 +98,7 @@ pub fn render(
     }
     status.conditions = conditions;
     status.observed_generation = consent.metadata.generation;
-    if !status::is_approved(status) {
-        status.approval_time = None;
-    } else if status.approval_time.is_none() {
-        status.approval_time = Some(whole(now));
-    }
+    status.valid_until.clone_from(&spec.valid_until);
 }
 
 /// `Approved` changes only where HeyGen's word decides; everywhere else it stays as it was.
@@ -120,7 +121,7 @@ fn approved(old: Option<&Condition>, situation: Situation) -> (&str, &str, &str)
         S::Suspended | S::Duplicate | S::Restored | S::GroupMissing | S::TrainingFailed => unchanged(old, not_approved),
         S::Unverified | S::NotRequired | S::AccountNotReady | S::AccountNotAllowed => unchanged(old, not_approved),
         S::InvalidRequest | S::NotEntitled | S::LinkSecretConflict | S::LinkSecretNotWritable => unchanged(old, not_approved),
-        S::Initiating => unchanged(old, not_approved),
+        S::Initiating | S::InitiationDisabled | S::Withdrawn | S::TermsChanged | S::Lapsed => unchanged(old, not_approved),
     }
 }
 
@@ -129,12 +130,17 @@ fn unchanged<'a>(old: Option<&'a Condition>, otherwise: (&'a str, &'a str, &'a s
     old.map_or(otherwise, |old| (&old.status, &old.reason, &old.message))
 }
 
-fn ready(ready: Ready, when: Option<ReadyWhen>) -> &'static str {
-    match ready {
-        Ready::True => "True",
-        Ready::Unknown => "Unknown",
-        Ready::WhenInitiated if when == Some(ReadyWhen::Initiated) => "True",
-        Ready::False | Ready::WhenInitiated => "False",
+/// `Ready` is `Permitted`; with `readyWhen: Initiated` it is True as well once the person was asked, while no one but the person has to act.
+fn ready(row: &Row, when: Option<ReadyWhen>, is_initiated: bool) -> &'static str {
+    let is_asking_enough = when == Some(ReadyWhen::Initiated) && is_initiated && row.progress == Progress::Steady;
+    if is_asking_enough { Permitted::True.word() } else { row.permitted.word() }
+}
+
+fn permitted_message(permitted: Permitted) -> &'static str {
+    match permitted {
+        Permitted::True => "The twin may be used.",
+        Permitted::False => "The twin may not be used; the message of Ready says why.",
+        Permitted::Unknown => "Whether the twin may be used is not known, so it may not; the message of Ready says why.",
     }
 }
 
@@ -146,6 +152,7 @@ fn has_details(situation: Situation) -> bool {
         S::Suspended | S::Duplicate | S::Restored | S::Revoked | S::Refused | S::GroupMissing | S::TrainingFailed => false,
         S::Unrecognized | S::Unverified | S::Approved | S::Waived | S::NotRequired | S::AlreadyBegun => false,
         S::LinkSecretConflict | S::LinkExpired | S::Overdue | S::Awaiting => false,
+        S::Withdrawn | S::TermsChanged | S::Lapsed | S::InitiationDisabled => false,
     }
 }
 

@@ -14,7 +14,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::api::consent::{ConsentVideo, DigitalTwinConsent};
+use crate::api::consent::{ConsentVideo, DigitalTwinConsent, DigitalTwinConsentSpec};
 
 /// What HeyGen is asked to show the person, or to review.
 ///
@@ -67,16 +67,24 @@ pub struct Request {
     pub idempotency_key: String,
 }
 
+impl Content {
+    /// What a spec asks to show.
+    #[must_use]
+    pub fn of(spec: &DigitalTwinConsentSpec) -> Self {
+        Self {
+            reroute_url: spec.reroute_url.clone(),
+            consent_text: spec.consent_text.clone(),
+            consent_video: spec.consent_video.as_ref().and_then(video),
+        }
+    }
+}
+
 impl Request {
     /// The request that an object describes.
     #[must_use]
     pub fn of(consent: &DigitalTwinConsent) -> Self {
         let spec = &consent.spec;
-        let content = Content {
-            reroute_url: spec.reroute_url.clone(),
-            consent_text: spec.consent_text.clone(),
-            consent_video: spec.consent_video.as_ref().and_then(video),
-        };
+        let content = Content::of(spec);
         let epoch = spec.request_epoch.unwrap_or(0);
         let namespace = consent.metadata.namespace.as_deref().unwrap_or_default();
         let idempotency_key = idempotency_key(&content, namespace, epoch);

@@ -15,17 +15,27 @@ pub(crate) const CONFIRM_WITHDRAWN: Duration = Duration::from_secs(60);
 /// How long HeyGen must say an unknown word after an approval before that is told.
 pub(crate) const CONFIRM_UNRECOGNIZED: Duration = Duration::from_secs(60);
 
-/// What `Ready` is in a situation.
+/// What `Permitted` is in a situation, and so `Ready`: whether the twin may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ready {
-    /// True.
+pub enum Permitted {
+    /// It may.
     True,
-    /// False.
+    /// It may not.
     False,
-    /// Unknown.
+    /// It is not known, so it may not.
     Unknown,
-    /// True with `readyWhen: Initiated`, else False.
-    WhenInitiated,
+}
+
+impl Permitted {
+    /// The status of the condition.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::True => "True",
+            Self::False => "False",
+            Self::Unknown => "Unknown",
+        }
+    }
 }
 
 /// The one that has to act in a situation, besides the person.
@@ -71,8 +81,8 @@ impl Actor {
 /// One row of the conditions table.
 #[derive(Debug, Clone, Copy)]
 pub struct Row {
-    /// What `Ready` is.
-    pub ready: Ready,
+    /// What `Permitted` is.
+    pub permitted: Permitted,
     /// `Reconciling`, `Stalled` or neither.
     pub progress: Progress,
     /// Whether entering the situation is reported as a Warning (`Some(true)`), as a Normal event, or not at all.
@@ -90,10 +100,11 @@ impl Situation {
         match self {
             Self::Suspended | Self::Duplicate | Self::AccountNotReady | Self::AccountNotAllowed | Self::Initiating => true,
             Self::Restored | Self::Revoked | Self::Refused | Self::GroupMissing | Self::TrainingFailed => false,
+            Self::Withdrawn | Self::TermsChanged | Self::Lapsed => false,
             Self::Unrecognized | Self::Unverified | Self::Approved | Self::Waived | Self::NotRequired => false,
             Self::InvalidRequest | Self::NotEntitled | Self::AlreadyBegun => false,
             Self::LinkSecretConflict | Self::LinkSecretNotWritable => false,
-            Self::LinkExpired | Self::Overdue | Self::Awaiting => false,
+            Self::LinkExpired | Self::Overdue | Self::Awaiting | Self::InitiationDisabled => false,
         }
     }
 
@@ -103,6 +114,7 @@ impl Situation {
         match self {
             Self::LinkExpired | Self::Overdue | Self::Awaiting => true,
             Self::Suspended | Self::Duplicate | Self::AccountNotReady | Self::AccountNotAllowed | Self::Initiating => false,
+            Self::Withdrawn | Self::TermsChanged | Self::Lapsed | Self::InitiationDisabled => false,
             Self::Restored | Self::Revoked | Self::Refused | Self::GroupMissing | Self::TrainingFailed => false,
             Self::Unrecognized | Self::Unverified | Self::Approved | Self::Waived | Self::NotRequired => false,
             Self::InvalidRequest | Self::NotEntitled | Self::AlreadyBegun => false,

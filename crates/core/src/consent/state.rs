@@ -13,6 +13,7 @@ use crate::consent::link::Link;
 use crate::consent::outcome::{Class, Group, LookType, Outcome};
 use crate::consent::polling;
 use crate::consent::request::Request;
+use crate::consent::terms::Terms;
 
 /// What this process remembers of one object.
 #[derive(Debug, Clone, Default)]
@@ -86,6 +87,8 @@ pub struct Attempt {
     pub not_before: Option<Timestamp>,
     /// Since when it is without a definite answer.
     pub unanswered_since: Option<Timestamp>,
+    /// Whether nobody had asked about the group before it was sent for the first time: see [`Answer::is_first`].
+    pub is_first: bool,
     /// Whether that was told.
     pub unanswered_said: bool,
     /// A refusal that is not believed at its first coming, and how often in a row the request was answered with it.
@@ -101,6 +104,10 @@ pub struct Answer {
     pub at: Timestamp,
     /// What it answers.
     pub request: Request,
+    /// The terms of that.
+    pub terms: Terms,
+    /// Whether nobody had asked about the group before it, as far as HeyGen's word right before, the status and this process tell.
+    pub is_first: bool,
     /// What it says.
     pub outcome: Outcome,
     /// Whether its link stands in the link Secret; `Some(true)`: another one, or none, stood there before.
@@ -242,11 +249,11 @@ impl Memory {
             at
         }));
         times.extend(attempt.as_mut().into_iter().flat_map(|attempt| {
-            let Attempt { idempotency_key: _, not_before, unanswered_since, unanswered_said: _, refused: _ } = &mut **attempt;
+            let Attempt { idempotency_key: _, not_before, unanswered_since, is_first: _, unanswered_said: _, refused: _ } = &mut **attempt;
             [not_before, unanswered_since].into_iter().filter_map(Option::as_mut)
         }));
         times.extend(answer.as_mut().map(|answer| {
-            let Answer { at, request: _, outcome: _, in_secret: _ } = &mut **answer;
+            let Answer { at, request: _, terms: _, is_first: _, outcome: _, in_secret: _ } = &mut **answer;
             at
         }));
         times.extend(unwritten.as_mut().into_iter().flat_map(|unwritten| {

@@ -6,11 +6,12 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use crate::api::conditions::{Situation, types};
-use crate::api::consent::{DigitalTwinConsent, DigitalTwinConsentSpec, DigitalTwinConsentStatus, HistoryEntry};
+use crate::api::consent::{DigitalTwinConsent, DigitalTwinConsentSpec, DigitalTwinConsentStatus, HistoryEntry, Statement};
 use crate::api::duration;
 use crate::consent::policy::{Meaning, Policy};
 use crate::consent::polling;
 use crate::consent::request::Request;
+use crate::consent::terms::Terms;
 
 /// The status as it is read by a clock that says `now`: a time that lies ahead of it counts as now, for one of the two clocks is wrong.
 ///
@@ -29,13 +30,18 @@ pub fn by_now(status: &DigitalTwinConsentStatus, now: Timestamp) -> Cow<'_, Digi
         initiation: _,
         initiation_time,
         already_begun: _,
-        approval_time,
+        asked_terms: _,
+        approval,
+        revocation,
+        valid_until: _,
+        audit: _,
         history,
         conditions,
     } = status;
     let observed = history.iter().map(|entry| &entry.observation_time);
     let turned = conditions.iter().map(|condition| &condition.last_transition_time);
-    if !initiation_time.iter().chain(approval_time).chain(observed).chain(turned).any(|time| time.0 > now) {
+    let given = approval.iter().map(|approval| &approval.time).chain(revocation.iter().map(|revocation| &revocation.time));
+    if !initiation_time.iter().chain(given).chain(observed).chain(turned).any(|time| time.0 > now) {
         return Cow::Borrowed(status);
     }
     let mut read = status.clone();
@@ -44,7 +50,9 @@ pub fn by_now(status: &DigitalTwinConsentStatus, now: Timestamp) -> Cow<'_, Digi
     }
     let observed = read.history.iter_mut().map(|entry| &mut entry.observation_time);
     let turned = read.conditions.iter_mut().map(|condition| &mut condition.last_transition_time);
-    let times = read.initiation_time.iter_mut().chain(&mut read.approval_time).chain(observed).chain(turned);
+    let approval = read.approval.iter_mut().map(|approval| &mut approval.time);
+    let given = approval.chain(read.revocation.iter_mut().map(|revocation| &mut revocation.time));
+    let times = read.initiation_time.iter_mut().chain(given).chain(observed).chain(turned);
     times.for_each(|time| time.0 = time.0.min(now));
     Cow::Owned(read)
 }
@@ -131,6 +139,8 @@ pub fn agrees(status: &DigitalTwinConsentStatus, situation: Situation, policy: &
         // Nothing is told of a word.
         S::Suspended | S::Duplicate | S::Restored | S::GroupMissing | S::AccountNotReady | S::AccountNotAllowed => true,
         S::InvalidRequest | S::NotEntitled | S::LinkSecretConflict | S::LinkSecretNotWritable | S::Initiating => true,
+        S::Withdrawn | S::TermsChanged | S::Lapsed => true,
+        S::InitiationDisabled => !meaning.gives(),
     }
 }
 
@@ -191,6 +201,41 @@ pub(crate) fn is_initiated(status: &DigitalTwinConsentStatus, request: &Request)
 #[must_use]
 pub(crate) fn is_already_begun(status: &DigitalTwinConsentStatus, request: &Request) -> bool {
     status.already_begun.as_ref().is_some_and(|begun| begun.idempotency_key == request.idempotency_key)
+}
+
+/// What is told of a situation: what the spec and the time say of the consent comes before it, where it is first in the order of
+/// [`Situation`].
+#[must_use]
+pub(crate) fn first(
+    spec: &DigitalTwinConsentSpec,
+    status: &DigitalTwinConsentStatus,
+    is_approved: bool,
+    situation: Situation,
+    now: Timestamp,
+) -> Situation {
+    let withdrawn = spec.withdrawal.is_some().then_some(Situation::Withdrawn);
+    let changed = (is_approved && terms_changed(spec, status)).then_some(Situation::TermsChanged);
+    let lapsed = has_lapsed(spec, now).then_some(Situation::Lapsed);
+    [Some(situation), withdrawn, changed, lapsed].into_iter().flatten().min().unwrap_or(situation)
+}
+
+/// Whether the person consented to terms that are known, and it is certain that they were never asked for those of the spec.
+#[must_use]
+pub(crate) fn terms_changed(spec: &DigitalTwinConsentSpec, status: &DigitalTwinConsentStatus) -> bool {
+    status.approval.as_ref().is_some_and(|approval| approval.statement != Statement::Unknown)
+        && Terms::of_spec(spec).were_surely_never_asked(status)
+}
+
+/// When the consent lapses; a time that cannot be read counts as long past.
+#[must_use]
+pub(crate) fn lapses_at(spec: &DigitalTwinConsentSpec) -> Option<Timestamp> {
+    Some(spec.valid_until.as_ref()?.parse().unwrap_or(Timestamp::MIN))
+}
+
+/// Whether the consent has lapsed.
+#[must_use]
+pub(crate) fn has_lapsed(spec: &DigitalTwinConsentSpec, now: Timestamp) -> bool {
+    lapses_at(spec).is_some_and(|at| at <= now)
 }
 
 /// The end of the time that the person was given.

@@ -158,7 +158,8 @@ pub fn decide(consent: &DigitalTwinConsent, facts: &Facts, now: Timestamp) -> St
     if consent.spec.suspend.unwrap_or(false) {
         let reported = view.shown.filter(|situation| !situation.is_before_any_poll());
         let situation = if view.is_stale() { Situation::Unverified } else { reported.unwrap_or(Situation::Suspended) };
-        return Step::Tell(Finding::known(situation), Then::Rest(Rest::until(view.stale_at().filter(|&at| at > now))));
+        let turns = view.stale_at().filter(|&at| at > now).into_iter().chain(view.lapses_at());
+        return Step::Tell(Finding::known(situation), Then::Rest(Rest::until(turns)));
     }
     let rules = match &facts.account {
         // Which namespaces the account serves is not known yet, and so not whose the group is.
@@ -170,7 +171,8 @@ pub fn decide(consent: &DigitalTwinConsent, facts: &Facts, now: Timestamp) -> St
             return Step::Tell(Finding::known(Situation::Duplicate).by(by), Then::Rest(again));
         }
         AccountFact::NotReady(why) if view.is_unsettled() => {
-            return Step::Tell(Finding::known(Situation::AccountNotReady).saying(why.clone()), Then::Rest(Rest::default()));
+            let finding = Finding::known(Situation::AccountNotReady).saying(why.clone());
+            return Step::Tell(finding, Then::Rest(Rest::until(view.lapses_at())));
         }
         AccountFact::NotAllowed(why) if view.is_unsettled() => {
             // The labels of a namespace are not watched: they are read again from time to time.

@@ -14,9 +14,10 @@ use crate::consent::polling;
 use crate::consent::polling::whole;
 use crate::consent::report;
 use crate::consent::request::Request;
-use crate::consent::state::Attempt;
+use crate::consent::state::{Answer, Attempt};
 use crate::consent::status;
 use crate::consent::step::verdict::LINK_CHECK;
+use crate::consent::terms;
 
 /// How long a request may go without a definite answer before that is reported.
 const UNANSWERED: Duration = Duration::from_secs(600);
@@ -46,16 +47,16 @@ impl Draft<'_> {
             Outcome::Initiated(started) => {
                 let in_status = || started.link.as_ref().map(Link::expose) == self.old.url.as_deref();
                 let same_link = answer.in_secret.map_or_else(in_status, |changed| !changed);
-                self.record(&answer.request, started, same_link);
+                self.record(&answer, started, same_link);
             }
-            Outcome::Trouble(trouble) => self.request_failed(&answer.request, trouble),
+            Outcome::Trouble(trouble) => self.request_failed(&answer, trouble),
             // The client never answers a request with anything else.
             Outcome::Polled(_) | Outcome::LooksRead(_) | Outcome::Listed(_) | Outcome::Probed => {}
         }
     }
 
     /// Records an accepted request: its link, its times, and that the person is awaited.
-    fn record(&mut self, request: &Request, started: &Started, same_link: bool) {
+    fn record(&mut self, Answer { request, terms, is_first, .. }: &Answer, started: &Started, same_link: bool) {
         let renewal = status::is_initiated(&self.old, request);
         if self.consent.spec.link_secret_ref.is_some() {
             self.memory.link_check = Some(polling::add(self.now, LINK_CHECK));
@@ -74,9 +75,13 @@ impl Draft<'_> {
             self.renew_later(request);
             return;
         }
+        if self.others_may_have_asked(request, *is_first) {
+            terms::note_others_asked(&mut self.status);
+        }
         let approved = self.take_seen_unless_approved();
-        self.status.object_uid.clone_from(&self.consent.metadata.uid);
+        self.note_own();
         self.memory.attempt = None;
+        terms::note_asked(&mut self.status, terms);
         let renewals = self.old.initiation.as_ref().filter(|_| renewal).map(|before| before.renewals.unwrap_or(0) + 1);
         self.status.already_begun = None;
         self.status.initiation = Some(Initiation {
@@ -84,6 +89,9 @@ impl Draft<'_> {
             idempotency_key: request.idempotency_key.clone(),
             request_id: started.request_id.clone(),
             renewals,
+            statement: Some(terms.statement),
+            statement_digest: Some(terms.statement_digest.clone()),
+            purpose_digest: terms.purpose_digest.clone(),
         });
         if !renewal {
             self.status.initiation_time = Some(whole(self.now));
@@ -101,7 +109,7 @@ impl Draft<'_> {
         self.render(approved.unwrap_or(Situation::Awaiting), None);
     }
 
-    fn request_failed(&mut self, request: &Request, trouble: &Trouble) {
+    fn request_failed(&mut self, Answer { request, is_first, .. }: &Answer, trouble: &Trouble) {
         let asked_before = status::is_initiated(&self.old, request);
         match trouble.class {
             // A renewal that is refused changes nothing: the link stays dead, as told, and the request is not wrong.
@@ -125,7 +133,7 @@ impl Draft<'_> {
             Class::AlreadyBound => self.already_begun(request, trouble, asked_before),
             Class::CredentialsRejected | Class::BillingRequired => self.back_off(trouble, Duration::ZERO),
             Class::Unreachable | Class::Unavailable | Class::Busy | Class::Unreadable | Class::Throttled | Class::QuotaExceeded => {
-                self.unanswered(request);
+                self.unanswered(request, *is_first);
                 self.back_off(trouble, Duration::ZERO);
             }
         }
@@ -151,6 +159,7 @@ impl Draft<'_> {
             idempotency_key: request.idempotency_key.clone(),
             request_id: trouble.request_id.clone(),
         });
+        terms::note_others_asked(&mut self.status);
         let approved = self.take_seen_unless_approved();
         self.render(approved.unwrap_or(Situation::AlreadyBegun), None);
     }
@@ -204,9 +213,34 @@ impl Draft<'_> {
         };
     }
 
-    fn unanswered(&mut self, request: &Request) {
+    /// Whether nobody was asked about the group before this request, as far as is known. The poll right before it says so only if no other
+    /// request was made since, nor stands in the link Secret.
+    pub(super) fn is_first_request(&self, request: &Request) -> bool {
+        let is_this = |key: &str| key == request.idempotency_key;
+        if let Some(attempt) = self.memory.attempt.as_deref().filter(|attempt| is_this(&attempt.idempotency_key) && attempt.is_first) {
+            return attempt.unanswered_since.is_some();
+        }
+        let word = self.memory.seen.as_ref().and_then(|seen| seen.group.as_ref()).map(|group| group.consent_status.as_deref());
+        self.old.asked_terms.is_none()
+            && self.memory.answer.as_ref().is_none_or(|answer| is_this(&answer.request.idempotency_key))
+            && word.is_some_and(|word| self.rules().policy.read(word) == Meaning::Absent)
+    }
+
+    /// Whether the person may have been asked with terms that are not recorded: by others, or by requests of this object whose answers were
+    /// lost. The latter had epochs of their own, for a spec that asks for something else must have a higher one.
+    fn others_may_have_asked(&self, request: &Request, is_first: bool) -> bool {
+        match &self.old.initiation {
+            Some(before) => request.epoch > before.epoch.saturating_add(1),
+            None => !is_first,
+        }
+    }
+
+    fn unanswered(&mut self, request: &Request, is_first: bool) {
         let now = self.now;
-        self.memory.attempt_of(&request.idempotency_key).unanswered_since.get_or_insert(now);
+        let attempt = self.memory.attempt_of(&request.idempotency_key);
+        if attempt.unanswered_since.is_none() {
+            (attempt.unanswered_since, attempt.is_first) = (Some(now), is_first);
+        }
         self.tell_unanswered();
     }
 

@@ -85,6 +85,7 @@ fn expects_no_change(situation: Situation) -> bool {
     match situation {
         S::Approved | S::Waived | S::NotRequired | S::Awaiting | S::LinkExpired | S::Overdue => true,
         S::Revoked | S::Refused | S::TrainingFailed | S::Unrecognized | S::Unverified | S::AlreadyBegun => true,
+        S::Withdrawn | S::TermsChanged | S::Lapsed | S::InitiationDisabled => true,
         S::Suspended | S::Duplicate | S::Restored | S::AccountNotReady | S::AccountNotAllowed => false,
         S::GroupMissing | S::InvalidRequest | S::NotEntitled | S::LinkSecretConflict | S::LinkSecretNotWritable | S::Initiating => false,
     }
@@ -92,13 +93,14 @@ fn expects_no_change(situation: Situation) -> bool {
 
 /// Whether the object is one of those that were not polled for what they ask now.
 fn wants_poll_at_once(view: &View<'_>) -> bool {
-    view.shown.is_none_or(|shown| shown.is_before_any_poll() || shown == Situation::Restored)
+    view.shown.is_none_or(Situation::is_before_any_poll)
+        || status::is_restored(view.consent)
         || (view.generation_is_new() && !view.is_initiated())
 }
 
 /// Whether what is told of HeyGen's word is not what the policy makes of it, so that the next poll has to be told whatever it shows.
 fn disagrees(view: &View<'_>, rules: &Rules) -> bool {
-    view.shown.is_some_and(|situation| !status::agrees(&view.status, situation, &rules.policy))
+    view.is_outlived() || view.shown.is_some_and(|situation| !status::agrees(&view.status, situation, &rules.policy))
 }
 
 fn rhythm(view: &View<'_>, rules: &Rules) -> Rhythm {
@@ -108,10 +110,10 @@ fn rhythm(view: &View<'_>, rules: &Rules) -> Rhythm {
     let from = |since: Option<Timestamp>| Rhythm::Growing { since: since.unwrap_or(view.now), own };
     match view.shown {
         None => from(None),
-        Some(S::Approved | S::Waived | S::NotRequired) => Rhythm::Fixed(cadence.approved),
+        Some(S::Approved | S::Waived | S::NotRequired | S::Withdrawn | S::TermsChanged | S::Lapsed) => Rhythm::Fixed(cadence.approved),
         Some(S::Awaiting | S::LinkExpired | S::Overdue) => from(view.status.initiation_time.as_ref().map(|since| since.0)),
         // The person may still finish, by a link of before or in HeyGen's own interface.
-        Some(S::AlreadyBegun) => from(status::ready_since(&view.status)),
+        Some(S::AlreadyBegun | S::InitiationDisabled) => from(status::ready_since(&view.status)),
         Some(S::GroupMissing) => {
             let missing_for = view.memory().missing_since.map_or(Duration::ZERO, |since| polling::since(since, view.now));
             Rhythm::Fixed(polling::missing_interval(cadence, missing_for))
@@ -127,6 +129,7 @@ fn rhythm(view: &View<'_>, rules: &Rules) -> Rhythm {
 /// The time from the status on which the grid of polls stands.
 fn anchor(view: &View<'_>) -> Timestamp {
     let status = &view.status;
-    let settled = if status::is_approved(status) { status.approval_time.as_ref() } else { status.initiation_time.as_ref() };
+    let approved_at = status.approval.as_ref().map(|approval| &approval.time);
+    let settled = if status::is_approved(status) { approved_at } else { status.initiation_time.as_ref() };
     settled.or(view.consent.metadata.creation_timestamp.as_ref()).map_or(view.facts.started, |time| time.0)
 }

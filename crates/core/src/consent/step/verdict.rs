@@ -76,6 +76,7 @@ fn shows(view: &View<'_>, rules: &Rules, group: &Group, meaning: Meaning, situat
         // Not by the group itself: by the spec, the account, HeyGen's looks, the answer to a request, the link Secret or the time.
         S::Suspended | S::Duplicate | S::Restored | S::GroupMissing | S::Unverified | S::NotRequired => false,
         S::AccountNotReady | S::AccountNotAllowed | S::InvalidRequest | S::NotEntitled => false,
+        S::Withdrawn | S::TermsChanged | S::Lapsed | S::InitiationDisabled => false,
         S::LinkSecretConflict | S::LinkSecretNotWritable | S::Initiating | S::LinkExpired | S::Overdue => false,
     }
 }
@@ -113,8 +114,11 @@ fn by_looks(view: &View<'_>, rules: &Rules, situation: Situation) -> Step {
     Step::Tell(seen(Situation::Initiating).saying(waits::FOR_LOOKS), Then::Decide)
 }
 
-/// A consent request, unless it was refused a short while ago.
+/// A consent request, unless it is barred, or was refused a short while ago.
 fn request(view: &View<'_>) -> Step {
+    if let Some(bar) = view.bar() {
+        return tell(if view.is_already_begun() { bar.min(Situation::AlreadyBegun) } else { bar });
+    }
     if let Some(not_before) = view.memory().request_waits_until(&view.request.idempotency_key, view.now) {
         let poll = NextPoll { at: not_before, kind: PollKind::Wanted { by_list: true } };
         return view.refresh_or_rest(Rest::default().with_poll(poll));
@@ -166,7 +170,8 @@ fn link_can_come_back(view: &View<'_>, rules: &Rules) -> bool {
         // The time of a renewal stands nowhere else.
         _ => expiry.checked_sub(rules.link_lifetime).unwrap_or(Timestamp::MIN),
     };
-    view.consent.spec.link_secret_ref.is_some()
+    view.bar().is_none()
+        && view.consent.spec.link_secret_ref.is_some()
         && view.is_initiated()
         && !view.is_already_begun()
         && view.shown.is_some_and(Situation::awaits)
@@ -187,7 +192,8 @@ pub(super) fn renewal_from(view: &View<'_>, rules: &Rules) -> Option<Timestamp> 
     let from = view.facts.doubt.map_or(from, |doubt| doubt.surely(from, rules.link_lifetime.max(REPLAY_WINDOW) + RENEWAL_MARGIN));
     let from = view.memory().request_waits_until(&view.request.idempotency_key, view.now).map_or(from, |held| from.max(held));
     let overdue = status::deadline(spec, &view.status).is_some_and(|deadline| deadline <= from.max(view.now));
-    let renews = spec.link_renewal == Some(LinkRenewal::Automatic) && renewals < MOST_RENEWALS && !view.is_already_begun();
+    let renews = spec.link_renewal == Some(LinkRenewal::Automatic) && renewals < MOST_RENEWALS;
+    let renews = renews && view.bar().is_none() && !view.is_already_begun();
     (renews && !overdue).then_some(from)
 }
 

@@ -7,10 +7,10 @@ use jiff::Timestamp;
 
 use super::{AccountFact, Facts, Finding, Rest, Step, Then};
 use crate::api::conditions::Situation;
-use crate::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus};
+use crate::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus, Initiate};
 use crate::consent::polling;
 use crate::consent::request::Request;
-use crate::consent::situation::Ready;
+use crate::consent::situation::Permitted;
 use crate::consent::state::Memory;
 use crate::consent::status;
 
@@ -57,7 +57,7 @@ impl<'a> View<'a> {
 
     /// Whether the status was written for another object and does not say so yet.
     pub(super) fn has_foreign_status(&self) -> bool {
-        let says_so = self.shown.is_some_and(|shown| shown == Situation::Restored || shown == Situation::Duplicate);
+        let says_so = self.shown.is_some_and(|shown| matches!(shown, Situation::Restored | Situation::Duplicate | Situation::Withdrawn));
         status::is_restored(self.consent) && (status::is_approved(&self.status) || !says_so)
     }
 
@@ -71,7 +71,7 @@ impl<'a> View<'a> {
     /// When what is told of consent stops counting as verified, unless HeyGen is read before: up to an hour later for each object, so
     /// that an account's trouble does not change all of its consents at once.
     pub(super) fn stale_at(&self) -> Option<Timestamp> {
-        self.shown.filter(|shown| shown.row().ready == Ready::True)?;
+        self.shown.filter(|shown| shown.row().permitted == Permitted::True)?;
         let Facts { account, proof, polled_at, .. } = self.facts;
         // What may not be polled is not verified by what others were answered.
         let is_polled = !self.consent.spec.suspend.unwrap_or(false) && !matches!(account, AccountFact::NotAllowed(_));
@@ -84,9 +84,36 @@ impl<'a> View<'a> {
         self.stale_at().is_some_and(|at| at <= self.now)
     }
 
+    /// Why HeyGen is not to be asked whatever it says, if the spec or the time bar that.
+    pub(super) fn bar(&self) -> Option<Situation> {
+        let spec = &self.consent.spec;
+        if spec.withdrawal.is_some() {
+            return Some(Situation::Withdrawn);
+        }
+        if status::has_lapsed(spec, self.now) {
+            return Some(Situation::Lapsed);
+        }
+        match spec.initiate {
+            None | Some(Initiate::Automatic) => None,
+            Some(Initiate::Never | Initiate::Unrecognized) => Some(Situation::InitiationDisabled),
+        }
+    }
+
+    /// Whether what is told because of the spec or the time is no longer so; only a poll shows what is the case instead.
+    pub(super) fn is_outlived(&self) -> bool {
+        let (spec, shown) = (&self.consent.spec, self.shown);
+        shown == Some(Situation::Lapsed) && !status::has_lapsed(spec, self.now)
+            || shown == Some(Situation::TermsChanged) && !status::terms_changed(spec, &self.status)
+    }
+
+    /// When the consent lapses, if that is still to come.
+    pub(super) fn lapses_at(&self) -> Option<Timestamp> {
+        status::lapses_at(&self.consent.spec).filter(|&at| at > self.now)
+    }
+
     /// Whether the current request may still have to be made.
     pub(super) fn is_open(&self) -> bool {
-        !self.is_initiated() && !self.is_already_begun() && (!status::is_refused(&self.status) || self.asks_anew())
+        self.bar().is_none() && !self.is_initiated() && !self.is_already_begun() && (!status::is_refused(&self.status) || self.asks_anew())
     }
 
     /// Whether the request is one that was neither made nor found needless: the status waits for a person who was not asked for it.
@@ -106,6 +133,11 @@ impl<'a> View<'a> {
         initiated.max(seen).is_some_and(|answered| self.request.epoch > answered)
     }
 
+    /// What is told in place of what was told, by the spec and the time.
+    fn first(&self, situation: Situation) -> Situation {
+        status::first(&self.consent.spec, &self.status, status::is_approved(&self.status), situation, self.now)
+    }
+
     pub(super) fn generation_is_new(&self) -> bool {
         self.status.observed_generation != self.consent.metadata.generation
     }
@@ -113,7 +145,7 @@ impl<'a> View<'a> {
     /// The next time at which something that is told changes by itself.
     pub(super) fn next_flag(&self) -> Option<Timestamp> {
         let flags = status::flag_times(&self.consent.spec, &self.status, self.shown);
-        flags.into_iter().chain([self.stale_at()]).flatten().filter(|&at| at > self.now).min()
+        flags.into_iter().chain([self.stale_at(), self.lapses_at()]).flatten().filter(|&at| at > self.now).min()
     }
 
     /// Tells what time or the spec alone have changed, if anything, and rests.
@@ -128,7 +160,9 @@ impl<'a> View<'a> {
             return Step::Rest(rest);
         }
         if let Some(reported) = self.shown
-            && (self.generation_is_new() || status::flags_have_turned(&self.consent.spec, &self.status, self.now))
+            && (self.generation_is_new()
+                || self.first(reported) != reported
+                || status::flags_have_turned(&self.consent.spec, &self.status, self.now))
         {
             return Step::Tell(Finding::known(reported), Then::Rest(rest));
         }
