@@ -19,7 +19,7 @@ const HEAD: &str = "\
 
 The first row that matches gives the reason of `Ready` and `Permitted`.
 `Ready`, `Permitted`, `Initiated` and `Approved` are always there once the object was seen.
-`Permitted` says whether the twin may be used, and is what gates look at: it is True only where consent was given and is not known to be for other terms, or is waived, or not required, and is neither withdrawn, nor lapsed, nor gone.
+`Permitted` says whether the twin may be used, and is what to check before a twin is used: it is True only where consent was given and is not known to be for other terms, or is waived, or not required, and is neither withdrawn, nor lapsed, nor gone.
 `Ready` is the same; with `readyWhen: Initiated` it is True as well once the person was asked, while nobody but the person has to act.
 `Reconciling`, `Stalled`, `Overdue`, `LinkExpired` and `Suspended` are there only while they are True, and the first two never together.
 `Overdue` and `LinkExpired` may both be set; the message of `Ready` is fixed text, without clock, counter, link or words of others.
@@ -165,4 +165,35 @@ fn no_row_is_without_an_actor_and_what_to_do() {
         let acts = row.actors.iter().any(|actor| matches!(actor, Actor::Author | Actor::PlatformTeam | Actor::HeyGenSupport));
         assert!(row.progress != Progress::Stalled || acts, "{situation:?}");
     }
+}
+
+/// Section "What Ready means" of the kind's page.
+#[test]
+fn ready_and_permitted_agree_in_every_recorded_object() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("examples/gitops/argo-cd/resource_customizations/twinconsent.io/DigitalTwinConsent/testdata");
+    let (mut seen, mut not_the_same) = (0, 0);
+    for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        let yaml = std::fs::read_to_string(&path).unwrap();
+        let object: serde_json::Value = serde_saphyr::from_str(&yaml).unwrap();
+        let status = |type_: &str| {
+            let mut conditions = object["status"]["conditions"].as_array().into_iter().flatten();
+            conditions.find(|condition| condition["type"] == type_).map(|condition| condition["status"].as_str().unwrap())
+        };
+        let (Some(ready), Some(permitted)) = (status("Ready"), status("Permitted")) else {
+            assert!(path.ends_with("not-seen.yaml"), "{}", path.display());
+            continue;
+        };
+        let is_asking_enough = object["spec"]["readyWhen"] == "Initiated"
+            && status("Initiated") == Some("True")
+            && status("Stalled").is_none()
+            && status("Reconciling").is_none();
+        assert_eq!(ready, if is_asking_enough { "True" } else { permitted }, "{}", path.display());
+        let reason = object["status"]["conditions"].as_array().unwrap().iter().find(|condition| condition["type"] == "Ready").unwrap();
+        let is_consent = matches!(reason["reason"].as_str(), Some("Approved" | "ConsentWaived" | "ConsentNotRequired"));
+        assert_eq!(permitted == "True", is_consent, "{}", path.display());
+        seen += 1;
+        not_the_same += usize::from(ready != permitted);
+    }
+    assert!(seen > Situation::VARIANTS.len() && not_the_same >= 3, "{seen} objects, {not_the_same} of them Ready and not Permitted");
 }

@@ -34,6 +34,19 @@ fn every_sample_is_accepted_or_refused_as_it_says() {
     assert!(failures.is_empty(), "{} samples were not answered as they say:\n\n{}\n", failures.len(), failures.join("\n"));
 }
 
+/// A text that is written as a time and is none makes the rule fail; the refusal still says which rule, and so how a time is written.
+#[test]
+fn a_time_that_is_none_is_refused_and_the_refusal_says_how_a_time_is_written() {
+    let cluster = Cluster::shared();
+    for time in ["2027-01-31T24:00:00Z", "2027-01-31T00:00:60Z", "2027-02-30T00:00:00Z", "2027-13-01T00:00:00Z"] {
+        for spec in [json!({ "groupID": "group", "validUntil": time }), json!({ "groupID": "group", "withdrawal": { "time": time } })] {
+            let object = cluster::object("DigitalTwinConsent", "default", "no-time", &spec);
+            let answer = cluster.kubectl_with(&["create", "--dry-run=server", "-f", "-"], &object.to_string());
+            assert!(!answer.succeeded && answer.stderr.contains("must be a time in UTC between 2000 and 2199, as in 2027"), "{answer:?}");
+        }
+    }
+}
+
 #[test]
 fn every_rule_and_bound_has_a_sample_that_it_refuses() {
     let unproven: Vec<String> = schema::KINDS
@@ -155,6 +168,7 @@ fn no_column_shows_the_link() {
         "consentStatus": "pending",
         "conditions": [
             { "type": "Ready", "status": "False", "reason": "AwaitingApproval", "message": "", "lastTransitionTime": "2026-01-02T03:04:05Z" },
+            { "type": "Permitted", "status": "False", "reason": "AwaitingApproval", "message": "", "lastTransitionTime": "2026-01-02T03:04:05Z" },
             { "type": "Approved", "status": "Unknown", "reason": "AwaitingApproval", "message": "", "lastTransitionTime": "2026-01-02T03:04:05Z" },
         ],
     });
@@ -170,9 +184,9 @@ fn no_column_shows_the_link() {
     assert_eq!(narrow[0], ["NAME", "GROUP", "CONSENT", "READY", "REASON", "AGE"]);
     assert_eq!(narrow[1][..5], ["ada", "group-of-ada", "pending", "False", "AwaitingApproval"]);
     let wide = columns(&["-o", "wide"]);
-    assert_eq!(wide[0], ["NAME", "GROUP", "CONSENT", "READY", "REASON", "AGE", "APPROVED", "LINKEXPIRES"]);
+    assert_eq!(wide[0], ["NAME", "GROUP", "CONSENT", "READY", "REASON", "AGE", "PERMITTED", "APPROVED", "LINKEXPIRES"]);
     // A date column would print `<invalid>` for the future.
-    assert_eq!(wide[1][6..], ["Unknown", "2099-12-31T23:59:59Z"]);
+    assert_eq!(wide[1][6..], ["False", "Unknown", "2099-12-31T23:59:59Z"]);
     // It is there all the same.
     assert_eq!(cluster.kubectl(&["get", "dtc", "ada", "-n", namespace, "-o", "jsonpath={.status.url}"]).stdout, LINK);
 }
@@ -255,6 +269,7 @@ fn the_full_example_has_every_field_that_can_go_together() {
     let given: BTreeSet<&str> = objects[0]["spec"].as_object().expect("a spec").keys().map(String::as_str).collect();
     let mut known = schema::spec_fields("DigitalTwinConsent");
     assert!(known.remove("consentVideo"), "it excludes others, and has an example of its own");
+    assert!(known.remove("withdrawal"), "it ends a consent for good");
     assert_eq!(given, known.iter().map(String::as_str).collect());
 }
 

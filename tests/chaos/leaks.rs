@@ -100,7 +100,7 @@ fn nothing_that_carries_a_key_or_a_link_prints_it() {
     let request = twinconsent_core::consent::request::Request::of(&consent);
     let outcome = twinconsent_core::consent::outcome::Outcome::Initiated(started.clone());
     let terms = twinconsent_core::consent::terms::Terms::of_spec(&consent.spec);
-    let answer = Answer { at: jiff::Timestamp::UNIX_EPOCH, request, terms, is_first: true, outcome, in_secret: None };
+    let answer = Answer { at: jiff::Timestamp::UNIX_EPOCH, request, terms, outcome, in_secret: None };
     let credentials =
         Credentials { base_url: "https://api.heygen.com".parse().unwrap(), auth: Auth::ApiKey, key: SecretString::from(key.to_owned()) };
     let status = DigitalTwinConsentStatus { url: Some(url.to_owned()), ..DigitalTwinConsentStatus::default() };

@@ -111,14 +111,14 @@ pub fn permitted(situation: Situation) -> &'static str {
 /// What `Ready` is; two words where `readyWhen: Initiated` makes the second, once the person was asked.
 pub fn ready(situation: Situation) -> &'static str {
     match situation.row().permitted {
-        Permitted::False if is_told_after_asking(situation) => "False / True",
-        Permitted::Unknown if is_told_after_asking(situation) => "Unknown / True",
+        Permitted::False if may_follow_a_request(situation) => "False / True",
+        Permitted::Unknown if may_follow_a_request(situation) => "Unknown / True",
         Permitted::True | Permitted::False | Permitted::Unknown => permitted(situation),
     }
 }
 
 /// Whether the person was asked, as the spec is, in a situation in which no one else has to act: then it is enough for `readyWhen: Initiated`.
-fn is_told_after_asking(situation: Situation) -> bool {
+fn may_follow_a_request(situation: Situation) -> bool {
     use Situation as S;
     matches!(situation, S::Unrecognized | S::Unverified | S::LinkExpired | S::Overdue | S::Awaiting)
 }

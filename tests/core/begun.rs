@@ -242,7 +242,7 @@ fn it_is_nothing_new_to_a_person_who_waits_with_a_link_that_lives() {
     let outcome = twinconsent_core::consent::outcome::Outcome::Trouble(Trouble::of(Class::AlreadyBound));
     let mut facts = world.facts_of(0);
     let terms = twinconsent_core::consent::terms::Terms::of_spec(&world.object.spec);
-    let answer = twinconsent_core::consent::state::Answer { at: world.now, request, terms, is_first: true, outcome, in_secret: None };
+    let answer = twinconsent_core::consent::state::Answer { at: world.now, request, terms, outcome, in_secret: None };
     facts.memory.answer = Some(Box::new(answer));
     let found = twinconsent_core::consent::apply::Input::AnswerInHand;
     let settled = twinconsent_core::consent::apply::apply(&world.object, &facts, &found, world.now);

@@ -103,7 +103,7 @@ fn a_changed_policy_judges_every_row_anew_and_asks_nobody_who_was_asked() {
                 let has_word = world.heygen.word.is_some() && !world.heygen.missing && world.heygen.training.is_none();
                 assert!(!has_word || approved == permits, "{what}: Approved={approved}\n{}", world.trace.join("\n"));
             }
-            // With other terms came a higher epoch: who counts as having refused is asked anew.
+            // With other terms came a higher epoch: a person that counts as having refused is asked anew.
             let asks_anew = situation == Situation::TermsChanged;
             assert!(!asked || asks_anew || world.heygen.executed() == executed, "{what}: asked again");
         }

@@ -159,8 +159,8 @@ pub fn breaches_of_convention(kind: &'static str) -> Vec<String> {
             }
             let is_time = schema["format"] == "date-time";
             // `createdAt` is HeyGen's name for it.
-            if is_time && !name.ends_with("Time") && field != "status.group.createdAt" {
-                breach("the name of a time ends in Time");
+            if is_time && name != "time" && !name.ends_with("Time") && field != "status.group.createdAt" {
+                breach("the name of a time is `time`, or ends in Time");
             }
             if schema["format"].as_str().is_some_and(|format| format.starts_with("uint")) {
                 breach("there are no unsigned integers");

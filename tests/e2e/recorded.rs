@@ -61,7 +61,7 @@ fn normalised(world: &World, mut object: Value) -> Value {
     if let Some(url) = object["status"].get_mut("url") {
         *url = json!("https://app.heygen.com/consent/example");
     }
-    for asked in ["initiation", "alreadyBegun"] {
+    for asked in ["initiation", "alreadyBegun", "approval"] {
         if let Some(request) = object["status"].get_mut(asked).and_then(|asked| asked.get_mut("requestID")) {
             *request = json!("req-example");
         }

@@ -70,7 +70,9 @@ async fn an_approval_that_was_forged_in_the_status_holds_until_the_next_poll() {
             condition["reason"] = json!("Approved");
         }
     }
-    scene.rewrite_status("ada", json!({ "conditions": conditions, "approvalTime": "2026-01-01T00:00:00Z" })).await;
+    scene
+        .rewrite_status("ada", json!({ "conditions": conditions, "approval": { "time": "2026-01-01T00:00:00Z", "requestEpoch": 0 } }))
+        .await;
     let forged = scene.versions("ada").len();
     scene.until_reading("ada", AWAITING).await;
     scene.left_alone(&["ada"]).await;

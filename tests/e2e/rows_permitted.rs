@@ -1,4 +1,4 @@
-//! What the spec and the time say of a consent: a withdrawal, the end of its time, other terms, and who asks.
+//! What the spec and the time say of a consent: a withdrawal, the end of its time, other terms, and a group that is only followed.
 
 use serde_json::json;
 use twinconsent::process::clock;

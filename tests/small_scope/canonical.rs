@@ -188,19 +188,17 @@ impl Form<'_> {
         self.number((*failures).into());
         self.some(*trouble, |form, trouble| form.number(trouble as u64));
         self.some(attempt.as_deref(), |form, attempt| {
-            let Attempt { idempotency_key, not_before, unanswered_since, is_first, unanswered_said, refused } = attempt;
+            let Attempt { idempotency_key, not_before, unanswered_since, unanswered_said, refused } = attempt;
             form.text(idempotency_key);
             form.some(*not_before, Self::time);
             form.some(*unanswered_since, Self::time);
-            form.flag(*is_first);
             form.flag(*unanswered_said);
             form.some(*refused, |form, (class, times)| form.number(class as u64 * 16 + u64::from(times)));
         });
         self.some(answer.as_deref(), |form, answer| {
-            let Answer { at, request, terms: _, is_first, outcome: _, in_secret } = answer;
+            let Answer { at, request, terms: _, outcome: _, in_secret } = answer;
             form.time(*at);
             form.text(&request.idempotency_key);
-            form.flag(*is_first);
             form.some(answer.link(), |form, link| form.text(link.expose()));
             form.some(*in_secret, Self::flag);
         });
@@ -293,9 +291,10 @@ impl Form<'_> {
         self.flag(*is_down);
         self.flag(*is_bound);
         self.number((*links).into());
-        for Executed { key, at, link, place, statement } in keys {
+        for Executed { key, at, link, place, statement, uids } in keys {
             self.text(key);
             self.text(statement);
+            uids.iter().for_each(|uid| self.text(uid));
             self.second(*at);
             self.number(u64::from(*link) * 8 + *place as u64);
         }

@@ -59,7 +59,7 @@ pub enum Kind {
     Epoch,
     /// Another text, with a higher epoch.
     Terms,
-    /// The person withdraws, or the consent lapses, or the author wants nobody to be asked.
+    /// The person withdraws, or the consent lapses, or its author only follows.
     Bar,
     Suspend,
     Refresh,

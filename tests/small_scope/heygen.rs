@@ -32,6 +32,8 @@ pub struct Executed {
     pub place: usize,
     /// The digest of the statement that its page shows.
     pub statement: Arc<str>,
+    /// The objects that have asked with it.
+    pub uids: Vec<String>,
 }
 
 impl HeyGen {
@@ -48,7 +50,7 @@ impl HeyGen {
     }
 
     /// Executes a request, or replays it. Returns whether it was executed, and the answer.
-    pub fn post(&mut self, key: &str, statement: &str, place: usize, now: i64) -> (bool, Outcome) {
+    pub fn post(&mut self, key: &str, statement: &str, (place, uid): (usize, &str), now: i64) -> (bool, Outcome) {
         if self.is_down {
             return (false, lost());
         }
@@ -59,11 +61,13 @@ impl HeyGen {
         }
         if executed {
             self.links += 1;
-            self.keys.push(Executed { key: key.into(), at: now, link: self.links, place, statement: statement.into() });
+            self.keys.push(Executed { key: key.into(), at: now, link: self.links, place, statement: statement.into(), uids: Vec::new() });
             if !matches!(self.word, Some("approved" | "accepted")) {
                 self.word = Some("pending");
             }
         }
+        let asked = self.keys.iter_mut().filter(|executed| *executed.key == *key && !executed.uids.iter().any(|asked| asked == uid));
+        asked.for_each(|executed| executed.uids.push(uid.to_owned()));
         let link = self.link(key, now).map(Link::new);
         (executed, Outcome::Initiated(Started { link, group: Some(group(self.word)), request_id: None }))
     }
@@ -74,9 +78,10 @@ impl HeyGen {
         Some(link_of(held.link))
     }
 
-    /// The statement that the page of a link shows, as long as the link is replayed.
-    pub fn statement_of(&self, link: &str) -> Option<Arc<str>> {
-        self.keys.iter().find(|executed| link_of(executed.link) == link).map(|executed| executed.statement.clone())
+    /// The statement that the page of a link shows, as long as the link is replayed, and if this object has asked for it.
+    pub fn statement_of(&self, link: &str, uid: &str) -> Option<Arc<str>> {
+        let executed = self.keys.iter().find(|executed| link_of(executed.link) == link)?;
+        executed.uids.iter().any(|asked| asked == uid).then(|| executed.statement.clone())
     }
 
     /// The place that a link was issued for, as long as it is replayed.

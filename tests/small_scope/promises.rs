@@ -86,9 +86,10 @@ fn check_statement(world: &mut World, place: usize, object: &Object, status: &Di
 /// What holds of every state.
 pub fn check_state(world: &mut World) {
     for place in 0..world.kube.len() {
+        let uid = world.kube[place].as_ref().and_then(|object| object.metadata.uid.clone()).unwrap_or_default();
         let in_status = world.kube[place].as_ref().and_then(|object| object.status.as_ref()?.url.clone());
         for link in in_status.into_iter().chain(world.secrets[place].link.clone()) {
-            if let Some(statement) = world.heygen.statement_of(&link)
+            if let Some(statement) = world.heygen.statement_of(&link, &uid)
                 && !world.known[place].seen.contains(&statement)
             {
                 world.known[place].seen.push(statement);
@@ -118,7 +119,9 @@ pub fn check_state(world: &mut World) {
 fn check_permitted(world: &mut World, object: &Object) {
     let Some(status) = &object.status else { return };
     let spec = &object.spec;
-    if status.observed_generation != object.metadata.generation || !holds(status, "Permitted") {
+    // As it is checked before a twin is used: a status of another object, or of another spec, permits nothing.
+    let is_its_own = status.object_uid == object.metadata.uid && status.observed_generation == object.metadata.generation;
+    if !is_its_own || !holds(status, "Permitted") {
         return;
     }
     let texts = status.approval.as_ref().filter(|_| holds(status, "Approved")).map(|approval| approval.statement);
@@ -249,7 +252,7 @@ pub fn instant(world: &mut World) -> Result<(), String> {
     }
 }
 
-/// Whether nobody is to be asked, whatever HeyGen says.
+/// Whether no request may be made, whatever HeyGen says.
 pub fn is_barred(object: &Object) -> bool {
     let spec = &object.spec;
     spec.withdrawal.is_some() || spec.valid_until.is_some() || spec.initiate == Some(Initiate::Never)

@@ -281,8 +281,10 @@ fn act(world: &mut World, index: usize, place: usize, base: &Object, call: Call,
                 Some(Planted::KeyOfReplica) => index.to_string(),
                 _ => String::new(),
             };
+            let uid = base.metadata.uid.clone().unwrap_or_default();
             let statement = Terms::of(&asked.content, None).statement_digest;
-            let (executed, outcome) = world.heygen.post(&format!("{}{of_which}", asked.idempotency_key), &statement, place, world.now);
+            let (executed, outcome) =
+                world.heygen.post(&format!("{}{of_which}", asked.idempotency_key), &statement, (place, &uid), world.now);
             if executed {
                 let (now, epoch) = (world.now, asked.epoch);
                 let known = &mut world.known[place];

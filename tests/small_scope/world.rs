@@ -66,7 +66,7 @@ pub struct Known {
     pub is_brought: bool,
     /// When which epoch was executed.
     pub executed: Vec<(i64, i64)>,
-    /// The statements on the pages of all links that ever stood where a person may get them from.
+    /// The statements on the pages of all links of this object that ever stood where a person may get them from.
     pub seen: Vec<Arc<str>>,
 }
 
@@ -236,6 +236,7 @@ impl World {
         let known = &mut self.known[place];
         known.serial += 1;
         known.is_brought = status.is_some();
+        known.seen.clear();
         let uid = format!("0a0a0a0a-000{place}-4000-8000-{:012}", known.serial);
         let version = self.next_version();
         let mut object: DigitalTwinConsent = serde_json::from_value(json!({

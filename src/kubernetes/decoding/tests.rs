@@ -60,7 +60,8 @@ fn an_object_without_annotations_status_or_times_is_read() {
 fn a_field_of_the_status_that_cannot_be_read_counts_as_absent_and_takes_nothing_else_with_it() {
     let status = status_of(json!({
         "observedGeneration": 1e20, "url": "https://heygen.example/consent/1", "consentStatus": "pending",
-        "linkExpirationTime": "10000-01-01T00:00:00Z", "initiationTime": "2026-02-30T00:00:00Z", "approvalTime": 7,
+        "linkExpirationTime": "10000-01-01T00:00:00Z", "initiationTime": "2026-02-30T00:00:00Z",
+        "approval": { "time": "9999-12-31T23:59:59Z", "requestEpoch": 0 }, "audit": { "sequence": 1, "digest": "d", "type": "t", "time": 7 },
         "group": { "name": "Ada", "looksCount": 1e30, "createdAt": "yesterday" },
         "initiation": { "epoch": 0, "idempotencyKey": "k", "renewals": "many" },
         "history": [
@@ -75,7 +76,7 @@ fn a_field_of_the_status_that_cannot_be_read_counts_as_absent_and_takes_nothing_
     }));
     let expected = json!({
         "url": "https://heygen.example/consent/1", "consentStatus": "pending", "group": { "name": "Ada" },
-        "initiation": { "epoch": 0, "idempotencyKey": "k" },
+        "initiation": { "epoch": 0, "idempotencyKey": "k" }, "audit": { "sequence": 1, "digest": "d", "type": "t" },
         "history": [{ "observationTime": "2026-01-01T00:00:00Z", "consentStatus": "pending", "requestEpoch": 0 }],
         "conditions": [{ "type": "Approved", "status": "False", "reason": "R", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z" }],
     });

@@ -52,8 +52,8 @@ impl World {
 /// A status in one line, without what is the same in all: `Permitted` stands there only where it is not as `Ready`.
 pub fn describe(status: &DigitalTwinConsentStatus) -> String {
     let of = |type_: &str| status.conditions.iter().find(|condition| condition.type_ == type_).map(|condition| condition.status.as_str());
-    let is_told = |type_: &str| type_ != "Permitted" || of("Permitted") != of("Ready");
-    let flags = status.conditions.iter().filter(|condition| is_told(&condition.type_)).map(|condition| {
+    let is_shown = |type_: &str| type_ != "Permitted" || of("Permitted") != of("Ready");
+    let flags = status.conditions.iter().filter(|condition| is_shown(&condition.type_)).map(|condition| {
         match (condition.type_.as_str(), condition.status.as_str()) {
             ("Ready", ready) => format!("Ready={ready}/{}", condition.reason),
             ("Initiated" | "Approved" | "Permitted", status @ ("False" | "Unknown")) => format!("{}={status}", condition.type_),

@@ -8,7 +8,7 @@ use strum::{EnumString, IntoStaticStr, VariantArray};
 pub mod types {
     /// Whether what the object waits for has come.
     pub const READY: &str = "Ready";
-    /// Whether the twin may be used: the one condition for gates.
+    /// Whether the twin may be used: the one condition for what uses it.
     pub const PERMITTED: &str = "Permitted";
     /// Whether consent was asked for by this object, for its current request.
     pub const INITIATED: &str = "Initiated";

@@ -44,6 +44,13 @@ use serde::{Deserialize, Serialize};
     ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp", description = "How long the object has existed."),
     printcolumn(
+        name = "Permitted",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Permitted")].status"#,
+        priority = 1,
+        description = "Whether the twin may be used."
+    ),
+    printcolumn(
         name = "Approved",
         type_ = "string",
         json_path = r#".status.conditions[?(@.type=="Approved")].status"#,
@@ -183,7 +190,7 @@ pub struct DigitalTwinConsentSpec {
     #[x_kube(validation = Rule::new("timestamp(self) >= timestamp('2000-01-01T00:00:00Z') && timestamp(self) < timestamp('2200-01-01T00:00:00Z')").message("validUntil must be a time in UTC between 2000 and 2199, as in 2027-01-31T00:00:00Z"))]
     pub valid_until: Option<String>,
 
-    /// The person has told you that they withdraw their consent; HeyGen has no call for it.
+    /// The person has withdrawn their consent, and not through HeyGen, which has no call for it.
     /// The twin may not be used any more, and nobody is asked again for this group.
     /// Once set it can neither be changed nor removed, and requestEpoch stays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -204,15 +211,15 @@ pub struct Subject {
     pub reference: Option<String>,
 }
 
-/// The withdrawal of a consent, as the person told you.
+/// The withdrawal of a consent, as you have learned of it.
 #[derive(KubeSchema, Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
 pub struct Withdrawal {
-    /// When the person told you: a time in UTC between 2000 and 2199, as in `2027-01-31T00:00:00Z`.
+    /// When the person withdrew: a time in UTC between 2000 and 2199, as in `2027-01-31T00:00:00Z`.
     #[schemars(length(max = 20), regex(pattern = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"))]
     #[x_kube(validation = Rule::new("timestamp(self) >= timestamp('2000-01-01T00:00:00Z') && timestamp(self) < timestamp('2200-01-01T00:00:00Z')").message("withdrawal.time must be a time in UTC between 2000 and 2199, as in 2027-01-31T00:00:00Z"))]
     pub time: String,
 
-    /// Where you keep what the person told you, such as the number of a ticket: 1 to 253 printable ASCII characters without spaces.
+    /// Where that is on record, such as the number of a ticket: 1 to 253 printable ASCII characters without spaces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253), regex(pattern = "^[!-~]+$"))]
     pub reference: Option<String>,
@@ -226,7 +233,7 @@ pub enum Initiate {
     Automatic,
     /// HeyGen is polled, and never asked.
     Never,
-    /// A word of a later version: means what `Never` means, for nobody is asked whom the author may not want to be asked.
+    /// A word of a later version: means what `Never` means, for nobody is asked without the author's will.
     #[serde(other)]
     #[schemars(skip)]
     Unrecognized,
@@ -434,7 +441,10 @@ pub struct Initiation {
     pub renewals: Option<i64>,
 
     /// What HeyGen was asked to show the person.
+    /// `HeyGenDefault`, `ConsentText` or `ConsentVideo`.
+    // A bound would make the whole status patch fail, and lose a link.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub statement: Option<Statement>,
 
     /// The digest of that statement, `sha256:` and 64 hex digits.
@@ -488,8 +498,9 @@ pub struct Approval {
     /// The `requestEpoch` under which it was seen.
     pub request_epoch: i64,
 
-    /// What the person was shown; `Unknown` unless it is certain.
+    /// What the person was shown: `HeyGenDefault`, `ConsentText` or `ConsentVideo`; `Unknown` unless it is certain.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     pub statement: Statement,
 
     /// The digest of that statement, `sha256:` and 64 hex digits.

@@ -139,8 +139,7 @@ impl<'a> Draft<'a> {
             (Call::ReadLooks(_), Outcome::LooksRead(page)) => self.looks_read(page),
             (Call::Initiate(request), Outcome::Initiated(_) | Outcome::Trouble(_)) => {
                 let terms = Terms::of(&request.content, self.consent.spec.purpose.as_deref());
-                let is_first = self.is_first_request(request);
-                let answer = Answer { at: self.now, request: request.clone(), terms, is_first, outcome: outcome.clone(), in_secret: None };
+                let answer = Answer { at: self.now, request: request.clone(), terms, outcome: outcome.clone(), in_secret: None };
                 self.memory.forget_trouble();
                 self.memory.answer = Some(Box::new(answer));
             }
@@ -274,9 +273,9 @@ impl<'a> Draft<'a> {
     /// Records an approval, or that HeyGen has taken it back.
     fn note_approval(&mut self, situation: Situation) {
         let gives = situation == Situation::Approved || situation == Situation::Waived;
-        if gives && !status::is_approved(&self.old) && !self.is_approval_of_before() {
-            // What was asked for before the cluster was set back to a backup stands in no status any more.
-            let seen = if situation == Situation::Approved && self.was_awaited() && self.memory.history == 0 {
+        let is_recorded = self.old.approval.is_some() && (status::is_approved(&self.old) || self.is_approval_of_before());
+        if gives && !is_recorded {
+            let seen = if situation == Situation::Approved && self.was_awaited() && self.has_recorded_all_requests() {
                 terms::surely_seen(&self.status)
             } else {
                 None
@@ -301,6 +300,23 @@ impl<'a> Draft<'a> {
     /// Whether the word that HeyGen said before was one of a person who is awaited, or none.
     fn was_awaited(&self) -> bool {
         matches!(self.rules().policy.read(self.old.consent_status.as_deref()), Meaning::Pending | Meaning::Expired | Meaning::Absent)
+    }
+
+    /// Whether it is certain that the person got no link of this object but those whose terms the status knows.
+    ///
+    /// A link stands in its Secret before the status tells of its request, and a process may end in between. What was asked for before the
+    /// cluster was set back to a backup stands in no status any more.
+    fn has_recorded_all_requests(&self) -> bool {
+        let spec = &self.consent.spec;
+        let recorded = self.status.initiation.as_ref().map(|initiation| initiation.epoch);
+        let unrecorded = recorded.map(|recorded| spec.request_epoch.unwrap_or(0) - recorded);
+        let all = match unrecorded {
+            Some(0) => true,
+            // The request of the spec as it is, whose link would stand in the status.
+            Some(1) => spec.link_secret_ref.is_none(),
+            _ => false,
+        };
+        all && self.memory.history == 0
     }
 
     /// Whether an approval that was doubted holds: HeyGen's word for it is the same, and so is the object.

@@ -87,8 +87,6 @@ pub struct Attempt {
     pub not_before: Option<Timestamp>,
     /// Since when it is without a definite answer.
     pub unanswered_since: Option<Timestamp>,
-    /// Whether nobody had asked about the group before it was sent for the first time: see [`Answer::is_first`].
-    pub is_first: bool,
     /// Whether that was told.
     pub unanswered_said: bool,
     /// A refusal that is not believed at its first coming, and how often in a row the request was answered with it.
@@ -106,8 +104,6 @@ pub struct Answer {
     pub request: Request,
     /// The terms of that.
     pub terms: Terms,
-    /// Whether nobody had asked about the group before it, as far as HeyGen's word right before, the status and this process tell.
-    pub is_first: bool,
     /// What it says.
     pub outcome: Outcome,
     /// Whether its link stands in the link Secret; `Some(true)`: another one, or none, stood there before.
@@ -249,11 +245,11 @@ impl Memory {
             at
         }));
         times.extend(attempt.as_mut().into_iter().flat_map(|attempt| {
-            let Attempt { idempotency_key: _, not_before, unanswered_since, is_first: _, unanswered_said: _, refused: _ } = &mut **attempt;
+            let Attempt { idempotency_key: _, not_before, unanswered_since, unanswered_said: _, refused: _ } = &mut **attempt;
             [not_before, unanswered_since].into_iter().filter_map(Option::as_mut)
         }));
         times.extend(answer.as_mut().map(|answer| {
-            let Answer { at, request: _, terms: _, is_first: _, outcome: _, in_secret: _ } = &mut **answer;
+            let Answer { at, request: _, terms: _, outcome: _, in_secret: _ } = &mut **answer;
             at
         }));
         times.extend(unwritten.as_mut().into_iter().flat_map(|unwritten| {

@@ -158,8 +158,8 @@ pub fn decide(consent: &DigitalTwinConsent, facts: &Facts, now: Timestamp) -> St
     if consent.spec.suspend.unwrap_or(false) {
         let reported = view.shown.filter(|situation| !situation.is_before_any_poll());
         let situation = if view.is_stale() { Situation::Unverified } else { reported.unwrap_or(Situation::Suspended) };
-        let turns = view.stale_at().filter(|&at| at > now).into_iter().chain(view.lapses_at());
-        return Step::Tell(Finding::known(situation), Then::Rest(Rest::until(turns)));
+        let changes = view.stale_at().filter(|&at| at > now).into_iter().chain(view.lapses_at());
+        return Step::Tell(Finding::known(situation), Then::Rest(Rest::until(changes)));
     }
     let rules = match &facts.account {
         // Which namespaces the account serves is not known yet, and so not whose the group is.

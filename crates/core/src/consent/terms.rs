@@ -90,13 +90,12 @@ pub(crate) fn note_asked(status: &mut DigitalTwinConsentStatus, terms: &Terms) {
     }
 }
 
-/// Notes in a status that the person may have been asked with terms that nothing is known of.
+/// Notes in a status that the person may have been asked with terms of which nothing is recorded.
 pub(crate) fn note_others_asked(status: &mut DigitalTwinConsentStatus) {
     status.asked_terms.get_or_insert_default().more = Some(true);
 }
 
-/// The terms that the person has seen who approves now, if that is certain: this object has asked with one set of terms only, and no other
-/// was asked with.
+/// The terms of an approval that comes now, if they are certain as far as this object's own requests go: it has asked with one set only.
 ///
 /// They are those of its last request.
 #[must_use]
@@ -109,4 +108,60 @@ pub(crate) fn surely_seen(status: &DigitalTwinConsentStatus) -> Option<Terms> {
         purpose_digest: initiation.purpose_digest.clone(),
     };
     (terms.statement != Statement::Unknown && asked.digests.contains(&terms.digest())).then_some(terms)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn terms(spec: Value) -> Terms {
+        Terms::of_spec(&serde_json::from_value(spec).unwrap())
+    }
+
+    fn asked(terms: &[&Terms]) -> DigitalTwinConsentStatus {
+        let mut status = DigitalTwinConsentStatus::default();
+        terms.iter().for_each(|terms| note_asked(&mut status, terms));
+        status
+    }
+
+    /// Computed by another program: Python's `hashlib` over the texts in the documentation.
+    #[test]
+    fn the_digests_are_those_that_the_documentation_describes() {
+        let plain = terms(json!({ "groupID": "g", "rerouteURL": "https://example.com" }));
+        assert_eq!(plain.statement, Statement::HeyGenDefault);
+        assert_eq!(plain.statement_digest, "sha256:ea8f4e59d9b19e3677ceb16836fa9315352fdba9f41f7d1d604c2cab46966b92");
+        assert_eq!(plain.digest(), "sha256:1a2c7cfd287e3971326c395b4dcad0d38cb85a99c3e22e0dabd4b40893665a90");
+        let text = terms(json!({ "groupID": "g", "consentText": "Ja \u{1f44d}\n\"so\"", "purpose": "Film" }));
+        assert_eq!(text.statement, Statement::ConsentText);
+        assert_eq!(text.statement_digest, "sha256:9f4fb7d33751eddb866da9fe788f1c5b4ed6bc656a232335cb4d92e8a30ce160");
+        assert_eq!(text.purpose_digest.as_deref(), Some("sha256:3f177b9838a218fd89b7ed7be8def9e7d507af08888630b741172024f6654cbd"));
+        let [url, asset] = [json!({ "url": "https://a.example" }), json!({ "assetID": "a" })]
+            .map(|video| terms(json!({ "groupID": "g", "consentVideo": video })));
+        assert_eq!((url.statement, asset.statement), (Statement::ConsentVideo, Statement::ConsentVideo));
+        assert_ne!(url.statement_digest, asset.statement_digest);
+    }
+
+    #[test]
+    fn a_purpose_that_was_added_later_is_no_change_and_another_one_is() {
+        let [none, film, poster] =
+            [json!({ "groupID": "g" }), json!({ "groupID": "g", "purpose": "film" }), json!({ "groupID": "g", "purpose": "poster" })]
+                .map(terms);
+        assert!(!film.were_surely_never_asked(&asked(&[&none])));
+        assert!(none.were_surely_never_asked(&asked(&[&film])) && poster.were_surely_never_asked(&asked(&[&film])));
+        assert!(!poster.were_surely_never_asked(&asked(&[])), "nothing is known of others' requests");
+    }
+
+    #[test]
+    fn four_terms_are_kept_and_a_fifth_makes_nothing_certain() {
+        let terms: Vec<Terms> = (0..5).map(|number| terms(json!({ "groupID": "g", "consentText": format!("text {number}") }))).collect();
+        let mut status = asked(&terms.iter().take(4).collect::<Vec<_>>());
+        assert!(terms[4].were_surely_never_asked(&status));
+        note_asked(&mut status, &terms[3]);
+        assert_eq!(status.asked_terms.as_ref().map(|asked| (asked.digests.len(), asked.more)), Some((4, None)));
+        note_asked(&mut status, &terms[4]);
+        assert_eq!(status.asked_terms.as_ref().map(|asked| (asked.digests.len(), asked.more)), Some((4, Some(true))));
+        assert!(!terms[4].were_surely_never_asked(&status));
+    }
 }

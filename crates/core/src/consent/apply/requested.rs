@@ -49,14 +49,14 @@ impl Draft<'_> {
                 let same_link = answer.in_secret.map_or_else(in_status, |changed| !changed);
                 self.record(&answer, started, same_link);
             }
-            Outcome::Trouble(trouble) => self.request_failed(&answer, trouble),
+            Outcome::Trouble(trouble) => self.request_failed(&answer.request, trouble),
             // The client never answers a request with anything else.
             Outcome::Polled(_) | Outcome::LooksRead(_) | Outcome::Listed(_) | Outcome::Probed => {}
         }
     }
 
     /// Records an accepted request: its link, its times, and that the person is awaited.
-    fn record(&mut self, Answer { request, terms, is_first, .. }: &Answer, started: &Started, same_link: bool) {
+    fn record(&mut self, Answer { request, terms, .. }: &Answer, started: &Started, same_link: bool) {
         let renewal = status::is_initiated(&self.old, request);
         if self.consent.spec.link_secret_ref.is_some() {
             self.memory.link_check = Some(polling::add(self.now, LINK_CHECK));
@@ -75,7 +75,7 @@ impl Draft<'_> {
             self.renew_later(request);
             return;
         }
-        if self.others_may_have_asked(request, *is_first) {
+        if self.may_have_asked_otherwise(request) {
             terms::note_others_asked(&mut self.status);
         }
         let approved = self.take_seen_unless_approved();
@@ -109,7 +109,7 @@ impl Draft<'_> {
         self.render(approved.unwrap_or(Situation::Awaiting), None);
     }
 
-    fn request_failed(&mut self, Answer { request, is_first, .. }: &Answer, trouble: &Trouble) {
+    fn request_failed(&mut self, request: &Request, trouble: &Trouble) {
         let asked_before = status::is_initiated(&self.old, request);
         match trouble.class {
             // A renewal that is refused changes nothing: the link stays dead, as told, and the request is not wrong.
@@ -133,7 +133,7 @@ impl Draft<'_> {
             Class::AlreadyBound => self.already_begun(request, trouble, asked_before),
             Class::CredentialsRejected | Class::BillingRequired => self.back_off(trouble, Duration::ZERO),
             Class::Unreachable | Class::Unavailable | Class::Busy | Class::Unreadable | Class::Throttled | Class::QuotaExceeded => {
-                self.unanswered(request, *is_first);
+                self.unanswered(request);
                 self.back_off(trouble, Duration::ZERO);
             }
         }
@@ -213,34 +213,20 @@ impl Draft<'_> {
         };
     }
 
-    /// Whether nobody was asked about the group before this request, as far as is known. The poll right before it says so only if no other
-    /// request was made since, nor stands in the link Secret.
-    pub(super) fn is_first_request(&self, request: &Request) -> bool {
-        let is_this = |key: &str| key == request.idempotency_key;
-        if let Some(attempt) = self.memory.attempt.as_deref().filter(|attempt| is_this(&attempt.idempotency_key) && attempt.is_first) {
-            return attempt.unanswered_since.is_some();
-        }
-        let word = self.memory.seen.as_ref().and_then(|seen| seen.group.as_ref()).map(|group| group.consent_status.as_deref());
-        self.old.asked_terms.is_none()
-            && self.memory.answer.as_ref().is_none_or(|answer| is_this(&answer.request.idempotency_key))
-            && word.is_some_and(|word| self.rules().policy.read(word) == Meaning::Absent)
-    }
-
-    /// Whether the person may have been asked with terms that are not recorded: by others, or by requests of this object whose answers were
-    /// lost. The latter had epochs of their own, for a spec that asks for something else must have a higher one.
-    fn others_may_have_asked(&self, request: &Request, is_first: bool) -> bool {
+    /// Whether this object may have asked with terms that are not recorded: by a request whose answer was lost, after its link had reached
+    /// the link Secret.
+    ///
+    /// Such a request had an epoch of its own, for a spec that asks for something else must have a higher one.
+    fn may_have_asked_otherwise(&self, request: &Request) -> bool {
         match &self.old.initiation {
             Some(before) => request.epoch > before.epoch.saturating_add(1),
-            None => !is_first,
+            None => request.epoch > 0 && self.consent.metadata.generation != Some(1),
         }
     }
 
-    fn unanswered(&mut self, request: &Request, is_first: bool) {
+    fn unanswered(&mut self, request: &Request) {
         let now = self.now;
-        let attempt = self.memory.attempt_of(&request.idempotency_key);
-        if attempt.unanswered_since.is_none() {
-            (attempt.unanswered_since, attempt.is_first) = (Some(now), is_first);
-        }
+        self.memory.attempt_of(&request.idempotency_key).unanswered_since.get_or_insert(now);
         self.tell_unanswered();
     }
 
