@@ -122,7 +122,7 @@ pub fn all() -> Vec<Scope> {
             ..scope(
                 "terms",
                 into_secret,
-                4,
+                3,
                 &[
                     (Kind::Terms, 2),
                     (Kind::Epoch, 1),
@@ -145,7 +145,7 @@ pub fn all() -> Vec<Scope> {
             ..scope(
                 "barred",
                 plain,
-                3,
+                2,
                 &[(Kind::Due, 1), (Kind::Bar, 2), (Kind::Epoch, 1), (Kind::Word, 1), (Kind::Crash, 1), (Kind::Lost, 1), (Kind::Suspend, 1)],
             )
         },
