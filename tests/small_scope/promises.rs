@@ -307,9 +307,13 @@ fn object_ends_well(world: &World, place: usize, object: &Object) -> Result<(), 
         return Err(format!("promise 3: Ready={ready}/{reason} while HeyGen's word means {meaning:?}"));
     }
     let is_known = matches!(meaning, Meaning::Granted | Meaning::Waived | Meaning::Absent) && approved == "True";
-    let is_for_having_asked = object.spec.ready_when.is_some() && matches!(meaning, Meaning::Pending | Meaning::Expired | Meaning::Absent);
+    let is_for_having_asked = object.spec.ready_when.is_some() && holds(status, "Initiated") && !holds(status, "Stalled");
     if ready == "True" && !is_known && !is_for_having_asked {
         return Err(format!("promise 3: Ready=True/{reason} while HeyGen's word {:?} means {meaning:?}", world.heygen.word));
+    }
+    let (permitted, _) = condition(object, "Permitted");
+    if permitted == "True" && !is_known {
+        return Err(format!("promise 3: Permitted=True/{reason} while HeyGen's word {:?} means {meaning:?}", world.heygen.word));
     }
     // Promise 2, and that a person who is to be asked is asked.
     let asked = status.initiation.as_ref().map(|initiation| initiation.epoch);
