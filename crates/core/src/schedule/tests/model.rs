@@ -56,6 +56,8 @@ struct Model {
     sent: Vec<Vec<Timestamp>>,
     /// What was given or shown in the end.
     served: HashSet<Uid>,
+    /// Those of which a page was read while a worker had them.
+    shown: HashSet<Uid>,
 }
 
 fn account_of(uid: Uid) -> u32 {
@@ -74,6 +76,7 @@ impl Model {
             workers: Vec::new(),
             sent: vec![Vec::new(); ACCOUNTS as usize],
             served: HashSet::new(),
+            shown: HashSet::new(),
         };
         (0..ACCOUNTS).for_each(|number| model.open(number));
         model
@@ -142,7 +145,9 @@ impl Model {
             Ok((Job::Object { uid, grant }, _)) => {
                 assert!(!self.workers.iter().any(|worker| worker.of == Ok(uid)), "{uid} is with two workers");
                 let owed = self.owed.get_mut(&uid).expect("what is removed is not taken");
-                assert!(grant.is_some() || owed.decision || owed.decide_at.is_some(), "{uid} was not to be decided");
+                let was_shown = self.shown.remove(&uid);
+                let is_to_be_decided = owed.decision || owed.decide_at.is_some() || was_shown;
+                assert!(grant.is_some() || is_to_be_decided, "{uid} was not to be decided");
                 owed.decision = false;
                 self.served.insert(uid);
                 let is_request = matches!(grant, Some(Grant::Request(_)));
@@ -219,6 +224,8 @@ impl Model {
                 let of_it: Vec<Uid> = self.owed.keys().filter(|uid| account_of(**uid) == number).copied().collect();
                 let polled = |uid: &Uid| (name(*uid), shown("pending"));
                 let groups = of_it.iter().map(polled).collect();
+                // What a page shows of an object that is with a worker is for afterwards, and may be old by then: it is decided all the same.
+                self.shown.extend(self.workers.iter().filter_map(|worker| worker.of.ok()).filter(|uid| of_it.contains(uid)));
                 if how > 3 && self.is_open[number as usize] {
                     self.served.extend(of_it);
                 }
