@@ -18,13 +18,14 @@ e2e: ## Install the images by Helm on a real node, as root on Linux (KUBECONFIG=
 
 lint: ## Check formatting, lints and the documentation
 	cargo fmt --all --check
-	@unformatted=$$(gofmt -l tests/gitops) && test -z "$$unformatted" || { echo "gofmt is missing, or changes: $$unformatted"; exit 1; }
+	@unformatted=$$(gofmt -l tests/gitops tests/cloudevents) && test -z "$$unformatted" || { echo "gofmt is missing, or changes: $$unformatted"; exit 1; }
 	cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
 	cargo clippy --package twinconsent --test image --test install --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
-generate: ## Write the generated files: crds/, pages of docs/, deploy/, those of the chart, what tests/gitops and Argo CD read
+generate: ## Write the generated files: crds/, pages of docs/, deploy/, those of the chart, what tests/gitops, tests/cloudevents and Argo CD read
 	TWINCONSENT_GENERATE=1 cargo test --locked --package twinconsent --test generated --test conditions_doc --test answers_doc --test lists_doc --test gitops_files
+	TWINCONSENT_GENERATE=1 cargo test --locked --package twinconsent-core --lib recorded_events
 	TWINCONSENT_GENERATE=1 cargo test --locked --package twinconsent --test chart -- --test-threads=1 \
 		generated::the_charts_readme generated::the_definitions generated::the_static_manifests rights::the_page
 

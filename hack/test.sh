@@ -54,12 +54,12 @@ fi
 
 # Every test binary runs, also after one that failed. Each lane names the whole workspace: of a part of it, cargo would build the
 # dependencies once more, with the features that this part alone asks for. The fourth lane tests with Go what the libraries of others make
-# of the objects in examples/gitops, which the tests of whole lifecycles compare with what the operator writes.
+# of the objects in examples/gitops, which the tests of whole lifecycles compare with what the operator writes, and of recorded audit events.
 tests='cargo test --locked --no-fail-fast'
 # shellcheck disable=SC2016 # the lane expands it
-go='status=0; for module in kstatus argo-cd; do
-    echo "== Go: tests/gitops/$module"
-    (cd "tests/gitops/$module" && CGO_ENABLED=0 GOWORK=off GOFLAGS=-mod=readonly go test -trimpath -count=1 -v ./...) || status=$?
+go='status=0; for module in cloudevents gitops/kstatus gitops/argo-cd; do
+    echo "== Go: tests/$module"
+    (cd "tests/$module" && CGO_ENABLED=0 GOWORK=off GOFLAGS=-mod=readonly go test -trimpath -count=1 -v ./...) || status=$?
 done'
 echo "== Running the tests (after $SECONDS s): ${second[*]}, and ${third[*]}, beside the others"
 "$controlplane" suite --dir "$logs" --executables "$logs/executables" "${without[@]/#/--without=}" \

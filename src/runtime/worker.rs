@@ -301,7 +301,7 @@ async fn record(
             return Err(error);
         }
     };
-    let Settled { status: _, mut memory, notices } = settled;
+    let Settled { status: _, mut memory, notices, events: _ } = settled;
     if written {
         context.consent_history.wrote(newer.metadata.resource_version.as_deref().unwrap_or_default());
         memory.unwritten = None;

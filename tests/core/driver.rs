@@ -3,6 +3,8 @@
 //! A step is cut in two, so that replicas can interleave and crash between the effect and its record.
 
 // The paths are for the test of `docs/answers.md`, which has this file in another folder.
+#[path = "driver/audit.rs"]
+pub mod audit;
 #[path = "driver/checks.rs"]
 mod checks;
 #[path = "driver/effects.rs"]
@@ -29,6 +31,7 @@ use twinconsent_core::consent::step;
 use twinconsent_core::consent::step::{AccountFact, Call, Facts, Proof, Rest, Step, Then, decide};
 
 use crate::model::Model;
+use audit::AuditLog;
 use effects::Called;
 pub use life::describe;
 
@@ -110,6 +113,7 @@ pub struct World {
     pub trace: Vec<String>,
     /// What was asked of HeyGen and of the link Secret, and what came of it.
     pub called: Vec<Called>,
+    pub audit: AuditLog,
     begun: Timestamp,
 }
 
@@ -160,6 +164,7 @@ impl World {
             notices: Vec::new(),
             trace: Vec::new(),
             called: Vec::new(),
+            audit: AuditLog::default(),
             begun: at(0),
         }
     }
@@ -292,6 +297,7 @@ impl World {
         let Some(InHand { base, facts, input, then, at, ahead }) = self.replicas[index].in_hand.take() else { return Progress::Going };
         let mut current = base.clone();
         let mut settled = apply(&current, &facts, &input, at);
+        self.log(&current, &settled);
         if settled.status != current.status.clone().unwrap_or_default()
             && current.metadata.resource_version != self.object.metadata.resource_version
         {
@@ -304,6 +310,7 @@ impl World {
             }
             current = self.object.clone();
             settled = apply(&current, &facts, &input, at);
+            self.log(&current, &settled);
         }
         if self.refuses && settled.status != current.status.clone().unwrap_or_default() {
             let before = facts.memory.unwritten.as_deref();
@@ -318,6 +325,7 @@ impl World {
         }
         if settled.status != current.status.clone().unwrap_or_default() {
             self.check_status(&settled.status);
+            self.check_events(&settled);
             settled.memory.unwritten = None;
             self.object.status = Some(settled.status);
             self.bump();

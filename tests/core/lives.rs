@@ -45,6 +45,9 @@ fn life(world: &World) -> String {
         world.heygen.executed(),
         world.writes
     ));
+    let audit: Vec<_> = world.audit.events.iter().map(|event_type| event_type.word()).collect();
+    lines.push(format!("audit: {}", audit.join(", ")));
+    world.check_audit();
     lines.join("\n")
 }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::needless_pass_by_value, reason = "a fixture is written in place")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod audit;
 mod begun;
 mod belief;
 mod changed;

@@ -224,6 +224,7 @@ proptest! {
             happen(&mut world, event, 2 + u32::try_from(serial).unwrap())?;
         }
         promise_one(&world)?;
+        world.check_audit();
 
         calm(&mut world);
         world.heygen.word = Some("pending".into());
@@ -250,6 +251,7 @@ proptest! {
         prop_assert!(world.writes - writes <= turned, "{} writes in a quiet time:\n{}", world.writes - writes, world.trace.join("\n"));
         prop_assert!(world.heygen.calls - calls <= 200, "{} calls in three quiet hours", world.heygen.calls - calls);
         prop_assert!(world.notices.len() - notices <= 2 * turned);
+        world.check_audit();
     }
 
     /// Promise 3: no failed poll, absent field, unknown word, edit or crash breaks an approval.

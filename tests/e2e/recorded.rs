@@ -74,6 +74,8 @@ fn normalised(world: &World, mut object: Value) -> Value {
     if let Some(status) = object["status"].as_object_mut() {
         // Which minute an account's status tells of first is not the operator's to choose.
         status.remove("lastPollTime");
+        // Its digest is of uid, version and time; which events there are, the tests of the core tell.
+        status.remove("audit");
         if let Some(written_for) = status.get_mut("objectUID") {
             *written_for = json!(if Some(&*written_for) == uid.as_ref() { UID } else { "0c9e57a8-4b1d-4f0c-9a53-1d2f6f8d7a99" });
         }

@@ -1,6 +1,7 @@
 //! What is done about one consent: what comes next, and what an answer means for the status.
 
 pub mod apply;
+pub mod audit;
 pub mod conditions;
 pub mod digest;
 pub mod explain;

@@ -5,8 +5,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 
 use twinconsent_core::api::conditions::Situation;
 use twinconsent_core::api::consent::{
-    Approval, AskedTerms, DigitalTwinConsent, DigitalTwinConsentSpec, DigitalTwinConsentStatus, GroupStatus, HistoryEntry, Initiation,
+    Approval, AskedTerms, AuditMark, DigitalTwinConsent, DigitalTwinConsentSpec, DigitalTwinConsentStatus, GroupStatus, HistoryEntry,
+    Initiation,
 };
+use twinconsent_core::consent::audit::EventType;
 use twinconsent_core::consent::conditions::render;
 use twinconsent_core::consent::request::Request;
 use twinconsent_core::consent::terms::Terms;
@@ -56,6 +58,13 @@ pub fn of(situation: Situation) -> DigitalTwinConsent {
             request_id: Some(String::new()),
         }),
         initiation_time: Some(Time(then)),
+        audit: Some(AuditMark {
+            object_uid: Some(String::new()),
+            sequence: 1,
+            digest: "sha256:".to_owned(),
+            type_: if situation == Situation::Approved { EventType::Approved } else { EventType::Requested }.name(),
+            time: Some(Time(then)),
+        }),
         history: vec![HistoryEntry { observation_time: Time(then), consent_status: Some(word.to_owned()), request_epoch: 0 }],
         ..DigitalTwinConsentStatus::default()
     };

@@ -64,6 +64,7 @@ impl World {
         let version = Self::version(&self.object) + 1000;
         self.object = before;
         self.object.metadata.resource_version = Some(version.to_string());
+        self.audit.is_set_back = true;
         // What was recorded is lost with the history in which it was.
         self.replicas.iter_mut().for_each(|replica| replica.accepted = None);
         self.note("-- set back".into());

@@ -532,6 +532,10 @@ pub struct Revocation {
 #[derive(KubeSchema, Clone, Debug, Default, Deserialize, Serialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct AuditMark {
+    /// The uid of the object that the event is about. Another than the object's own: the status comes from elsewhere, as from a backup, and the next event begins a new chain.
+    #[serde(rename = "objectUID", default, skip_serializing_if = "Option::is_none")]
+    pub object_uid: Option<String>,
+
     /// The number of the event, counted from 1.
     pub sequence: i64,
 

@@ -18,6 +18,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::api::conditions::{Situation, types};
 use crate::api::consent::{Approval, DigitalTwinConsent, DigitalTwinConsentStatus, GroupStatus, HistoryEntry, Revocation, Statement};
+use crate::consent::audit;
+use crate::consent::audit::Event;
 use crate::consent::conditions;
 use crate::consent::outcome::{Class, Group, Outcome, Trouble};
 use crate::consent::policy::{Meaning, Rules};
@@ -60,6 +62,9 @@ pub struct Settled {
     pub memory: Memory,
     /// What is to be reported once the status is written.
     pub notices: Vec<Notice>,
+    /// The events of the audit trail that the new status tells of, in order; none when nothing is to be written.
+    /// Their lines belong into the log before the status is written, and stay unconfirmed if that comes to nothing.
+    pub events: Vec<Event>,
 }
 
 /// Something to be reported.
@@ -89,7 +94,7 @@ pub fn apply(consent: &DigitalTwinConsent, facts: &Facts, input: &Input, now: Ti
         Input::Answered(call, outcome) => draft.answered(call, outcome),
         Input::Secret(secret) => draft.secret(secret),
     }
-    draft.finish()
+    draft.finish(now)
 }
 
 /// The new status and memory while they are being made.
@@ -332,12 +337,15 @@ impl<'a> Draft<'a> {
         conditions::render(self.consent, &mut self.status, situation, detail, self.now);
     }
 
-    /// Adds the event on a transition of `Ready`'s reason.
-    fn finish(mut self) -> Settled {
+    /// Adds the Kubernetes event on a transition of `Ready`'s reason, and the events of the audit trail.
+    ///
+    /// They have the time of this very `now`, not of an answer that is told later: what is tried again makes another line.
+    fn finish(mut self, now: Timestamp) -> Settled {
         let (before, after) = (status::shown(&self.old), status::shown(&self.status));
         if before != after {
             self.notices.extend(after.and_then(Report::of_situation).map(Notice::Event));
         }
-        Settled { status: self.status, memory: self.memory, notices: self.notices }
+        let events = audit::record(self.consent, &self.old, &mut self.status, now);
+        Settled { status: self.status, memory: self.memory, notices: self.notices, events }
     }
 }

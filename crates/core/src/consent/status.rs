@@ -187,7 +187,7 @@ pub(crate) fn is_refused(status: &DigitalTwinConsentStatus) -> bool {
 }
 
 /// Whether `Approved`, be it True or False, has the reason of this situation.
-fn approved_says(status: &DigitalTwinConsentStatus, situation: Situation) -> bool {
+pub(crate) fn approved_says(status: &DigitalTwinConsentStatus, situation: Situation) -> bool {
     condition(status, types::APPROVED).is_some_and(|approved| approved.reason == situation.reason())
 }
 
