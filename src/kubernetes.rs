@@ -28,6 +28,7 @@ use secrecy::SecretString;
 
 use crate::kubernetes::decoding::Slim;
 use crate::kubernetes::leadership::Leadership;
+use crate::process::audit_log::AuditLog;
 use crate::process::complaints::Complaints;
 use crate::process::metrics::Metrics;
 use twinconsent_core::api::account::ClusterHeyGenAccount;
@@ -45,6 +46,7 @@ const DEADLINE: Duration = Duration::from_secs(10);
 pub struct Cluster {
     client: Client,
     metrics: Arc<Metrics>,
+    audit_log: AuditLog,
     leadership: Leadership,
     complaints: Arc<Complaints>,
 }
@@ -89,8 +91,8 @@ pub enum SecretKey {
 impl Cluster {
     /// A writer through `client`.
     #[must_use]
-    pub fn new(client: Client, metrics: Arc<Metrics>, leadership: Leadership, complaints: Arc<Complaints>) -> Self {
-        Self { client: answers::bounded(client), metrics, leadership, complaints }
+    pub fn new(client: Client, metrics: Arc<Metrics>, audit_log: AuditLog, leadership: Leadership, complaints: Arc<Complaints>) -> Self {
+        Self { client: answers::bounded(client), metrics, audit_log, leadership, complaints }
     }
 
     /// Reads a cluster account, if there is one of this name.

@@ -1,6 +1,7 @@
 //! The operator's binary: parse the arguments, dispatch `run` or `crds`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
@@ -10,6 +11,7 @@ use twinconsent::kubernetes::connection;
 use twinconsent::kubernetes::leader::election::Election;
 use twinconsent::kubernetes::leadership::Leadership;
 use twinconsent::kubernetes::preflight;
+use twinconsent::process::audit_log::AuditLog;
 use twinconsent::process::config;
 use twinconsent::process::config::{Cli, Command, Config, RunArgs, in_cluster_namespace, read_bundle};
 use twinconsent::process::metrics::Metrics;
@@ -23,6 +25,9 @@ use twinconsent_core::api;
 
 /// How many threads work, at most. More would each take an arena of memory and gain nothing: the API server and HeyGen set the pace.
 const MOST_THREADS: usize = 4;
+
+/// How long the last lines of the audit log may take to be written, of what is left of the grace period.
+const LAST_LINES: Duration = Duration::from_secs(5);
 
 fn main() -> std::process::ExitCode {
     let done = match Cli::parse_or_exit().command {
@@ -68,6 +73,8 @@ async fn run(config: &Config, (proxies, notes): (Proxies, Vec<String>)) -> anyho
     let shutdown = Shutdown::on_signals(config.shutdown_grace).context("cannot listen to signals")?;
     let metrics = Arc::new(Metrics::new());
     let readiness = Readiness::default();
+    let audit_log = AuditLog::start(config.audit_log.as_ref(), metrics.clone(), readiness.clone()).context("cannot start the audit log")?;
+    audit_log.reopen_at_sighup().context("cannot listen to SIGHUP")?;
     let listener = server::bind("--listen", config.listen)?;
     let server = tokio::spawn(server::serve(listener, readiness.clone(), metrics.clone(), shutdown.stopping().clone()));
 
@@ -75,11 +82,16 @@ async fn run(config: &Config, (proxies, notes): (Proxies, Vec<String>)) -> anyho
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "started");
     renewal::tell(&proxies, &notes, &config.heygen_base_url);
     let trusted = renewal::Content { roots: config.ca_bundle.clone(), proxies, notes };
-    tokio::select! {
-        worked = work(connection, config, trusted, metrics, readiness, shutdown.stopping()) => worked?,
+    let worked = tokio::select! {
+        worked = work(connection, config, trusted, metrics, audit_log.clone(), readiness, shutdown.stopping()) => worked,
         // Also for a controller that never reached its API server, which would not end by itself.
-        () = shutdown.over().cancelled() => {}
+        () = shutdown.over().cancelled() => Ok(()),
+    };
+    let closing = tokio::time::timeout(LAST_LINES, audit_log.close());
+    if !matches!(shutdown.over().run_until_cancelled(closing).await, Some(Ok(()))) {
+        tracing::warn!("the last lines of the audit log are not written");
     }
+    worked?;
     server.await.context("the server for health and metrics did not end")?;
     tracing::info!("stopped");
     Ok(())
@@ -91,6 +103,7 @@ async fn work(
     config: &Config,
     trusted: renewal::Content,
     metrics: Arc<Metrics>,
+    audit_log: AuditLog,
     readiness: Readiness,
     stopping: &CancellationToken,
 ) -> anyhow::Result<()> {
@@ -103,14 +116,14 @@ async fn work(
     let Some((refused, watches)) = refused.zip(watches) else { return Ok(()) };
     let Some(lease) = &config.lease else {
         metrics.leads(true);
-        run::run(watches, config, heygen, metrics, (refused, readiness), Leadership::unopposed(), stopping.clone()).await;
+        run::run(watches, config, heygen, (metrics, audit_log), (refused, readiness), Leadership::unopposed(), stopping.clone()).await;
         return Ok(());
     };
     let (election, leadership) = Election::new(connection, &config.operator_namespace, lease, config::identity())?;
     let over = CancellationToken::new();
     let counted = metrics.clone();
     let work = async {
-        let working = run::run(watches, config, heygen, metrics, (refused, readiness), leadership.clone(), stopping.clone());
+        let working = run::run(watches, config, heygen, (metrics, audit_log), (refused, readiness), leadership.clone(), stopping.clone());
         let led = leadership.while_it_lasts(working).await;
         // What was under way has ended: another replica may go on at once.
         over.cancel();

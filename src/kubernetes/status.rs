@@ -13,12 +13,14 @@ use super::patch::{self, Basis};
 use super::{Cluster, Error, params, within};
 use crate::kubernetes::decoding;
 use crate::kubernetes::decoding::Slim;
+use crate::process::audit_log::TimeToWait;
 use crate::process::metrics::{Kind, WriteResult};
 use twinconsent_core::account::Settings;
 use twinconsent_core::api::account::{AccountStatus, ClusterHeyGenAccount, HeyGenAccount};
 use twinconsent_core::api::account_key::AccountKey;
 use twinconsent_core::api::consent::{AccountKind, DigitalTwinConsent};
 use twinconsent_core::consent::apply::Settled;
+use twinconsent_core::consent::audit::Event;
 use twinconsent_core::consent::request;
 
 /// How often an outcome is settled again on a newer copy of its object.
@@ -62,7 +64,7 @@ struct Place {
 }
 
 impl Cluster {
-    /// Writes what `settle` makes of the object, and of its newer copy if it has changed meanwhile.
+    /// Writes what `settle` makes of the object, and of its newer copy if it has changed meanwhile; first its events into the audit log.
     ///
     /// # Errors
     /// When the API server could not be asked or refuses the status, or the object kept changing.
@@ -75,11 +77,15 @@ impl Cluster {
         let place = Place::of::<DigitalTwinConsent>(consent.namespace().as_deref(), &consent.name_any());
         let mut current = consent.clone();
         let mut basis = Basis::of_read(consent.metadata.uid.as_deref(), consent.metadata.generation, consent.status.as_ref());
+        let mut left = TimeToWait::default();
         for _ in 0..TRIES {
             let settled = settle(&current);
             let Some(patch) = patch::of_status(&basis, current.status.as_ref(), &settled.status) else {
                 return Ok(Recorded::Unchanged(settled));
             };
+            self.must_lead()?;
+            let lines: Vec<String> = settled.events.iter().map(Event::line).collect();
+            self.audit_log.write(&lines, &mut left).await;
             let newer = match self.try_status(&place, &basis, patch).await? {
                 Tried::Written(written) => return Ok(Recorded::Written(Arc::new(as_written(*written, &current, &settled)), settled)),
                 Tried::Gone => return Ok(Recorded::Dropped),

@@ -19,6 +19,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use url::Url;
 
 use crate::heygen::ExtraRoots;
+use crate::process::audit_log::Target;
 use crate::process::clock;
 use crate::process::telemetry::LogFormat;
 use twinconsent_core::api::FIELD_MANAGER;
@@ -132,6 +133,11 @@ pub struct RunArgs {
     #[arg(long, value_name = "DURATION", env = "TWINCONSENT_SHUTDOWN_GRACE", default_value = "25s")]
     pub shutdown_grace: String,
 
+    /// Where audit events go, one line each: `-` is stdout, where nothing else goes; else the path of a file, which is opened anew at
+    /// SIGHUP. [default: nowhere]
+    #[arg(long, value_name = "PATH", env = "TWINCONSENT_AUDIT_LOG")]
+    pub audit_log: Option<String>,
+
     /// Format of log lines. They go to stderr, with times in UTC.
     #[arg(long, value_name = "FORMAT", env = "TWINCONSENT_LOG_FORMAT", value_enum, default_value = "text")]
     pub log_format: LogFormat,
@@ -172,6 +178,8 @@ pub struct Config {
     pub debug_listen: Option<SocketAddr>,
     /// How long stopping may take.
     pub shutdown_grace: Duration,
+    /// Where audit events go; `None`: nowhere.
+    pub audit_log: Option<Target>,
     /// Format of log lines.
     pub log_format: LogFormat,
     /// A filter in `EnvFilter` syntax.
@@ -226,6 +234,7 @@ impl Config {
             listen,
             debug_listen,
             shutdown_grace,
+            audit_log,
             log_format,
             log_filter,
         } = args;
@@ -254,6 +263,7 @@ impl Config {
             listen: check::listen(&listen).map_err(of("listen"))?,
             debug_listen: check::debug_listen(&debug_listen).map_err(of("debug-listen"))?,
             shutdown_grace: check::shutdown_grace(&shutdown_grace).map_err(of("shutdown-grace"))?,
+            audit_log: audit_log.map(check::audit_log).transpose().map_err(of("audit-log"))?,
             log_format,
             log_filter: check::log_filter(log_filter).map_err(of("log-filter"))?,
         })

@@ -19,7 +19,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use strum::VariantArray as _;
 
-pub use labels::{Kind, Operation, ReconcileResult, WriteResult};
+pub use labels::{AuditResult, Kind, Operation, ReconcileResult, WriteResult};
 use population::Census;
 pub use population::Population;
 use twinconsent_core::consent::outcome::Class;
@@ -51,6 +51,8 @@ pub struct Metrics {
     dropped_events: Counter,
     unwritten_statuses: Counter,
     undecodable_objects: Family<Labels<1>, Gauge>,
+    audit_events: Family<Labels<1>, Counter>,
+    audit_log_writable: Gauge,
     leader: Gauge,
     census: Census,
 }
@@ -75,6 +77,8 @@ impl Metrics {
             dropped_events: Counter::default(),
             unwritten_statuses: Counter::default(),
             undecodable_objects: Family::default(),
+            audit_events: Family::default(),
+            audit_log_writable: Gauge::default(),
             leader: Gauge::default(),
             census: Census::default(),
         };
@@ -149,6 +153,16 @@ impl Metrics {
         self.undecodable_objects.get_or_create(&[("kind", kind.into())]).set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
+    /// Counts audit events, by what became of their lines.
+    pub fn audit_events(&self, result: AuditResult, count: usize) {
+        self.audit_events.get_or_create(&[("result", result.into())]).inc_by(count as u64);
+    }
+
+    /// Notes whether the audit log can be written.
+    pub fn audit_log_writable(&self, is_writable: bool) {
+        self.audit_log_writable.set(is_writable.into());
+    }
+
     /// Lets accounts and consents be counted there whenever the metrics are read.
     pub fn count_population(&self, source: impl Fn() -> Population + Send + Sync + 'static) {
         self.census.take_from(source);
@@ -172,6 +186,8 @@ impl Metrics {
         for &kind in Kind::ALL {
             self.undecodable_objects(kind, 0);
         }
+        AuditResult::VARIANTS.iter().for_each(|&result| self.audit_events(result, 0));
+        self.audit_log_writable(true);
         let registry = &mut self.registry;
         registry.register("reconciles", "Objects that were worked on, by kind and how that ended", self.reconciles.clone());
         registry.register("status_writes", "Status writes by kind and how they ended", self.status_writes.clone());
@@ -197,6 +213,10 @@ impl Metrics {
         registry.register("unwritten_statuses", help, self.unwritten_statuses.clone());
         let help = "Objects that cannot be decoded and are ignored";
         registry.register("undecodable_objects", help, self.undecodable_objects.clone());
+        let help = "Audit events by what became of their lines: in the audit log before the status that tells of them, after it, or never";
+        registry.register("audit_events", help, self.audit_events.clone());
+        let help = "1 if the audit log can be written, or there is none; else 0";
+        registry.register("audit_log_writable", help, self.audit_log_writable.clone());
         registry.register("leader", "1 if this process leads its replicas, or needs no election; else 0", self.leader.clone());
         registry.register_collector(Box::new(self.census.clone()));
 
@@ -251,6 +271,8 @@ mod tests {
         metrics.event_dropped();
         metrics.unwritten_status();
         metrics.undecodable_objects(Kind::HeyGenAccount, 2);
+        metrics.audit_events(AuditResult::Dropped, 2);
+        metrics.audit_log_writable(false);
         metrics.leads(true);
         let page = metrics.encode();
         for line in [
@@ -272,6 +294,9 @@ mod tests {
             "twinconsent_unwritten_statuses_total 1",
             "twinconsent_undecodable_objects{kind=\"HeyGenAccount\"} 2",
             "twinconsent_undecodable_objects{kind=\"DigitalTwinConsent\"} 0",
+            "twinconsent_audit_events_total{result=\"dropped\"} 2",
+            "twinconsent_audit_events_total{result=\"written\"} 0",
+            "twinconsent_audit_log_writable 0",
             "twinconsent_leader 1",
             concat!("twinconsent_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
             "# EOF",

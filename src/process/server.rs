@@ -56,13 +56,15 @@ pub struct Readiness {
     waiting: Arc<Mutex<BTreeMap<Check, Option<String>>>>,
     /// The namespaces that are not served for want of rights, and why.
     refused: Arc<Mutex<BTreeMap<String, String>>>,
+    /// Why the audit log cannot be written.
+    audit_log: Arc<Mutex<Option<String>>>,
 }
 
 impl Default for Readiness {
     /// Nothing has passed yet.
     fn default() -> Self {
         let waiting = Check::VARIANTS.iter().map(|&check| (check, None)).collect();
-        Self { waiting: Arc::new(Mutex::new(waiting)), refused: Arc::default() }
+        Self { waiting: Arc::new(Mutex::new(waiting)), refused: Arc::default(), audit_log: Arc::default() }
     }
 }
 
@@ -91,6 +93,15 @@ impl Readiness {
     /// Notes that a namespace is served now.
     pub fn accept(&self, namespace: &str) {
         self.refused().remove(namespace);
+    }
+
+    /// Says why the audit log cannot be written, although the operator is ready: it goes on without.
+    pub fn explain_audit_log(&self, trouble: Option<String>) {
+        *self.audit_log() = trouble;
+    }
+
+    fn audit_log(&self) -> MutexGuard<'_, Option<String>> {
+        self.audit_log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn waiting(&self) -> MutexGuard<'_, BTreeMap<Check, Option<String>>> {
@@ -157,8 +168,14 @@ async fn readyz(State(readiness): State<Readiness>) -> impl IntoResponse {
         return (StatusCode::SERVICE_UNAVAILABLE, waiting);
     }
     let refused: Vec<String> = readiness.refused().values().cloned().collect();
-    let but = if refused.is_empty() { String::new() } else { format!("\nnot yet: rights: {}", refused.join("; ")) };
-    (StatusCode::OK, format!("ok{but}"))
+    let mut page = "ok".to_owned();
+    if !refused.is_empty() {
+        page += &format!("\nnot yet: rights: {}", refused.join("; "));
+    }
+    if let Some(trouble) = &*readiness.audit_log() {
+        page += &format!("\nthe audit log cannot be written: {trouble}");
+    }
+    (StatusCode::OK, page)
 }
 
 async fn metrics_page(State(metrics): State<Arc<Metrics>>) -> impl IntoResponse {
@@ -234,6 +251,18 @@ mod tests {
         readiness.accept("a");
         let (_, _, text) = page(&served, "/readyz").await;
         assert_eq!(text, "ok\nnot yet: rights: not b");
+    }
+
+    #[tokio::test]
+    async fn readyz_tells_of_an_audit_log_that_cannot_be_written_while_the_operator_is_ready() {
+        let served = served().await;
+        Check::VARIANTS.iter().for_each(|&check| served.readiness.set(check));
+        served.readiness.explain_audit_log(Some("the disk is full".to_owned()));
+        let (status, _, text) = page(&served, "/readyz").await;
+        assert_eq!((status, text.as_str()), (200, "ok\nthe audit log cannot be written: the disk is full"));
+        served.readiness.explain_audit_log(None);
+        let (_, _, text) = page(&served, "/readyz").await;
+        assert_eq!(text, "ok");
     }
 
     #[tokio::test]

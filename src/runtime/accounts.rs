@@ -2,7 +2,7 @@
 //!
 //! An account object says whose key asks, how fast and on what rules; its Secret holds the key. This module keeps, for each account
 //! that exists, whether it can be used right now, and tells the consents' reconciler. Trouble with a key (401, 402, 429, no answer)
-//! is learned here, once, from whichever request met it first: it changes the account's one condition and not its consents.
+//! is learned here, once, from whichever request met it first: it changes the account's condition and not its consents.
 //!
 //! Vocabulary: *settings* are the spec with the defaults filled in, the *budget* is how fast one key may be used, and whether at all right
 //! now ([`Budget`]), the *rules* are what the pure core needs to know.
@@ -20,6 +20,7 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use crate::heygen::Credentials;
+use crate::process::audit_log::AuditLog;
 use crate::process::clock;
 use crate::process::clock::Wall;
 use crate::process::metrics::shown::{Names, Shown};
@@ -38,6 +39,7 @@ use write_backoff::WriteBackoff;
 pub struct Accounts {
     registry: Mutex<Registry>,
     scheduler: Arc<Scheduler>,
+    audit_log: AuditLog,
 }
 
 #[derive(Debug, Default)]
@@ -88,10 +90,16 @@ pub struct Usable {
 }
 
 impl Accounts {
-    /// No accounts yet; what can be used of them, `scheduler` is told.
+    /// No accounts yet; what can be used of them, `scheduler` is told. They tell whether `audit_log` can be written.
     #[must_use]
-    pub fn new(scheduler: Arc<Scheduler>) -> Self {
-        Self { registry: Mutex::default(), scheduler }
+    pub fn new(scheduler: Arc<Scheduler>, audit_log: AuditLog) -> Self {
+        Self { registry: Mutex::default(), scheduler, audit_log }
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn keys(&self) -> Vec<AccountKey> {
+        self.registry().accounts.keys().cloned().collect()
     }
 
     /// What `key` allows, as a fact for the pure core, and what a call needs.

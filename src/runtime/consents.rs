@@ -76,12 +76,16 @@ fn note(event: Event<DigitalTwinConsent>, shown: &mut Sighting, context: &Arc<Co
         }
         Event::InitDone => {
             for gone in context.store.gone(*shown) {
+                if let Some(consent) = context.store.copy(gone) {
+                    context.note_deleted(&consent);
+                }
                 context.forget(gone);
             }
             // Also after the first list: what changed while the watch was away is known only by polling.
             context.wake_consents(context.store.of_watch(shown.watch));
         }
         Event::Delete(consent) => {
+            context.note_deleted(&consent);
             if let Some(uid) = uid::uid(&consent) {
                 context.forget(uid);
             }

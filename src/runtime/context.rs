@@ -17,6 +17,7 @@ use crate::kubernetes::events::Events;
 use crate::kubernetes::leadership::Leadership;
 use crate::kubernetes::undecodable::Undecodables;
 use crate::kubernetes::watch::history::History;
+use crate::process::audit_log::AuditLog;
 use crate::process::clock;
 use crate::process::complaints::Complaints;
 use crate::process::config::Config;
@@ -31,6 +32,7 @@ use twinconsent_core::api::account_key::AccountKey;
 use twinconsent_core::api::consent::{AccountKind, DigitalTwinConsent};
 use twinconsent_core::api::uid;
 use twinconsent_core::api::uid::Uid;
+use twinconsent_core::consent::audit;
 use twinconsent_core::consent::outcome::Outcome;
 
 /// How long a namespace's labels are believed.
@@ -53,6 +55,8 @@ pub struct Context {
     pub cluster: Cluster,
     /// Where events are handed in.
     pub events: Events,
+    /// The audit log.
+    pub audit_log: AuditLog,
     /// The accounts.
     pub accounts: Accounts,
     /// The consents.
@@ -236,6 +240,14 @@ impl Context {
     pub fn learn(&self, key: &AccountKey, usable: &Usable, outcome: &Outcome) {
         if self.accounts.learn(key, usable, outcome) {
             self.wake_account(key);
+        }
+    }
+
+    /// Notes in the audit log that a consent was deleted. Best effort: nothing waits for it, and no replica knows what is deleted while none leads.
+    pub fn note_deleted(&self, consent: &DigitalTwinConsent) {
+        // By a selector, what has lost a label is shown as what was deleted is.
+        if self.audit_log.is_kept() && self.leadership.holds() && self.config.watch_label_selector.is_none() {
+            self.audit_log.write_later(&[audit::deleted(consent, clock::wall().now()).line()]);
         }
     }
 

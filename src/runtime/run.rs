@@ -7,6 +7,7 @@ use crate::runtime::consents;
 use crate::runtime::named_accounts;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::future::{BoxFuture, join_all};
@@ -24,6 +25,7 @@ use crate::kubernetes::preflight;
 use crate::kubernetes::undecodable::Undecodables;
 use crate::kubernetes::watch::Watcher;
 use crate::kubernetes::watch::history::History;
+use crate::process::audit_log::AuditLog;
 use crate::process::complaints::Complaints;
 use crate::process::config::Config;
 use crate::process::metrics::Metrics;
@@ -36,6 +38,9 @@ use crate::runtime::store::Store;
 use crate::runtime::{watchdog, worker};
 use twinconsent_core::api::account::{ClusterHeyGenAccount, HeyGenAccount};
 use twinconsent_core::api::consent::DigitalTwinConsent;
+
+/// How often, at most, the accounts tell whether the audit log can be written.
+const AUDIT_LOG_IS_TOLD_EVERY: Duration = Duration::from_secs(10);
 
 /// The watches, each with the beginning of its list.
 pub struct Watches {
@@ -82,7 +87,7 @@ pub async fn run(
     watches: Watches,
     config: &Config,
     heygen: HeyGen,
-    metrics: Arc<Metrics>,
+    (metrics, audit_log): (Arc<Metrics>, AuditLog),
     (refused, readiness): (BTreeSet<String>, Readiness),
     leadership: Leadership,
     stopping: CancellationToken,
@@ -109,9 +114,10 @@ pub async fn run(
     let context = Arc::new(Context {
         undecodables: Arc::new(Undecodables::new(metrics.clone(), events.clone())),
         heygen,
-        cluster: Cluster::new(client.clone(), metrics.clone(), leadership.clone(), complaints.clone()),
+        cluster: Cluster::new(client.clone(), metrics.clone(), audit_log.clone(), leadership.clone(), complaints.clone()),
         events,
-        accounts: Accounts::new(scheduler.clone()),
+        accounts: Accounts::new(scheduler.clone(), audit_log.clone()),
+        audit_log,
         store: Store::default(),
         metrics,
         decides_since: OnceLock::new(),
@@ -170,6 +176,7 @@ pub async fn run(
     running.push(Box::pin(debug::serve(config.debug_listen, explain, stopping.clone())));
     running.push(Box::pin(worker::run(config.concurrency.into(), context.clone())));
     running.push(Box::pin(watchdog::watch(context.clone())));
+    running.push(Box::pin(tell_of_audit_log(context.clone())));
     if let Some(watcher) = watches.cluster_accounts {
         let shown = account_watch::shown(watcher, None, context.clone());
         running.push(Box::pin(account_watch::run(shown, cluster_accounts, cluster_account_queue, context.clone())));
@@ -191,6 +198,20 @@ pub async fn run(
     });
     // The last handle to the queue of events was dropped with the controllers: what was handed in is written, then this ends.
     let _ = event_writer.await;
+}
+
+/// Lets every account tell that the audit log cannot be written, or can again.
+async fn tell_of_audit_log(context: Arc<Context>) {
+    let Some(mut trouble) = context.audit_log.trouble() else { return };
+    let stopping = context.stopping.clone();
+    let telling = async {
+        while trouble.changed().await.is_ok() {
+            context.accounts.keys().iter().for_each(|key| context.wake_account(key));
+            // Trouble that comes and goes costs each account a few writes a minute, and not one for each line.
+            tokio::time::sleep(AUDIT_LOG_IS_TOLD_EVERY).await;
+        }
+    };
+    stopping.run_until_cancelled(telling).await;
 }
 
 async fn announce_sync(

@@ -36,6 +36,8 @@ fn every_bad_argument_is_one_line_that_names_its_flag() {
         ("--debug-listen", "0.0.0.0:8081"),
         ("--debug-listen", "none"),
         ("--shutdown-grace", "soon"),
+        ("--audit-log", ""),
+        ("--audit-log", "/var/log/"),
         ("--log-format", "xml"),
         ("--log-filter", "a=b=c"),
         ("--log-filter", ""),

@@ -8,6 +8,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test tells its figures, and a log when it fails")]
 
 mod after_two_polls;
+mod audit_log;
 mod bad_input;
 mod bad_input_answers;
 mod bad_input_cluster;

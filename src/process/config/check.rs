@@ -11,6 +11,7 @@ use url::Url;
 
 use super::MOST_CONCURRENCY;
 use crate::heygen::ExtraRoots;
+use crate::process::audit_log::Target;
 use twinconsent_core::api;
 use twinconsent_core::api::duration;
 
@@ -95,6 +96,16 @@ pub(super) fn debug_listen(text: &str) -> Result<Option<SocketAddr>, String> {
 
 pub(super) fn shutdown_grace(text: &str) -> Result<Duration, String> {
     duration::parse(text.trim()).ok_or_else(|| format!("must be a duration such as 25s or 1m30s, not {text:?}"))
+}
+
+/// Whether the file can be written is seen when it is: a full disk must not keep the operator from its work.
+pub(super) fn audit_log(text: String) -> Result<Target, String> {
+    match text.as_str() {
+        "-" => Ok(Target::Stdout),
+        "" => Err("must not be empty; - is stdout, and without the flag there is no audit log".to_owned()),
+        path if path.ends_with('/') => Err(format!("must be the path of a file, not of a folder: {path:?}")),
+        _ => Ok(Target::File(text.into())),
+    }
 }
 
 pub(super) fn log_filter(filter: String) -> Result<String, String> {

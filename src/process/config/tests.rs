@@ -54,6 +54,7 @@ fn the_defaults_are_those_of_the_documentation() {
         listen: "127.0.0.1:8080".parse().unwrap(),
         debug_listen: Some("127.0.0.1:8081".parse().unwrap()),
         shutdown_grace: Duration::from_secs(25),
+        audit_log: None,
         log_format: LogFormat::Text,
         log_filter: "info".to_owned(),
     };
@@ -77,6 +78,7 @@ fn every_flag_reaches_the_configuration() {
         "--listen=[::]:9090",
         "--debug-listen=[::1]:9091",
         "--shutdown-grace=1m30s",
+        "--audit-log=/var/log/audit.log",
         "--log-format=json",
         "--log-filter=warn,twinconsent=trace",
     ];
@@ -95,6 +97,7 @@ fn every_flag_reaches_the_configuration() {
         listen: "[::]:9090".parse().unwrap(),
         debug_listen: Some("[::1]:9091".parse().unwrap()),
         shutdown_grace: Duration::from_secs(90),
+        audit_log: Some(Target::File("/var/log/audit.log".into())),
         log_format: LogFormat::Json,
         log_filter: "warn,twinconsent=trace".to_owned(),
     };
@@ -272,6 +275,15 @@ fn decisions_are_explained_on_loopback_only_or_nowhere() {
     }
     assert_eq!(config(&["--debug-listen=127.1.2.3:0"]).unwrap().debug_listen, Some("127.1.2.3:0".parse().unwrap()));
     assert_eq!(config(&["--debug-listen=off"]).unwrap().debug_listen, None);
+}
+
+#[test]
+fn the_audit_log_goes_to_stdout_or_into_a_file() {
+    assert_eq!(config(&["--audit-log=-"]).unwrap().audit_log, Some(Target::Stdout));
+    assert_eq!(config(&["--audit-log", "-"]).unwrap().audit_log, Some(Target::Stdout));
+    assert_eq!(config(&["--audit-log=a file"]).unwrap().audit_log, Some(Target::File("a file".into())));
+    assert_eq!(refusal(&["--audit-log="]), "--audit-log: must not be empty; - is stdout, and without the flag there is no audit log");
+    assert_eq!(refusal(&["--audit-log=/var/log/"]), "--audit-log: must be the path of a file, not of a folder: \"/var/log/\"");
 }
 
 #[test]

@@ -53,6 +53,18 @@ pub enum WriteResult {
     Failed,
 }
 
+/// What became of the line of an audit event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
+pub enum AuditResult {
+    /// It was in the kernel's hands before the status was written.
+    Written,
+    /// It came after the status, or was not waited for.
+    Late,
+    /// It was never written.
+    Dropped,
+}
+
 /// What is asked of HeyGen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]

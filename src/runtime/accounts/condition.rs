@@ -1,4 +1,4 @@
-//! What is remembered of an account between two reconciles, and what its one condition says.
+//! What is remembered of an account between two reconciles, and what its conditions say.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use twinconsent_core::account::Settings;
 use twinconsent_core::api::account::AccountStatus;
 use twinconsent_core::api::account_key::AccountKey;
 use twinconsent_core::api::conditions::AccountReason;
-use twinconsent_core::api::conditions::types;
+use twinconsent_core::api::conditions::{reasons, types};
 use twinconsent_core::consent::outcome::{Class, Concern, Outcome};
 use twinconsent_core::consent::polling;
 use twinconsent_core::consent::report::Report;
@@ -40,6 +40,9 @@ const WORTH_TELLING: Duration = Duration::from_secs(30);
 /// What an account that waives for every namespace says besides.
 const WAIVERS_IGNORED: &str =
     " The waivers in spec.consentPolicy are ignored until spec.allowedNamespaces names the namespaces that they are for.";
+
+/// What an account says first of an audit log that cannot be written.
+const AUDIT_LOG_NOT_WRITTEN: &str = "The operator cannot write its audit log: events of consents are missing from it, or come late. Consents are served as before. The trouble:";
 
 /// What came of a reconcile.
 #[derive(Debug)]
@@ -201,7 +204,8 @@ impl Accounts {
         let reported = || before.or_else(|| reason_of(&settings.status).map(Shown::Reason));
         account.shown = Some(found.or_else(reported).unwrap_or(Shown::Resolving));
         registry.names.claim(&settings.key);
-        let status = ready.and_then(|ready| new_status(settings, &ready, last_poll, wall.now()));
+        let trouble = self.audit_log.trouble().map(|trouble| trouble.borrow().clone());
+        let status = ready.and_then(|ready| new_status(settings, &ready, trouble.as_ref(), last_poll, wall.now()));
         Reconciled { changed, again, status }
     }
 }
@@ -241,26 +245,42 @@ pub fn reading(class: Class, cause: Option<&str>) -> (AccountReason, String) {
     (reason, message.to_owned())
 }
 
-fn new_status(settings: &Settings, ready: &Ready, last_poll: Option<Timestamp>, now: Timestamp) -> Option<AccountStatus> {
-    let status = if ready.is_true() { "True" } else { "False" };
-    let old = settings.status.conditions.iter().find(|condition| condition.type_ == types::READY);
-    let since = old.filter(|old| old.status == status).map(|old| old.last_transition_time.clone());
+/// `audit_log`: why the audit log cannot be written, if it cannot; nothing if there is none.
+fn new_status(
+    settings: &Settings,
+    ready: &Ready,
+    audit_log: Option<&Option<String>>,
+    last_poll: Option<Timestamp>,
+    now: Timestamp,
+) -> Option<AccountStatus> {
     let ignored = if settings.rules.policy.ignores_waivers { WAIVERS_IGNORED } else { "" };
-    let condition = Condition {
-        type_: types::READY.to_owned(),
-        status: status.to_owned(),
-        reason: ready.reason.word().to_owned(),
-        message: format!("{}{ignored}", ready.message),
-        last_transition_time: since.unwrap_or_else(|| Time(Timestamp::from_second(now.as_second()).unwrap_or(now))),
-        observed_generation: settings.generation,
-    };
+    let ready = (types::READY, ready.is_true(), ready.reason.word(), format!("{}{ignored}", ready.message));
+    let audit_log = audit_log.map(|trouble| match trouble {
+        None => (types::AUDIT_LOG_WRITABLE, true, reasons::AUDIT_LOG_WRITTEN, "The operator can write its audit log.".to_owned()),
+        Some(why) => (types::AUDIT_LOG_WRITABLE, false, reasons::AUDIT_LOG_NOT_WRITTEN, format!("{AUDIT_LOG_NOT_WRITTEN} {why}.")),
+    });
+    let conditions = [ready].into_iter().chain(audit_log).map(|said| condition(settings, said, now)).collect();
     let reported = settings.status.last_poll_time.clone();
     // What all consents of the account are verified by costs one write an hour, and what is told never goes back.
     let newer =
         last_poll.filter(|read| reported.as_ref().is_none_or(|reported| polling::since(reported.0, *read) >= LAST_READ_IS_SAID_EVERY));
     let last_poll_time = newer.map(|read| Time(Timestamp::from_second(read.as_second()).unwrap_or(read))).or(reported);
-    let new = AccountStatus { observed_generation: settings.generation, last_poll_time, conditions: vec![condition] };
+    let new = AccountStatus { observed_generation: settings.generation, last_poll_time, conditions };
     (new != settings.status).then_some(new)
+}
+
+fn condition(settings: &Settings, (type_, is_true, reason, message): (&str, bool, &str, String), now: Timestamp) -> Condition {
+    let status = if is_true { "True" } else { "False" };
+    let old = settings.status.conditions.iter().find(|condition| condition.type_ == type_);
+    let since = old.filter(|old| old.status == status).map(|old| old.last_transition_time.clone());
+    Condition {
+        type_: type_.to_owned(),
+        status: status.to_owned(),
+        reason: reason.to_owned(),
+        message,
+        last_transition_time: since.unwrap_or_else(|| Time(Timestamp::from_second(now.as_second()).unwrap_or(now))),
+        observed_generation: settings.generation,
+    }
 }
 
 /// The event for a change of the account's condition; the first acceptance of a key is told, a repeated message is not.

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use twinconsent_core::account::Settings;
 use twinconsent_core::api::account::AccountStatus;
-use twinconsent_core::api::conditions::types;
 
 /// How long to wait when contradicted for the first time.
 const FIRST: Duration = Duration::from_secs(30);
@@ -27,7 +26,7 @@ pub(super) struct WriteBackoff {
 
 #[derive(Debug)]
 struct Written {
-    reason: Option<String>,
+    reasons: Vec<String>,
     /// The version that was replaced: a copy of it may still be about.
     instead_of: Option<String>,
     at: Duration,
@@ -48,7 +47,7 @@ impl WriteBackoff {
     /// Notes that this was written instead of what the settings came with.
     pub(super) fn tell(&mut self, settings: &Settings, status: &AccountStatus, now: Duration) {
         self.begin_generation(settings.generation);
-        self.written = Some(Written { reason: reason(status).map(str::to_owned), instead_of: settings.resource_version.clone(), at: now });
+        self.written = Some(Written { reasons: reasons(status), instead_of: settings.resource_version.clone(), at: now });
     }
 
     /// A new spec is spoken of at once.
@@ -63,12 +62,13 @@ impl Written {
     fn is_contradicted(&self, settings: &Settings) -> bool {
         settings.status.observed_generation == settings.generation
             && settings.resource_version != self.instead_of
-            && reason(&settings.status) != self.reason.as_deref()
+            && reasons(&settings.status) != self.reasons
     }
 }
 
-fn reason(status: &AccountStatus) -> Option<&str> {
-    status.conditions.iter().find(|condition| condition.type_ == types::READY).map(|condition| condition.reason.as_str())
+/// Of the condition Ready, and of what else is told where there is an audit log.
+fn reasons(status: &AccountStatus) -> Vec<String> {
+    status.conditions.iter().map(|condition| condition.reason.clone()).collect()
 }
 
 #[cfg(test)]
@@ -78,10 +78,14 @@ mod tests {
     use twinconsent_core::api::account::ClusterHeyGenAccount;
 
     fn account(version: u64, generation: i64, said: Option<(&str, i64)>) -> Settings {
-        let status = said.map(|(reason, observed)| {
-            serde_json::json!({ "observedGeneration": observed, "conditions": [
-                { "type": "Ready", "status": "False", "reason": reason, "message": "", "lastTransitionTime": "2026-01-02T03:04:05Z" }
-            ]})
+        let condition = |(type_, reason)| {
+            serde_json::json!({
+                "type": type_, "status": "False", "reason": reason, "message": "", "lastTransitionTime": "2026-01-02T03:04:05Z"
+            })
+        };
+        let status = said.map(|(reasons, observed)| {
+            let conditions: Vec<_> = ["Ready", "AuditLogWritable"].into_iter().zip(reasons.split(' ')).map(condition).collect();
+            serde_json::json!({ "observedGeneration": observed, "conditions": conditions })
         });
         let object = serde_json::json!({
             "apiVersion": "twinconsent.io/v1alpha1", "kind": "ClusterHeyGenAccount",
@@ -100,8 +104,8 @@ mod tests {
     }
 
     /// Two operators that see the account differently and read it every 5 s. Returns when it was written.
-    fn quarrel(seconds: u64) -> Vec<u64> {
-        let (mut operators, words) = ([WriteBackoff::default(), WriteBackoff::default()], ["CredentialsAccepted", "SecretNotFound"]);
+    fn quarrel(words: [&str; 2], seconds: u64) -> Vec<u64> {
+        let mut operators = [WriteBackoff::default(), WriteBackoff::default()];
         let (mut version, mut said, mut writes) = (1, None, Vec::new());
         for second in (0..seconds).step_by(5) {
             for (backoff, word) in operators.iter_mut().zip(words) {
@@ -118,12 +122,15 @@ mod tests {
 
     #[test]
     fn two_that_disagree_write_less_and_less() {
-        let writes = quarrel(24 * 3600);
-        assert!(writes.iter().filter(|at| **at < 40).count() <= 3, "{writes:?}");
-        assert!(writes.iter().filter(|at| **at < 3600).count() <= 14, "{writes:?}");
-        // Once an hour each, from then on.
-        let last = writes.iter().filter(|at| **at >= 23 * 3600).count();
-        assert!((1..=3).contains(&last), "{writes:?}");
+        let keeps_an_audit_log = "CredentialsAccepted AuditLogWritten";
+        for words in [["CredentialsAccepted", "SecretNotFound"], ["CredentialsAccepted", keeps_an_audit_log]] {
+            let writes = quarrel(words, 24 * 3600);
+            assert!(writes.iter().filter(|at| **at < 40).count() <= 3, "{writes:?}");
+            assert!(writes.iter().filter(|at| **at < 3600).count() <= 14, "{writes:?}");
+            // Once an hour each, from then on.
+            let last = writes.iter().filter(|at| **at >= 23 * 3600).count();
+            assert!((1..=3).contains(&last), "{writes:?}");
+        }
     }
 
     #[test]

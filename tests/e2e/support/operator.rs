@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use tempfile::TempPath;
+use tempfile::TempDir;
 use twinconsent::process::proxies::VARIABLES;
 
 use super::{DEADLINE, World, eventually, eventually_within};
@@ -24,7 +24,9 @@ static PROBER: LazyLock<reqwest::Client> = LazyLock::new(|| {
 pub struct Operator {
     child: Child,
     log: PathBuf,
-    _log_of_its_own: Option<TempPath>,
+    /// What it prints on stdout.
+    printed: PathBuf,
+    _logs_of_its_own: Option<TempDir>,
     address: String,
 }
 
@@ -60,14 +62,16 @@ impl Operator {
 
     /// Starts the binary with this kubeconfig and these arguments; its log ends with it.
     pub fn start_with(kubeconfig: &str, arguments: &[&str]) -> Self {
-        let log = tempfile::NamedTempFile::new().unwrap().into_temp_path();
-        let mut operator = Self::spawn(kubeconfig, arguments, &[], log.to_path_buf());
-        operator._log_of_its_own = Some(log);
+        let logs = TempDir::new().unwrap();
+        let mut operator = Self::spawn(kubeconfig, arguments, &[], logs.path().join("operator.log"));
+        operator._logs_of_its_own = Some(logs);
         operator
     }
 
     fn spawn(kubeconfig: &str, arguments: &[&str], environment: &[(&str, &str)], log: PathBuf) -> Self {
         let address = free_address();
+        let printed = log.with_extension("stdout");
+        let appended = |path| File::options().create(true).append(true).open(path).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_twinconsent-operator"));
         without_proxies(&mut command);
         let child = command
@@ -76,11 +80,11 @@ impl Operator {
             .env("KUBECONFIG", kubeconfig)
             .envs(environment.iter().copied())
             .stdin(Stdio::null())
-            .stdout(File::options().append(true).open(&log).unwrap())
-            .stderr(File::options().append(true).open(&log).unwrap())
+            .stdout(appended(&printed))
+            .stderr(appended(&log))
             .spawn()
             .unwrap();
-        Self { child, log, _log_of_its_own: None, address }
+        Self { child, log, printed, _logs_of_its_own: None, address }
     }
 
     /// Waits until `/readyz` says yes.
@@ -172,6 +176,11 @@ impl Operator {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    /// What the operator has printed on stdout so far.
+    pub fn printed(&self) -> String {
+        std::fs::read_to_string(&self.printed).unwrap_or_default()
+    }
+
     /// The process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
@@ -186,7 +195,12 @@ impl Operator {
 
     /// Sends SIGTERM.
     pub fn signal_terminate(&self) {
-        let sent = Command::new("kill").args(["-s", "TERM", &self.child.id().to_string()]).status().unwrap();
+        self.signal("TERM");
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
     }
 

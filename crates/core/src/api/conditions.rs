@@ -24,6 +24,8 @@ pub mod types {
     pub(crate) const LINK_EXPIRED: &str = "LinkExpired";
     /// Only while True: no new call to HeyGen is made.
     pub(crate) const SUSPENDED: &str = "Suspended";
+    /// Of an account, where the operator keeps an audit log: whether it can write it.
+    pub const AUDIT_LOG_WRITABLE: &str = "AuditLogWritable";
 }
 
 /// Where a consent stands: the reasons of its `Ready`, in order of precedence. Of several that are the case, the first is told.
@@ -160,6 +162,10 @@ pub mod reasons {
     pub(crate) const STATUS_NOT_WRITTEN: &str = "StatusNotWritten";
     /// Of an event and of the metrics: an object cannot be decoded.
     pub const UNDECODABLE: &str = "Undecodable";
+    /// Of `AuditLogWritable`: it can.
+    pub const AUDIT_LOG_WRITTEN: &str = "AuditLogWritten";
+    /// Of `AuditLogWritable`: it cannot.
+    pub const AUDIT_LOG_NOT_WRITTEN: &str = "AuditLogNotWritten";
     /// Of the metrics: nothing is known of an account yet.
     pub const RESOLVING: &str = "Resolving";
     /// Of the metrics: nothing was told of a consent yet.

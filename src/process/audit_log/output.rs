@@ -1,0 +1,122 @@
+//! What the audit log is written to: the stdout of this process, or a file that others may rotate, remove and fill up.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::fd::AsFd as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use super::Target;
+
+/// The mode of a new file, which its group may read and others may not: it holds personal data.
+const MODE: u32 = 0o640;
+
+/// What is written to.
+pub(super) enum Output {
+    /// What was open from the start.
+    Inherited(File),
+    /// A file by its path, opened when it is needed.
+    Named(PathBuf, Option<Opened>),
+}
+
+pub(super) struct Opened {
+    file: File,
+    /// Device and inode.
+    id: (u64, u64),
+    /// Whether it ends amid a line, as after a crash or on a full disk.
+    is_torn: bool,
+}
+
+impl Output {
+    /// What a flag has named.
+    ///
+    /// # Errors
+    /// When this process has no stdout.
+    pub(super) fn of(target: &Target) -> io::Result<Self> {
+        Ok(match target {
+            // Not by way of the standard library's own handle, which keeps lines back and takes a closed stdout for one that was written to.
+            Target::Stdout => Self::Inherited(io::stdout().as_fd().try_clone_to_owned()?.into()),
+            Target::File(path) => Self::Named(path.clone(), None),
+        })
+    }
+
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::Inherited(_) => "stdout".to_owned(),
+            Self::Named(path, _) => path.display().to_string(),
+        }
+    }
+
+    /// Opens the file unless it is open, also when its path leads to another one by now, as after a rotation, or nowhere. Returns whether it did.
+    pub(super) fn follow(&mut self) -> io::Result<bool> {
+        let Self::Named(path, opened) = self else { return Ok(false) };
+        let is_the_same = |opened: &Opened| fs::metadata(&*path).is_ok_and(|found| id(&found) == opened.id);
+        if opened.as_ref().is_some_and(is_the_same) {
+            return Ok(false);
+        }
+        // What was opened before reaches its disk, whatever has become of its name.
+        let synced = self.close();
+        if let Self::Named(path, opened) = self {
+            *opened = Some(Opened::at(path)?);
+        }
+        synced.map(|()| true)
+    }
+
+    /// Lets what was written reach the disk, and lets go of the file.
+    pub(super) fn close(&mut self) -> io::Result<()> {
+        let synced = self.sync();
+        if let Self::Named(_, opened) = self {
+            *opened = None;
+        }
+        synced
+    }
+
+    /// Writes what it takes of `bytes`: how much that is.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let file = match self {
+            Self::Inherited(file) => file,
+            Self::Named(_, Some(opened)) => {
+                if opened.is_torn {
+                    opened.file.write_all(b"\n")?;
+                    opened.is_torn = false;
+                }
+                &mut opened.file
+            }
+            Self::Named(_, None) => return Err(io::ErrorKind::NotFound.into()),
+        };
+        file.write(bytes)
+    }
+
+    /// Lets what was written reach the disk, if it is on one.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        let file = match self {
+            Self::Inherited(file) => file,
+            Self::Named(_, Some(opened)) => &opened.file,
+            Self::Named(_, None) => return Ok(()),
+        };
+        // A pipe is on none.
+        if file.metadata()?.is_file() { file.sync_data() } else { Ok(()) }
+    }
+}
+
+impl Opened {
+    fn at(path: &Path) -> io::Result<Self> {
+        let file = OpenOptions::new().append(true).create(true).mode(MODE).open(path)?;
+        let found = file.metadata()?;
+        // What may be written and not read is taken for whole.
+        let is_torn = found.is_file() && found.len() > 0 && !ends_a_line(path).unwrap_or(true);
+        Ok(Self { file, id: id(&found), is_torn })
+    }
+}
+
+fn ends_a_line(path: &Path) -> io::Result<bool> {
+    let mut last = [0];
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last == *b"\n")
+}
+
+fn id(found: &fs::Metadata) -> (u64, u64) {
+    (found.dev(), found.ino())
+}
