@@ -2,8 +2,8 @@
 {{- define "twinconsent.alerts" }}
 {{- $job := printf "job=%q,namespace=%q" (include "twinconsent.fullname" .) .Release.Namespace }}
 {{- $account := "account_kind, account_namespace, account" }}
-{{- /* A test sees that each reason that a person must act on stands in an alert. ConsentRefused does not: it is an answer. */}}
-{{- $stalled := "DuplicateAvatarGroup|AvatarGroupNotFound|AvatarFailed|InvalidRequest|NotEntitled|ConsentAlreadyBegun|LinkSecretConflict|LinkSecretNotWritable" }}
+{{- /* A test sees that each reason that a person must act on stands in an alert. ConsentRefused, ConsentWithdrawn and ConsentLapsed do not: they are answers, or what the author has written. */}}
+{{- $stalled := "DuplicateAvatarGroup|AvatarGroupNotFound|AvatarFailed|InvalidRequest|NotEntitled|ConsentAlreadyBegun|TermsChanged|LinkSecretConflict|LinkSecretNotWritable" }}
 {{- $unusable := "CredentialsRejected|BillingRequired|SecretNotFound|SecretForbidden|SecretUnreadable|InsecureBaseURL|Undecodable" }}
 {{- /* For Prometheus, which fills them in. */}}
 {{- $value := "{{ $value }}" }}
