@@ -138,7 +138,7 @@ pub fn all() -> Vec<Scope> {
             starts: vec![None],
             words: vec![Some("approved")],
             replicas: 2,
-            ..scope("terms with two replicas", plain, 2, &[(Kind::Terms, 2), (Kind::Word, 1), (Kind::Lost, 1)])
+            ..scope("terms with two replicas", plain, 2, &[(Kind::Terms, 1), (Kind::Word, 1)])
         },
         Scope {
             starts: vec![None, Some("approved")],
