@@ -371,3 +371,24 @@ fn an_account_without_access_to_the_group_is_told_and_heals_by_itself() {
     world.live(25 * MINUTE);
     assert_eq!(world.ready().1, "AwaitingApproval");
 }
+
+/// Neither a new link when the old one has died, nor the old one again when it is gone from its Secret.
+#[test]
+fn what_the_spec_bars_is_never_asked_for_again() {
+    for (bar, reason) in [
+        (json!({ "withdrawal": { "time": "2026-01-01T00:00:00Z" } }), "ConsentWithdrawn"),
+        (json!({ "validUntil": "2001-01-01T00:00:00Z" }), "ConsentLapsed"),
+        // The person was asked, and their link has died: there is nothing more to say of it.
+        (json!({ "initiate": "Never" }), "LinkExpired"),
+    ] {
+        for spec in [json!({ "linkRenewal": "Automatic" }), json!({ "linkSecretRef": { "name": "link" } })] {
+            let mut world = world(spec.clone(), "pending");
+            world.settle_down();
+            world.secret.link = None;
+            world.edit(bar.clone());
+            world.live(80 * HOUR);
+            let trace = world.trace.join("\n");
+            assert_eq!((world.heygen.posts.len(), world.ready().1), (1, reason), "{bar} with {spec}:\n{trace}");
+        }
+    }
+}
