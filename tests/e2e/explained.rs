@@ -4,7 +4,7 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use heygen_simulator::{FaultAction, FaultRule};
+use heygen_simulator::{FaultAction, FaultRule, PathKind};
 use serde_json::{Value, json};
 
 use crate::support::scene::{AWAITING, INITIATING};
@@ -67,7 +67,9 @@ async fn a_link_in_hand_is_told_as_there_and_not_as_it_is() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_consent_that_waits_for_a_pause_of_its_account_says_until_when() {
     let scene = Scene::start("explained-pause").await;
-    scene.simulator.add_fault(FaultRule::new(FaultAction::rate_limited(Some(Duration::from_secs(600))))).unwrap();
+    // The consent's own poll meets the 429, and not the account's probe, which is over before.
+    let fault = FaultRule::new(FaultAction::rate_limited(Some(Duration::from_secs(600)))).on(PathKind::Group);
+    scene.simulator.add_fault(fault).unwrap();
     scene.ask("ada", json!({})).await;
     scene.until_reading("ada", INITIATING).await;
     // One that comes while the pause lasts, and has met no 429 itself.

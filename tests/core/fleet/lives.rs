@@ -77,6 +77,20 @@ fn a_throttle_with_and_without_a_time_while_new_ones_come() {
 }
 
 #[test]
+fn those_that_were_to_wait_for_a_moment_tell_that_they_wait_when_a_long_throttle_comes_between() {
+    // Of three the first asks at once, and the others are given a permit each before its 429 is there; thirty are polled by the list.
+    for count in [3, 30] {
+        let mut fleet = Fleet::new(6000, 1);
+        fleet.trouble = Some(Trouble { retry_after: Some(secs(600)), ..Trouble::of(Class::Throttled) });
+        fleet.create(count, "n", Some("pending"), &json!({}));
+        fleet.live(2);
+        for member in &fleet.members {
+            assert_eq!(member.ready(), ("False", "Initiating"), "{}", fleet.calls());
+        }
+    }
+}
+
+#[test]
 fn polls_that_are_forced_while_many_wait_to_ask() {
     let mut fleet = pending(10, (60, 1));
     fleet.live(5 * MINUTE);

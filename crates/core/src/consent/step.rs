@@ -258,9 +258,11 @@ pub fn delayed(consent: &DigitalTwinConsent, facts: &Facts, call: &Call, wait: D
     if !view.is_unsettled() {
         return view.refresh_or_rest(rest);
     }
-    // A short wait is not told at all: a generation that was told as observed would not be polled at once any more.
+    // A short wait is not told at all: a generation that was told as observed would not be polled at once any more. One that was thought
+    // to be short and is not, because the account has come into trouble meanwhile, is told then.
     if wait < WORTH_TELLING {
-        return Step::Rest(rest);
+        let until = rest.until.into_iter().chain([polling::add(now, WORTH_TELLING)]).min();
+        return Step::Rest(Rest { until, ..rest });
     }
     // A permit that is waited for between two tries changes nothing: what keeps the request waiting stays in the status.
     let waits_already = view.shown == Some(Situation::Initiating);
