@@ -18,7 +18,7 @@ e2e: ## Install the images by Helm on a real node, as root on Linux (KUBECONFIG=
 
 lint: ## Check formatting, lints and the documentation
 	cargo fmt --all --check
-	@unformatted=$$(gofmt -l tests/gitops tests/cloudevents) && test -z "$$unformatted" || { echo "gofmt is missing, or changes: $$unformatted"; exit 1; }
+	@unformatted=$$(gofmt -l tests/gitops tests/cloudevents examples/receivers) && test -z "$$unformatted" || { echo "gofmt is missing, or changes: $$unformatted"; exit 1; }
 	cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
 	cargo clippy --package twinconsent --test image --test install --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked

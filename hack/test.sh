@@ -57,9 +57,9 @@ fi
 # of the objects in examples/gitops, which the tests of whole lifecycles compare with what the operator writes, and of recorded audit events.
 tests='cargo test --locked --no-fail-fast'
 # shellcheck disable=SC2016 # the lane expands it
-go='status=0; for module in cloudevents gitops/kstatus gitops/argo-cd; do
-    echo "== Go: tests/$module"
-    (cd "tests/$module" && CGO_ENABLED=0 GOWORK=off GOFLAGS=-mod=readonly go test -trimpath -count=1 -v ./...) || status=$?
+go='status=0; for module in tests/cloudevents tests/gitops/kstatus tests/gitops/argo-cd examples/receivers; do
+    echo "== Go: $module"
+    (cd "$module" && CGO_ENABLED=0 GOWORK=off GOFLAGS=-mod=readonly go test -trimpath -count=1 -v ./...) || status=$?
 done'
 echo "== Running the tests (after $SECONDS s): ${second[*]}, and ${third[*]}, beside the others"
 "$controlplane" suite --dir "$logs" --executables "$logs/executables" "${without[@]/#/--without=}" \
