@@ -24,8 +24,8 @@ func lines(t *testing.T) [][]byte {
 		t.Fatal(err)
 	}
 	lines := bytes.Split(bytes.TrimSuffix(text, []byte("\n")), []byte("\n"))
-	if len(lines) < 17 {
-		t.Fatalf("there are %d events, and 17 types", len(lines))
+	if len(lines) < 18 {
+		t.Fatalf("there are %d events, and 18 types", len(lines))
 	}
 	return lines
 }

@@ -104,15 +104,20 @@ fn no_one() -> Life {
 
 #[test]
 fn each_life_tells_what_has_happened_to_it_and_every_event_is_told_in_one() {
-    let events: BTreeSet<E> = [a_person(), other_terms(), found(), no_one()].into_iter().flat_map(|life| life.events).collect();
+    let events: BTreeSet<E> = [a_person(), other_terms(), found(), no_one(), doubted()].into_iter().flat_map(|life| life.events).collect();
     let missing: Vec<_> = E::VARIANTS.iter().filter(|event_type| !events.contains(event_type)).collect();
     assert_eq!(missing, [&E::Deleted], "which is told when the object goes");
 }
 
-#[test]
-fn what_is_only_waited_for_is_not_told() {
-    Life::begins(json!({ "initiate": "Never" }), Some("pending"), &[]).says("weird", &[]).says("approved", &[E::Adopted, E::Approved]);
-    Life::begins(json!({}), Some("approved"), &[E::Adopted, E::Approved]).says("weird", &[]).says("approved", &[]);
+/// What is only waited for, and what is not known for a while.
+fn doubted() -> Life {
+    Life::begins(json!({ "initiate": "Never" }), Some("pending"), &[E::ConditionChanged])
+        .says("weird", &[E::ConditionChanged])
+        .says("approved", &[E::Adopted, E::Approved])
+        .says("weird", &[E::ConditionChanged])
+        .says("approved", &[E::ConditionChanged])
+        .edits(json!({ "suspend": true }), &[E::ConditionChanged])
+        .edits(json!({ "suspend": false }), &[E::ConditionChanged])
 }
 
 #[test]

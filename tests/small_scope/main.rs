@@ -18,6 +18,7 @@ mod promises;
 mod record;
 mod scopes;
 mod shell;
+mod trail;
 mod world;
 
 use std::io::Write as _;

@@ -33,6 +33,8 @@ pub enum Planted {
     TermsLeftOut,
     /// A status that was refused is written again without a pause.
     NoPause,
+    /// The last event of a status is not told.
+    EventLeftOut,
 }
 
 /// Each fault, the scope in which it is looked for, and how the promise begins that it is to break.
@@ -52,4 +54,5 @@ pub const ALL: &[(Planted, &str, &str)] = &[
     (Planted::OthersLeftOut, "terms", "promise 7: the approval names"),
     (Planted::TermsLeftOut, "terms", "promise 7"),
     (Planted::NoPause, "refusing", "promise 6"),
+    (Planted::EventLeftOut, "asking", "the trail"),
 ];

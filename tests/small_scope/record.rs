@@ -70,6 +70,10 @@ fn record(world: &mut World, index: usize, place: usize) {
                 (Some(Planted::TermsLeftOut), Some(asked)) => asked.digests.truncate(1),
                 _ => {}
             }
+            if world.planted == Some(Planted::EventLeftOut) {
+                settled.events.pop();
+            }
+            crate::trail::check(world, &current, &settled);
             let status = settled.status.clone();
             world.change(place, |object| object.status = Some(status));
             world.counted.writes += 1;

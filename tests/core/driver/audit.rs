@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use serde_json::{Value, json};
 use strum::VariantArray as _;
 use twinconsent_core::api::conditions::{Situation, types};
 use twinconsent_core::api::consent::{AuditMark, DigitalTwinConsent, DigitalTwinConsentStatus};
@@ -17,10 +19,26 @@ pub struct AuditLog {
     pub lines: Vec<String>,
     /// What was told by statuses that were written, in order.
     pub events: Vec<EventType>,
+    /// What each event says that its object shows, by its digest.
+    said: BTreeMap<String, Value>,
     /// The last mark of every object that there was.
     pub marks: BTreeMap<String, AuditMark>,
     /// Whether the cluster was set back, so that the chain goes on from an earlier event once more.
     pub is_set_back: bool,
+}
+
+impl AuditLog {
+    /// What the event that a status names says of its object.
+    fn said_of(&self, object: &DigitalTwinConsent, status: &DigitalTwinConsentStatus) -> Value {
+        let mark = status.audit.as_ref().filter(|mark| mark.object_uid == object.metadata.uid);
+        mark.and_then(|mark| self.said.get(&mark.digest)).cloned().unwrap_or_default()
+    }
+}
+
+/// The conditions of a status, as an event tells of them.
+fn shows(status: &DigitalTwinConsentStatus) -> Value {
+    let says = |condition: &Condition| json!({ "status": condition.status, "reason": condition.reason });
+    status.conditions.iter().map(|condition| (condition.type_.clone(), says(condition))).collect()
 }
 
 impl World {
@@ -46,6 +64,9 @@ impl World {
 
     /// Checks that a status which is written has an event for all that it shows and that the one before did not.
     pub(super) fn check_events(&mut self, settled: &Settled) {
+        for event in &settled.events {
+            self.audit.said.insert(event.digest().to_owned(), event.data()["conditions"].clone());
+        }
         let events: Vec<_> = settled.events.iter().map(|event| event.event_type()).collect();
         let has = |any: &[EventType]| any.iter().any(|event_type| events.contains(event_type));
         let (before, after) = (self.status(), &settled.status);
@@ -73,6 +94,10 @@ impl World {
         let is_alien = !before.conditions.is_empty() && !is_own;
         let is_in_another_chain = before.audit.as_ref().is_none_or(|mark| mark.object_uid != self.object.metadata.uid);
         is_new(is_alien && is_in_another_chain, &[EventType::Restored], "a restore");
+        // What another client has written over it stands there untold until the operator writes what it knows.
+        let agrees = |status: &DigitalTwinConsentStatus| self.audit.said_of(&self.object, status) == shows(status);
+        let is_ours = before.conditions.is_empty() || agrees(before) || shows(before) != shows(after);
+        assert!(!is_ours || agrees(after), "the event that the status names shows something else\n{after:?}\n{}", self.trace.join("\n"));
         self.audit.events.extend(events);
         if let (Some(uid), Some(mark)) = (&self.object.metadata.uid, &settled.status.audit) {
             self.audit.marks.insert(uid.clone(), mark.clone());

@@ -24,6 +24,9 @@ pub mod types {
     pub(crate) const LINK_EXPIRED: &str = "LinkExpired";
     /// Only while True: no new call to HeyGen is made.
     pub(crate) const SUSPENDED: &str = "Suspended";
+    /// All of a consent.
+    pub(crate) const OF_CONSENTS: [&str; 9] =
+        [READY, PERMITTED, INITIATED, APPROVED, RECONCILING, STALLED, OVERDUE, LINK_EXPIRED, SUSPENDED];
     /// Of an account, where the operator keeps an audit log: whether it can write it.
     pub const AUDIT_LOG_WRITABLE: &str = "AuditLogWritable";
 }

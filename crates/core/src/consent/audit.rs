@@ -1,6 +1,7 @@
 //! PURE. The audit trail: what has become of a consent, as events that outlive the object.
 //!
-//! One transition of a status makes one event, and one write of a status may carry several. The events of an object form a chain: each has a
+//! One transition of a status makes one event, and one write of a status may carry several; none that shows another condition than before
+//! carries none. So the last event before any time says what the object showed then. The events of an object form a chain: each has a
 //! number, counted from 1, and names the digest of the one before; `status.audit` names the last.
 //! An event is a JSON object of [CloudEvents 1.0](https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md), and its line in the
 //! log is the [RFC 8785](https://www.rfc-editor.org/rfc/rfc8785) form of it:
@@ -22,7 +23,7 @@
 //! | `object` | which object, and the `resourceVersion` that the status was written over: the events of one write have it in common |
 //! | `account` | kind and name of its account |
 //! | `groupID` | the id of the avatar group |
-//! | `reason`, `permitted` | the reason of `Ready` and the status of `Permitted` |
+//! | `conditions` | status and reason of each condition, by its type; `Permitted` says whether the twin might be used |
 //! | `consentStatus` | HeyGen's word, as HeyGen wrote it |
 //! | `requestEpoch`, `purpose`, `subject`, `validUntil`, `withdrawal` | as the spec has them |
 //! | `terms` | kind and digest of the statement that the spec asks for, and the digest of its purpose |
@@ -98,6 +99,12 @@ impl Event {
     #[must_use]
     pub fn digest(&self) -> &str {
         &self.digest
+    }
+
+    /// What it tells of its object.
+    #[must_use]
+    pub fn data(&self) -> &Value {
+        &self.body["data"]
     }
 
     /// Its line in the log: the RFC 8785 form, without an end of line.

@@ -2,7 +2,9 @@
 //!
 //! Every field is named here, so that nothing comes into an event by itself.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::Resource as _;
 use serde::Serialize;
 
@@ -12,7 +14,6 @@ use crate::api::conditions::types;
 use crate::api::consent::{
     AccountKind, Approval, DigitalTwinConsent, DigitalTwinConsentStatus, Revocation, Statement, Subject, Withdrawal,
 };
-use crate::consent::status;
 use crate::consent::terms::Terms;
 
 /// The longest uid that is taken from a status, in bytes; those of Kubernetes have 36.
@@ -27,12 +28,9 @@ pub(super) struct Data<'a> {
     /// The id of the avatar group, as in `subject`.
     #[serde(rename = "groupID")]
     group_id: &'a str,
-    /// The reason of `Ready`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
-    /// The status of `Permitted`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    permitted: Option<&'a str>,
+    /// What the status shows, all of it: an event is made whenever this is another than in the event before.
+    #[serde(skip_serializing_if = "Shown::is_empty")]
+    conditions: Shown<'a>,
     /// HeyGen's word, as HeyGen wrote it.
     #[serde(skip_serializing_if = "Option::is_none")]
     consent_status: Option<&'a str>,
@@ -158,8 +156,7 @@ impl<'a> Data<'a> {
             },
             account: Account { kind, name },
             group_id: &spec.group_id,
-            reason: status::condition(status, types::READY).map(|ready| ready.reason.as_str()),
-            permitted: status::condition(status, types::PERMITTED).map(|permitted| permitted.status.as_str()),
+            conditions: shown(status),
             consent_status: status.consent_status.as_deref(),
             request_epoch: spec.request_epoch.unwrap_or(0),
             terms: Asked {
@@ -189,6 +186,22 @@ impl<'a> Data<'a> {
             restored_from: (event_type == EventType::Restored).then(origin),
         }
     }
+}
+
+/// Status and reason of each condition, by its type.
+pub(super) type Shown<'a> = BTreeMap<&'a str, Says<'a>>;
+
+/// What a condition says, but for its message.
+#[derive(Serialize, PartialEq, Eq)]
+pub(super) struct Says<'a> {
+    status: &'a str,
+    reason: &'a str,
+}
+
+/// What a status shows. Conditions of a type that is none of ours are not the operator's to tell of.
+pub(super) fn shown(status: &DigitalTwinConsentStatus) -> Shown<'_> {
+    let ours = status.conditions.iter().filter(|condition| types::OF_CONSENTS.contains(&condition.type_.as_str()));
+    ours.map(|Condition { type_, status, reason, .. }| (type_.as_str(), Says { status, reason })).collect()
 }
 
 /// Whether a text may be the uid of an object; a status that was brought from elsewhere may hold anything.

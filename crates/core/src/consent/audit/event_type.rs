@@ -39,6 +39,9 @@ pub enum EventType {
     Lapsed,
     /// The person withdrew their consent, as `spec.withdrawal` says.
     Withdrawn,
+    /// The object shows another status or reason in one of its conditions, and no other event of the same write tells why: it is no longer
+    /// stalled, is suspended, goes on, was not verified for too long, or HeyGen says a word that is not known.
+    ConditionChanged,
     /// The object was deleted. Best effort: what goes while no replica leads is not told.
     Deleted,
 }

@@ -141,7 +141,7 @@ fn an_event_names_its_object_its_type_and_what_stood_there() {
             },
             "account": { "kind": "HeyGenAccount", "name": "own" },
             "groupID": "g-1",
-            "reason": "Approved",
+            "conditions": { "Ready": { "status": "True", "reason": "Approved" } },
             "consentStatus": "approved",
             "requestEpoch": 2,
             "terms": { "statement": "ConsentText", "statementDigest": statement_digest, "purposeDigest": purpose_digest },
@@ -191,8 +191,7 @@ fn no_link_key_or_name_of_a_group_and_no_text_of_a_statement_stands_in_an_event(
     texts_of(&status, &mut texts);
     let unknown: Vec<_> =
         texts.into_iter().filter(|text| !all[0].contains(text.as_str()) && !hidden.iter().any(|hidden| text.contains(hidden))).collect();
-    // The status and type of a condition; when the group was made.
-    assert_eq!(unknown, ["True", "Ready", "2026-01-01T00:00:00Z"], "told neither in an event nor hidden from it");
+    assert_eq!(unknown, ["2026-01-01T00:00:00Z"], "told neither in an event nor hidden from it: when the group was made");
 }
 
 fn texts_of(value: &Value, texts: &mut Vec<String>) {
@@ -233,18 +232,18 @@ fn the_events_of_an_object_are_a_chain_and_its_status_names_the_last() {
         all.extend(events);
     }
     let types: Vec<_> = all.iter().map(|event| (event.sequence(), event.event_type())).collect();
-    assert_eq!(types, [(1, EventType::Stalled), (2, EventType::Stalled), (3, EventType::Lapsed)]);
+    assert_eq!(types, [(1, EventType::Stalled), (2, EventType::Stalled), (3, EventType::Lapsed), (4, EventType::ConditionChanged)]);
     let mark = status.audit.clone().unwrap();
-    assert_eq!((mark.sequence, mark.digest.as_str()), (3, all[2].digest()));
-    assert_eq!(mark.type_, "io.twinconsent.consent.lapsed.v1");
-    assert_eq!(mark.time.unwrap().0, at(2));
+    assert_eq!((mark.sequence, mark.digest.as_str()), (4, all[3].digest()));
+    assert_eq!(mark.type_, "io.twinconsent.consent.condition-changed.v1");
+    assert_eq!(mark.time.unwrap().0, at(3));
     consent.status = Some(status);
     all.push(deleted(&consent, at(9)));
-    assert_eq!((all[3].sequence(), all[3].event_type()), (4, EventType::Deleted));
+    assert_eq!((all[4].sequence(), all[4].event_type()), (5, EventType::Deleted));
     let marks = BTreeMap::from([(consent.metadata.uid.clone().unwrap(), consent.status.unwrap().audit.unwrap())]);
     let verified = verify(lines(&all), &marks);
-    assert_eq!((verified.problems, verified.events), (vec![], 4));
-    assert_eq!(verified.unconfirmed.iter().map(|each| each.line).collect::<Vec<_>>(), [4], "nothing names the last");
+    assert_eq!((verified.problems, verified.events), (vec![], 5));
+    assert_eq!(verified.unconfirmed.iter().map(|each| each.line).collect::<Vec<_>>(), [5], "nothing names the last");
 }
 
 #[test]

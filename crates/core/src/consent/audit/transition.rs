@@ -2,6 +2,7 @@
 
 use strum::VariantArray as _;
 
+use super::data::{Shown, shown};
 use super::{EventType, last_of};
 use crate::api::conditions::{Situation, types};
 use crate::api::consent::{DigitalTwinConsent, DigitalTwinConsentStatus};
@@ -30,7 +31,16 @@ impl<'a> Transition<'a> {
         if self.before == self.after {
             return Vec::new();
         }
-        EventType::VARIANTS.iter().copied().filter(|event_type| self.makes(*event_type)).collect()
+        let mut events: Vec<_> = EventType::VARIANTS.iter().copied().filter(|event_type| self.makes(*event_type)).collect();
+        if events.is_empty() && self.shows_something_else() {
+            events.push(EventType::ConditionChanged);
+        }
+        events
+    }
+
+    /// Whether a condition is another one than the chain has told.
+    fn shows_something_else(&self) -> bool {
+        shown(self.after) != if self.goes_on { shown(self.before) } else { Shown::new() }
     }
 
     fn makes(&self, event_type: EventType) -> bool {
@@ -50,7 +60,8 @@ impl<'a> Transition<'a> {
             E::Overdue => self.is_turned_on(types::OVERDUE),
             E::LinkExpired => self.is_turned_on(types::LINK_EXPIRED),
             E::NotRequired | E::Stalled | E::TermsChanged | E::Lapsed | E::Withdrawn => self.is_entered(event_type),
-            E::Deleted => false,
+            // Of what is left when no other is made, and of no status.
+            E::ConditionChanged | E::Deleted => false,
         }
     }
 
@@ -83,7 +94,7 @@ impl<'a> Transition<'a> {
     fn is_entered(&self, event_type: EventType) -> bool {
         let Some(shown) = status::shown(self.after).filter(|shown| event_of(*shown) == Some(event_type)) else { return false };
         let before = status::shown(self.before).filter(|_| self.goes_on);
-        // A doubt that was not told ends untold: `Approved` stayed as it was.
+        // A doubt is a changed condition and so is its end: `Approved` stayed as it was.
         let was_doubt = matches!(before, Some(Situation::Unverified | Situation::Unrecognized)) && is_kept_by_approved(shown);
         before != Some(shown) && !was_doubt
     }
@@ -112,7 +123,7 @@ const fn event_of(situation: Situation) -> Option<EventType> {
         S::Overdue => Some(E::Overdue),
         S::Duplicate | S::GroupMissing | S::TrainingFailed | S::InvalidRequest | S::NotEntitled | S::AlreadyBegun => Some(E::Stalled),
         S::LinkSecretConflict | S::LinkSecretNotWritable => Some(E::Stalled),
-        // Nothing has happened to the consent: it waits, or is not known for now.
+        // Nothing has happened to the consent: it waits, or is not known for now. That is told as a changed condition.
         S::Suspended | S::Unrecognized | S::Unverified | S::AccountNotReady | S::AccountNotAllowed => None,
         S::Initiating | S::Awaiting | S::InitiationDisabled => None,
     }

@@ -72,14 +72,41 @@ impl Life {
 }
 
 #[test]
-fn a_consent_that_is_given_makes_two_events() {
-    let mut life = Life::new(&json!({}));
-    assert_eq!(life.tells(S::Initiating), []);
-    assert_eq!(life.asks(None), [E::Requested]);
-    assert_eq!(life.tells(S::Awaiting), []);
-    assert_eq!(life.approves(), [E::Approved]);
-    assert_eq!(life.tells(S::Approved), []);
-    assert_eq!(life.status.audit.unwrap().sequence, 2);
+fn a_consent_that_is_given_makes_two_events_and_one_if_it_has_to_wait_before() {
+    for (waits, expected) in [(false, 2), (true, 3)] {
+        let mut life = Life::new(&json!({}));
+        if waits {
+            assert_eq!(life.tells(S::Initiating), [E::ConditionChanged]);
+            assert_eq!(life.tells(S::Initiating), []);
+        }
+        assert_eq!(life.asks(None), [E::Requested]);
+        assert_eq!(life.tells(S::Awaiting), []);
+        assert_eq!(life.approves(), [E::Approved]);
+        assert_eq!(life.tells(S::Approved), []);
+        assert_eq!(life.status.audit.unwrap().sequence, expected);
+    }
+}
+
+/// What an officer asks of the trail: whether the twin might be used, and why.
+#[test]
+fn whatever_is_shown_is_told_and_the_last_event_says_what_is_shown() {
+    for from in S::VARIANTS.iter().copied() {
+        for to in S::VARIANTS.iter().copied() {
+            let mut life = Life::asked(&json!({}));
+            life.tells(from);
+            for (situation, suspend) in [(to, false), (to, true), (to, false)] {
+                life.spec(&json!({ "suspend": suspend }));
+                life.second += 60;
+                let before = life.status.clone();
+                render(&life.consent, &mut life.status, situation, None, at(life.second));
+                let events = super::super::record(&life.consent, &before, &mut life.status, at(life.second));
+                assert_eq!(events.is_empty(), shown(&before) == shown(&life.status), "{from:?} to {situation:?}, suspended: {suspend}");
+                let said = events.last().map(|last| last.data()["conditions"].clone());
+                let is_right = |said: Value| said == serde_json::to_value(shown(&life.status)).unwrap();
+                assert!(said.is_none_or(is_right), "{from:?} to {situation:?}, suspended: {suspend}");
+            }
+        }
+    }
 }
 
 #[test]
@@ -117,12 +144,12 @@ fn what_heygen_says_is_told_once_and_again_after_a_new_request() {
 }
 
 #[test]
-fn a_doubt_is_not_told_nor_its_end_but_the_end_of_what_was_told_is() {
+fn a_doubt_and_its_end_change_a_condition_and_what_was_told_before_another_event_is_told_again() {
     let mut life = Life::asked(&json!({}));
     life.approves();
     for doubt in [S::Unverified, S::Unrecognized] {
-        assert_eq!(life.tells(doubt), [], "{doubt:?}");
-        assert_eq!(life.tells(S::Approved), [], "{doubt:?}");
+        assert_eq!(life.tells(doubt), [E::ConditionChanged], "{doubt:?}");
+        assert_eq!(life.tells(S::Approved), [E::ConditionChanged], "{doubt:?}");
     }
     for (trouble, expected) in
         [(S::Duplicate, E::Stalled), (S::GroupMissing, E::Stalled), (S::TermsChanged, E::TermsChanged), (S::Lapsed, E::Lapsed)]
@@ -132,7 +159,7 @@ fn a_doubt_is_not_told_nor_its_end_but_the_end_of_what_was_told_is() {
         assert_eq!(life.tells(S::Approved), [E::Approved], "{trouble:?}");
     }
     // The account's policy did not count it as consent for a while.
-    assert_eq!(life.writes(S::Unverified, doubt_approval), []);
+    assert_eq!(life.writes(S::Unverified, doubt_approval), [E::ConditionChanged]);
     assert_eq!(life.tells(S::Approved), [E::Approved]);
 }
 
@@ -256,6 +283,7 @@ fn the_words_are_those_of_the_contract() {
         "link-expired",
         "stalled",
         "restored",
+        "condition-changed",
         "deleted",
     ];
     assert_eq!(words.len(), expected.len());
