@@ -62,12 +62,13 @@ func (chat *chat) take(ctx context.Context, event receiver.Event) error {
 // line says what has become of a consent, without its link and without the person's reference.
 func line(event receiver.Event) string {
 	data := event.Data
-	use := map[string]string{"True": "the twin may be used", "False": "the twin may not be used"}[data.Permitted]
+	permitted := data.Conditions["Permitted"]
+	use := map[string]string{"True": "the twin may be used", "False": "the twin may not be used"}[permitted.Status]
 	if use == "" {
 		use = "nobody knows whether the twin may be used"
 	}
-	if data.Reason != "" {
-		use += " (" + data.Reason + ")"
+	if permitted.Reason != "" {
+		use += " (" + permitted.Reason + ")"
 	}
 	text := fmt.Sprintf("%s: consent %s/%s, avatar group %s: %s", event.Word, data.Object.Namespace, data.Object.Name, data.GroupID, use)
 	if data.ConsentStatus != "" {

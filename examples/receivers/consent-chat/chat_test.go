@@ -85,11 +85,11 @@ func TestTheChatIsToldOnceAndWithoutTheLink(t *testing.T) {
 	scene.sends(t, "u/1", "requested", nil, http.StatusNoContent)
 	scene.sends(t, "u/1", "requested", nil, http.StatusNoContent)
 	scene.sends(t, "u/2", "approved", func(data map[string]any) {
-		data["permitted"], data["reason"], data["consentStatus"] = "True", "Approved", "<!channel> & approved"
+		data["conditions"] = map[string]any{"Permitted": map[string]any{"status": "True", "reason": "Approved"}}
+		data["consentStatus"] = "<!channel> & approved"
 	}, http.StatusNoContent)
 	scene.sends(t, "u/3", "restored", func(data map[string]any) {
-		delete(data, "permitted")
-		delete(data, "reason")
+		delete(data, "conditions")
 		delete(data, "consentStatus")
 	}, http.StatusNoContent)
 	expected := []string{

@@ -5,10 +5,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"log/slog"
-	"mime/quotedprintable"
 	"net/http"
 	"net/http/httptest"
-	"net/mail"
 	"os"
 	"path/filepath"
 	"strings"
@@ -109,15 +107,11 @@ func (scene *scene) mail(t *testing.T) (inbox.Mail, string) {
 		t.Fatalf("%d mails came, not 1: %s", len(scene.mails), scene.log.String())
 	}
 	came := <-scene.mails
-	message, err := mail.ReadMessage(bytes.NewReader(came.Text))
+	_, text, err := came.Read()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var text bytes.Buffer
-	if _, err := text.ReadFrom(quotedprintable.NewReader(message.Body)); err != nil {
-		t.Fatal(err)
-	}
-	return came, strings.ReplaceAll(text.String(), "\r\n", "\n")
+	return came, text
 }
 
 func (scene *scene) noMail(t *testing.T) {

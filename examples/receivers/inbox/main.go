@@ -23,7 +23,11 @@ func main() {
 		os.Exit(2)
 	}
 	server, err := inbox.Start(os.Args[1], nil, func(mail inbox.Mail) error {
-		_, err := fmt.Printf("== mail to %s\n%s\n", mail.To, mail.Text)
+		header, text, err := mail.Read()
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Printf("== mail to %s\nFrom: %s\nSubject: %s\n\n%s\n", mail.To, header.Get("From"), header.Get("Subject"), text)
 		return err
 	})
 	if err != nil {

@@ -21,9 +21,10 @@ type Event struct {
 
 // Data is a part of `data`.
 type Data struct {
-	Object             struct{ Namespace, Name string }
-	GroupID            string
-	Reason, Permitted  string
+	Object  struct{ Namespace, Name string }
+	GroupID string
+	// Conditions are those of the consent, by their types; Permitted says whether the twin may be used.
+	Conditions         map[string]struct{ Status, Reason string }
 	ConsentStatus      string
 	Subject            struct{ Reference string }
 	LinkExpirationTime time.Time

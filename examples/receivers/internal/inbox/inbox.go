@@ -2,10 +2,14 @@
 package inbox
 
 import (
+	"bytes"
 	"crypto/tls"
 	"io"
 	"log"
+	"mime/quotedprintable"
 	"net"
+	"net/mail"
+	"strings"
 	"time"
 
 	"github.com/emersion/go-smtp"
@@ -17,6 +21,16 @@ type Mail struct {
 	Text []byte
 	// IsEncrypted says that it came over TLS.
 	IsEncrypted bool
+}
+
+// Read returns the header, and the text as the person reads it.
+func (mailed Mail) Read() (mail.Header, string, error) {
+	message, err := mail.ReadMessage(bytes.NewReader(mailed.Text))
+	if err != nil {
+		return nil, "", err
+	}
+	text, err := io.ReadAll(quotedprintable.NewReader(message.Body))
+	return message.Header, strings.ReplaceAll(string(text), "\r\n", "\n"), err
 }
 
 // Server hands on the mails that it gets, and takes those for which that is no error.
