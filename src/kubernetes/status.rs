@@ -107,11 +107,11 @@ impl Cluster {
         Err(Error::Conflict)
     }
 
-    /// Writes an account's status.
+    /// Writes an account's status. Returns whether it was written.
     ///
     /// # Errors
     /// When the API server could not be asked. A conflict is not an error: the newer copy is reconciled anyway.
-    pub async fn record_account(&self, settings: &Settings, status: &AccountStatus) -> Result<(), Error> {
+    pub async fn record_account(&self, settings: &Settings, status: &AccountStatus) -> Result<bool, Error> {
         let AccountKey { kind, namespace, name } = &settings.key;
         let place = match (kind, namespace) {
             (AccountKind::HeyGenAccount, Some(namespace)) => Place::of::<HeyGenAccount>(Some(namespace), name),
@@ -124,11 +124,11 @@ impl Cluster {
             self.metrics.status_write(place.kind, label(&written));
             match written {
                 Err(error) if error.is(409) || error.is(422) => {}
-                Err(error) if error.is(404) => return Ok(()),
-                other => return other.map(|_| ()),
+                Err(error) if error.is(404) => return Ok(false),
+                other => return other.map(|_| true),
             }
         }
-        Ok(())
+        Ok(false)
     }
 
     /// Tries once to write a status, and reads the object again when it is not what `basis` says.

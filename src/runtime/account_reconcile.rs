@@ -62,7 +62,10 @@ where
         if !wait.is_zero() {
             return Ok(Action::requeue(again.min(wait)));
         }
-        context.cluster.record_account(&settings, &status).await?;
+        // What was not written is not to be found contradicted.
+        if !context.cluster.record_account(&settings, &status).await? {
+            return Ok(Action::requeue(again.min(AFTER_ERROR)));
+        }
         context.accounts.note_shown(&settings, &status, now);
         if let Some(report) = condition::report(&settings.status, &status) {
             context.events.report(object.as_ref(), report);
