@@ -49,10 +49,11 @@ use twinconsent_core::consent::outcome::{Class, Outcome, Started, Trouble};
 use twinconsent_core::consent::request::Content;
 
 use exchange::Attempted;
-use fault::Route;
 
 pub use crate::process::roots::{ExtraRoots, RootsError};
 pub use exchange::BODY_CAP;
+pub(crate) use exchange::retry_after;
+pub(crate) use fault::Route;
 pub use retry_after::{LONGEST_RETRY_AFTER, parse_retry_after};
 
 /// How long connecting may take, name resolution and TLS included.
@@ -163,6 +164,12 @@ impl HeyGen {
         let routes = Arc::new(Routes::new(self.deadlines, roots, proxies)?);
         *self.routes.write().unwrap_or_else(PoisonError::into_inner) = routes;
         Ok(())
+    }
+
+    /// The client that leads to a URL which is none of HeyGen's, by the same certificates and proxies, and these proxies.
+    pub(crate) fn way_to(&self, url: &Url) -> (Client, Proxies) {
+        let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner).clone();
+        (routes.client_for(url).clone(), routes.proxies.clone())
     }
 
     /// Reads one avatar group: `GET /v3/avatars/{group_id}` (HeyGen API notes, section 5).

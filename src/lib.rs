@@ -25,6 +25,8 @@
 //! - **client** ([`heygen`]): one request, and its answer as a value.
 //! - **status writer** ([`kubernetes::status`](kubernetes)): one patch, on condition that the object is still the one that was decided on.
 //!
+//! What a written status has told is handed to the sinks of the account ([`runtime::notifications`]), which nothing waits for.
+//!
 //! Beside the way stand [`runtime::scheduler`], the schedule's lock, clock and bell, and what sees that all that was given comes back;
 //! and a page of the list of groups, which shows the schedule fifty groups a call, and reaches a worker only for those that have changed.
 //!
@@ -52,6 +54,7 @@
 //! | permit | leave for one call to HeyGen, given by the schedule alone |
 //! | priority | what comes first when there are fewer tokens than calls |
 //! | list scan | one way through all pages of the list of groups |
+//! | sink | where an account's administrator has events sent |
 //! | rules | what an account says about its consents: policy, pace, lifetime of a link |
 //!
 //! # Reading order

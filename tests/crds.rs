@@ -204,11 +204,11 @@ fn the_columns_of_the_accounts_tell_whether_they_can_be_used() {
 }
 
 #[test]
-fn a_tenant_chooses_neither_what_counts_as_consent_nor_where_a_key_is_sent() {
+fn a_tenant_chooses_neither_what_counts_as_consent_nor_where_keys_and_events_are_sent() {
     let tenant = schema::spec_fields("HeyGenAccount");
     let cluster = schema::spec_fields("ClusterHeyGenAccount");
     let only_the_cluster: Vec<&str> = cluster.difference(&tenant).map(String::as_str).collect();
-    assert_eq!(only_the_cluster, ["allowedNamespaces", "baseURL", "consentPolicy"]);
+    assert_eq!(only_the_cluster, ["allowedNamespaces", "baseURL", "consentPolicy", "notifications"]);
     assert!(tenant.is_subset(&cluster), "{tenant:?}");
 }
 

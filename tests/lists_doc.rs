@@ -63,6 +63,9 @@ An account is there from the moment it was read until it is deleted, and under o
 Consents are `other`, too, while their account does not exist.
 Of `other`, `twinconsent_account_ready` tells each reason that one of them has.
 
+The sinks of `spec.notifications` have their name beside that of their account, which is a ClusterHeyGenAccount; those of accounts that are `other` are counted together.
+They, too, are there only at the replica that leads, and begin at zero when it does, or when the sink is named for the first time.
+
 An object, a group or a link is never a label: 100,000 consents would be 100,000 series, and more people read metrics than may read the objects.
 ";
 
@@ -114,6 +117,7 @@ fn metrics() -> String {
 fn shown(label: &str, values: &BTreeSet<String>) -> String {
     match label {
         "account" => "the account's name, or `other`".to_owned(),
+        "sink" => "the sink's name in `spec.notifications` of the account, or `other`".to_owned(),
         "account_namespace" => "the account's namespace, if it has one, or `other`".to_owned(),
         "version" => "the operator's version".to_owned(),
         _ => values.iter().map(|value| format!("`{value}`")).collect::<Vec<_>>().join(", "),
@@ -144,13 +148,13 @@ fn every_cell_stays_one_cell() {
 
 /// What docs/personal-data.md and docs/trust.md say of metrics rests on this: of all labels, these alone name anything that a user has
 /// made. A new label is written down in one of the two, and in those documents if it is in the first.
-const NAMES_OF_USERS: [&str; 2] = ["account", "account_namespace"];
+const NAMES_OF_USERS: [&str; 3] = ["account", "account_namespace", "sink"];
 
 /// Labels whose values stand in the code.
 const WORDS_OF_OURS: &[&str] = &["account_kind", "kind", "operation", "outcome", "reason", "result", "version"];
 
 #[test]
-fn no_label_names_what_a_user_has_made_but_an_account() {
+fn no_label_names_what_a_user_has_made_but_an_account_or_a_sink() {
     let labels: BTreeSet<String> =
         families(&Metrics::with_every_value().encode()).into_iter().flat_map(|family| family.labels.into_keys()).collect();
     let known: BTreeSet<String> = NAMES_OF_USERS.iter().chain(WORDS_OF_OURS).map(|&label| label.to_owned()).collect();

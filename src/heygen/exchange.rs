@@ -114,7 +114,8 @@ fn request_id(headers: &HeaderMap) -> Option<String> {
     (!id.is_empty()).then_some(id)
 }
 
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+/// How long the answer asks us to stay away.
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     // A date is meant by the clock of the server that names it.
     let theirs = headers.get(DATE).and_then(|date| parse_date(date.to_str().ok()?));
     parse_retry_after(headers.get(RETRY_AFTER)?.to_str().ok()?, theirs.unwrap_or_else(clock::now))

@@ -13,24 +13,24 @@ use crate::process::proxies::{Proxies, Proxy};
 use twinconsent_core::consent::outcome::{Check, Fault, FaultKind};
 
 /// Where a request goes, and through what.
-pub(super) struct Route<'a> {
+pub(crate) struct Route<'a> {
     base_url: &'a Url,
     proxy: Option<&'a Proxy>,
 }
 
 impl<'a> Route<'a> {
-    pub(super) fn to(base_url: &'a Url, proxies: &'a Proxies) -> Self {
+    pub(crate) fn to(base_url: &'a Url, proxies: &'a Proxies) -> Self {
         Self { base_url, proxy: proxies.to(base_url) }
     }
 
     /// What went wrong.
-    pub(super) fn fault(&self, error: &reqwest::Error) -> Fault {
+    pub(crate) fn fault(&self, error: &reqwest::Error) -> Fault {
         let (kind, at_proxy) = judge(error, self.passes_on());
         self.of(kind, at_proxy)
     }
 
     /// What a proxy that forwards requests answers in HeyGen's place.
-    pub(super) fn answered_by_the_proxy(&self, status: u16) -> Option<Fault> {
+    pub(crate) fn answered_by_the_proxy(&self, status: u16) -> Option<Fault> {
         (self.proxy.is_some() && status == 407).then(|| self.of(FaultKind::ProxyAuthentication, true))
     }
 

@@ -143,7 +143,8 @@ fn text(name: &'static str, variable: impl Fn(&str) -> Option<OsString>) -> Resu
 }
 
 /// Whether the URL points to this machine by its own words; names are not resolved.
-fn is_loopback(url: &Url) -> bool {
+#[must_use]
+pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),

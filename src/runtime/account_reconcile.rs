@@ -27,6 +27,12 @@ const AFTER_ERROR: Duration = Duration::from_secs(10);
 /// How soon an account that serves none of our namespaces is read again: its selector may select one whose labels have changed.
 const IS_OURS_AGAIN: Duration = Duration::from_secs(10);
 
+/// What is told in the log of a sink that cannot be used.
+const SINK: &str = "a sink for notifications cannot be used";
+
+/// How soon the Secrets of a sink that cannot be used are read again.
+const SINK_AGAIN: Duration = Duration::from_secs(10);
+
 /// The longest that one waits that has failed many times.
 const LONGEST_AFTER_ERROR: Duration = Duration::from_secs(60);
 
@@ -50,9 +56,12 @@ where
             tracing::info!(account = %settings.key, "the account serves none of this operator's namespaces and is ignored");
             context.wake_consents_of(&settings.key);
         }
+        context.notifications.forget(&settings.key);
         return Ok(Action::requeue(IS_OURS_AGAIN));
     }
+    let sinks_again = read_sinks(&settings, &context).await;
     let Reconciled { changed, again, status } = concluded(&settings, &context).await;
+    let again = sinks_again.map_or(again, |sinks_again| again.min(sinks_again));
     if changed {
         context.wake_consents_of(&settings.key);
     }
@@ -72,6 +81,20 @@ where
         }
     }
     Ok(Action::requeue(again))
+}
+
+/// Reads the Secrets of the account's sinks. Returns when they are to be read again; nothing if it has no sinks.
+async fn read_sinks(settings: &Settings, context: &Context) -> Option<Duration> {
+    let read = context.notifications.read_targets(settings, &context.cluster, context.config.allow_insecure_base_url).await;
+    for (sink, why) in &read {
+        let of = format!("{sink} of {}", settings.key);
+        match why {
+            Some(why) => drop(context.complaints.tell(SINK, of, why)),
+            None => context.complaints.settle(SINK, of),
+        }
+    }
+    let are_usable = read.iter().all(|(_, why)| why.is_none());
+    (!read.is_empty()).then_some(if are_usable { REREAD } else { SINK_AGAIN })
 }
 
 /// Reads the Secret where that is due, and asks HeyGen whether it accepts the key where that is.

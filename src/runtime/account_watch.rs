@@ -121,9 +121,17 @@ pub(crate) async fn run<K>(
     let present = store.clone();
     let key = |object: &K| key_of::<K>(object.namespace(), object.name_any());
     let shown = shown.modify(|object| object.meta_mut().managed_fields = None).reflect(writer).inspect(move |event| match event {
-        Ok(Event::InitApply(object) | Event::Apply(object)) => noted.accounts.announce(key(object)),
+        Ok(Event::InitApply(object) | Event::Apply(object)) => {
+            let settings = object.settings(&noted.config.operator_namespace);
+            noted.accounts.announce(settings.key.clone());
+            if noted.notifications.define(&settings.key, &settings.notifications) {
+                let context = noted.clone();
+                tokio::spawn(async move { context.notify_again(vec![settings.key]).await });
+            }
+        }
         Ok(Event::Delete(object)) => {
             let key = key(object);
+            noted.notifications.forget(&key);
             noted.accounts.forget(&key);
             noted.wake_consents_of(&key);
         }
@@ -133,6 +141,7 @@ pub(crate) async fn run<K>(
             let others = noted.undecodables.of(K::COUNTED).into_iter().map(|(namespace, name)| key_of::<K>(namespace, name));
             let keys: HashSet<_> = decoded.chain(others).collect();
             for gone in noted.accounts.forget_others(&K::kind(&()), namespace.as_deref(), &keys) {
+                noted.notifications.forget(&gone);
                 noted.wake_consents_of(&gone);
             }
         }

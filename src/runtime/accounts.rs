@@ -24,6 +24,7 @@ use crate::process::audit_log::AuditLog;
 use crate::process::clock;
 use crate::process::clock::Wall;
 use crate::process::metrics::shown::{Names, Shown};
+use crate::runtime::notifications::Notifications;
 use crate::runtime::scheduler::Scheduler;
 use twinconsent_core::account::Settings;
 use twinconsent_core::api::account::{AccountStatus, AllowedNamespaces, Auth};
@@ -40,6 +41,7 @@ pub struct Accounts {
     registry: Mutex<Registry>,
     scheduler: Arc<Scheduler>,
     audit_log: AuditLog,
+    notifications: Arc<Notifications>,
 }
 
 #[derive(Debug, Default)]
@@ -90,10 +92,10 @@ pub struct Usable {
 }
 
 impl Accounts {
-    /// No accounts yet; what can be used of them, `scheduler` is told. They tell whether `audit_log` can be written.
+    /// No accounts yet; what can be used of them, `scheduler` is told. They tell whether `audit_log` can be written and `notifications` are taken.
     #[must_use]
-    pub fn new(scheduler: Arc<Scheduler>, audit_log: AuditLog) -> Self {
-        Self { registry: Mutex::default(), scheduler, audit_log }
+    pub fn new(scheduler: Arc<Scheduler>, audit_log: AuditLog, notifications: Arc<Notifications>) -> Self {
+        Self { registry: Mutex::default(), scheduler, audit_log, notifications }
     }
 
     /// All of them.

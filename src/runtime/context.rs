@@ -19,11 +19,14 @@ use crate::kubernetes::undecodable::Undecodables;
 use crate::kubernetes::watch::history::History;
 use crate::process::audit_log::AuditLog;
 use crate::process::clock;
+use crate::process::clock::Wall;
 use crate::process::complaints::Complaints;
 use crate::process::config::Config;
+use crate::process::metrics::population::SinkFigures;
 use crate::process::metrics::{Metrics, Population};
 use crate::runtime::accounts::Accounts;
 use crate::runtime::accounts::Usable;
+use crate::runtime::notifications::Notifications;
 use crate::runtime::scheduler::Scheduler;
 use crate::runtime::store::Store;
 use twinconsent_core::account;
@@ -33,7 +36,10 @@ use twinconsent_core::api::consent::{AccountKind, DigitalTwinConsent};
 use twinconsent_core::api::uid;
 use twinconsent_core::api::uid::Uid;
 use twinconsent_core::consent::audit;
+use twinconsent_core::consent::audit::Event;
+use twinconsent_core::consent::link::Link;
 use twinconsent_core::consent::outcome::Outcome;
+use twinconsent_core::notifications::Notice;
 
 /// How long a namespace's labels are believed.
 const LABELS_STAY_FRESH: Duration = Duration::from_secs(60);
@@ -59,6 +65,8 @@ pub struct Context {
     pub audit_log: AuditLog,
     /// The accounts.
     pub accounts: Accounts,
+    /// What is sent to the sinks of accounts.
+    pub notifications: Arc<Notifications>,
     /// The consents.
     pub store: Store,
     /// The metrics.
@@ -225,9 +233,13 @@ impl Context {
             return Population::default();
         }
         let names = self.accounts.names();
+        let mut sinks: BTreeMap<Option<(AccountKey, String)>, SinkFigures> = BTreeMap::new();
+        for (account, sink, figures) in self.notifications.figures() {
+            *sinks.entry(names.contains(&account).then_some((account, sink))).or_default() += figures;
+        }
         let (followed_groups, waiting_requests) = self.scheduler.with(|schedule, _| schedule.census());
         let consents = self.store.tally(|account| names.get(account).cloned());
-        Population { accounts: self.accounts.shown(), consents, followed_groups, waiting_requests }
+        Population { accounts: self.accounts.shown(), consents, sinks, followed_groups, waiting_requests }
     }
 
     /// Gives a consent that is shown for the first time its place in the schedule.
@@ -245,9 +257,42 @@ impl Context {
 
     /// Notes in the audit log that a consent was deleted. Best effort: nothing waits for it, and no replica knows what is deleted while none leads.
     pub fn note_deleted(&self, consent: &DigitalTwinConsent) {
+        let is_heard = self.audit_log.is_kept() || self.notifications.has_sinks(&AccountKey::of(consent));
         // By a selector, what has lost a label is shown as what was deleted is.
-        if self.audit_log.is_kept() && self.leadership.holds() && self.config.watch_label_selector.is_none() {
-            self.audit_log.write_later(&[audit::deleted(consent, clock::wall().now()).line()]);
+        if is_heard && self.leadership.holds() && self.config.watch_label_selector.is_none() {
+            let wall = clock::wall();
+            let event = audit::deleted(consent, wall.now());
+            self.audit_log.write_later(&[event.line()]);
+            self.notify(consent, &[event], wall);
+        }
+    }
+
+    /// Hands events of a consent that were recorded now to the sinks of its account, if that serves it.
+    pub fn notify(&self, consent: &DigitalTwinConsent, events: &[Event], wall: Wall) {
+        let account = AccountKey::of(consent);
+        if events.is_empty() || !self.notifications.has_sinks(&account) {
+            return;
+        }
+        if let Some(uid) = uid::uid(consent).filter(|uid| self.store.is_served(*uid)) {
+            let notices: Vec<Notice> = events.iter().map(|event| Notice::of(event, wall.now())).collect();
+            self.notifications.push(&account, uid, &notices, link_of(consent).as_ref(), wall);
+        }
+    }
+
+    /// Hands the last event of each consent of these accounts to their sinks once more, if it is so young that whatever made it may have
+    /// ended before it was delivered.
+    pub async fn notify_again(&self, accounts: Vec<AccountKey>) {
+        for account in accounts {
+            for (number, uid) in (1..).zip(self.store.of_account(&account)) {
+                let wall = clock::wall();
+                let notice = self.store.copy(uid).and_then(|consent| Notice::again(&consent, wall.now()));
+                if let Some(notice) = notice.filter(|_| self.store.is_served(uid)) {
+                    self.notifications.push(&account, uid, &[notice], None, wall);
+                }
+                if number % 256 == 0 {
+                    tokio::task::yield_now().await;
+                }
+            }
         }
     }
 
@@ -256,4 +301,10 @@ impl Context {
         self.scheduler.with(|schedule, _| schedule.remove(consent));
         self.wake_consents(self.store.forget(consent));
     }
+}
+
+/// The link that stands in the status, and when it stops working. None of a consent whose link goes into a Secret.
+fn link_of(consent: &DigitalTwinConsent) -> Option<(Link, Option<Timestamp>)> {
+    let status = consent.status.as_ref().filter(|_| consent.spec.link_secret_ref.is_none())?;
+    Some((Link::new(status.url.clone()?), status.link_expiration_time.as_ref().map(|time| time.0)))
 }

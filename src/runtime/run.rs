@@ -33,9 +33,10 @@ use crate::process::server::{Check, Readiness, debug};
 use crate::runtime::accounts::Accounts;
 use crate::runtime::context::{Context, WAKE_QUEUE};
 use crate::runtime::explain::explain;
+use crate::runtime::notifications::Notifications;
 use crate::runtime::scheduler::Scheduler;
 use crate::runtime::store::Store;
-use crate::runtime::{watchdog, worker};
+use crate::runtime::{sender, watchdog, worker};
 use twinconsent_core::api::account::{ClusterHeyGenAccount, HeyGenAccount};
 use twinconsent_core::api::consent::DigitalTwinConsent;
 
@@ -111,12 +112,14 @@ pub async fn run(
     let (cluster_account_waker, cluster_account_queue) = mpsc::channel(WAKE_QUEUE);
     let complaints = Arc::<Complaints>::default();
     let scheduler = Arc::<Scheduler>::default();
+    let notifications = Arc::<Notifications>::default();
     let context = Arc::new(Context {
         undecodables: Arc::new(Undecodables::new(metrics.clone(), events.clone())),
         heygen,
         cluster: Cluster::new(client.clone(), metrics.clone(), audit_log.clone(), leadership.clone(), complaints.clone()),
         events,
-        accounts: Accounts::new(scheduler.clone(), audit_log.clone()),
+        accounts: Accounts::new(scheduler.clone(), audit_log.clone(), notifications.clone()),
+        notifications,
         audit_log,
         store: Store::default(),
         metrics,
@@ -175,6 +178,7 @@ pub async fn run(
     let explain = move |namespace: &str, name: &str| explain(namespace, name, &*explained.upgrade()?);
     running.push(Box::pin(debug::serve(config.debug_listen, explain, stopping.clone())));
     running.push(Box::pin(worker::run(config.concurrency.into(), context.clone())));
+    running.push(Box::pin(sender::run(context.clone())));
     running.push(Box::pin(watchdog::watch(context.clone())));
     running.push(Box::pin(tell_of_audit_log(context.clone())));
     if let Some(watcher) = watches.cluster_accounts {

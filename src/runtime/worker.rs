@@ -52,6 +52,7 @@ const AFTER_FLAW: Duration = Duration::from_secs(5);
 /// Works, `concurrency` pieces at once, until the process is to end and those under way have ended.
 pub async fn run(concurrency: usize, context: Arc<Context>) {
     context.wait_until_it_may_decide().await;
+    context.notify_again(context.notifications.begin(context.accounts.keys())).await;
     context.begin_to_decide();
     let mut running = JoinSet::new();
     // A flaw that ends the giving out of work must not end the work.
@@ -301,10 +302,11 @@ async fn record(
             return Err(error);
         }
     };
-    let Settled { status: _, mut memory, notices, events: _ } = settled;
+    let Settled { status: _, mut memory, notices, events } = settled;
     if written {
         context.consent_history.wrote(newer.metadata.resource_version.as_deref().unwrap_or_default());
         memory.unwritten = None;
+        context.notify(&newer, &events, wall);
     }
     context.wake_consents(context.store.remember(&newer, memory, written, wall));
     for notice in notices {

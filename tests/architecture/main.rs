@@ -26,6 +26,7 @@ const LAYERS: &[&str] = &[
     "twinconsent_core::api",
     "twinconsent_core::consent",
     "twinconsent_core::account",
+    "twinconsent_core::notifications",
     "twinconsent_core::schedule",
     "twinconsent::process",
     "twinconsent::heygen",

@@ -13,7 +13,7 @@ const KEYWORDS: [&str; 10] =
     ["enum", "maxItems", "maxLength", "maximum", "minItems", "minLength", "minimum", "pattern", "required", "x-kubernetes-list-type"];
 
 /// Schema keywords that refuse nothing, or no more than a wrong type.
-const OTHER_KEYWORDS: [&str; 9] = [
+const OTHER_KEYWORDS: [&str; 10] = [
     "additionalProperties",
     "description",
     "format",
@@ -21,6 +21,7 @@ const OTHER_KEYWORDS: [&str; 9] = [
     "nullable",
     "properties",
     "type",
+    "x-kubernetes-list-map-keys",
     "x-kubernetes-map-type",
     "x-kubernetes-validations",
 ];
@@ -81,8 +82,10 @@ pub fn constraints(kind: &'static str) -> Vec<Constraint> {
                     let names = value.as_array().into_iter().flatten().filter_map(Value::as_str);
                     found.extend(names.map(|name| constraint(&format!("{field}.{name}"), Demand::Keyword("required"))));
                 }
-                // Of the kinds of list only a set demands something, of its items.
-                "x-kubernetes-list-type" if value == "set" => found.push(constraint(&format!("{field}[*]"), Demand::Keyword("unique"))),
+                // Of the kinds of list a set demands something of its items, and a map of their names.
+                "x-kubernetes-list-type" if value == "set" || value == "map" => {
+                    found.push(constraint(&format!("{field}[*]"), Demand::Keyword("unique")))
+                }
                 "x-kubernetes-list-type" => {}
                 "x-kubernetes-validations" => {
                     for rule in value.as_array().into_iter().flatten() {

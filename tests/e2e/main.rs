@@ -20,10 +20,13 @@ mod fixtures;
 mod large_objects;
 mod link_secrets;
 mod noise;
+mod notifications;
 #[path = "../support/nowhere.rs"]
 mod nowhere;
 mod owners;
 mod proxies;
+#[path = "../support/receiver.rs"]
+mod receiver;
 mod recorded;
 mod rows;
 mod rows_account_states;

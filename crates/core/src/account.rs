@@ -8,8 +8,8 @@ use kube::ResourceExt as _;
 use kube::core::{ObjectMeta, Selector, SelectorExt as _};
 
 use crate::api::account::{
-    AccountStatus, AllowedNamespaces, Auth, ClusterHeyGenAccount, ClusterHeyGenAccountSpec, HeyGenAccount, HeyGenAccountSpec, RateLimit,
-    SecretKeyRef,
+    AccountStatus, AllowedNamespaces, Auth, ClusterHeyGenAccount, ClusterHeyGenAccountSpec, HeyGenAccount, HeyGenAccountSpec,
+    NotificationSink, RateLimit, SecretKeyRef,
 };
 use crate::api::account_key::AccountKey;
 use crate::api::consent::{AccountKind, DigitalTwinConsent};
@@ -44,6 +44,8 @@ pub struct Settings {
     pub rules: Arc<Rules>,
     /// Which namespaces may use it; `None`: all.
     pub allowed: Option<Arc<AllowedNamespaces>>,
+    /// Where events of its consents are sent.
+    pub notifications: Vec<NotificationSink>,
     /// The status as it was.
     pub status: AccountStatus,
 }
@@ -58,7 +60,7 @@ impl AccountObject for HeyGenAccount {
     fn settings(&self, _operator_namespace: &str) -> Settings {
         let HeyGenAccountSpec { api_key_secret_ref, auth, suspend, rate_limit, polling, link_lifetime } = self.spec.clone();
         // What only a cluster account can say is the default.
-        let (base_url, consent_policy, allowed_namespaces) = (None, None, None);
+        let (base_url, consent_policy, allowed_namespaces, notifications) = (None, None, None, None);
         let spec = ClusterHeyGenAccountSpec {
             api_key_secret_ref,
             auth,
@@ -69,6 +71,7 @@ impl AccountObject for HeyGenAccount {
             base_url,
             consent_policy,
             allowed_namespaces,
+            notifications,
         };
         let namespace = self.namespace().unwrap_or_default();
         let key = AccountKey { kind: AccountKind::HeyGenAccount, namespace: Some(namespace.clone()), name: self.name_any() };
@@ -106,6 +109,7 @@ fn settings(
         base_url: spec.base_url,
         rules: Arc::new(if spec.allowed_namespaces.is_some() { rules } else { rules.for_every_namespace() }),
         allowed: spec.allowed_namespaces.map(Arc::new),
+        notifications: spec.notifications.unwrap_or_default(),
         status: status.cloned().unwrap_or_default(),
     }
 }

@@ -9,6 +9,7 @@ pub mod account_key;
 pub mod conditions;
 pub mod consent;
 pub mod duration;
+pub mod event_type;
 pub mod uid;
 
 use std::borrow::Cow;

@@ -6,6 +6,7 @@
 //! - [`api`]: the three kinds, as users see them.
 //! - [`consent`]: what comes next for one object, and what an answer means for its status.
 //! - [`account`]: the two kinds of account, read as one.
+//! - [`notifications`]: audit events on their way to a sink.
 //! - [`schedule`]: when each object is next, for what, and which calls to HeyGen may be made.
 
 // A situation, a class of trouble or an answer that is added must not fall to one side by itself.
@@ -14,4 +15,5 @@
 pub mod account;
 pub mod api;
 pub mod consent;
+pub mod notifications;
 pub mod schedule;

@@ -11,6 +11,7 @@ use super::secret::{Doubt, Reading};
 use super::{Account, Accounts, State, Usable, fingerprint};
 use crate::process::clock;
 use crate::process::metrics::shown::Shown;
+use crate::runtime::notifications::condition::Said;
 use twinconsent_core::account::Settings;
 use twinconsent_core::api::account::AccountStatus;
 use twinconsent_core::api::account_key::AccountKey;
@@ -205,7 +206,9 @@ impl Accounts {
         account.shown = Some(found.or_else(reported).unwrap_or(Shown::Resolving));
         registry.names.claim(&settings.key);
         let trouble = self.audit_log.trouble().map(|trouble| trouble.borrow().clone());
-        let status = ready.and_then(|ready| new_status(settings, &ready, trouble.as_ref(), last_poll, wall.now()));
+        let known = settings.status.conditions.iter().find(|condition| condition.type_ == types::NOTIFICATIONS_DELIVERED);
+        let sinks = self.notifications.say(&settings.key, known, wall);
+        let status = ready.and_then(|ready| new_status(settings, &ready, (trouble.as_ref(), sinks), last_poll, wall.now()));
         Reconciled { changed, again, status }
     }
 }
@@ -245,21 +248,25 @@ pub fn reading(class: Class, cause: Option<&str>) -> (AccountReason, String) {
     (reason, message.to_owned())
 }
 
-/// `audit_log`: why the audit log cannot be written, if it cannot; nothing if there is none.
+/// `audit_log`: why the audit log cannot be written, if it cannot; nothing if there is none. `sinks`: what is said of the sinks; nothing if there are none.
 fn new_status(
     settings: &Settings,
     ready: &Ready,
-    audit_log: Option<&Option<String>>,
+    (audit_log, sinks): (Option<&Option<String>>, Option<Said>),
     last_poll: Option<Timestamp>,
     now: Timestamp,
 ) -> Option<AccountStatus> {
     let ignored = if settings.rules.policy.ignores_waivers { WAIVERS_IGNORED } else { "" };
-    let ready = (types::READY, ready.is_true(), ready.reason.word(), format!("{}{ignored}", ready.message));
+    let is = |is_true| if is_true { "True" } else { "False" };
+    let said = |status: &str, reason: &str, message| Said { status: status.to_owned(), reason: reason.to_owned(), message };
+    let ready = (types::READY, said(is(ready.is_true()), ready.reason.word(), format!("{}{ignored}", ready.message)));
     let audit_log = audit_log.map(|trouble| match trouble {
-        None => (types::AUDIT_LOG_WRITABLE, true, reasons::AUDIT_LOG_WRITTEN, "The operator can write its audit log.".to_owned()),
-        Some(why) => (types::AUDIT_LOG_WRITABLE, false, reasons::AUDIT_LOG_NOT_WRITTEN, format!("{AUDIT_LOG_NOT_WRITTEN} {why}.")),
+        None => said("True", reasons::AUDIT_LOG_WRITTEN, "The operator can write its audit log.".to_owned()),
+        Some(why) => said("False", reasons::AUDIT_LOG_NOT_WRITTEN, format!("{AUDIT_LOG_NOT_WRITTEN} {why}.")),
     });
-    let conditions = [ready].into_iter().chain(audit_log).map(|said| condition(settings, said, now)).collect();
+    let audit_log = audit_log.map(|said| (types::AUDIT_LOG_WRITABLE, said));
+    let sinks = sinks.map(|said| (types::NOTIFICATIONS_DELIVERED, said));
+    let conditions = [ready].into_iter().chain(audit_log).chain(sinks).map(|(type_, said)| condition(settings, type_, said, now)).collect();
     let reported = settings.status.last_poll_time.clone();
     // What all consents of the account are verified by costs one write an hour, and what is told never goes back.
     let newer =
@@ -269,14 +276,13 @@ fn new_status(
     (new != settings.status).then_some(new)
 }
 
-fn condition(settings: &Settings, (type_, is_true, reason, message): (&str, bool, &str, String), now: Timestamp) -> Condition {
-    let status = if is_true { "True" } else { "False" };
+fn condition(settings: &Settings, type_: &str, Said { status, reason, message }: Said, now: Timestamp) -> Condition {
     let old = settings.status.conditions.iter().find(|condition| condition.type_ == type_);
     let since = old.filter(|old| old.status == status).map(|old| old.last_transition_time.clone());
     Condition {
         type_: type_.to_owned(),
-        status: status.to_owned(),
-        reason: reason.to_owned(),
+        status,
+        reason,
         message,
         last_transition_time: since.unwrap_or_else(|| Time(Timestamp::from_second(now.as_second()).unwrap_or(now))),
         observed_generation: settings.generation,

@@ -3,7 +3,7 @@
 use k8s_openapi::api::events::v1::Event;
 use kube::api::{Api, ListParams};
 use serde_json::json;
-use twinconsent_core::api::account::HeyGenAccount;
+use twinconsent_core::api::account::{ClusterHeyGenAccount, HeyGenAccount};
 
 use super::World;
 
@@ -38,6 +38,9 @@ impl Sinks {
         self.add("conditions", json!(consents).to_string());
         let accounts: Api<HeyGenAccount> = Api::namespaced(world.client.clone(), &world.namespace);
         self.add("accounts", json!(accounts.list(&ListParams::default()).await.unwrap().items).to_string());
+        let accounts: Api<ClusterHeyGenAccount> = Api::all(world.client.clone());
+        // What stands in its spec, the administrator has written there.
+        self.add("accounts", json!(accounts.get_opt(&world.namespace).await.unwrap().map(|account| account.status)).to_string());
         let columns = world.plane.kubectl_ok(&["get", "dtc,hga,chga", "-o", "wide", "-n", &world.namespace]).unwrap();
         self.add("columns", columns);
     }
@@ -53,9 +56,15 @@ impl Sinks {
     }
 }
 
+/// A text that stands in the URLs and signing secrets of a world's sinks, and nowhere else. It is base64 of whole bytes.
+pub fn sink_token(world: &World) -> String {
+    let letters: String = world.namespace.chars().map(|character| if character == '-' { 'x' } else { character }).collect();
+    format!("{:x<64}", format!("Token{letters}"))
+}
+
 /// Every key and every link of a world; of a link also its token alone, which is what makes it one.
 pub fn secrets_of(world: &World) -> Vec<String> {
-    let mut secrets = vec![world.key.clone()];
+    let mut secrets = vec![world.key.clone(), sink_token(world)];
     for group in world.simulator.group_summaries() {
         let Ok(view) = world.simulator.group(&group.id) else { continue };
         secrets.extend(view.links.iter().filter_map(|link| link.url.rsplit('/').next().map(str::to_owned)));

@@ -2,10 +2,14 @@
 
 #![expect(clippy::duplicated_attributes, reason = "kube takes one printcolumn for each column")]
 
+mod notifications;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector, Time};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use notifications::{NotificationSink, SinkUrl};
 
 /// A HeyGen account for the consents of one namespace.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Deserialize, Serialize, PartialEq)]
@@ -140,6 +144,12 @@ pub struct ClusterHeyGenAccountSpec {
     /// Which namespaces may use this account. Absent: all. Required when consentPolicy waives consent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allowed_namespaces: Option<AllowedNamespaces>,
+
+    /// Where events of the account's consents are sent as signed webhooks, besides the operator's audit log. At most 4 sinks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 4))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".to_owned()]))]
+    pub notifications: Option<Vec<NotificationSink>>,
 }
 
 /// One key of a Secret.
@@ -288,7 +298,7 @@ pub struct AccountStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_poll_time: Option<Time>,
 
-    /// The conditions: Ready, and AuditLogWritable where the operator keeps an audit log.
+    /// The conditions: Ready, AuditLogWritable where the operator keeps an audit log, and NotificationsDelivered where there are sinks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".to_owned()]))]
     pub conditions: Vec<Condition>,

@@ -29,6 +29,8 @@ pub mod types {
         [READY, PERMITTED, INITIATED, APPROVED, RECONCILING, STALLED, OVERDUE, LINK_EXPIRED, SUSPENDED];
     /// Of an account, where the operator keeps an audit log: whether it can write it.
     pub const AUDIT_LOG_WRITABLE: &str = "AuditLogWritable";
+    /// Of an account that names sinks: whether they take what they are sent.
+    pub const NOTIFICATIONS_DELIVERED: &str = "NotificationsDelivered";
 }
 
 /// Where a consent stands: the reasons of its `Ready`, in order of precedence. Of several that are the case, the first is told.
@@ -169,6 +171,16 @@ pub mod reasons {
     pub const AUDIT_LOG_WRITTEN: &str = "AuditLogWritten";
     /// Of `AuditLogWritable`: it cannot.
     pub const AUDIT_LOG_NOT_WRITTEN: &str = "AuditLogNotWritten";
+    /// Of `NotificationsDelivered`: every sink takes what it is sent.
+    pub const NOTIFICATIONS_TAKEN: &str = "NotificationsTaken";
+    /// Of `NotificationsDelivered`: no sink has taken an event yet.
+    pub const NOTHING_SENT: &str = "NothingSent";
+    /// Of `NotificationsDelivered`: the address or the signing secret of a sink is missing or malformed.
+    pub const SINK_NOT_USABLE: &str = "SinkNotUsable";
+    /// Of `NotificationsDelivered`: a sink does not answer, or not as it should; what waits is sent again.
+    pub const NOTIFICATIONS_NOT_TAKEN: &str = "NotificationsNotTaken";
+    /// Of `NotificationsDelivered`: events were dropped in the last hour.
+    pub const NOTIFICATIONS_DROPPED: &str = "NotificationsDropped";
     /// Of the metrics: nothing is known of an account yet.
     pub const RESOLVING: &str = "Resolving";
     /// Of the metrics: nothing was told of a consent yet.

@@ -33,6 +33,9 @@
 //! | `previousDigest` | the digest of the event before; absent in the first |
 //! | `restoredFrom` | of a restored object: the uid, and the digest of the last event, that it came with |
 //!
+//! What is sent to a sink may have two fields more in `data`, which are in no line of the log: `url`, the link, which is outside of the
+//! digest, and `resent`, of an event that was made once more from the status and has no digests ([`notifications`](crate::notifications)).
+//!
 //! `digest` is an extension attribute, whose name has small letters and digits only, so that every CloudEvents SDK takes it.
 //! The digest of the event before stands in `data`, as `previousDigest`, since the name of an attribute may have no capital.
 //! Neither the link nor the idempotency key, which would give it again to holders of the API key, nor the name of the group, which is the
@@ -40,8 +43,8 @@
 //!
 //! [`verify()`] reads such lines again.
 
+mod again;
 mod data;
-mod event_type;
 mod transition;
 mod verify;
 
@@ -56,7 +59,8 @@ use crate::consent::polling::whole;
 use data::Data;
 use transition::Transition;
 
-pub use event_type::EventType;
+pub use crate::api::event_type::EventType;
+pub(crate) use again::last_again;
 pub use verify::{Problem, Unconfirmed, Verified, verify};
 
 /// One event of the audit trail.
@@ -82,6 +86,24 @@ struct Attributes<'a> {
     data: Data<'a>,
 }
 
+impl<'a> Attributes<'a> {
+    fn of(consent: &'a DigitalTwinConsent, event_type: EventType, sequence: i64, time: Timestamp, data: Data<'a>) -> Self {
+        let uid = consent.metadata.uid.as_deref().unwrap_or_default();
+        let namespace = consent.metadata.namespace.as_deref();
+        let name = consent.metadata.name.as_deref().unwrap_or_default();
+        Self {
+            specversion: "1.0",
+            id: format!("{uid}/{sequence}"),
+            source: format!("{}/{name}", DigitalTwinConsent::url_path(&(), namespace)),
+            r#type: event_type.name(),
+            subject: &consent.spec.group_id,
+            time: time.to_string(),
+            datacontenttype: "application/json",
+            data,
+        }
+    }
+}
+
 impl Event {
     /// What it tells of.
     #[must_use]
@@ -93,6 +115,12 @@ impl Event {
     #[must_use]
     pub const fn sequence(&self) -> i64 {
         self.sequence
+    }
+
+    /// The attribute `id`.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        self.body.get("id").and_then(Value::as_str).unwrap_or_default()
     }
 
     /// Its digest, `sha256:` and 64 hex digits.
@@ -122,19 +150,8 @@ impl Event {
         now: Timestamp,
     ) -> Self {
         let sequence = last.map_or(1, |(sequence, _)| sequence + 1);
-        let uid = consent.metadata.uid.as_deref().unwrap_or_default();
-        let namespace = consent.metadata.namespace.as_deref();
-        let name = consent.metadata.name.as_deref().unwrap_or_default();
-        let attributes = Attributes {
-            specversion: "1.0",
-            id: format!("{uid}/{sequence}"),
-            source: format!("{}/{name}", DigitalTwinConsent::url_path(&(), namespace)),
-            r#type: event_type.name(),
-            subject: &consent.spec.group_id,
-            time: now.to_string(),
-            datacontenttype: "application/json",
-            data: Data::of(event_type, consent, status, last.map(|(_, digest)| digest)),
-        };
+        let data = Data::of(event_type, consent, status, last.map(|(_, digest)| digest));
+        let attributes = Attributes::of(consent, event_type, sequence, now, data);
         // Strings and whole numbers always have a JSON form; the fallback keeps the function total.
         let mut body = serde_json::to_value(attributes).unwrap_or_default();
         let digest = digest(&body);

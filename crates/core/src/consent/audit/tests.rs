@@ -288,3 +288,36 @@ fn a_restored_object_names_the_chain_that_it_came_with_and_nothing_else() {
     status.object_uid = Some("https://heygen.example/consent/the-link".to_owned());
     assert_eq!(origin(&status), json!({}));
 }
+
+/// Whatever the object is: sent again, an event says what it said, but for its digests, its version, and a fraction of a second.
+#[test]
+fn the_last_event_again_says_what_it_said_but_for_what_the_status_does_not_know() {
+    let mut consent = consent(&whole_spec());
+    for &event_type in EventType::VARIANTS.iter().filter(|event_type| **event_type != EventType::Deleted) {
+        let made = Timestamp::from_millisecond(at(0).as_millisecond() + 250).unwrap();
+        let mut status = full();
+        let event = Event::after(last_of(&consent, &status), event_type, &consent, &status, made);
+        status.audit = Some(event.mark(&consent, made));
+        consent.status = Some(status);
+        let mut said = event.body.clone();
+        said.as_object_mut().unwrap().remove("digest");
+        let data = said["data"].as_object_mut().unwrap();
+        assert!(data.remove("previousDigest").is_some());
+        assert_eq!(data.remove("restoredFrom").is_some(), event_type == EventType::Restored);
+        data.insert("resent".to_owned(), json!(true));
+        data["object"].as_object_mut().unwrap().remove("resourceVersion");
+        said["time"] = json!(at(0).to_string());
+        assert_eq!(last_again(&consent), Some((event_type, at(0), said)));
+    }
+    // Of another object, of a type that is not known, and of none at all there is nothing to say.
+    let mark = |change: fn(&mut AuditMark)| {
+        let mut other = consent.clone();
+        change(other.status.as_mut().unwrap().audit.as_mut().unwrap());
+        last_again(&other)
+    };
+    assert_eq!(mark(|mark| mark.object_uid = Some("another".to_owned())), None);
+    assert_eq!(mark(|mark| mark.type_ = "io.twinconsent.consent.celebrated.v1".to_owned()), None);
+    assert_eq!(mark(|mark| mark.time = None), None);
+    consent.status = None;
+    assert_eq!(last_again(&consent), None);
+}
