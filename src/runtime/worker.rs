@@ -230,10 +230,9 @@ fn rest(uid: Uid, rest: Rest, wall: Wall, context: &Context) {
 enum Came {
     /// This.
     Input(Box<Input>),
-    /// Nothing that counts: the object is decided anew.
+    /// Nothing that counts: the object is decided anew. Trouble of the account changes the account, and its consents by that alone.
     Nothing,
-    /// Nothing yet, and the schedule knows when the poll is due again: it was not sent, because this process may not act any more; or it is
-    /// trouble of the account, which changes the account and not its consents.
+    /// Nothing yet, because it was not sent: this process may not act any more.
     Later,
 }
 
@@ -271,8 +270,7 @@ async fn ask(consent: &DigitalTwinConsent, call: Call, permit: Permit, usable: O
     context.learn(&key, &usable, &outcome);
     let is_the_accounts = permit.end(if counts { Ending::Came(outcome.clone()) } else { Ending::Superseded });
     match outcome {
-        _ if !counts => Came::Nothing,
-        _ if is_the_accounts => Came::Later,
+        _ if !counts || is_the_accounts => Came::Nothing,
         outcome => Came::Input(Box::new(Input::Answered(call, outcome))),
     }
 }

@@ -184,9 +184,9 @@ impl Fleet {
         let world = &mut self.members[number];
         world.now = self.now;
         if is_the_accounts {
-            // That changes the account, and not its objects.
+            // That changes the account, and its objects by that alone.
             world.replicas[0].in_hand = None;
-            self.budget.done(number, None, self.now);
+            self.work(number, None);
         } else if world.finish(0) == Progress::Going {
             self.work(number, None);
         } else {

@@ -44,7 +44,7 @@ pub(crate) use view::View;
 pub const POLL_STAYS_FRESH: Duration = Duration::from_secs(60);
 
 /// A wait shorter than this is not told.
-const WORTH_TELLING: Duration = Duration::from_secs(1);
+pub(crate) const WORTH_TELLING: Duration = Duration::from_secs(1);
 
 /// How soon an account's `allowedNamespaces` are asked again about a namespace they did not select.
 const RECHECK_NAMESPACE: Duration = Duration::from_secs(60);
@@ -258,11 +258,10 @@ pub fn delayed(consent: &DigitalTwinConsent, facts: &Facts, call: &Call, wait: D
     if !view.is_unsettled() {
         return view.refresh_or_rest(rest);
     }
-    // A short wait is not told at all: a generation that was told as observed would not be polled at once any more. One that was thought
-    // to be short and is not, because the account has come into trouble meanwhile, is told then.
+    // A short wait is not told at all: a generation that was told as observed would not be polled at once any more. If the account comes
+    // into trouble meanwhile, the schedule has what waits for it decided anew.
     if wait < WORTH_TELLING {
-        let until = rest.until.into_iter().chain([polling::add(now, WORTH_TELLING)]).min();
-        return Step::Rest(Rest { until, ..rest });
+        return Step::Rest(rest);
     }
     // A permit that is waited for between two tries changes nothing: what keeps the request waiting stays in the status.
     let waits_already = view.shown == Some(Situation::Initiating);

@@ -7,10 +7,14 @@ use jiff::Timestamp;
 
 use super::account::Account;
 use super::entry::Millis;
+use super::fair_line::FairLine;
+use super::shares::Priority;
 use super::{Budget, Schedule};
 use crate::api::account_key::AccountKey;
+use crate::api::uid::Uid;
 use crate::consent::outcome::Outcome;
 use crate::consent::policy::Cadence;
+use crate::consent::step::WORTH_TELLING;
 
 impl Schedule {
     /// Lets an account be asked, at this pace, out of this budget.
@@ -42,8 +46,21 @@ impl Schedule {
         let (lets_through_at_another_time, for_another_reason) = budget.learn(outcome, now);
         if lets_through_at_another_time {
             self.place_all(budget, now);
+            self.wake_those_that_wait(budget, now);
         }
         for_another_reason
+    }
+
+    /// Lets those be decided that were to wait for a moment, and now wait for the end of a pause: that is worth telling.
+    fn wake_those_that_wait(&mut self, budget: &Arc<Budget>, now: Timestamp) {
+        if budget.wait(0, now) < WORTH_TELLING {
+            return;
+        }
+        let its = |account: &&Account| account.budget.as_ref().is_some_and(|its| Arc::ptr_eq(its, budget));
+        let lines =
+            self.accounts.values().filter(its).flat_map(|its| [Priority::First, Priority::Request].map(|of| &its.lines[of as usize]));
+        let waiting: Vec<Uid> = lines.flat_map(FairLine::iter).collect();
+        self.wake(waiting);
     }
 
     /// Lets the probe of a key pass, before everything else and also while nothing else passes.

@@ -56,8 +56,9 @@ struct Model {
     sent: Vec<Vec<Timestamp>>,
     /// What was given or shown in the end.
     served: HashSet<Uid>,
-    /// Those of which a page was read while a worker had them.
-    shown: HashSet<Uid>,
+    /// Those that may be decided although nothing is owed to them: a page was read of them while a worker had them, or their account has
+    /// come into trouble while they waited for it.
+    may_be_decided: HashSet<Uid>,
 }
 
 fn account_of(uid: Uid) -> u32 {
@@ -76,7 +77,7 @@ impl Model {
             workers: Vec::new(),
             sent: vec![Vec::new(); ACCOUNTS as usize],
             served: HashSet::new(),
-            shown: HashSet::new(),
+            may_be_decided: HashSet::new(),
         };
         (0..ACCOUNTS).for_each(|number| model.open(number));
         model
@@ -120,6 +121,7 @@ impl Model {
             }
             Op::Learn(number, class) => {
                 self.schedule.learn(&self.budgets[number as usize], &Outcome::Trouble(Trouble::of(class)), self.now);
+                self.may_be_decided.extend(self.owed.keys().filter(|uid| account_of(**uid) == number));
             }
             Op::Probe(number) => {
                 self.schedule.learn(&self.budgets[number as usize], &Outcome::Probed, self.now);
@@ -145,8 +147,8 @@ impl Model {
             Ok((Job::Object { uid, grant }, _)) => {
                 assert!(!self.workers.iter().any(|worker| worker.of == Ok(uid)), "{uid} is with two workers");
                 let owed = self.owed.get_mut(&uid).expect("what is removed is not taken");
-                let was_shown = self.shown.remove(&uid);
-                let is_to_be_decided = owed.decision || owed.decide_at.is_some() || was_shown;
+                let may_be_decided = self.may_be_decided.remove(&uid);
+                let is_to_be_decided = owed.decision || owed.decide_at.is_some() || may_be_decided;
                 assert!(grant.is_some() || is_to_be_decided, "{uid} was not to be decided");
                 owed.decision = false;
                 self.served.insert(uid);
@@ -225,7 +227,7 @@ impl Model {
                 let polled = |uid: &Uid| (name(*uid), shown("pending"));
                 let groups = of_it.iter().map(polled).collect();
                 // What a page shows of an object that is with a worker is for afterwards, and may be old by then: it is decided all the same.
-                self.shown.extend(self.workers.iter().filter_map(|worker| worker.of.ok()).filter(|uid| of_it.contains(uid)));
+                self.may_be_decided.extend(self.workers.iter().filter_map(|worker| worker.of.ok()).filter(|uid| of_it.contains(uid)));
                 if how > 3 && self.is_open[number as usize] {
                     self.served.extend(of_it);
                 }
