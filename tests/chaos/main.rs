@@ -17,3 +17,4 @@ mod refused_key;
 mod restart;
 #[path = "../e2e/support.rs"]
 mod support;
+mod trail;
