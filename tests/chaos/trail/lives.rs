@@ -58,7 +58,7 @@ impl Kind {
         match self {
             Self::Revoked => &["requested", "approved", "revoked"],
             Self::Refused => &["requested", "refused", "requested", "approved"],
-            Self::Renewed => &["requested", "link-expired", "renewed", "approved"],
+            Self::Renewed => &["requested", "renewed", "approved"],
             Self::Withdrawn => &["requested", "approved", "withdrawn"],
             Self::Lapsed => &["requested", "approved", "term-moved", "lapsed", "term-moved", "approved"],
             Self::Doubted => &["requested", "condition-changed", "approved", "condition-changed", "condition-changed"],

@@ -92,15 +92,15 @@ impl<'a> Proof<'a> {
         }
     }
 
-    /// What came to be of the objects of this name is told, and these words are among it in this order.
+    /// What came to be of the objects of this name is there, and these words are among it in this order.
     pub fn assert_tells(&self, name: &str, words: &[&str]) {
-        let told = || self.events.iter().filter(|event| event.name == name && self.recorded.contains(&event.digest));
+        let recorded = || self.events.iter().filter(|event| event.name == name && self.recorded.contains(&event.digest));
         let mut left = words.iter().peekable();
-        for event in told() {
+        for event in recorded() {
             left.next_if(|word| **word == event.word);
         }
-        let told: Vec<_> = told().map(|event| event.word.as_str()).collect();
-        assert!(left.peek().is_none(), "{name}: {words:?} are not in this order among {told:?}");
+        let recorded: Vec<_> = recorded().map(|event| event.word.as_str()).collect();
+        assert!(left.peek().is_none(), "{name}: {words:?} are not in this order among {recorded:?}");
     }
 }
 
