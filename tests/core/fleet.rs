@@ -5,6 +5,7 @@
 
 mod budget;
 mod lives;
+mod midnight;
 mod record;
 
 use std::collections::{BTreeMap, BTreeSet};
