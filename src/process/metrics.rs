@@ -213,7 +213,7 @@ impl Metrics {
         registry.register("unwritten_statuses", help, self.unwritten_statuses.clone());
         let help = "Objects that cannot be decoded and are ignored";
         registry.register("undecodable_objects", help, self.undecodable_objects.clone());
-        let help = "Audit events by what became of their lines: in the audit log before the status that tells of them, after it, or never";
+        let help = "Audit events by what became of their lines: in the audit log before the status that tells of them, after it, or never; unsynced are, besides, those that the disk may not have";
         registry.register("audit_events", help, self.audit_events.clone());
         let help = "1 if the audit log can be written, or there is none; else 0";
         registry.register("audit_log_writable", help, self.audit_log_writable.clone());

@@ -44,9 +44,9 @@ fn file_in(world: &World) -> PathBuf {
 }
 
 /// Waits until the account says so: the condition's status, and a part of its message. Returns how long that took.
-async fn until_account_says(scene: &Scene, status: &str, part: &str) -> Duration {
+async fn until_account_says(world: &World, status: &str, part: &str) -> Duration {
     let said = timed(DEADLINE, "the account says whether the audit log can be written", || async {
-        let account = scene.accounts().get(&scene.namespace).await.unwrap();
+        let account = world.accounts().get(&world.namespace).await.unwrap();
         let conditions = account.status.map(|status| status.conditions).unwrap_or_default();
         let said = conditions.into_iter().find(|condition| condition.type_ == "AuditLogWritable");
         match said {
@@ -111,6 +111,38 @@ async fn a_full_disk_delays_no_link_is_told_and_what_waited_is_written_when_ther
     assert_eq!(words_of(&text(&roomy), "ada"), ["requested", "approved"]);
     assert_eq!(scene.operator().get("/readyz").await, Some((200, "ok".to_owned())));
     scene.end().await;
+}
+
+/// The name of a process takes what is written, and Linux cannot send it to a disk.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_refuses_what_was_written_delays_no_link_and_is_in_the_condition_and_in_the_metric() {
+    let scene = writing_to("audit-unsynced", "/proc/self/comm").await;
+    scene.ask("ada", json!({})).await;
+    let (_, took) = scene.time_until_it("ada", "a link", |consent| link(consent).is_some()).await;
+    assert!(took < MOST_DELAY, "{took:?}");
+    until_account_says(&scene, "False", "sync: Invalid argument").await;
+    until_ready_says(scene.operator(), "the audit log cannot be written: sync: Invalid argument").await;
+    let counted = scene.operator().counter("twinconsent_audit_events_total", "result=\"unsynced\"").await;
+    assert_eq!(counted, 1.0);
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_accounts_say_of_the_log_what_is_true_of_the_leaders() {
+    let world = World::start("audit-leaders").await;
+    let namespace = format!("--operator-namespace={}", world.namespace);
+    let sound = format!("--audit-log={}", file_in(&world).display());
+    let replica = |log: &str| Operator::start(&world, &["--leader-elect=true", &namespace, log]);
+    let first = replica("--audit-log=/dev/full");
+    world.simulator.create_group(GroupDefinition::twin("ada")).unwrap();
+    world.consent("ada", json!({ "groupID": "ada" })).await;
+    until_account_says(&world, "False", "No space left on device").await;
+    let second = replica(&sound);
+    second.until_ready().await;
+    first.terminate().await;
+    until_account_says(&world, "True", "").await;
+    world.end([second]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -114,12 +114,12 @@
     summary: {{ printf "The audit log cannot be written in pod %s." "{{ $labels.pod }}" | quote }}
     description: Consents are served as before, and their audit events are late, or missing once more than a thousand wait. /readyz and the operator's log say why.
 - alert: TwinConsentAuditEventsMissing
-  expr: sum(increase(twinconsent_audit_events_total{ {{- $job -}} ,result="dropped"}[1h])) > 0
+  expr: sum(increase(twinconsent_audit_events_total{ {{- $job -}} ,result=~"dropped|unsynced"}[1h])) > 0
   labels:
     severity: warning
   annotations:
-    summary: Audit events of consents were not written.
-    description: The audit log has gaps, which its sequence numbers show. What the consents themselves say is not touched. See why the log could not be written.
+    summary: Audit events of consents were not written, or are not on the disk.
+    description: The audit log has gaps, which its sequence numbers show, or will have after a crash of the node. What the consents themselves say is not touched. See why the log could not be written.
 - alert: TwinConsentUndecodable
   expr: max by (kind) (twinconsent_undecodable_objects{ {{- $job -}} }) > 0
   for: 15m

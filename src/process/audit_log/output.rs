@@ -47,28 +47,26 @@ impl Output {
         }
     }
 
-    /// Opens the file unless it is open, also when its path leads to another one by now, as after a rotation, or nowhere. Returns whether it did.
-    pub(super) fn follow(&mut self) -> io::Result<bool> {
-        let Self::Named(path, opened) = self else { return Ok(false) };
-        let is_the_same = |opened: &Opened| fs::metadata(&*path).is_ok_and(|found| id(&found) == opened.id);
-        if opened.as_ref().is_some_and(is_the_same) {
-            return Ok(false);
+    /// Whether what is open, if anything is, is what a name leads to: not after a rotation, or when its folder is gone.
+    pub(super) fn is_current(&self) -> bool {
+        match self {
+            Self::Inherited(_) | Self::Named(_, None) => true,
+            Self::Named(path, Some(opened)) => fs::metadata(path).is_ok_and(|found| id(&found) == opened.id),
         }
-        // What was opened before reaches its disk, whatever has become of its name.
-        let synced = self.close();
-        if let Self::Named(path, opened) = self {
-            *opened = Some(Opened::at(path)?);
-        }
-        synced.map(|()| true)
     }
 
-    /// Lets what was written reach the disk, and lets go of the file.
-    pub(super) fn close(&mut self) -> io::Result<()> {
-        let synced = self.sync();
+    /// Opens the file unless it is open. Returns whether it did.
+    pub(super) fn open(&mut self) -> io::Result<bool> {
+        let Self::Named(path, opened @ None) = self else { return Ok(false) };
+        *opened = Some(Opened::at(path)?);
+        Ok(true)
+    }
+
+    /// Lets go of the file.
+    pub(super) fn close(&mut self) {
         if let Self::Named(_, opened) = self {
             *opened = None;
         }
-        synced
     }
 
     /// Writes what it takes of `bytes`: how much that is.

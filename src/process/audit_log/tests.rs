@@ -16,6 +16,10 @@ const FAR: Duration = Duration::from_secs(60);
 /// The longest that a status may wait on a machine that does other things too.
 const SOON: Duration = LONGEST_WAIT.saturating_mul(5);
 
+/// A file that takes what is written, and that Linux cannot send to a disk: the name of this process.
+#[cfg(target_os = "linux")]
+pub(super) const NO_SYNC: &str = "/proc/self/comm";
+
 struct Started {
     log: AuditLog,
     metrics: Arc<Metrics>,
@@ -63,7 +67,11 @@ impl Started {
 
     /// How many lines were written in time, late and never.
     fn counted(&self) -> [usize; 3] {
-        ["written", "late", "dropped"].map(|result| self.metric(&format!("twinconsent_audit_events_total{{result=\"{result}\"}}")))
+        ["written", "late", "dropped"].map(|result| self.count(result))
+    }
+
+    fn count(&self, result: &str) -> usize {
+        self.metric(&format!("twinconsent_audit_events_total{{result=\"{result}\"}}"))
     }
 
     async fn close(&self) {
@@ -154,6 +162,24 @@ async fn a_full_disk_is_shown_and_what_waited_is_written_when_there_is_room() {
     assert_eq!((text(&roomy), started.counted()), ("one\ntwo\n".to_owned(), [0, 2, 0]));
     started.write("three").await;
     assert_eq!((text(&roomy), started.counted()), ("one\ntwo\nthree\n".to_owned(), [1, 2, 0]));
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn what_a_disk_refuses_that_was_written_is_shown_until_it_takes_something_and_counted() {
+    let folder = folder();
+    let (path, sound) = (folder.path().join("audit.log"), folder.path().join("sound.log"));
+    std::os::unix::fs::symlink(NO_SYNC, &path).unwrap();
+    let started = Started::at(&path);
+    started.log.write(&["one".to_owned(), "two".to_owned()], &mut TimeToWait::default()).await;
+    assert_eq!((started.counted(), started.count("unsynced")), ([2, 0, 0], 0), "it is in the kernel's hands");
+    started.is_in_trouble("sync: Invalid argument").await;
+    assert_eq!(started.count("unsynced"), 2);
+    std::os::unix::fs::symlink(&sound, folder.path().join("other")).unwrap();
+    fs::rename(folder.path().join("other"), &path).unwrap();
+    started.is_well_again().await;
+    started.write("three").await;
+    assert_eq!((text(&sound), started.counted(), started.count("unsynced")), ("three\n".to_owned(), [3, 0, 0], 2));
 }
 
 #[tokio::test]

@@ -21,13 +21,25 @@ pub(super) struct Writer {
     shared: Arc<Shared>,
     /// What is being written, and how much of it is.
     begun: Option<(Lines, usize)>,
-    /// Since when something has not been sent to the disk.
-    unsynced_since: Option<Duration>,
+    unsynced: Option<Unsynced>,
+}
+
+/// What has not been sent to the disk.
+struct Unsynced {
+    /// Since when.
+    since: Duration,
+    /// How many events.
+    events: usize,
+    /// Why the disk has not taken what was sent to it before.
+    ///
+    /// A disk tells that once, and may then take the next lines as if nothing had been: the trouble is over when it has taken anything again, and
+    /// what was lost stays counted.
+    trouble: Option<String>,
 }
 
 impl Writer {
     pub(super) fn new(output: Output, shared: Arc<Shared>) -> Self {
-        Self { output, shared, begun: None, unsynced_since: None }
+        Self { output, shared, begun: None, unsynced: None }
     }
 
     /// Writes until it is told to end, and then what is left, or as much of it as goes without trouble.
@@ -40,29 +52,34 @@ impl Writer {
             let began = clock::monotonic();
             let came = self.advance(must_reopen, must_end && !is_busy);
             let is_slow = clock::monotonic().saturating_sub(began) >= LONGEST_WAIT;
-            match &came {
-                Err(error) => self.shared.health.set(Some(error.to_string())),
-                Ok(()) if is_slow => self.shared.health.is_slow(),
+            let unsynced = self.unsynced.as_ref().and_then(|unsynced| unsynced.trouble.clone());
+            match (&came, unsynced) {
+                (Err(error), _) => self.shared.health.set(Some(error.to_string())),
+                (Ok(()), Some(trouble)) => self.shared.health.set(Some(trouble)),
+                (Ok(()), None) if is_slow => self.shared.health.is_slow(),
                 // As long as others wait, it is not known to be fast enough.
-                Ok(()) if !is_busy => self.shared.health.set(None),
-                Ok(()) => {}
+                (Ok(()), None) if !is_busy => self.shared.health.set(None),
+                (Ok(()), None) => {}
             }
             if must_end && (came.is_err() || !is_busy) {
                 return self.drop_the_rest();
             }
-            pause = self.unsynced_since.filter(|_| came.is_ok()).map_or(TRY_EVERY, |since| until(since + SYNC_EVERY));
+            let synced_at = self.unsynced.as_ref().map(|unsynced| unsynced.since + SYNC_EVERY);
+            pause = synced_at.filter(|_| came.is_ok()).map_or(TRY_EVERY, until);
         }
     }
 
     /// Opens what is to be opened, writes what is to be written, and syncs what is to be synced.
     fn advance(&mut self, must_reopen: bool, must_sync: bool) -> io::Result<()> {
-        let closed = if must_reopen { self.output.close() } else { Ok(()) };
-        if self.output.follow()? {
-            self.unsynced_since = None;
+        if must_reopen || !self.output.is_current() {
+            // What was opened before reaches its disk, whatever has become of its name.
+            self.sync();
+            self.output.close();
+        }
+        if self.output.open()? {
             // Its beginning is in another file.
             self.begun.iter_mut().for_each(|(_, done)| *done = 0);
         }
-        closed?;
         while let Some((lines, done)) = &mut self.begun {
             match self.output.write(&lines.text.as_bytes()[*done..]) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
@@ -74,16 +91,28 @@ impl Writer {
                 self.note_written();
             }
         }
-        if self.unsynced_since.is_some_and(|since| must_sync || until(since + SYNC_EVERY).is_zero()) {
-            self.output.sync()?;
-            self.unsynced_since = None;
+        if self.unsynced.as_ref().is_some_and(|unsynced| must_sync || until(unsynced.since + SYNC_EVERY).is_zero()) {
+            self.sync();
         }
         Ok(())
     }
 
+    /// Lets what was written reach the disk. What it does not take is counted, and another sync is tried later.
+    fn sync(&mut self) {
+        let Some(unsynced) = &mut self.unsynced else { return };
+        match self.output.sync() {
+            Ok(()) => self.unsynced = None,
+            Err(error) => {
+                self.shared.metrics.audit_events(AuditResult::Unsynced, std::mem::take(&mut unsynced.events));
+                (unsynced.since, unsynced.trouble) = (clock::monotonic(), Some(format!("sync: {error}")));
+            }
+        }
+    }
+
     fn note_written(&mut self) {
         let Some((lines, _)) = self.begun.take() else { return };
-        self.unsynced_since.get_or_insert_with(clock::monotonic);
+        let new = || Unsynced { since: clock::monotonic(), events: 0, trouble: None };
+        self.unsynced.get_or_insert_with(new).events += lines.count;
         let result = if lines.written.is_closed() { AuditResult::Late } else { AuditResult::Written };
         self.shared.metrics.audit_events(result, lines.count);
         // What has waited may be gone.
@@ -103,21 +132,52 @@ fn until(time: Duration) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use tokio::sync::oneshot;
 
     use super::*;
     use crate::process::audit_log::Target;
+    #[cfg(target_os = "linux")]
+    use crate::process::audit_log::tests::NO_SYNC;
     use crate::process::metrics::Metrics;
     use crate::process::server::Readiness;
+
+    fn writer(path: &Path) -> Writer {
+        let shared = Shared::new(String::new(), Arc::new(Metrics::new()), Readiness::default());
+        Writer::new(Output::of(&Target::File(path.to_owned())).unwrap(), Arc::new(shared))
+    }
+
+    fn lines(text: &str) -> Lines {
+        Lines { text: text.to_owned(), count: 1, written: oneshot::channel().0 }
+    }
 
     #[test]
     fn a_line_whose_beginning_is_in_another_file_is_written_from_its_beginning() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("audit.log");
-        let shared = Shared::new(String::new(), Arc::new(Metrics::new()), Readiness::default());
-        let mut writer = Writer::new(Output::of(&Target::File(path.clone())).unwrap(), Arc::new(shared));
-        writer.begun = Some((Lines { text: "whole\n".to_owned(), count: 1, written: oneshot::channel().0 }, 3));
+        let mut writer = writer(&path);
+        writer.begun = Some((lines("whole\n"), 3));
         writer.advance(false, false).unwrap();
         assert_eq!(std::fs::read_to_string(path).unwrap(), "whole\n");
+    }
+
+    /// A disk may refuse what was sent to it, and its file be replaced.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn so_it_is_when_the_other_file_did_not_reach_its_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.log");
+        std::os::unix::fs::symlink(NO_SYNC, &path).unwrap();
+        let mut writer = writer(&path);
+        writer.begun = Some((lines("one\n"), 0));
+        writer.advance(false, false).unwrap();
+        writer.begun = Some((lines("whole\n"), 3));
+        std::fs::remove_file(&path).unwrap();
+        writer.advance(false, false).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "whole\n");
+        assert!(writer.unsynced.as_ref().unwrap().trouble.is_some(), "what the disk does not have is not forgotten with its file");
+        writer.advance(false, true).unwrap();
+        assert!(writer.unsynced.is_none(), "and is over with the next that it takes");
     }
 }

@@ -63,6 +63,8 @@ pub enum AuditResult {
     Late,
     /// It was never written.
     Dropped,
+    /// It was written, and its disk then said that it may not have it: counted besides.
+    Unsynced,
 }
 
 /// What is asked of HeyGen.
