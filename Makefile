@@ -24,7 +24,7 @@ lint: ## Check formatting, lints and the documentation
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
 generate: ## Write the generated files: crds/, pages of docs/, deploy/, those of the chart, what tests/gitops, tests/cloudevents and Argo CD read
-	TWINCONSENT_GENERATE=1 cargo test --locked --package twinconsent --test generated --test conditions_doc --test answers_doc --test lists_doc --test gitops_files
+	TWINCONSENT_GENERATE=1 cargo test --locked --package twinconsent --test generated --test conditions_doc --test answers_doc --test lists_doc --test notifications_doc --test gitops_files
 	TWINCONSENT_GENERATE=1 cargo test --locked --package twinconsent-core --lib recorded_events
 	TWINCONSENT_GENERATE=1 cargo test --locked --package twinconsent --test chart -- --test-threads=1 \
 		generated::the_charts_readme generated::the_definitions generated::the_static_manifests rights::the_page

@@ -28,7 +28,7 @@ controlplane=$target/debug/controlplane
 echo "== Building the tests, and the programs of the control plane, of the chart and of Flux (after $SECONDS s)"
 echo "   Once all is built, the tests take $("$controlplane" usual "$logs")."
 "$controlplane" tools etcd etcdutl kube-apiserver kube-controller-manager kubectl \
-    setup-envtest helm helm3 helm-unittest helm-docs kubeconform kube-score promtool flux-source-controller flux-kustomize-controller \
+    setup-envtest helm helm3 helm-unittest helm-docs kubeconform kube-score promtool victoria-logs flux-source-controller flux-kustomize-controller \
     -- test --workspace --locked --no-run >/dev/null
 cargo test --workspace --locked --no-run >"$logs/executables" 2>&1 || { cat "$logs/executables" >&2; exit 1; }
 

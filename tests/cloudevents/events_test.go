@@ -15,6 +15,7 @@ import (
 
 	"github.com/cloudevents/sdk-go/v2/event"
 	"github.com/gowebpki/jcs"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 func lines(t *testing.T) [][]byte {
@@ -100,6 +101,32 @@ func TestAnotherImplementationComputesTheSameDigests(t *testing.T) {
 		}
 		if !bytes.Equal(canonical, line) {
 			t.Errorf("line %d is not in its canonical form", index+1)
+		}
+	}
+}
+
+func TestEachEventIsAsItsSchemaSays(t *testing.T) {
+	compiler := jsonschema.NewCompiler()
+	compiler.AssertFormat()
+	schema, err := compiler.Compile("../../docs/schemas/event.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for index, line := range lines(t) {
+		read, err := jsonschema.UnmarshalJSON(bytes.NewReader(line))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := schema.Validate(read); err != nil {
+			t.Errorf("line %d: %v", index+1, err)
+		}
+		// Of another type it is not.
+		changed, err := jsonschema.UnmarshalJSON(bytes.NewReader(bytes.Replace(line, []byte(`"requestEpoch":2`), []byte(`"requestEpoch":"2"`), 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if schema.Validate(changed) == nil {
+			t.Errorf("line %d may have any form", index+1)
 		}
 	}
 }

@@ -21,7 +21,7 @@ pub enum Language {
 }
 
 /// What else stands in fences: it is shown, and not for the reader to run.
-const SHOWN: [&str; 4] = ["console", "json", "text", "promql"];
+const SHOWN: [&str; 5] = ["console", "go", "json", "text", "promql"];
 
 impl Block {
     /// Where it is.
@@ -125,7 +125,7 @@ mod tests {
             ("<!-- run: while ada consents -->\n```yaml\n```\n", "a.md:1: `while ada consents` is for sh"),
             ("<!-- run: as values -->\n\n```yaml\n```\n", "a.md:1: this mark stands before no block"),
             ("<!-- run: as values -->\n```json\n```\n", "a.md:1: this mark stands before a block of json, which is not run"),
-            ("```bash\n```\n", "a.md:1: `bash` is no language of a block here: sh, yaml, console, json, text, promql"),
+            ("```bash\n```\n", "a.md:1: `bash` is no language of a block here: sh, yaml, console, go, json, text, promql"),
             ("```sh\nls\n", "a.md:1: this fence is not closed"),
             ("<!-- not run: it ends the document -->", "a.md:1: this mark stands before no block"),
         ] {

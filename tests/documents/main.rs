@@ -19,6 +19,7 @@ mod links;
 mod marks;
 mod objects;
 mod pages;
+mod receivers;
 mod recipes;
 mod shell;
 #[path = "../e2e/support.rs"]

@@ -72,6 +72,8 @@ pub enum Program {
     KubeScore,
     /// Tests the rules of alerts.
     Promtool,
+    /// A store of logs; only for tests of the recipes.
+    VictoriaLogs,
     /// The API as it was in the oldest supported version.
     #[value(name = "kube-apiserver-1.33")]
     KubeApiserverOldest,
@@ -129,6 +131,7 @@ impl Program {
             Program::Kubeconform => "kubeconform",
             Program::KubeScore => "kube-score",
             Program::Promtool => "promtool",
+            Program::VictoriaLogs => "victoria-logs",
             Program::KubeApiserverOldest => "kube-apiserver-1.33",
             Program::Kubelet => "kubelet",
             Program::KubeScheduler => "kube-scheduler",

@@ -68,6 +68,7 @@ static KUBECONFORM: Module = module!("kubeconform");
 static KUBE_SCORE: Module = module!("kube-score");
 // Tests of rules discover no target; without what is linked for that, the build takes three quarters of the time.
 static PROMTOOL: Module = Module { tags: &["remove_all_sd"], ..module!("promtool") };
+static VICTORIA_LOGS: Module = module!("victoria-logs");
 static SETUP_ENVTEST: Module = module!("setup-envtest");
 
 /// The module that pins a program.
@@ -92,6 +93,7 @@ pub(super) fn module(program: Program) -> &'static Module {
         Program::Kubeconform => &KUBECONFORM,
         Program::KubeScore => &KUBE_SCORE,
         Program::Promtool => &PROMTOOL,
+        Program::VictoriaLogs => &VICTORIA_LOGS,
         Program::Containerd | Program::ContainerdShimRuncV2 | Program::Ctr => &CONTAINERD,
         Program::Ptp | Program::Loopback | Program::HostLocal => &CNI,
         Program::Coredns => &COREDNS,
@@ -118,6 +120,7 @@ pub(super) fn package(program: Program) -> &'static str {
         Program::Kubeconform => "github.com/yannh/kubeconform/cmd/kubeconform",
         Program::KubeScore => "github.com/zegl/kube-score/cmd/kube-score",
         Program::Promtool => "github.com/prometheus/prometheus/cmd/promtool",
+        Program::VictoriaLogs => "github.com/VictoriaMetrics/VictoriaLogs/app/victoria-logs",
         Program::Kubelet => "k8s.io/kubernetes/cmd/kubelet",
         Program::KubeScheduler => "k8s.io/kubernetes/cmd/kube-scheduler",
         Program::KubeProxy => "k8s.io/kubernetes/cmd/kube-proxy",

@@ -1,10 +1,10 @@
 //! What an event tells of.
 
-use strum::{IntoStaticStr, VariantArray};
+use strum::{EnumMessage, IntoStaticStr, VariantArray};
 
 /// What an event tells of, in the order in which the events of one write follow each other: first what the object is, then what was asked,
 /// then what HeyGen says, then what follows from it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, IntoStaticStr, VariantArray)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, EnumMessage, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "kebab-case")]
 pub enum EventType {
     /// The object came with the status of another one, as from a backup. It permits nothing until HeyGen was polled, and its chain begins anew.

@@ -45,11 +45,13 @@
 
 mod again;
 mod data;
+mod schema;
 mod transition;
 mod verify;
 
 use jiff::Timestamp;
 use kube::Resource as _;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -61,6 +63,7 @@ use transition::Transition;
 
 pub use crate::api::event_type::EventType;
 pub(crate) use again::last_again;
+pub use schema::schema;
 pub use verify::{Problem, Unconfirmed, Verified, verify};
 
 /// One event of the audit trail.
@@ -72,16 +75,25 @@ pub struct Event {
     body: Value,
 }
 
-/// The attributes of CloudEvents, without `digest`.
-#[derive(Serialize)]
+/// An event of a consent: an object of CloudEvents 1.0.
+// Its attributes, without `digest`. The comments are those of the schema.
+#[derive(JsonSchema, Serialize)]
+#[schemars(title = "Event of a DigitalTwinConsent")]
 struct Attributes<'a> {
+    /// `1.0`.
     specversion: &'static str,
+    /// The uid of the object, `/`, and the number of the event, counted from 1. An event that comes again has the same.
     id: String,
+    /// The path of the object at the API server.
     source: String,
+    /// What happened: `io.twinconsent.consent.`, a word, and `.v1`.
     r#type: String,
+    /// The id of the avatar group.
     #[serde(skip_serializing_if = "str::is_empty")]
     subject: &'a str,
+    /// When the operator learned of it, in UTC, with fractions of a second; HeyGen tells no times.
     time: String,
+    /// `application/json`.
     datacontenttype: &'static str,
     data: Data<'a>,
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::Resource as _;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{EventType, is_digest};
@@ -19,16 +20,19 @@ use crate::consent::terms::Terms;
 /// The longest uid that is taken from a status, in bytes; those of Kubernetes have 36.
 const LONGEST_UID: usize = 64;
 
-/// `data` of an event.
-#[derive(Serialize)]
+/// The object, as it was then.
+#[derive(JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Data<'a> {
+    /// Which object.
     object: Object<'a>,
+    /// Which account it uses.
     account: Account,
     /// The id of the avatar group, as in `subject`.
     #[serde(rename = "groupID")]
     group_id: &'a str,
-    /// What the status shows, all of it: an event is made whenever this is another than in the event before.
+    /// What each condition of the object says, by its type: `Permitted` says whether the twin may be used.
+    // An event is made whenever this is another than in the event before.
     #[serde(skip_serializing_if = "Shown::is_empty")]
     conditions: Shown<'a>,
     /// HeyGen's word, as HeyGen wrote it.
@@ -41,11 +45,13 @@ pub(super) struct Data<'a> {
     /// `spec.purpose`.
     #[serde(skip_serializing_if = "Option::is_none")]
     purpose: Option<&'a str>,
-    /// `spec.subject`.
+    /// The person, as in `spec.subject`.
     #[serde(skip_serializing_if = "Option::is_none")]
     subject: Option<&'a Subject>,
+    /// `spec.validUntil`.
     #[serde(skip_serializing_if = "Option::is_none")]
     valid_until: Option<&'a str>,
+    /// `spec.withdrawal`: the person took the consent back.
     #[serde(skip_serializing_if = "Option::is_none")]
     withdrawal: Option<&'a Withdrawal>,
     /// The last request that HeyGen took.
@@ -57,58 +63,75 @@ pub(super) struct Data<'a> {
     /// How HeyGen took that approval back.
     #[serde(skip_serializing_if = "Option::is_none")]
     revocation: Option<&'a Revocation>,
+    /// When the link presumably stops working.
     #[serde(skip_serializing_if = "Option::is_none")]
     link_expiration_time: Option<&'a Time>,
-    /// The digest of the event before.
+    /// The digest of the event before; absent in the first of an object.
     #[serde(skip_serializing_if = "Option::is_none")]
     previous_digest: Option<&'a str>,
-    /// Of a restored object: whose status it came with.
+    /// In `restored`: whose status the object came with.
     #[serde(skip_serializing_if = "Option::is_none")]
     restored_from: Option<Origin<'a>>,
 }
 
-/// Which object, and in which version: the one that the status was written over, so that the events of one write can be told.
-#[derive(Serialize)]
+/// Which object.
+#[derive(JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Object<'a> {
+    /// Its API version.
     api_version: String,
+    /// `DigitalTwinConsent`.
     kind: String,
+    /// Its namespace.
     namespace: Option<&'a str>,
+    /// Its name.
     name: Option<&'a str>,
+    /// Its uid: another object of the same name has another one.
     uid: Option<&'a str>,
+    /// The version that the status was written over: the events of one write have it in common.
     #[serde(skip_serializing_if = "Option::is_none")]
     resource_version: Option<&'a str>,
+    /// The generation of its spec.
     #[serde(skip_serializing_if = "Option::is_none")]
     generation: Option<i64>,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Account {
+    /// Its kind.
     kind: AccountKind,
+    /// Its name.
     name: String,
 }
 
-/// Terms, by digests.
-#[derive(Serialize)]
+/// What a person is asked to consent to, by digests.
+#[derive(JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Asked<'a> {
+    /// What kind of statement HeyGen shows.
     #[serde(skip_serializing_if = "Option::is_none")]
     statement: Option<Statement>,
+    /// Its digest.
     #[serde(skip_serializing_if = "Option::is_none")]
     statement_digest: Option<std::borrow::Cow<'a, str>>,
+    /// The digest of the declared purpose.
     #[serde(skip_serializing_if = "Option::is_none")]
     purpose_digest: Option<std::borrow::Cow<'a, str>>,
 }
 
 /// A request that HeyGen took.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Initiation<'a> {
+    /// When HeyGen first answered it.
     #[serde(skip_serializing_if = "Option::is_none")]
     time: Option<&'a Time>,
+    /// Its epoch.
     request_epoch: i64,
+    /// HeyGen's id of it.
     #[serde(rename = "requestID", skip_serializing_if = "Option::is_none")]
     request_id: Option<&'a str>,
+    /// How often its link was renewed.
     #[serde(skip_serializing_if = "Option::is_none")]
     renewals: Option<i64>,
     #[serde(flatten)]
@@ -116,11 +139,13 @@ struct Initiation<'a> {
 }
 
 /// The chain of another object, of which this one's goes on.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Origin<'a> {
+    /// The uid of the object that it was written for.
     #[serde(skip_serializing_if = "Option::is_none")]
     uid: Option<&'a str>,
+    /// The digest of the last event that it names.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_digest: Option<&'a str>,
 }
@@ -192,9 +217,11 @@ impl<'a> Data<'a> {
 pub(super) type Shown<'a> = BTreeMap<&'a str, Says<'a>>;
 
 /// What a condition says, but for its message.
-#[derive(Serialize, PartialEq, Eq)]
+#[derive(JsonSchema, Serialize, PartialEq, Eq)]
 pub(super) struct Says<'a> {
+    /// `True`, `False` or `Unknown`.
     status: &'a str,
+    /// Why, as one of a fixed list of words.
     reason: &'a str,
 }
 

@@ -84,11 +84,14 @@ fn whole_spec() -> Value {
 /// An event of each type, of one object each, as they are recorded for other implementations.
 fn one_of_each() -> Vec<Event> {
     let consent = consent(&whole_spec());
-    let (status, bare) = (full(), DigitalTwinConsentStatus::default());
+    let status = full();
+    // The first is of a restored object: that of another one.
+    let audit = AuditMark { object_uid: Some("0a1b2c3d".to_owned()), ..status.audit.clone().unwrap() };
+    let restored = DigitalTwinConsentStatus { audit: Some(audit), ..Default::default() };
     let mut events: Vec<Event> = Vec::new();
     for (second, event_type) in (0..).zip(EventType::VARIANTS) {
         let last = events.last().map(|event| (event.sequence, event.digest.as_str()));
-        let status = if second == 0 { &bare } else { &status };
+        let status = if second == 0 { &restored } else { &status };
         events.push(Event::after(last, *event_type, &consent, status, at(second)));
     }
     events
