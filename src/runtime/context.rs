@@ -285,9 +285,10 @@ impl Context {
         for account in accounts {
             for (number, uid) in (1..).zip(self.store.of_account(&account)) {
                 let wall = clock::wall();
-                let notice = self.store.copy(uid).and_then(|consent| Notice::again(&consent, wall.now()));
-                if let Some(notice) = notice.filter(|_| self.store.is_served(uid)) {
-                    self.notifications.push(&account, uid, &[notice], None, wall);
+                let consent = self.store.copy(uid).filter(|_| self.store.is_served(uid));
+                let again = consent.and_then(|consent| Some((Notice::again(&consent, wall.now())?, link_of(&consent))));
+                if let Some((notice, link)) = again {
+                    self.notifications.push(&account, uid, &[notice], link.as_ref(), wall);
                 }
                 if number % 256 == 0 {
                     tokio::task::yield_now().await;

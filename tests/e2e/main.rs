@@ -19,6 +19,7 @@ mod explained;
 mod fixtures;
 mod large_objects;
 mod link_secrets;
+mod links_again;
 mod noise;
 mod notifications;
 #[path = "../support/nowhere.rs"]

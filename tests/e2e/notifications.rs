@@ -28,13 +28,13 @@ fn sink_token(world: &World) -> String {
 }
 
 /// A sink at a receiver, of a world in which it can be used.
-fn sink(world: &World, name: &str, receiver: &Receiver) -> Value {
+pub fn sink(world: &World, name: &str, receiver: &Receiver) -> Value {
     let signing = json!({ "name": format!("{}-signing", world.namespace), "key": "key" });
     json!({ "name": name, "url": format!("{}/hooks/{}", receiver.url, sink_token(world)), "signingSecretRef": signing })
 }
 
 /// A world whose cluster account has these sinks, and the Secret that signs for them.
-async fn with_sinks(name: &str, sinks: impl AsyncFnOnce(&World) -> Value) -> World {
+pub async fn with_sinks(name: &str, sinks: impl AsyncFnOnce(&World) -> Value) -> World {
     let world = World::without_account(name).await;
     world.secret(OPERATOR_NAMESPACE, &format!("{}-signing", world.namespace), &signing_secret(&world, "A")).await;
     let sinks = sinks(&world).await;
@@ -50,7 +50,7 @@ async fn name_sinks(world: &World, sinks: Value) {
 }
 
 /// Asks for a consent of a new group, with the account of the cluster.
-async fn ask(world: &World, name: &str, mut spec: Value) {
+pub async fn ask(world: &World, name: &str, mut spec: Value) {
     world.simulator.create_group(GroupDefinition::twin(name)).unwrap();
     spec["groupID"] = json!(name);
     spec["accountRef"] = json!({ "kind": "ClusterHeyGenAccount", "name": world.namespace });

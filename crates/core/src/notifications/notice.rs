@@ -33,7 +33,7 @@ impl Notice {
 
     /// Of the last event of an object, if that is under an hour old: the process that made it may have ended before it was delivered.
     ///
-    /// It has the same id, no digests and no link, and says `resent` in its data; see there for what else is not as it was.
+    /// It has the same id and no digests, and says `resent` in its data; see there for what else is not as it was.
     #[must_use]
     pub fn again(consent: &DigitalTwinConsent, now: Timestamp) -> Option<Self> {
         let (event_type, time, body) = last_again(consent)?;
