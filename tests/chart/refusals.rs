@@ -48,6 +48,8 @@ const REFUSED: &[(&[&str], &[&str])] = &[
     (&["simulator.reviewTime=5"], &["simulator/reviewTime"]),
     (&["serviceMonitor.interval=30"], &["serviceMonitor/interval"]),
     (&["listenAddress=localhost"], &["listenAddress", "pattern"]),
+    (&["account.notifications[0].name=a.b"], &["account/notifications/0/name", "pattern"]),
+    (&["account.notifications[0].url=https://user@example.com"], &["account/notifications/0/url", "pattern"]),
     // Two that contradict each other.
     (&["account.create=true"], &["account.create:", "account.existingSecret.name"]),
     (&["account.apiKey=k"], &["account.create:", "set it to true"]),

@@ -128,6 +128,8 @@ fn the_values_of_the_account_are_its_fields() {
     for part in ["rateLimit", "polling", "consentPolicy", "allowedNamespaces"] {
         assert_eq!(names(&account["properties"][part]), names(&spec["properties"][part]), "{part}");
     }
+    let [sink, field] = [account, spec].map(|object| names(&object["properties"]["notifications"]["items"]));
+    assert_eq!(sink, field);
 }
 
 #[test]

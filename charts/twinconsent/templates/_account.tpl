@@ -96,4 +96,8 @@ consentPolicy:
 allowedNamespaces:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- with .Values.account.notifications }}
+notifications:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end }}

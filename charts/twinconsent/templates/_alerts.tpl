@@ -120,6 +120,21 @@
   annotations:
     summary: Audit events of consents were not written, or are not on the disk.
     description: The audit log has gaps, which its sequence numbers show, or will have after a crash of the node. What the consents themselves say is not touched. See why the log could not be written.
+- alert: TwinConsentNotificationsLate
+  expr: max by (account, sink) (twinconsent_notification_oldest_event_age_seconds{ {{- $job -}} }) > 900
+  for: 5m
+  labels:
+    severity: warning
+  annotations:
+    summary: {{ printf "The sink %s of the ClusterHeyGenAccount %s does not take notifications." "{{ $labels.sink }}" "{{ $labels.account }}" | quote }}
+    description: Events have been waiting for it for more than 15 minutes, and are dropped after 24 hours. The account's condition NotificationsDelivered says why. Consents are served as before.
+- alert: TwinConsentNotificationsDropped
+  expr: sum by (account, sink, reason) (increase(twinconsent_notification_events_dropped_total{ {{- $job -}} }[1h])) > 0
+  labels:
+    severity: warning
+  annotations:
+    summary: {{ printf "Events were dropped that the sink %s of the ClusterHeyGenAccount %s was to get (%s)." "{{ $labels.sink }}" "{{ $labels.account }}" "{{ $labels.reason }}" | quote }}
+    description: They are in the audit log, and not sent again. The account's condition NotificationsDelivered says why.
 - alert: TwinConsentUndecodable
   expr: max by (kind) (twinconsent_undecodable_objects{ {{- $job -}} }) > 0
   for: 15m
