@@ -37,12 +37,11 @@ fn a_link_is_mailed_its_person_consents_by_it_the_chat_is_told_and_the_store_of_
     let store = Store::start();
     let blocks = blocks(&store.address);
     let [build, secret, receivers, mail, chat, line, logs] = &blocks[..] else { panic!("{blocks:?}") };
-    let mut run = |block: &str| world.run(block, None).unwrap_or_else(|failure| panic!("{block}\n{failure}"));
-    run(&go_as_here());
-    for block in [build, secret, receivers, mail, chat] {
-        run(block);
-    }
     let folder = world.folder();
+    for block in [&go_as_here(), build, secret, receivers, mail, chat] {
+        let log = || std::fs::read_to_string(folder.join("consent-mail.log")).unwrap_or_default();
+        world.run(block, None).unwrap_or_else(|failure| panic!("{block}\n{failure}\n{}", log()));
+    }
     let inbox = || text(&folder.join("inbox.txt"));
 
     // The person has nothing but the mail.

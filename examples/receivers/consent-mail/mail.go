@@ -134,7 +134,8 @@ func (mailer *mailer) take(ctx context.Context, event receiver.Event) error {
 	if err != nil {
 		return err
 	}
-	if err := mailer.client.DialAndSendWithContext(ctx, message); err != nil {
+	// What fails after the server has taken the mail, as the end of the connection, is no reason to send it again.
+	if err := mailer.client.DialAndSendWithContext(ctx, message); err != nil && !message.IsDelivered() {
 		return errors.New(cause(err))
 	}
 	log.Info("the link is mailed")

@@ -21,10 +21,12 @@ import (
 	"twinconsent.io/examples/receivers/receiver"
 )
 
+type mailed = inbox.Mail
+
 // A scene is the program, before a mail server.
 type scene struct {
 	handler http.Handler
-	mails   chan inbox.Mail
+	mails   chan mailed
 	// refusal is what the mail server says instead of taking a mail.
 	refusal error
 	mailer  *mailer
@@ -35,7 +37,7 @@ type scene struct {
 // start starts a mail server, if none is given, and the program.
 func start(t *testing.T, config *tls.Config, besides receiver.Settings) *scene {
 	t.Helper()
-	scene := &scene{mails: make(chan inbox.Mail, 10), folder: t.TempDir()}
+	scene := &scene{mails: make(chan mailed, 100), folder: t.TempDir()}
 	server, err := inbox.Start("127.0.0.1:0", config, scene.deliver)
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +77,7 @@ func start(t *testing.T, config *tls.Config, besides receiver.Settings) *scene {
 	return scene
 }
 
-func (scene *scene) deliver(mail inbox.Mail) error {
+func (scene *scene) deliver(mail mailed) error {
 	if scene.refusal == nil {
 		scene.mails <- mail
 	}
@@ -101,7 +103,7 @@ func (scene *scene) sends(t *testing.T, id, word string, change func(map[string]
 }
 
 // mail is the only mail that came: a mail is there before the event is answered.
-func (scene *scene) mail(t *testing.T) (inbox.Mail, string) {
+func (scene *scene) mail(t *testing.T) (mailed, string) {
 	t.Helper()
 	if len(scene.mails) != 1 {
 		t.Fatalf("%d mails came, not 1: %s", len(scene.mails), scene.log.String())
