@@ -130,11 +130,11 @@ impl Drop for Store {
 
 /// Go finds what it has on this machine, although the blocks have another home.
 fn go_as_here() -> String {
-    let known = Command::new("go").args(["env", "GOMODCACHE", "GOCACHE", "GOPROXY"]).output().unwrap();
+    let known = Command::new("go").args(["env", "GOENV", "GOMODCACHE", "GOCACHE"]).output().unwrap();
     assert!(known.status.success());
     let known = String::from_utf8(known.stdout).unwrap();
-    let [modules, cache, proxy] = known.lines().collect::<Vec<_>>()[..] else { panic!("{known}") };
-    format!("export GOMODCACHE='{modules}' GOCACHE='{cache}' GOPROXY='{proxy}' GOFLAGS=-mod=readonly\n")
+    let [settings, modules, cache] = known.lines().collect::<Vec<_>>()[..] else { panic!("{known}") };
+    format!("export GOENV='{settings}' GOMODCACHE='{modules}' GOCACHE='{cache}'\n")
 }
 
 fn text(path: &Path) -> String {
