@@ -38,10 +38,14 @@ fn a_link_is_mailed_its_person_consents_by_it_the_chat_is_told_and_the_store_of_
     let blocks = blocks(&store.address);
     let [build, secret, receivers, mail, chat, line, logs] = &blocks[..] else { panic!("{blocks:?}") };
     let folder = world.folder();
-    for block in [&go_as_here(), build, secret, receivers, mail, chat] {
-        let log = || std::fs::read_to_string(folder.join("consent-mail.log")).unwrap_or_default();
+    let log = || std::fs::read_to_string(folder.join("consent-mail.log")).unwrap_or_default();
+    for block in [&go_as_here(), build, secret, receivers, mail] {
         world.run(block, None).unwrap_or_else(|failure| panic!("{block}\n{failure}\n{}", log()));
     }
+    // Another process sends the event again, which is not mailed again.
+    world.replace_operator();
+    until("it is sent again", || if log().contains("the event was taken before") { Ok(()) } else { Err(log()) });
+    world.run(chat, None).unwrap();
     let inbox = || text(&folder.join("inbox.txt"));
 
     // The person has nothing but the mail.

@@ -49,10 +49,10 @@ pub struct World<'a> {
 pub struct Cluster {
     shell: Shell,
     nodes: JoinHandle<()>,
-    _operator: Operator,
+    operator: Option<Operator>,
     /// HeyGen, as a test moves it.
     pub heygen: Control,
-    _simulator: Simulator,
+    simulator: Simulator,
     /// Kubernetes.
     pub plane: ControlPlane,
 }
@@ -117,6 +117,16 @@ impl<'a> World<'a> {
         bash
     }
 
+    /// Kills the operator, and starts another one.
+    pub fn replace_operator(&mut self) {
+        let handle = self.handle;
+        let cluster = self.cluster();
+        cluster.operator = None;
+        let _inside = handle.enter();
+        let next = cluster.operator.insert(operator(&cluster.plane, &cluster.simulator));
+        handle.block_on(next.until_ready());
+    }
+
     fn start(&self) -> Cluster {
         let _inside = self.handle.enter();
         // Only what is installed has pods, and needs what makes them.
@@ -132,15 +142,14 @@ impl<'a> World<'a> {
         if self.new_cluster.is_none() {
             set_up(&plane);
         }
-        let arguments = [&format!("--heygen-base-url={}", simulator.base_url()), "--allow-insecure-base-url=true", "--leader-elect=false"];
-        let operator = Operator::start_with(&plane.kubeconfig().display().to_string(), &arguments);
+        let operator = operator(&plane, &simulator);
         if self.new_cluster.is_none() {
             self.handle.block_on(operator.until_ready());
         }
         let client = self.handle.block_on(support::client(&plane));
         let nodes = self.handle.spawn(kubelet::pretend(client));
         let shell = Shell::start(&self.folder(), &self.at("key"), self.at("log"), &self.environment(plane.kubeconfig()));
-        Cluster { shell, nodes, _operator: operator, heygen: simulator.control(), _simulator: simulator, plane }
+        Cluster { shell, nodes, operator: Some(operator), heygen: simulator.control(), simulator, plane }
     }
 
     fn environment(&self, kubeconfig: &Path) -> Vec<(String, String)> {
@@ -153,6 +162,11 @@ impl<'a> World<'a> {
         ];
         settings.map(|(name, value)| (name.to_owned(), value)).into()
     }
+}
+
+fn operator(plane: &ControlPlane, simulator: &Simulator) -> Operator {
+    let arguments = [&format!("--heygen-base-url={}", simulator.base_url()), "--allow-insecure-base-url=true", "--leader-elect=false"];
+    Operator::start_with(&plane.kubeconfig().display().to_string(), &arguments)
 }
 
 /// The definitions, an account that is ready to be used, and its key.
