@@ -274,3 +274,6 @@ impl Sink {
         Health { unusable: self.target.as_ref().and_then(|target| target.as_ref().err().cloned()), standing: self.outbox.standing(now) }
     }
 }
+
+#[cfg(test)]
+mod tests;

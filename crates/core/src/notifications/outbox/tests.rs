@@ -72,6 +72,24 @@ fn a_sink_that_has_been_dead_for_hours_is_found_alive_within_a_minute() {
 }
 
 #[test]
+fn what_has_failed_for_hours_is_due_when_the_sink_takes_another_event() {
+    let mut outbox = filled([1]);
+    let mut now = at(0);
+    while now < at(6 * 3600) {
+        taken(&mut outbox, now).into_iter().for_each(|number| outbox.end(number, DEAD, now, 0.0));
+        now = outbox.next_at(true).unwrap();
+    }
+    taken(&mut outbox, now).into_iter().for_each(|number| outbox.end(number, DEAD, now, 0.0));
+    let later = polling::add(now, Duration::from_secs(60));
+    assert_eq!(taken(&mut outbox, later), [0; 0], "it is tried once an hour");
+    outbox.push(2, "", 0, later, later);
+    let newest = taken(&mut outbox, later);
+    assert_eq!(newest, [1]);
+    outbox.end(1, OK, later, 0.0);
+    assert_eq!(taken(&mut outbox, later), [0]);
+}
+
+#[test]
 fn an_event_that_is_never_taken_is_tried_with_growing_pauses_and_delays_the_others_little() {
     let mut outbox = filled([1]);
     let (mut now, mut tries) = (at(0), Vec::new());

@@ -1,0 +1,151 @@
+use serde_json::json;
+
+use super::*;
+use twinconsent_core::api::consent::AccountKind;
+use twinconsent_core::notifications::{Dropped, Secret};
+
+fn account() -> AccountKey {
+    AccountKey { kind: AccountKind::ClusterHeyGenAccount, namespace: None, name: "default".to_owned() }
+}
+
+fn spec(name: &str, url: &str) -> NotificationSink {
+    serde_json::from_value(json!({ "name": name, "url": url, "signingSecretRef": { "name": "s", "key": "k" } })).unwrap()
+}
+
+fn notice(event_type: EventType) -> Notice {
+    Notice { event_type, id: "u/1".to_owned(), line: r#"{"data":{},"id":"u/1"}"#.to_owned(), time: clock::wall().now() }
+}
+
+fn target(url: &str) -> Result<Target, Unusable> {
+    Ok(Target { url: url.parse().unwrap(), secret: Secret::parse(&format!("whsec_{}", "A".repeat(32))).unwrap() })
+}
+
+fn unusable(may_be_passing: bool) -> Result<Target, Unusable> {
+    Err(Unusable { why: "why".to_owned(), may_be_passing })
+}
+
+/// One sink that can be used, for which an event waits.
+fn waiting() -> Notifications {
+    let notifications = Notifications::default();
+    notifications.define(&account(), &[spec("a", "https://one.example")]);
+    notifications.set_target(&account(), &spec("a", "https://one.example"), target("https://one.example"));
+    push(&notifications, EventType::Approved);
+    notifications
+}
+
+fn push(notifications: &Notifications, event_type: EventType) {
+    notifications.push(&account(), 1, &[notice(event_type)], None, clock::wall());
+}
+
+/// The sinks and hosts to which something may be sent now.
+fn sent(notifications: &Notifications) -> Vec<(String, String)> {
+    let (jobs, _) = notifications.take(clock::steady());
+    jobs.into_iter().map(|job| (job.sink, job.target.url.host_str().unwrap().to_owned())).collect()
+}
+
+fn to(sink: &str, host: &str) -> Vec<(String, String)> {
+    vec![(sink.to_owned(), host.to_owned())]
+}
+
+#[test]
+fn a_sink_with_another_address_keeps_what_waits_and_sends_nothing_until_that_was_read() {
+    let notifications = waiting();
+    let moved = spec("a", "https://two.example");
+    notifications.define(&account(), &[moved.clone()]);
+    assert_eq!(sent(&notifications), []);
+    notifications.set_target(&account(), &spec("a", "https://one.example"), target("https://one.example"));
+    assert_eq!(sent(&notifications), [], "it was read for what the account named before");
+    notifications.set_target(&account(), &moved, target("https://two.example"));
+    assert_eq!(sent(&notifications), to("a", "two.example"));
+}
+
+#[test]
+fn a_sink_of_another_name_is_another_one_and_one_that_is_gone_drops_what_waited() {
+    let notifications = waiting();
+    let renamed = spec("b", "https://one.example");
+    notifications.define(&account(), &[renamed.clone()]);
+    notifications.set_target(&account(), &renamed, target("https://one.example"));
+    assert_eq!(sent(&notifications), []);
+    notifications.define(&account(), &[spec("a", "https://one.example")]);
+    notifications.set_target(&account(), &spec("a", "https://one.example"), target("https://one.example"));
+    assert_eq!(sent(&notifications), []);
+    notifications.define(&account(), &[]);
+    assert!(!notifications.has_sinks(&account()) && notifications.figures().is_empty());
+}
+
+#[test]
+fn what_is_sent_for_a_sink_that_is_gone_does_not_end_what_is_sent_for_its_successor() {
+    let notifications = waiting();
+    let (jobs, _) = notifications.take(clock::steady());
+    notifications.forget(&account());
+    let again = spec("a", "https://one.example");
+    notifications.define(&account(), &[again.clone()]);
+    notifications.set_target(&account(), &again, target("https://one.example"));
+    push(&notifications, EventType::Approved);
+    assert_eq!(sent(&notifications), to("a", "one.example"));
+    assert!(notifications.end(&jobs[0], Answer::Status(200, None), clock::steady(), 0.0).is_none());
+    assert_eq!(notifications.figures()[0].2.waiting, 1);
+}
+
+#[test]
+fn a_secret_that_cannot_be_read_for_now_is_used_on_and_one_that_is_gone_is_not() {
+    let spec = spec("a", "https://one.example");
+    for (read, is_sent) in [(unusable(true), true), (unusable(false), false)] {
+        let notifications = waiting();
+        notifications.set_target(&account(), &spec, read);
+        assert_eq!(!sent(&notifications).is_empty(), is_sent);
+    }
+    // One that was never read cannot be used either way.
+    let notifications = Notifications::default();
+    notifications.define(&account(), &[spec.clone()]);
+    notifications.set_target(&account(), &spec, unusable(true));
+    assert_eq!(notifications.say(&account(), None, clock::wall()).unwrap().reason, "SinkNotUsable");
+}
+
+#[test]
+fn a_sink_gets_the_events_that_it_names_and_a_word_of_another_version_is_none() {
+    let notifications = Notifications::default();
+    let mut some = spec("some", "https://one.example");
+    some.events = Some(vec!["celebrated".to_owned(), "term-moved".to_owned()]);
+    notifications.define(&account(), &[some, spec("all", "https://one.example")]);
+    for event_type in [EventType::Approved, EventType::TermMoved, EventType::Deleted] {
+        push(&notifications, event_type);
+    }
+    let waiting: Vec<_> = notifications.figures().into_iter().map(|(_, sink, figures)| (sink, figures.waiting)).collect();
+    assert_eq!(waiting, [("all".to_owned(), 3), ("some".to_owned(), 1)]);
+}
+
+#[test]
+fn last_events_are_sent_again_for_the_accounts_that_there_were_at_the_beginning_once() {
+    let notifications = waiting();
+    let late = AccountKey { name: "late".to_owned(), ..account() };
+    assert_eq!(notifications.begin(vec![account(), late.clone()]), [account()]);
+    assert!(notifications.define(&late, &[spec("a", "https://one.example")]), "it was named by a consent, and is shown now");
+    assert!(!notifications.define(&late, &[spec("a", "https://one.example")]));
+    let new = AccountKey { name: "new".to_owned(), ..account() };
+    assert!(!notifications.define(&new, &[spec("a", "https://one.example")]), "its sinks start with the next event");
+}
+
+#[test]
+fn an_account_is_woken_when_it_has_something_else_to_say_and_not_for_each_event() {
+    let notifications = waiting();
+    assert_eq!(notifications.changed(clock::steady()), [], "it has said nothing yet, and will by itself");
+    assert_eq!(notifications.say(&account(), None, clock::wall()).unwrap().status, "Unknown");
+    let take = || notifications.take(clock::steady()).0;
+    let job = &take()[0];
+    notifications.end(job, Answer::Status(200, None), clock::steady(), 0.0);
+    assert_eq!(notifications.changed(clock::steady()), [account()]);
+    assert_eq!(notifications.changed(clock::steady()), [], "it was woken a moment ago");
+    let said = notifications.say(&account(), None, clock::wall()).unwrap();
+    assert_eq!(said.status, "True");
+    // What is dropped is another kind, and the second drop is not.
+    let dropped = || {
+        push(&notifications, EventType::Approved);
+        notifications.end(&take()[0], Answer::Status(400, None), clock::steady(), 0.0);
+        notifications.say(&account(), None, clock::wall()).unwrap()
+    };
+    let first = dropped();
+    assert!(first.message.contains("1 had been dropped"), "{}", first.message);
+    assert_eq!(dropped(), first);
+    assert_eq!(notifications.figures()[0].2.counts.dropped(Dropped::Refused), 2);
+}
