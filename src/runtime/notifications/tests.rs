@@ -51,7 +51,7 @@ fn to(sink: &str, host: &str) -> Vec<(String, String)> {
 fn a_sink_with_another_address_keeps_what_waits_and_sends_nothing_until_that_was_read() {
     let notifications = waiting();
     let moved = spec("a", "https://two.example");
-    notifications.define(&account(), &[moved.clone()]);
+    notifications.define(&account(), std::slice::from_ref(&moved));
     assert_eq!(sent(&notifications), []);
     notifications.set_target(&account(), &spec("a", "https://one.example"), target("https://one.example"));
     assert_eq!(sent(&notifications), [], "it was read for what the account named before");
@@ -63,7 +63,7 @@ fn a_sink_with_another_address_keeps_what_waits_and_sends_nothing_until_that_was
 fn a_sink_of_another_name_is_another_one_and_one_that_is_gone_drops_what_waited() {
     let notifications = waiting();
     let renamed = spec("b", "https://one.example");
-    notifications.define(&account(), &[renamed.clone()]);
+    notifications.define(&account(), std::slice::from_ref(&renamed));
     notifications.set_target(&account(), &renamed, target("https://one.example"));
     assert_eq!(sent(&notifications), []);
     notifications.define(&account(), &[spec("a", "https://one.example")]);
@@ -79,7 +79,7 @@ fn what_is_sent_for_a_sink_that_is_gone_does_not_end_what_is_sent_for_its_succes
     let (jobs, _) = notifications.take(clock::steady());
     notifications.forget(&account());
     let again = spec("a", "https://one.example");
-    notifications.define(&account(), &[again.clone()]);
+    notifications.define(&account(), std::slice::from_ref(&again));
     notifications.set_target(&account(), &again, target("https://one.example"));
     push(&notifications, EventType::Approved);
     assert_eq!(sent(&notifications), to("a", "one.example"));
@@ -97,7 +97,7 @@ fn a_secret_that_cannot_be_read_for_now_is_used_on_and_one_that_is_gone_is_not()
     }
     // One that was never read cannot be used either way.
     let notifications = Notifications::default();
-    notifications.define(&account(), &[spec.clone()]);
+    notifications.define(&account(), std::slice::from_ref(&spec));
     notifications.set_target(&account(), &spec, unusable(true));
     assert_eq!(notifications.say(&account(), None, clock::wall()).unwrap().reason, "SinkNotUsable");
 }
