@@ -9,8 +9,8 @@ cd "$(dirname "$0")/.."
 # Suites mostly wait, for intervals and deadlines that are real. So there are three lanes, each of which takes its suites one after the
 # other; all take about as long. The tests of the second do little but wait, so more of them run at once; a thousand consents at a time
 # are in the third. A suite that is not named here runs in the first, with those that compute.
-second=(accounts answers e2e)
-third=(chaos chart flux leader)
+second=(accounts answers e2e leader)
+third=(chaos chart)
 without=(image install node) # they need images and a node: `make e2e`
 
 command -v cargo >/dev/null || { echo "There is no cargo: install Rust from https://rustup.rs, then run this again." >&2; exit 1; }

@@ -13,12 +13,12 @@ use crate::kubernetes;
 use crate::kubernetes::decoding::Kind;
 use crate::process::clock;
 use crate::runtime::accounts::condition;
-use crate::runtime::accounts::condition::{LONGEST_PROBE, REREAD, Reconciled};
+use crate::runtime::accounts::condition::{REREAD, Reconciled};
 use crate::runtime::accounts::obstacle::{Obstacle, Ready};
 use crate::runtime::accounts::secret::Doubt;
 use crate::runtime::accounts::{State, Usable};
 use crate::runtime::context::{Context, RECONCILE};
-use twinconsent_core::account::{AccountObject, Settings};
+use twinconsent_core::account::{AccountObject, LONGEST_PROBE, Settings};
 use twinconsent_core::api::conditions::AccountReason;
 
 /// How long a reconcile of an account that met a conflict waits.

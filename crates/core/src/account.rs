@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::ResourceExt as _;
@@ -14,6 +15,12 @@ use crate::api::account::{
 use crate::api::account_key::AccountKey;
 use crate::api::consent::{AccountKind, DigitalTwinConsent};
 use crate::consent::policy::Rules;
+
+/// How soon a key that was refused once is probed again.
+const FIRST_PROBE: Duration = Duration::from_secs(60);
+
+/// The longest pause between two probes of a key.
+pub const LONGEST_PROBE: Duration = Duration::from_secs(600);
 
 /// What an account's spec says, with the defaults filled in.
 #[derive(Debug, Clone)]
@@ -114,6 +121,12 @@ fn settings(
     }
 }
 
+/// How soon a key is probed again that was refused so many times in a row: a minute, which doubles, up to [`LONGEST_PROBE`].
+#[must_use]
+pub fn pause_before_probe(refused: u32) -> Duration {
+    FIRST_PROBE.saturating_mul(1 << refused.saturating_sub(1).min(10)).min(LONGEST_PROBE)
+}
+
 fn rate(spec: Option<&RateLimit>) -> (u32, u32) {
     let figure = |read: fn(&RateLimit) -> Option<i64>, default| spec.and_then(read).and_then(|n| u32::try_from(n).ok()).unwrap_or(default);
     (figure(|spec| spec.requests_per_minute, 120), figure(|spec| spec.burst, 20))
@@ -153,6 +166,12 @@ mod tests {
         assert_eq!(meaning(serde_json::json!({"names": ["studio"]})), (Meaning::Waived, true, false));
         assert_eq!(meaning(serde_json::json!({"selector": {}})), (Meaning::Waived, true, false));
         assert_eq!(meaning(serde_json::Value::Null), (Meaning::Unknown, false, true));
+    }
+
+    #[test]
+    fn a_key_that_is_refused_again_and_again_is_probed_ever_more_seldom() {
+        let pauses = [1, 2, 3, 4, 5, 6, u32::MAX].map(|refused| pause_before_probe(refused).as_secs());
+        assert_eq!(pauses, [60, 120, 240, 480, 600, 600, 600]);
     }
 
     #[test]

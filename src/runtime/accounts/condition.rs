@@ -12,7 +12,7 @@ use super::{Account, Accounts, State, Usable, fingerprint};
 use crate::process::clock;
 use crate::process::metrics::shown::Shown;
 use crate::runtime::notifications::condition::Said;
-use twinconsent_core::account::Settings;
+use twinconsent_core::account::{Settings, pause_before_probe};
 use twinconsent_core::api::account::AccountStatus;
 use twinconsent_core::api::account_key::AccountKey;
 use twinconsent_core::api::conditions::AccountReason;
@@ -26,14 +26,8 @@ use twinconsent_core::schedule::Closure;
 /// How often the key is read again, so that a rotation is noticed.
 pub(crate) const REREAD: Duration = Duration::from_secs(60);
 
-/// How soon a key that was refused is probed again; doubles up to [`LONGEST_PROBE`].
-const FIRST_PROBE: Duration = Duration::from_secs(60);
-
 /// How often the time of HeyGen's last readable answer is told, at most.
 const LAST_READ_IS_SAID_EVERY: Duration = Duration::from_secs(3600);
-
-/// The longest pause between two probes.
-pub(crate) const LONGEST_PROBE: Duration = Duration::from_secs(600);
 
 /// A pause shorter than this does not change the account's condition.
 const WORTH_TELLING: Duration = Duration::from_secs(30);
@@ -147,8 +141,7 @@ impl Accounts {
         }
         memory.probe = Probe::Failed(trouble.class, trouble.cause());
         memory.probes_refused = memory.probes_refused.saturating_add(1);
-        let pause = FIRST_PROBE.saturating_mul(1 << (memory.probes_refused - 1).min(10)).min(LONGEST_PROBE);
-        memory.probe_at = Some(now + trouble.pause(pause));
+        memory.probe_at = Some(now + trouble.pause(pause_before_probe(memory.probes_refused)));
     }
 
     /// Concludes a reconcile of an account that has a key.
