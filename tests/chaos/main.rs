@@ -13,6 +13,8 @@ mod latency;
 mod leaks;
 mod lost_answers;
 mod races;
+#[path = "../support/receiver.rs"]
+mod receiver;
 mod refused_key;
 mod restart;
 #[path = "../e2e/support.rs"]

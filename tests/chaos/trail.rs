@@ -1,6 +1,7 @@
 //! The audit trail of many lives, under kills and changes of leader: every object's chain is whole, all that any status ever showed is in it,
-//! and what never came to be is called unconfirmed.
+//! and what never came to be is called unconfirmed. A sink gets the events in order, of each object that lives also the last one.
 
+mod deliveries;
 mod lives;
 mod proof;
 mod witness;
@@ -18,6 +19,7 @@ use twinconsent::process::clock;
 
 use crate::fleet::{alone, latency};
 use crate::support::{Operator, World, eventually};
+use deliveries::Sink;
 use lives::{Kind, Life};
 use proof::Proof;
 use witness::Witness;
@@ -38,7 +40,8 @@ const NAMED: &str = "Person called";
 async fn each_chain_is_whole_after_kills_and_changes_of_leader_and_has_all_that_was_ever_shown() {
     let _alone = alone().await;
     let count = std::env::var("TWINCONSENT_TRAIL_CONSENTS").ok().and_then(|count| count.parse().ok()).unwrap_or(CONSENTS);
-    let world = World::start("trail").await;
+    let world = World::without_account("trail").await;
+    let sink = Sink::start(&world).await;
     latency(&world, Duration::from_millis(20));
     let names: Vec<String> = (0..count).map(|number| format!("trail-{number:06}")).collect();
     for name in &names {
@@ -55,12 +58,14 @@ async fn each_chain_is_whole_after_kills_and_changes_of_leader_and_has_all_that_
     });
     let (_, operator) = tokio::join!(join_all(lives), disturb(&world, &witness, &log, &names, &begin));
     let lived = began.elapsed();
+    sink.until_it_has(|| witness.marks()).await;
     operator.terminate().await;
     let shown = witness.end(&world).await;
     let text = std::fs::read_to_string(&log).unwrap();
     let proof = Proof::of(&text, &shown);
-    println!("{count} lives in {lived:.1?}, {} kills, 2 changes of leader: {proof}", KILLS + 1);
+    println!("{count} lives in {lived:.1?}, {} kills, 2 changes of leader: {proof}; {sink}", KILLS + 1);
     proof.assert_whole();
+    sink.assert_in_order(&proof);
     assert!(!text.contains(NAMED), "the name of a group is in the log");
     for (number, name) in names.iter().enumerate() {
         proof.assert_tells(name, Kind::of(number).words());
@@ -97,9 +102,9 @@ async fn disturb(world: &World, witness: &Witness, log: &Path, names: &[String],
     set_back(world, witness, names).await;
     begin.send_modify(|begun| begun.is_set_back = true);
 
-    let namespace = format!("--operator-namespace={}", world.namespace);
+    let lease = format!("--lease-name={}", world.namespace);
     let kubeconfig = world.plane.kubeconfig().display().to_string();
-    let replica = |name| Operator::start_in(world, &kubeconfig, &["--leader-elect=true", &namespace, &argument], &[("POD_NAME", name)]);
+    let replica = |name| Operator::start_in(world, &kubeconfig, &["--leader-elect=true", &lease, &argument], &[("POD_NAME", name)]);
     let first = replica("first");
     until_it_leads(&first).await;
     let second = replica("second");
@@ -129,7 +134,7 @@ async fn set_back(world: &World, witness: &Witness, names: &[String]) {
                 Kind::Restored => {
                     let old = witness.latest(name).unwrap();
                     world.delete(name).await;
-                    world.consent(name, kind.spec(name)).await;
+                    world.consent(name, kind.spec(world, name)).await;
                     world.rewrite_status(name, json!(old.status)).await;
                 }
                 _ => {}

@@ -69,7 +69,7 @@ impl Kind {
         }
     }
 
-    pub fn spec(self, name: &str) -> Value {
+    pub fn spec(self, world: &World, name: &str) -> Value {
         let mut spec = match self {
             Self::Renewed => json!({ "linkRenewal": "Automatic", "pollInterval": "1s" }),
             Self::Overdue => json!({ "approvalDeadline": "1s" }),
@@ -77,6 +77,7 @@ impl Kind {
             _ => json!({}),
         };
         spec["groupID"] = json!(name);
+        spec["accountRef"] = json!({ "kind": "ClusterHeyGenAccount", "name": world.namespace });
         spec
     }
 
@@ -104,7 +105,7 @@ impl Life<'_> {
     pub async fn live(mut self, kind: Kind, batch: usize) {
         let (world, heygen, name) = (self.world, &self.world.simulator, self.name);
         self.begun.wait_for(|begun| begun.batches > batch).await.unwrap();
-        world.consent(name, kind.spec(name)).await;
+        world.consent(name, kind.spec(world, name)).await;
         self.until("AwaitingApproval or ApprovalOverdue", |ready, _| ["AwaitingApproval", "ApprovalOverdue"].contains(&ready)).await;
         match kind {
             Kind::Revoked => {

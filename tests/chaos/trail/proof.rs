@@ -13,6 +13,7 @@ pub struct Proof<'a> {
     verified: Verified,
     /// In order, with the numbers of their lines.
     events: Vec<Event>,
+    log: &'a str,
     shown: &'a Shown,
     /// The digests of the events of statuses that were shown.
     recorded: BTreeSet<String>,
@@ -48,7 +49,7 @@ impl Event {
 }
 
 impl<'a> Proof<'a> {
-    pub fn of(log: &str, shown: &'a Shown) -> Self {
+    pub fn of(log: &'a str, shown: &'a Shown) -> Self {
         let events: Vec<Event> = (1..).zip(log.lines()).map(|(line, text)| Event::read(line, text)).collect();
         let marks: BTreeMap<_, _> =
             shown.iter().filter_map(|(uid, all)| Some((uid.clone(), all.iter().rev().find_map(|one| one.mark.clone())?))).collect();
@@ -64,7 +65,7 @@ impl<'a> Proof<'a> {
                 of_write = before.filter(|before| before.version == event.version);
             }
         }
-        Self { verified, events, shown, recorded }
+        Self { verified, events, log, shown, recorded }
     }
 
     /// Every chain is whole; each status that was ever shown says what the event that it names says; and a line of no such status is called
@@ -90,6 +91,12 @@ impl<'a> Proof<'a> {
                 event.word
             );
         }
+    }
+
+    /// The lines of what came to be, by their ids.
+    pub fn lines(&self) -> HashMap<&str, &str> {
+        let recorded = self.events.iter().zip(self.log.lines()).filter(|(event, _)| self.recorded.contains(&event.digest));
+        recorded.map(|(event, line)| (event.id.as_str(), line)).collect()
     }
 
     /// What came to be of the objects of this name is there, and these words are among it in this order.

@@ -71,6 +71,12 @@ impl Witness {
         self.seen.latest[name].borrow().clone()
     }
 
+    /// The last event of each object that is there.
+    pub fn marks(&self) -> Vec<AuditMark> {
+        let latest = self.seen.latest.values().filter_map(|latest| latest.borrow().clone());
+        latest.filter_map(|latest| latest.status.as_ref()?.audit.clone()).collect()
+    }
+
     /// Waits until this gives something, as long as something new is seen of any object within [`LONG`].
     pub async fn until<T>(&self, what: &str, holds: impl Fn(&Self) -> Option<T>) -> T {
         let mut bell = self.seen.bell.subscribe();
