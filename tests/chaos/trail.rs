@@ -39,7 +39,7 @@ const NAMED: &str = "Person called";
 #[tokio::test(flavor = "multi_thread")]
 async fn each_chain_is_whole_after_kills_and_changes_of_leader_and_has_all_that_was_ever_shown() {
     let _alone = alone().await;
-    let count = std::env::var("TWINCONSENT_TRAIL_CONSENTS").ok().and_then(|count| count.parse().ok()).unwrap_or(CONSENTS);
+    let count = std::env::var("TWINCONSENT_TRAIL_CONSENTS").ok().and_then(|count| count.parse().ok()).unwrap_or(CONSENTS).max(KILLS);
     let world = World::without_account("trail").await;
     let sink = Sink::start(&world).await;
     latency(&world, Duration::from_millis(20));
@@ -87,11 +87,11 @@ pub struct Begun {
 async fn disturb(world: &World, witness: &Witness, log: &Path, names: &[String], begin: &watch::Sender<Begun>) -> Operator {
     let argument = format!("--audit-log={}", log.display());
     for batch in 1..=KILLS {
-        let shown = witness.seen();
+        let shown = witness.statuses();
         let operator = Operator::start(world, &[&argument]);
         begin.send_modify(|begun| begun.batches = batch);
         tokio::time::sleep(LEAST_LIFE).await;
-        witness.until("the operator is at work", |witness| (witness.seen() > shown).then_some(())).await;
+        witness.until("the operator is at work", |witness| (witness.statuses() > shown).then_some(())).await;
         if batch == KILLS {
             let has_come = |(number, name): (usize, &String)| Kind::of(number).is_ready_to_be_set_back(witness.latest(name).as_deref());
             let all = |_: &Witness| names.iter().enumerate().all(has_come).then_some(());

@@ -38,6 +38,8 @@ pub struct Witness {
 struct Seen {
     /// How many versions of objects.
     versions: AtomicUsize,
+    /// How many statuses that say something else than the one before.
+    statuses: AtomicUsize,
     /// Rings whenever there is one more.
     bell: watch::Sender<()>,
     latest: HashMap<String, Latest>,
@@ -48,7 +50,13 @@ impl Witness {
     /// Watches the consents of these names from now on.
     pub fn start(world: &World, names: &[String]) -> Self {
         let latest = names.iter().map(|name| (name.clone(), Latest::default())).collect();
-        let seen = Arc::new(Seen { versions: AtomicUsize::new(0), bell: watch::Sender::default(), latest, shown: Default::default() });
+        let seen = Arc::new(Seen {
+            versions: AtomicUsize::new(0),
+            statuses: AtomicUsize::new(0),
+            bell: watch::Sender::default(),
+            latest,
+            shown: Default::default(),
+        });
         let (noting, events) = (seen.clone(), watcher::watcher(world.consents(), watcher::Config::default()));
         let watching = tokio::spawn(events.for_each(move |event| {
             match event {
@@ -64,6 +72,11 @@ impl Witness {
     /// How many versions of objects were seen.
     pub fn seen(&self) -> usize {
         self.seen.versions.load(Ordering::Relaxed)
+    }
+
+    /// How many statuses were seen that say something else than the one before.
+    pub fn statuses(&self) -> usize {
+        self.seen.statuses.load(Ordering::Relaxed)
     }
 
     /// The object of this name as it is, if it is there.
@@ -139,6 +152,7 @@ impl Seen {
             let shown = shown.entry(uid).or_default();
             if shown.last() != Some(&status) {
                 shown.push(status);
+                self.statuses.fetch_add(1, Ordering::Relaxed);
             }
         }
         self.latest[&consent.name_any()].send_replace(Some(Arc::new(consent)));
