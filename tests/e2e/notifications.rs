@@ -206,7 +206,8 @@ async fn a_dead_sink_delays_nothing_and_gets_everything_in_order_when_it_is_back
         world.until(name, "Approved").await;
         until_words(&alive, name, &["requested", "approved"]).await;
     }
-    let (message, _) = until_account_says(&world, "False", "NotificationsNotTaken", "Sink \"dead\"").await;
+    let (message, took) = until_account_says(&world, "False", "NotificationsNotTaken", "Sink \"dead\"").await;
+    assert!(took < Duration::from_secs(30), "the account does not wait until it comes round: {took:?}");
     assert!(message.contains("connection refused") && !message.contains("alive"), "{message}");
     let waiting = operator.counter("twinconsent_notification_events_waiting", "sink=\"dead\"").await;
     assert_eq!(waiting, 4.0);
@@ -246,6 +247,20 @@ async fn a_sink_with_a_certificate_of_an_unknown_issuer_is_sent_nothing() {
     assert!(!server.is_finished());
     server.abort();
     world.end([operator]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_under_way_when_the_operator_ends_is_delivered() {
+    let receiver = Receiver::start().await;
+    let world = with_sinks("sink-end", async |world| json!([sink(world, "a", &receiver)])).await;
+    receiver.answer(Reply { after: Duration::from_secs(3), ..Reply::of(200) });
+    let operator = world.operator(&[]).await;
+    ask(&world, "ada", json!({})).await;
+    until_words(&receiver, "ada", &["requested"]).await;
+    let log = operator.terminate().await;
+    let (_, after_the_signal) = log.split_once("stopping").unwrap_or_else(|| panic!("{log}"));
+    assert!(after_the_signal.contains("a notification was sent"), "{log}");
+    world.end([]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -351,12 +366,15 @@ async fn a_process_that_takes_over_sends_the_last_event_of_each_object_again() {
     // A sink that is named later starts with what comes then.
     let later = Receiver::start().await;
     name_sinks(&world, json!([sink(&world, "a", &receiver), sink(&world, "later", &later)])).await;
-    ask(&world, "bob", json!({})).await;
-    world.until("bob", "AwaitingApproval").await;
-    eventually("the new sink is known", || async {
-        world.force("ada", &later.received().len().to_string()).await;
-        ask(&world, &format!("eve-{}", receiver.received().len()), json!({})).await;
-        if later.received().is_empty() { Err(()) } else { Ok(()) }
+    let mut number = 0;
+    eventually("the new sink is known", || {
+        number += 1;
+        let (world, later, name) = (&world, &later, format!("bob-{number}"));
+        async move {
+            ask(world, &name, json!({})).await;
+            world.until(&name, "AwaitingApproval").await;
+            if later.received().is_empty() { Err(name) } else { Ok(()) }
+        }
     })
     .await;
     assert!(later.received().iter().all(|received| received.event()["data"].get("resent").is_none()));
