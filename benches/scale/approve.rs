@@ -104,12 +104,18 @@ pub async fn all(bench: &mut Bench<'_>, operator: &Operator) -> anyhow::Result<(
     if !process.forget_peak() {
         println!("  the system does not let the highest memory begin anew: it is since the start of the process");
     }
+    let taken = bench.sink.taken();
     bench.heygen.approve(0..objects)?;
     let began = Instant::now();
     board::until("ready", objects, || bench.board.ready()).await?;
     let took = began.elapsed().as_secs_f64();
     bench.report.tell("all ready after, s", took);
     bench.report.tell("ready a second", left as f64 / took);
+    if bench.settings.sinks > 0 {
+        let taken = taken + left as u64;
+        board::until("taken by the sink", usize::try_from(taken)?, || usize::try_from(bench.sink.taken()).unwrap_or(usize::MAX)).await?;
+        bench.report.tell("all taken by the sink that takes everything after, s", began.elapsed().as_secs_f64());
+    }
     bench.report.tell("processor of the operator for each, ms", (process.processor()? - used) * 1000.0 / left as f64);
     bench.report.memory("operator", process)?;
     let written = bench.writes(operator).await? - writes;

@@ -13,6 +13,7 @@ use crate::heygen::HeyGen;
 use crate::process::Process;
 use crate::report::Report;
 use crate::settings::Settings;
+use crate::sink::Sink;
 use crate::stage::{NAMESPACE, Operator, Stage};
 
 /// What is not to be waited for any longer, such as the last event.
@@ -27,6 +28,7 @@ pub struct Bench<'a> {
     _watch: AbortOnDropHandle<()>,
     pub stage: Stage,
     pub heygen: HeyGen,
+    pub sink: Sink,
     pub board: Arc<Board>,
     pub report: &'a mut Report,
 }
@@ -35,10 +37,18 @@ impl<'a> Bench<'a> {
     pub async fn set(settings: Settings, report: &'a mut Report) -> anyhow::Result<Self> {
         println!("{} consents; {}", settings.objects, settings.as_json());
         let heygen = HeyGen::start(settings.objects)?;
-        let stage = Stage::set(&heygen.base_url).await?;
+        let mut stage = Stage::set(&heygen.base_url).await?;
+        let sink = Sink::start().await?;
+        if settings.sinks >= 1 {
+            stage.sink("alive", &sink.url);
+        }
+        if settings.sinks >= 2 {
+            // Nothing listens on a port of loopback that was given back.
+            stage.sink("dead", &format!("http://{}", std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?));
+        }
         stage.account(settings.create_limit()).await?;
         let (board, watch) = Board::start(stage.client.clone(), settings.objects);
-        Ok(Self { settings, _watch: watch, stage, heygen, board, report })
+        Ok(Self { settings, _watch: watch, stage, heygen, sink, board, report })
     }
 
     /// Changes the account, and waits until every consent has taken note.

@@ -25,6 +25,7 @@ mod raw;
 mod report;
 mod restart;
 mod settings;
+mod sink;
 #[path = "../support/stage.rs"]
 #[allow(dead_code, reason = "shared with the bench of one consent, which uses more of it")]
 mod stage;

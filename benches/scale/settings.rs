@@ -29,6 +29,8 @@ pub struct Settings {
     pub approve_all: bool,
     /// How many objects the bare client writes, each time.
     pub raw_objects: usize,
+    /// The account's sinks: none, one that takes everything, or that and a dead one.
+    pub sinks: u64,
 }
 
 impl Settings {
@@ -47,11 +49,13 @@ impl Settings {
             approvals: read("APPROVALS", 10)?,
             approve_all: read("APPROVE_ALL", 1)? == 1,
             raw_objects: read("RAW_OBJECTS", 5_000.min(objects))?,
+            sinks: read("SINKS", 0)?,
         };
         ensure!(settings.approvals <= 100, "TWINCONSENT_BENCH_APPROVALS must be 0 to 100");
         ensure!(settings.raw_objects <= 100_000, "TWINCONSENT_BENCH_RAW_OBJECTS must be 0 to 100000");
         ensure!((0.0..=60.0).contains(&settings.idle_minutes), "TWINCONSENT_BENCH_IDLE_MINUTES must be 0 to 60");
         ensure!((0.0..=60.0).contains(&settings.restart_minutes), "TWINCONSENT_BENCH_RESTART_MINUTES must be 0 to 60");
+        ensure!(settings.sinks <= 2, "TWINCONSENT_BENCH_SINKS must be 0, 1 or 2");
         Ok(settings)
     }
 
@@ -88,11 +92,12 @@ impl Settings {
             approvals,
             approve_all,
             raw_objects,
+            sinks,
         } = self;
         json!({
             "objects": objects, "rate": rate, "burst": burst, "createRate": create_rate, "createBurst": create_burst, "backlog": backlog,
             "idleMinutes": idle_minutes, "restartMinutes": restart_minutes, "approvals": approvals, "approveAll": approve_all,
-            "rawObjects": raw_objects,
+            "rawObjects": raw_objects, "sinks": sinks,
         })
     }
 }

@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::api::{Api, Patch, PatchParams};
 use kube::{Client, Config};
 use serde_json::{Value, json};
-use twinconsent_core::api::account::HeyGenAccount;
+use twinconsent_core::api::account::ClusterHeyGenAccount;
 use twinconsent_core::api::consent::DigitalTwinConsent;
 
 use crate::process::Process;
@@ -24,6 +24,9 @@ pub const UNWATCHED: &str = "unwatched";
 /// The program that is measured, in the environment: another build of the operator, to compare the two by the same bench.
 const OPERATOR: &str = "TWINCONSENT_BENCH_OPERATOR";
 
+/// What signs for the sinks.
+const SIGNING: &str = "whsec_MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA=";
+
 /// How long the operator may take to be ready before the run is given up.
 const PATIENCE: Duration = Duration::from_secs(600);
 
@@ -35,6 +38,8 @@ pub struct Stage {
     http: reqwest::Client,
     /// Where the operator finds HeyGen.
     heygen: String,
+    /// The sinks of the account.
+    notifications: Vec<Value>,
 }
 
 impl Stage {
@@ -47,11 +52,11 @@ impl Stage {
         }
         plane.kubectl_ok(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"])?;
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build()?;
-        let stage = Self { client: Client::try_from(config(&plane).await?)?, plane, http, heygen: heygen.to_owned() };
+        let stage =
+            Self { client: Client::try_from(config(&plane).await?)?, plane, http, heygen: heygen.to_owned(), notifications: Vec::new() };
         stage.namespace(NAMESPACE).await?;
         stage.namespace(UNWATCHED).await?;
-        let secret =
-            json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": NAMESPACE }, "stringData": { "key": DEMO_API_KEY } });
+        let secret = json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": NAMESPACE }, "stringData": { "key": DEMO_API_KEY, "signing": SIGNING } });
         let secrets: Api<Secret> = Api::namespaced(stage.client.clone(), NAMESPACE);
         secrets.patch(NAMESPACE, &PatchParams::apply("bench"), &Patch::Apply(secret)).await?;
         Ok(stage)
@@ -66,11 +71,17 @@ impl Stage {
     /// Creates the account, or replaces what it says besides its key.
     pub async fn account(&self, mut spec: Value) -> anyhow::Result<()> {
         spec["apiKeySecretRef"] = json!({ "name": NAMESPACE, "key": "key" });
-        let account =
-            json!({ "apiVersion": "twinconsent.io/v1alpha1", "kind": "HeyGenAccount", "metadata": { "name": NAMESPACE }, "spec": spec });
-        let api: Api<HeyGenAccount> = Api::namespaced(self.client.clone(), NAMESPACE);
+        spec["notifications"] = json!(self.notifications);
+        let account = json!({ "apiVersion": "twinconsent.io/v1alpha1", "kind": "ClusterHeyGenAccount", "metadata": { "name": NAMESPACE }, "spec": spec });
+        let api: Api<ClusterHeyGenAccount> = Api::all(self.client.clone());
         api.patch(NAMESPACE, &PatchParams::apply("bench").force(), &Patch::Apply(account)).await?;
         Ok(())
+    }
+
+    /// Lets the account have one more sink.
+    pub fn sink(&mut self, name: &str, url: &str) {
+        let secret = json!({ "name": NAMESPACE, "key": "signing" });
+        self.notifications.push(json!({ "name": name, "url": url, "signingSecretRef": secret }));
     }
 
     pub fn consents(&self, namespace: &str) -> Api<DigitalTwinConsent> {
@@ -86,7 +97,7 @@ impl Stage {
     pub fn start(&self, program: &Path, arguments: &[&str]) -> anyhow::Result<Operator> {
         let address = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
         let child = Command::new(program)
-            .args(["run", "--listen", &address, "--watch-namespaces", NAMESPACE, "--log-filter", "warn"])
+            .args(["run", "--listen", &address, "--watch-namespaces", NAMESPACE, "--operator-namespace", NAMESPACE, "--log-filter", "warn"])
             .args(["--heygen-base-url", &self.heygen, "--allow-insecure-base-url"])
             .args(arguments)
             .env("KUBECONFIG", self.plane.kubeconfig())
@@ -128,7 +139,7 @@ async fn config(plane: &controlplane::ControlPlane) -> anyhow::Result<Config> {
 pub fn consent(name: &str) -> anyhow::Result<DigitalTwinConsent> {
     Ok(serde_json::from_value(json!({
         "apiVersion": "twinconsent.io/v1alpha1", "kind": "DigitalTwinConsent", "metadata": { "name": name },
-        "spec": { "groupID": name, "accountRef": { "kind": "HeyGenAccount", "name": NAMESPACE } },
+        "spec": { "groupID": name, "accountRef": { "kind": "ClusterHeyGenAccount", "name": NAMESPACE } },
     }))?)
 }
 
