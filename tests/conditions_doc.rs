@@ -117,7 +117,8 @@ const RECORDED: &str =
 fn the_example_of_a_status_shows_the_conditions_that_the_operator_writes() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
     let mut examples = Vec::new();
-    for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    for path in files.filter(|path| path.extension().is_some_and(|extension| extension == "md")) {
         let page = std::fs::read_to_string(path).unwrap();
         let blocks = page.split("```yaml\n").skip(1).map(|rest| rest.split("\n```").next().unwrap());
         examples.extend(blocks.filter(|block| block.contains("\n  conditions:\n")).map(conditions));

@@ -17,8 +17,9 @@ const BURST: usize = 20;
 /// How many polls are forced beside the one that finds an approval.
 const FORCED: usize = 5;
 
-/// How many requests may go before a forced poll: those of the two seconds that a busy machine may take to learn of it.
-const AHEAD: usize = 2 * PER_SECOND;
+/// How many requests may go before a forced poll: those of the ten seconds that a busy machine may take to learn of it, where it takes two
+/// at most. Without its priority it would never be made by itself.
+const AHEAD: usize = 10 * PER_SECOND;
 
 /// Groups that no consent names, in the midst of the others, make the list so long that a scan of it takes twice as long as the
 /// interval: when it ends, those that were seen first are due again.
