@@ -59,6 +59,8 @@ where
         context.notifications.forget(&settings.key);
         return Ok(Action::requeue(IS_OURS_AGAIN));
     }
+    // Its sinks were forgotten if it was another operator's before.
+    context.notifications.define(&settings.key, &settings.notifications, settings.allowed.clone());
     let sinks_again = read_sinks(&settings, &context).await;
     let Reconciled { changed, again, status } = concluded(&settings, &context).await;
     let again = sinks_again.map_or(again, |sinks_again| again.min(sinks_again));

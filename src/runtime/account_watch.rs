@@ -76,6 +76,7 @@ pub(crate) fn shown<K: Kind>(
             }
             Ok(Shown::Gone(object)) => {
                 let key = key_of::<K>(object.metadata.namespace, object.metadata.name.unwrap_or_default());
+                context.notifications.forget(&key);
                 context.accounts.forget(&key);
                 context.wake_consents_of(&key);
                 None
@@ -124,7 +125,7 @@ pub(crate) async fn run<K>(
         Ok(Event::InitApply(object) | Event::Apply(object)) => {
             let settings = object.settings(&noted.config.operator_namespace);
             noted.accounts.announce(settings.key.clone());
-            if noted.notifications.define(&settings.key, &settings.notifications) {
+            if noted.notifications.define(&settings.key, &settings.notifications, settings.allowed.clone()) {
                 let context = noted.clone();
                 tokio::spawn(async move { context.notify_again(vec![settings.key]).await });
             }

@@ -280,15 +280,25 @@ impl Context {
     }
 
     /// Hands the last event of each consent of these accounts to their sinks once more, if it is so young that whatever made it may have
-    /// ended before it was delivered.
+    /// ended before it was delivered. Not of namespaces that the account does not serve, or of which that cannot be read now: whoever may
+    /// write a status there must not be able to let the account send it.
     pub async fn notify_again(&self, accounts: Vec<AccountKey>) {
         for account in accounts {
+            let Some(allowed) = self.notifications.allowed(&account) else { continue };
+            let mut served = HashMap::new();
             for (number, uid) in (1..).zip(self.store.of_account(&account)) {
                 let wall = clock::wall();
-                let consent = self.store.copy(uid).filter(|_| self.store.is_served(uid));
-                let again = consent.and_then(|consent| Some((Notice::again(&consent, wall.now())?, link_of(&consent))));
-                if let Some((notice, link)) = again {
-                    self.notifications.push(&account, uid, &[notice], link.as_ref(), wall);
+                let again = self.store.copy(uid).and_then(|consent| Some((Notice::again(&consent, wall.now())?, consent)));
+                if let Some((notice, consent)) = again {
+                    let namespace = consent.namespace().unwrap_or_default();
+                    let is_served = match served.get(&namespace) {
+                        Some(known) => *known,
+                        None => self.serves_namespace(allowed.as_deref(), namespace.clone()).await.unwrap_or(false),
+                    };
+                    served.insert(namespace, is_served);
+                    if is_served {
+                        self.notifications.push(&account, uid, &[notice], link_of(&consent).as_ref(), wall);
+                    }
                 }
                 if number % 256 == 0 {
                     tokio::task::yield_now().await;

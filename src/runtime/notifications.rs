@@ -27,7 +27,7 @@ use crate::process::metrics::population::SinkFigures;
 use condition::{Health, Kinds, Said};
 use parcel::Parcel;
 use target::{Target, Unusable};
-use twinconsent_core::api::account::NotificationSink;
+use twinconsent_core::api::account::{AllowedNamespaces, NotificationSink};
 use twinconsent_core::api::account_key::AccountKey;
 use twinconsent_core::api::event_type::EventType;
 use twinconsent_core::api::uid::Uid;
@@ -49,6 +49,8 @@ pub struct Notifications {
 struct State {
     /// Those with sinks.
     accounts: BTreeMap<AccountKey, Sinks>,
+    /// Accounts that were shown.
+    shown: HashSet<AccountKey>,
     /// Accounts that are known to exist since this process began to decide, and were not shown yet.
     awaited: HashSet<AccountKey>,
     next_serial: u64,
@@ -57,6 +59,8 @@ struct State {
 #[derive(Debug, Default)]
 struct Sinks {
     sinks: BTreeMap<String, Sink>,
+    /// The namespaces that the account serves; `None`: all.
+    allowed: Option<Arc<AllowedNamespaces>>,
     reported: Option<(Kinds, Said)>,
     woken_at: Option<Duration>,
 }
@@ -86,14 +90,16 @@ pub(crate) struct Job {
 impl Notifications {
     /// Notes the sinks that an account names. One that is named no longer drops what waits for it. Returns whether its consents' last
     /// events are to be sent again now.
-    pub(crate) fn define(&self, account: &AccountKey, specs: &[NotificationSink]) -> bool {
+    pub(crate) fn define(&self, account: &AccountKey, specs: &[NotificationSink], allowed: Option<Arc<AllowedNamespaces>>) -> bool {
         let state = &mut *self.state();
         let is_awaited = state.awaited.remove(account);
+        state.shown.insert(account.clone());
         if specs.is_empty() {
             state.accounts.remove(account);
             return false;
         }
         let known = state.accounts.entry(account.clone()).or_default();
+        known.allowed = allowed;
         let mut before = std::mem::take(&mut known.sinks);
         for spec in specs {
             let sink = match before.remove(&spec.name) {
@@ -114,15 +120,16 @@ impl Notifications {
         let mut state = self.state();
         state.accounts.remove(account);
         state.awaited.remove(account);
+        state.shown.remove(account);
     }
 
     /// Notes which accounts there are when this process begins to decide. Returns those whose consents' last events are to be sent
     /// again; of the others, [`define`](Self::define) tells.
     pub(crate) fn begin(&self, accounts: Vec<AccountKey>) -> Vec<AccountKey> {
         let state = &mut *self.state();
-        let (shown, awaited): (Vec<_>, Vec<_>) = accounts.into_iter().partition(|account| state.accounts.contains_key(account));
+        let (shown, awaited): (Vec<_>, Vec<_>) = accounts.into_iter().partition(|account| state.shown.contains(account));
         state.awaited = awaited.into_iter().collect();
-        shown
+        shown.into_iter().filter(|account| state.accounts.contains_key(account)).collect()
     }
 
     /// Notes what the Secrets of a sink say, unless the sink has become another one meanwhile.
@@ -143,6 +150,11 @@ impl Notifications {
             (Err(Unusable { may_be_passing: true, .. }), Some(Ok(_))) => {}
             (Err(unusable), _) => sink.target = Some(Err(unusable)),
         }
+    }
+
+    /// Which namespaces an account with sinks serves (`None` inside: all), by its spec, also while it was not reconciled yet.
+    pub(crate) fn allowed(&self, account: &AccountKey) -> Option<Option<Arc<AllowedNamespaces>>> {
+        self.state().accounts.get(account).map(|sinks| sinks.allowed.clone())
     }
 
     /// Whether anything is sent for the consents of an account.

@@ -27,7 +27,7 @@ fn unusable(may_be_passing: bool) -> Result<Target, Unusable> {
 /// One sink that can be used, for which an event waits.
 fn waiting() -> Notifications {
     let notifications = Notifications::default();
-    notifications.define(&account(), &[spec("a", "https://one.example")]);
+    notifications.define(&account(), &[spec("a", "https://one.example")], None);
     notifications.set_target(&account(), &spec("a", "https://one.example"), target("https://one.example"));
     push(&notifications, EventType::Approved);
     notifications
@@ -51,7 +51,7 @@ fn to(sink: &str, host: &str) -> Vec<(String, String)> {
 fn a_sink_with_another_address_keeps_what_waits_and_sends_nothing_until_that_was_read() {
     let notifications = waiting();
     let moved = spec("a", "https://two.example");
-    notifications.define(&account(), std::slice::from_ref(&moved));
+    notifications.define(&account(), std::slice::from_ref(&moved), None);
     assert_eq!(sent(&notifications), []);
     notifications.set_target(&account(), &spec("a", "https://one.example"), target("https://one.example"));
     assert_eq!(sent(&notifications), [], "it was read for what the account named before");
@@ -63,13 +63,13 @@ fn a_sink_with_another_address_keeps_what_waits_and_sends_nothing_until_that_was
 fn a_sink_of_another_name_is_another_one_and_one_that_is_gone_drops_what_waited() {
     let notifications = waiting();
     let renamed = spec("b", "https://one.example");
-    notifications.define(&account(), std::slice::from_ref(&renamed));
+    notifications.define(&account(), std::slice::from_ref(&renamed), None);
     notifications.set_target(&account(), &renamed, target("https://one.example"));
     assert_eq!(sent(&notifications), []);
-    notifications.define(&account(), &[spec("a", "https://one.example")]);
+    notifications.define(&account(), &[spec("a", "https://one.example")], None);
     notifications.set_target(&account(), &spec("a", "https://one.example"), target("https://one.example"));
     assert_eq!(sent(&notifications), []);
-    notifications.define(&account(), &[]);
+    notifications.define(&account(), &[], None);
     assert!(!notifications.has_sinks(&account()) && notifications.figures().is_empty());
 }
 
@@ -79,7 +79,7 @@ fn what_is_sent_for_a_sink_that_is_gone_does_not_end_what_is_sent_for_its_succes
     let (jobs, _) = notifications.take(clock::steady());
     notifications.forget(&account());
     let again = spec("a", "https://one.example");
-    notifications.define(&account(), std::slice::from_ref(&again));
+    notifications.define(&account(), std::slice::from_ref(&again), None);
     notifications.set_target(&account(), &again, target("https://one.example"));
     push(&notifications, EventType::Approved);
     assert_eq!(sent(&notifications), to("a", "one.example"));
@@ -97,7 +97,7 @@ fn a_secret_that_cannot_be_read_for_now_is_used_on_and_one_that_is_gone_is_not()
     }
     // One that was never read cannot be used either way.
     let notifications = Notifications::default();
-    notifications.define(&account(), std::slice::from_ref(&spec));
+    notifications.define(&account(), std::slice::from_ref(&spec), None);
     notifications.set_target(&account(), &spec, unusable(true));
     assert_eq!(notifications.say(&account(), None, clock::wall()).unwrap().reason, "SinkNotUsable");
 }
@@ -107,7 +107,7 @@ fn a_sink_gets_the_events_that_it_names_and_a_word_of_another_version_is_none() 
     let notifications = Notifications::default();
     let mut some = spec("some", "https://one.example");
     some.events = Some(vec!["celebrated".to_owned(), "term-moved".to_owned()]);
-    notifications.define(&account(), &[some, spec("all", "https://one.example")]);
+    notifications.define(&account(), &[some, spec("all", "https://one.example")], None);
     for event_type in [EventType::Approved, EventType::TermMoved, EventType::Deleted] {
         push(&notifications, event_type);
     }
@@ -118,12 +118,15 @@ fn a_sink_gets_the_events_that_it_names_and_a_word_of_another_version_is_none() 
 #[test]
 fn last_events_are_sent_again_for_the_accounts_that_there_were_at_the_beginning_once() {
     let notifications = waiting();
-    let late = AccountKey { name: "late".to_owned(), ..account() };
-    assert_eq!(notifications.begin(vec![account(), late.clone()]), [account()]);
-    assert!(notifications.define(&late, &[spec("a", "https://one.example")]), "it was named by a consent, and is shown now");
-    assert!(!notifications.define(&late, &[spec("a", "https://one.example")]));
-    let new = AccountKey { name: "new".to_owned(), ..account() };
-    assert!(!notifications.define(&new, &[spec("a", "https://one.example")]), "its sinks start with the next event");
+    let [late, without, new] = ["late", "without", "new"].map(|name| AccountKey { name: name.to_owned(), ..account() });
+    let sinks = [spec("a", "https://one.example")];
+    notifications.define(&without, &[], None);
+    assert_eq!(notifications.begin(vec![account(), late.clone(), without.clone()]), [account()]);
+    assert!(notifications.define(&late, &sinks, None), "it was named by a consent, and is shown now");
+    assert!(!notifications.define(&late, &sinks, None));
+    for starts_with_the_next_event in [new, without] {
+        assert!(!notifications.define(&starts_with_the_next_event, &sinks, None));
+    }
 }
 
 #[test]

@@ -32,6 +32,8 @@ pub(super) struct Breaker {
     /// How many trials have failed since then.
     trials: u32,
     not_before: Option<Timestamp>,
+    /// Until when the sink asks to be left alone, and when it said so.
+    left_alone: Option<(Timestamp, Timestamp)>,
 }
 
 impl Breaker {
@@ -41,13 +43,15 @@ impl Breaker {
 
     /// The earliest time at which a delivery may begin.
     pub(super) fn not_before(&self) -> Timestamp {
-        self.not_before.unwrap_or(Timestamp::MIN)
+        self.not_before.max(self.left_alone.map(|(until, _)| until)).unwrap_or(Timestamp::MIN)
     }
 
-    /// Notes that the sink has answered a delivery for good. Returns whether it had been in trouble.
-    pub(super) fn succeeded(&mut self) -> bool {
+    /// Notes that the sink has answered a delivery for good that began then. Returns whether it had been in trouble.
+    pub(super) fn succeeded(&mut self, began: Timestamp) -> bool {
         let was_open = self.open_since.is_some();
-        *self = Self::default();
+        // What was under way when the sink asked to be left alone says nothing of that.
+        let left_alone = self.left_alone.filter(|(_, said)| began <= *said);
+        *self = Self { left_alone, ..Self::default() };
         was_open
     }
 
@@ -65,7 +69,7 @@ impl Breaker {
             self.open_since.get_or_insert(now);
         }
         if let Some(asked) = retry_after {
-            self.wait_until(polling::add(now, asked));
+            self.left_alone = self.left_alone.max(Some((polling::add(now, asked), now)));
         }
     }
 

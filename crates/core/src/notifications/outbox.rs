@@ -148,19 +148,19 @@ impl<P> Outbox<P> {
         let Some(lane) = self.lanes.get_mut(&event.object).filter(|lane| lane.first == number && lane.is_under_way) else { return };
         self.under_way -= 1;
         lane.is_under_way = false;
+        let began = lane.at;
         match answer.meaning() {
             Meaning::Delivered => {
                 self.remove_first(number, now);
                 self.counts.delivered += 1;
-                self.answered(now);
+                self.answered(began, now);
             }
             Meaning::Dropped(reason) => {
                 self.remove_first(number, now);
                 self.note_drop(reason, now);
-                self.answered(now);
+                self.answered(began, now);
             }
             Meaning::Again(retry_after) => {
-                let began = lane.at;
                 lane.at = polling::add(now, pause(FIRST_PAUSE, LONGEST_PAUSE, lane.failures, jitter));
                 lane.failures = lane.failures.saturating_add(1);
                 self.due.insert((lane.at, number));
@@ -212,8 +212,8 @@ impl<P> Outbox<P> {
         }
     }
 
-    fn answered(&mut self, now: Timestamp) {
-        if self.breaker.succeeded() {
+    fn answered(&mut self, began: Timestamp, now: Timestamp) {
+        if self.breaker.succeeded(began) {
             self.all_are_due(now);
         }
     }
