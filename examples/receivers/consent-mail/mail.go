@@ -82,7 +82,7 @@ func newClient(settings receiver.Settings) (*mail.Client, error) {
 	}
 	options := []mail.Option{
 		mail.WithPort(number),
-		// For the whole mail: a server that looks at what it takes may need long for its last answer, and a mail that it has taken then
+		// For the whole mail: a server that scans what it takes may need long for its last answer, and a mail that it has taken then
 		// would be sent again. The operator does not wait so long, and is told that the event is under way when it comes again.
 		mail.WithTimeout(2 * time.Minute),
 		mail.WithTLSConfig(&tls.Config{ServerName: host, MinVersion: tls.VersionTLS12}),
