@@ -280,8 +280,8 @@ impl Context {
     }
 
     /// Hands the last event of each consent of these accounts to their sinks once more, if it is so young that the process which made it
-    /// may have ended before it was delivered. Not of namespaces that the account does not serve, or of which that cannot be read now: a user
-    /// of such a namespace, who may write a status there, could let the account send it.
+    /// may have ended before it was delivered. Not of namespaces that the account does not serve, or of which that cannot be read now: what users
+    /// of such a namespace write into a status would be sent for the account.
     pub async fn notify_again(&self, accounts: Vec<AccountKey>) {
         for account in accounts {
             let Some(allowed) = self.notifications.allowed(&account) else { continue };
