@@ -279,6 +279,18 @@ impl Context {
         }
     }
 
+    /// Keeps events of a consent whose status could not be written as far as is known, for it may have been.
+    pub fn doubt(&self, consent: &DigitalTwinConsent, events: Vec<Event>) {
+        if let Some(uid) = uid::uid(consent).filter(|_| self.notifications.has_sinks(&AccountKey::of(consent))) {
+            self.notifications.doubt(uid, events);
+        }
+    }
+
+    /// Hands events that were in doubt to the sinks, now that a consent is shown as it is.
+    pub fn notify_of_doubtful(&self, uid: Uid, consent: &DigitalTwinConsent, wall: Wall) {
+        self.notify(consent, &self.notifications.written_after_all(uid, consent), wall);
+    }
+
     /// Hands the last event of each consent of these accounts to their sinks once more, if it is so young that the process which made it
     /// may have ended before it was delivered. Not of namespaces that the account does not serve, or of which that cannot be read now: what users
     /// of such a namespace write into a status would be sent for the account.
@@ -310,6 +322,7 @@ impl Context {
     /// Forgets a consent that is gone, and wakes those that may ask for its group now.
     pub fn forget(&self, consent: Uid) {
         self.scheduler.with(|schedule, _| schedule.remove(consent));
+        self.notifications.no_doubt(consent);
         self.wake_consents(self.store.forget(consent));
     }
 }

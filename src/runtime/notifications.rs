@@ -13,7 +13,7 @@ pub(crate) mod delivery;
 mod parcel;
 pub(crate) mod target;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -29,14 +29,22 @@ use parcel::Parcel;
 use target::{Target, Unusable};
 use twinconsent_core::api::account::{AllowedNamespaces, NotificationSink};
 use twinconsent_core::api::account_key::AccountKey;
+use twinconsent_core::api::consent::DigitalTwinConsent;
 use twinconsent_core::api::event_type::EventType;
 use twinconsent_core::api::uid::Uid;
+use twinconsent_core::consent::audit::Event;
 use twinconsent_core::consent::link::Link;
 use twinconsent_core::consent::polling;
 use twinconsent_core::notifications::{Answer, Notice, Outbox};
 
 /// How often, at most, an account tells what has become of its sinks.
 pub(crate) const REPORTED_EVERY: Duration = Duration::from_secs(10);
+
+/// How many objects' events are kept of which it is not known whether they were written.
+const MOST_IN_DOUBT: usize = 4096;
+
+/// Of how many tries to write a status of one object.
+const MOST_TRIES_IN_DOUBT: usize = 4;
 
 /// The sinks of all accounts.
 #[derive(Debug, Default)]
@@ -49,6 +57,8 @@ pub struct Notifications {
 struct State {
     /// Those with sinks.
     accounts: BTreeMap<AccountKey, Sinks>,
+    /// Events of statuses of which it is not known whether they were written, by their object, one list for each try.
+    in_doubt: HashMap<Uid, Vec<Vec<Event>>>,
     /// Accounts that were shown.
     shown: HashSet<AccountKey>,
     /// Accounts that are known to exist since this process began to decide, and were not shown yet.
@@ -235,6 +245,38 @@ impl Notifications {
         let said = condition::say(sinks.health(now), known, wall);
         sinks.reported = Some((kinds, said.clone()));
         Some(said)
+    }
+
+    /// Keeps events of an object whose status may have been written, although the answer to that was lost.
+    pub(crate) fn doubt(&self, object: Uid, events: Vec<Event>) {
+        let mut state = self.state();
+        if events.is_empty() || state.in_doubt.len() >= MOST_IN_DOUBT && !state.in_doubt.contains_key(&object) {
+            return;
+        }
+        let tries = state.in_doubt.entry(object).or_default();
+        if tries.len() < MOST_TRIES_IN_DOUBT {
+            tries.push(events);
+        }
+    }
+
+    /// The events that were in doubt and were written after all, as the object shows by now. What it cannot show yet stays in doubt.
+    pub(crate) fn written_after_all(&self, object: Uid, consent: &DigitalTwinConsent) -> Vec<Event> {
+        let mut state = self.state();
+        let (Some(tries), Some(mark)) = (state.in_doubt.get(&object), consent.status.as_ref().and_then(|status| status.audit.as_ref()))
+        else {
+            return Vec::new();
+        };
+        if tries.iter().flatten().all(|event| event.sequence() > mark.sequence) {
+            return Vec::new();
+        }
+        let tries = state.in_doubt.remove(&object).unwrap_or_default();
+        let is_named = |events: &Vec<Event>| events.last().is_some_and(|last| last.digest() == mark.digest);
+        tries.into_iter().find(is_named).unwrap_or_default()
+    }
+
+    /// Forgets what was in doubt of an object that is gone.
+    pub(crate) fn no_doubt(&self, object: Uid) {
+        self.state().in_doubt.remove(&object);
     }
 
     /// What the metrics tell of each sink.

@@ -141,6 +141,7 @@ async fn advance(mut consent: Arc<DigitalTwinConsent>, worked: &mut Worked, cont
             return Ok(());
         }
         let Some(observed) = observe(&consent, context).await? else { return Ok(()) };
+        context.notify_of_doubtful(worked.uid, &consent, observed.wall);
         let now = observed.wall.now();
         let step = step::decide(&consent, &observed.facts, now);
         let explained = explain::at_debug(&consent, &observed, &step);
@@ -296,6 +297,7 @@ async fn record(
             // Whatever was found in a copy that is too old is found anew.
             if !matches!((&error, on_conflict), (kubernetes::Error::Conflict, OnConflict::GiveUp) | (kubernetes::Error::NotLeading, _)) {
                 again::not_written(consent, &facts.memory, &error, wall, context);
+                context.doubt(consent, apply(consent, facts, input, now).events);
             }
             return Err(error);
         }

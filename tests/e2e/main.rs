@@ -50,4 +50,6 @@ mod support;
 mod tls;
 mod undecodable;
 mod unreachable;
+#[path = "../support/wire.rs"]
+mod wire;
 mod writes;

@@ -57,7 +57,7 @@ pub async fn ask(world: &World, name: &str, mut spec: Value) {
     world.consent(name, spec).await;
 }
 
-async fn until_words(receiver: &Receiver, name: &str, words: &[&str]) {
+pub async fn until_words(receiver: &Receiver, name: &str, words: &[&str]) {
     eventually("the sink has heard of it", || async {
         let heard = receiver.words_of(name);
         if heard == words { Ok(()) } else { Err(heard) }
@@ -392,12 +392,16 @@ async fn of_a_namespace_that_an_account_does_not_serve_its_sinks_hear_nothing() 
     world.cluster_account(account.clone()).await;
     let path = world.logs.path().join("audit.log");
     let namespaces = format!("--watch-namespaces={},{}", world.namespace, other.namespace);
-    let operator = world.operator(&[&namespaces, &format!("--audit-log={}", path.display())]).await;
+    let audit_log = format!("--audit-log={}", path.display());
+    let operator = world.operator(&[&namespaces, &audit_log]).await;
     // It is withdrawn before anything, which needs no account to be recorded.
     ask(&world, "bob", json!({})).await;
     world.until("bob", "AccountNotAllowed").await;
     world.change("bob", json!({ "withdrawal": { "time": "2026-01-01T00:00:00Z" } })).await;
     world.until("bob", "ConsentWithdrawn").await;
+    // The next process sends the last event of each consent again.
+    operator.kill();
+    let operator = world.operator(&[&namespaces, &audit_log]).await;
     world.delete("bob").await;
     let until_logged = async |name: &str| {
         let end = format!("digitaltwinconsents/{name}\",\"specversion\"");

@@ -9,7 +9,8 @@ use serde_json::json;
 
 use crate::replicas::{LEASE, leases, pair, replica, replica_by, replica_to, until_held_by};
 use crate::support::{World, eventually};
-use crate::wire::{Tap, Wire};
+use crate::tap::Tap;
+use crate::wire::{Open, Wire};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_leader_whose_lease_another_one_holds_ends_with_a_message_and_code_1() {
@@ -43,7 +44,7 @@ async fn a_leader_that_is_cut_off_from_the_api_server_stops_before_another_one_b
         if world.simulator.group_summary("ada").executed == 1 { Ok(()) } else { Err("not yet") }
     })
     .await;
-    wire.cut();
+    wire.set(Open::Neither);
     let cut = Instant::now();
     world.simulator.remove_fault(held).unwrap();
     assert_eq!(leader.until_ended().await.code(), Some(1));

@@ -11,4 +11,6 @@ mod restored;
 #[path = "../e2e/support.rs"]
 mod support;
 mod takeover;
+mod tap;
+#[path = "../support/wire.rs"]
 mod wire;

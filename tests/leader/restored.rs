@@ -144,7 +144,8 @@ async fn until_all(world: &World, names: impl IntoIterator<Item = &String>, reas
 }
 
 async fn until_it(world: &World, name: &str, what: &str, holds: impl Fn(&DigitalTwinConsent) -> bool) {
-    eventually_within(LONG, &format!("{name}: {what}"), || async {
+    // The first is waited for as long as all of them may take.
+    eventually_within(HEALED * 5, &format!("{name}: {what}"), || async {
         let consent = world.consents().get(name).await.map_err(|error| error.to_string())?;
         if holds(&consent) { Ok(()) } else { Err(format!("{:?}", condition(&consent, "Ready"))) }
     })
