@@ -32,7 +32,7 @@ pub async fn an_approval_is_withdrawn_and_a_group_missing_only_after_two_polls_f
         no_id_of_a_group(&scene),
         deleted(&scene)
     );
-    let wavered: Vec<String> = scene.versions("wavering").iter().map(reading).filter(|shown| shown.contains("Revoked")).collect();
+    let wavered: Vec<String> = scene.versions("wavering").await.iter().map(reading).filter(|shown| shown.contains("Revoked")).collect();
     assert!(wavered.is_empty(), "{wavered:?}");
     assert_eq!(scene.operator().counter("twinconsent_revocations_total", "").await, 3.0);
     assert_eq!(scene.operator().counter("twinconsent_unrecognized_after_grant_total", "").await, 1.0);

@@ -81,7 +81,7 @@ async fn a_key_that_is_refused_before_the_request_is_told_and_a_rotation_heals_a
     assert!(took < std::time::Duration::from_secs(30), "it waited for the regular re-reading: {took:?}");
     // None at all, if the Secret was due to be read again just then.
     assert!(scene.simulator.summary().by_status.get(&401).is_none_or(|refusals| *refusals <= 3));
-    assert_eq!(scene.versions("ada").len(), 3, "created, AwaitingApproval, Approved: the key changed the account alone");
+    assert_eq!(scene.versions("ada").await.len(), 3, "created, AwaitingApproval, Approved: the key changed the account alone");
 
     scene.simulator.set_key_refused(MAIN_ACCOUNT, true).unwrap();
     scene.ask("bob", json!({})).await;
@@ -122,7 +122,7 @@ async fn a_cluster_account_that_only_consents_name_is_found_missed_once_it_is_go
     let account = json!({ "kind": "ClusterHeyGenAccount", "name": scene.namespace });
     scene.ask("ada", json!({ "accountRef": account })).await;
     scene.until_reading("ada", AWAITING).await;
-    assert_eq!(scene.versions("ada").len(), 2, "created, AwaitingApproval: never that the account is missing");
+    assert_eq!(scene.versions("ada").await.len(), 2, "created, AwaitingApproval: never that the account is missing");
 
     for name in ["never-made", "unheard-of"] {
         scene.ask(name, json!({ "accountRef": { "kind": "ClusterHeyGenAccount", "name": name } })).await;

@@ -75,7 +75,7 @@ pub async fn a_waiver_by_word_and_one_by_silence_need_no_request() {
         let (reads, most) = (scene.reads(name), 2 + 2 * most_at(Duration::from_secs(1), began.elapsed()));
         assert!(reads <= most, "{name}: {reads} looks, {most} are allowed");
         assert_eq!((scene.posts(name).len(), scene.executed(name)), (0, 0), "{name}");
-        assert_eq!(scene.versions(name).len(), 2, "{name}: created, told");
+        assert_eq!(scene.versions(name).await.len(), 2, "{name}: created, told");
     }
     scene.end().await;
 }

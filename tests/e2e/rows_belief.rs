@@ -73,10 +73,10 @@ async fn an_approval_that_was_forged_in_the_status_holds_until_the_next_poll() {
     scene
         .rewrite_status("ada", json!({ "conditions": conditions, "approval": { "time": "2026-01-01T00:00:00Z", "requestEpoch": 0 } }))
         .await;
-    let forged = scene.versions("ada").len();
+    let forged = scene.versions("ada").await.len();
     scene.until_reading("ada", AWAITING).await;
     scene.left_alone(&["ada"]).await;
-    let shown = scene.versions("ada")[forged..].iter().filter(|consent| crate::support::scene::reading(consent) == APPROVED).count();
+    let shown = scene.versions("ada").await[forged..].iter().filter(|consent| crate::support::scene::reading(consent) == APPROVED).count();
     assert!(shown <= 1, "{shown} versions say that consent was given");
     assert_eq!((link(&scene.consents().get("ada").await.unwrap()), scene.posts("ada").len()), (link(&honest), 1));
     scene.end().await;
@@ -155,7 +155,7 @@ pub async fn what_is_not_verified_for_too_long_is_told_whatever_stopped_it_and_h
     scene.until_reading("suspended", "Ready=Unknown:Unverified Initiated=True Approved=True Suspended").await;
     until_reading(&others, "fenced", "Ready=Unknown:Unverified Initiated=False Approved=True").await;
     scene.left_alone(&["verified"]).await;
-    assert_eq!(scene.versions("verified").len(), 3, "created, asked, approved: whoever is verified is not touched");
+    assert_eq!(scene.versions("verified").await.len(), 3, "created, asked, approved: whoever is verified is not touched");
 
     for name in ["unread", "suspended", "fenced"] {
         scene.simulator.approve(name).unwrap();

@@ -15,7 +15,7 @@ pub async fn a_consent_that_is_suspended_before_any_poll_asks_nothing_until_it_i
     scene.ask("bob", json!({})).await;
     scene.until_read("bob", 4).await;
     assert_eq!((scene.reads("ada"), scene.posts("ada").len()), (0, 0));
-    assert_eq!(scene.versions("ada").len(), 2, "created, told");
+    assert_eq!(scene.versions("ada").await.len(), 2, "created, told");
     scene.change("ada", json!({ "suspend": null })).await;
     scene.until_reading("ada", AWAITING).await;
     scene.end().await;

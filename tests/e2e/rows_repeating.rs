@@ -77,7 +77,7 @@ async fn from_creation_to_approval_there_are_two_writes_and_two_events() {
     scene.simulator.approve("ada").unwrap();
     scene.until_reading("ada", APPROVED).await;
     scene.left_alone(&["ada"]).await;
-    let shown: Vec<String> = scene.versions("ada").iter().map(reading).collect();
+    let shown: Vec<String> = scene.versions("ada").await.iter().map(reading).collect();
     assert_eq!(shown, ["", AWAITING, APPROVED]);
     let consents = "kind=\"DigitalTwinConsent\"";
     assert_eq!(scene.operator().counter("twinconsent_status_writes_total", consents).await, 2.0);

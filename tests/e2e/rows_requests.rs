@@ -78,7 +78,7 @@ pub async fn a_request_that_waits_for_a_permit_says_so_and_costs_one_write_more(
     scene.simulator.approve("ada").unwrap();
     scene.until_reading("ada", APPROVED).await;
     scene.left_alone(&["ada"]).await;
-    let shown: Vec<String> = scene.versions("ada").iter().map(reading).collect();
+    let shown: Vec<String> = scene.versions("ada").await.iter().map(reading).collect();
     assert_eq!(shown.len(), 4, "created, Initiating, AwaitingApproval, Approved: {shown:?}");
     assert_eq!(scene.executed("ada"), 1);
     scene.end().await;

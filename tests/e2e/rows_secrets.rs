@@ -24,7 +24,7 @@ async fn a_link_goes_into_the_secret_that_was_asked_for_and_nowhere_else() {
     assert_eq!(secret.labels().get(OWNER_UID_LABEL), awaiting.metadata.uid.as_ref());
     let owner = &secret.owner_references()[0];
     assert_eq!((owner.kind.as_str(), owner.name.as_str(), Some(&owner.uid)), ("DigitalTwinConsent", "ada", awaiting.metadata.uid.as_ref()));
-    assert!(scene.versions("ada").iter().all(|version| link(version).is_none()));
+    assert!(scene.versions("ada").await.iter().all(|version| link(version).is_none()));
     scene.left_alone(&["ada"]).await;
 
     scene.change("ada", json!({ "requestEpoch": 1 })).await;

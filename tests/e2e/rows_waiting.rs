@@ -18,7 +18,7 @@ pub async fn a_person_is_awaited_and_a_pipeline_may_go_on_meanwhile() {
     scene.ask("bob", json!({ "readyWhen": "Initiated" })).await;
     let ada = scene.until_reading("ada", AWAITING).await;
     let bob = scene.until_reading("bob", "Ready=True:AwaitingApproval Initiated=True Approved=False").await;
-    record(&scene, "DigitalTwinConsent", "not-seen", &scene.versions("ada")[0]);
+    record(&scene, "DigitalTwinConsent", "not-seen", &scene.versions("ada").await[0]);
     record(&scene, "DigitalTwinConsent", "awaiting-approval", &ada);
     record(&scene, "DigitalTwinConsent", "awaiting-approval-ready-when-initiated", &bob);
     assert_eq!(link(&ada), Some(scene.simulator.group("ada").unwrap().links[0].url.clone()));

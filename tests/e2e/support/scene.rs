@@ -156,9 +156,17 @@ impl Scene {
         .await;
     }
 
-    /// What the witness saw of a consent so far, oldest first; the first is the object as it was created.
-    pub fn versions(&self, name: &str) -> Vec<DigitalTwinConsent> {
-        self.witness.versions().remove(name).unwrap_or_default()
+    /// What the witness saw of a consent up to what it is now, oldest first; the first is the object as it was created.
+    pub async fn versions(&self, name: &str) -> Vec<DigitalTwinConsent> {
+        let now = self.consents().get(name).await.unwrap().resource_version();
+        eventually("the witness saw the consent as it is", || async {
+            let mut versions = self.witness.versions().remove(name).unwrap_or_default();
+            // It may have seen even more meanwhile.
+            let seen = versions.iter().position(|version| version.resource_version() == now).ok_or(versions.len())?;
+            versions.truncate(seen + 1);
+            Ok::<_, usize>(versions)
+        })
+        .await
     }
 
     /// Ends the operator, and sees that it kept its promises in everything it wrote.
