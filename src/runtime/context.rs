@@ -26,7 +26,7 @@ use crate::process::metrics::population::SinkFigures;
 use crate::process::metrics::{Metrics, Population};
 use crate::runtime::accounts::Accounts;
 use crate::runtime::accounts::Usable;
-use crate::runtime::notifications::Notifications;
+use crate::runtime::notifications::{LinkUntil, Notifications};
 use crate::runtime::scheduler::Scheduler;
 use crate::runtime::store::Store;
 use twinconsent_core::account;
@@ -40,6 +40,9 @@ use twinconsent_core::consent::audit::Event;
 use twinconsent_core::consent::link::Link;
 use twinconsent_core::consent::outcome::Outcome;
 use twinconsent_core::notifications::Notice;
+
+/// How many objects are unfolded before others may work.
+const COPIES_AT_ONCE: usize = 256;
 
 /// How long a namespace's labels are believed.
 const LABELS_STAY_FRESH: Duration = Duration::from_secs(60);
@@ -298,21 +301,29 @@ impl Context {
         for account in accounts {
             let Some(allowed) = self.notifications.allowed(&account) else { continue };
             let mut served = HashMap::new();
+            let wall = clock::wall();
+            let mut young = Vec::new();
             for (number, uid) in (1..).zip(self.store.of_account(&account)) {
-                let wall = clock::wall();
-                let again = self.store.copy(uid).and_then(|consent| Some((Notice::again(&consent, wall.now())?, consent)));
-                if let Some((notice, consent)) = again {
-                    let namespace = consent.namespace().unwrap_or_default();
-                    let is_served = match served.get(&namespace) {
-                        Some(known) => *known,
-                        None => self.serves_namespace(allowed.as_deref(), namespace.clone()).await.unwrap_or(false),
-                    };
-                    served.insert(namespace, is_served);
-                    if is_served {
-                        self.notifications.push(&account, uid, &[notice], link_of(&consent).as_ref(), wall);
-                    }
+                young.extend(self.store.copy(uid).and_then(|consent| Notice::last_if_young(&consent, wall.now())).zip(Some(uid)));
+                if number % COPIES_AT_ONCE == 0 {
+                    tokio::task::yield_now().await;
                 }
-                if number % 256 == 0 {
+            }
+            // The youngest are the most likely not to have been delivered, and there may not be room for all.
+            young.sort_unstable_by(|one, other| other.cmp(one));
+            for (number, (_, uid)) in (1..).zip(young) {
+                let again = self.store.copy(uid).and_then(|consent| Some((Notice::again(&consent, wall.now())?, consent)));
+                let Some((notice, consent)) = again else { continue };
+                let namespace = consent.namespace().unwrap_or_default();
+                let is_served = match served.get(&namespace) {
+                    Some(known) => *known,
+                    None => self.serves_namespace(allowed.as_deref(), namespace.clone()).await.unwrap_or(false),
+                };
+                served.insert(namespace, is_served);
+                if is_served {
+                    self.notifications.push_again(&account, uid, notice, link_of(&consent).as_ref(), wall);
+                }
+                if number % COPIES_AT_ONCE == 0 {
                     tokio::task::yield_now().await;
                 }
             }
@@ -328,7 +339,7 @@ impl Context {
 }
 
 /// The link that stands in the status, and when it stops working. None of a consent whose link goes into a Secret.
-fn link_of(consent: &DigitalTwinConsent) -> Option<(Link, Option<Timestamp>)> {
+fn link_of(consent: &DigitalTwinConsent) -> Option<LinkUntil> {
     let status = consent.status.as_ref().filter(|_| consent.spec.link_secret_ref.is_none())?;
     Some((Link::new(status.url.clone()?), status.link_expiration_time.as_ref().map(|time| time.0)))
 }

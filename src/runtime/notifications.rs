@@ -46,6 +46,12 @@ const MOST_IN_DOUBT: usize = 4096;
 /// Of how many tries to write a status of one object.
 const MOST_TRIES_IN_DOUBT: usize = 4;
 
+/// A link, and the time at which it stops working.
+pub(crate) type LinkUntil = (Link, Option<Timestamp>);
+
+/// How an event gets into an outbox.
+type Push = fn(&mut Outbox<Arc<Parcel>>, Uid, Arc<Parcel>, usize, Timestamp, Timestamp) -> bool;
+
 /// The sinks of all accounts.
 #[derive(Debug, Default)]
 pub struct Notifications {
@@ -173,15 +179,27 @@ impl Notifications {
     }
 
     /// Takes events of an object, in order; of those that give a link, with it and the time at which it stops working.
-    pub(crate) fn push(&self, account: &AccountKey, object: Uid, notices: &[Notice], link: Option<&(Link, Option<Timestamp>)>, wall: Wall) {
+    pub(crate) fn push(&self, account: &AccountKey, object: Uid, notices: &[Notice], link: Option<&LinkUntil>, wall: Wall) {
+        self.hand_in(account, object, notices, link, wall, Outbox::push);
+    }
+
+    /// Takes the last event of an object once more, as long as half of the room is left.
+    pub(crate) fn push_again(&self, account: &AccountKey, object: Uid, notice: Notice, link: Option<&LinkUntil>, wall: Wall) {
+        self.hand_in(account, object, &[notice], link, wall, Outbox::push_again);
+    }
+
+    fn hand_in(&self, account: &AccountKey, object: Uid, notices: &[Notice], link: Option<&LinkUntil>, wall: Wall, push: Push) {
         let now = clock::steady();
         let mut state = self.state();
         let Some(sinks) = state.accounts.get_mut(account) else { return };
         for notice in notices {
             let link = link.filter(|_| matches!(notice.event_type, EventType::Requested | EventType::Renewed));
+            if notice.event_type.supersedes_links() {
+                sinks.sinks.values().flat_map(|sink| sink.outbox.waiting_of(object)).for_each(|waiting| waiting.leave_link_out());
+            }
             let parcel = Arc::new(Parcel::of(&notice.line, link.cloned()));
             for sink in sinks.sinks.values_mut().filter(|sink| sink.wants(notice.event_type)) {
-                sink.outbox.push(object, parcel.clone(), parcel.bytes(), wall.steady(notice.time), now);
+                push(&mut sink.outbox, object, parcel.clone(), parcel.bytes(), wall.steady(notice.time), now);
             }
         }
         self.bell.notify_one();

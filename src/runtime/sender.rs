@@ -2,6 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::FutureExt as _;
 use tokio::task::JoinSet;
@@ -15,10 +16,14 @@ use twinconsent_core::api::uid;
 use twinconsent_core::consent::polling;
 use twinconsent_core::notifications::Answer;
 
+/// How long deliveries that are under way may take once the process is to end: until they have ended, no other one leads.
+const LAST_DELIVERIES: Duration = Duration::from_secs(1);
+
 /// What is reported in the log of a sink that does not take what it is sent.
 const COMPLAINT: &str = "a sink does not take notifications";
 
-/// Sends until the process is to end, and what is under way then has ended. What waits is lost.
+/// Sends until the process is to end, and what is under way then has ended or taken too long. What waits is lost, but for the last event
+/// of each object, which the next process sends again.
 pub(crate) async fn run(context: Arc<Context>) {
     let notifications = &context.notifications;
     let mut under_way = JoinSet::new();
@@ -37,7 +42,16 @@ pub(crate) async fn run(context: Arc<Context>) {
             () = context.stopping.cancelled() => {}
         }
     }
-    while under_way.join_next().await.is_some() {}
+    let given_up = end_within(LAST_DELIVERIES, &mut under_way).await;
+    if given_up > 0 {
+        tracing::info!(deliveries = given_up, "deliveries were given up, for the process ends");
+    }
+}
+
+/// Waits until these have ended, for so long. Returns how many have not.
+async fn end_within(most: Duration, under_way: &mut JoinSet<()>) -> usize {
+    let _ = tokio::time::timeout(most, async { while under_way.join_next().await.is_some() {} }).await;
+    under_way.len()
 }
 
 async fn make(job: Job, context: Arc<Context>) {
@@ -56,5 +70,20 @@ fn tell(job: &Job, answer: Answer, health: &Health, context: &Context) {
     match health.trouble() {
         Some(trouble) => drop(context.complaints.tell(COMPLAINT, of, trouble)),
         None => context.complaints.settle(COMPLAINT, of),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn deliveries_may_end_and_none_may_take_for_ever() {
+        let mut under_way = JoinSet::new();
+        under_way.spawn(tokio::time::sleep(Duration::from_millis(20)));
+        assert_eq!(end_within(Duration::from_secs(60), &mut under_way).await, 0);
+        under_way.spawn(std::future::pending());
+        under_way.spawn(async {});
+        assert_eq!(end_within(Duration::from_millis(200), &mut under_way).await, 1);
     }
 }

@@ -24,11 +24,11 @@ async fn one_foreign_group_among_two_hundred_consents_stops_no_other() {
 
     // A refusal that is taken for the key's is over in a moment, because the next probe is accepted: so the whole past is asked.
     for name in own.iter().chain(&foreign) {
-        for shown in scene.versions(name).iter().map(reading) {
+        for shown in scene.versions(name).await.iter().map(reading) {
             assert!(!shown.contains("AccountNotReady"), "{name} was told {shown}");
         }
     }
-    let shown: Vec<String> = scene.versions(&foreign[0]).iter().map(reading).collect();
+    let shown: Vec<String> = scene.versions(&foreign[0]).await.iter().map(reading).collect();
     assert!(shown.iter().all(|shown| ["", INITIATING, NOT_ENTITLED].contains(&shown.as_str())), "{shown:?}");
     let after = scene.accounts().get(&scene.namespace).await.unwrap();
     let conditions = |account: &HeyGenAccount| account.status.clone().unwrap_or_default().conditions;

@@ -68,7 +68,7 @@ async fn key_refused(stage: &Stage, row: &Row, at: &str, kinds: &[PathKind]) {
     rules.into_iter().for_each(|rule| stage.simulator.remove_fault(rule).unwrap());
     if row.code == "quota_exceeded" {
         // A used-up quota is waited for half an hour at the least.
-        stage.only_readings(&new, &[INITIATING]);
+        stage.only_readings(&new, &[INITIATING]).await;
         return;
     }
     // What names no time is asked about after a minute.
@@ -79,7 +79,7 @@ async fn key_refused(stage: &Stage, row: &Row, at: &str, kinds: &[PathKind]) {
         stage.has_its_only_link(name).await;
     }
     assert_eq!(stage.version(&asked).await, before, "{account}");
-    stage.only_readings(&new, &[INITIATING, NOT_READY, AWAITING]);
+    stage.only_readings(&new, &[INITIATING, NOT_READY, AWAITING]).await;
 }
 
 fn account_message(row: &Row) -> &'static str {

@@ -38,7 +38,7 @@ async fn a_security_code_already_binded_is_asked_for_once_and_the_approval_is_se
         assert_eq!(link(&approved), None, "{name}");
         stage.until_polled(name, 2).await;
         assert_eq!(stage.posts(name).len(), 1, "{name}: asked after the approval");
-        stage.only_readings(name, &[INITIATING, BEGUN, "Ready=True:Approved Initiated=False Approved=True"]);
+        stage.only_readings(name, &[INITIATING, BEGUN, "Ready=True:Approved Initiated=False Approved=True"]).await;
     }))
     .await;
     owned.end().await;
@@ -66,7 +66,7 @@ async fn a_new_link_that_is_refused_as_already_binded_leaves_the_one_of_before()
         let summary = stage.simulator.group_summary(name);
         assert_eq!((summary.executed, summary.links, summary.keys.len()), (2, 2, 3), "{name}: executed, links, keys");
         assert!(second == Some(stage.simulator.group(name).unwrap().links[1].url.clone()), "{name}: not the new link");
-        stage.only_readings(name, &[INITIATING, AWAITING, BEGUN]);
+        stage.only_readings(name, &[INITIATING, AWAITING, BEGUN]).await;
     }))
     .await;
     owned.end().await;

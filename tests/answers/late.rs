@@ -37,7 +37,7 @@ async fn an_answer_that_comes_too_late_is_fetched_once_more_and_nobody_is_asked_
         assert!(elapsed >= patience, "{name}: already after {elapsed:?}");
         stage.until_polled(name, 2).await;
         stage.has_its_only_link(name).await;
-        stage.only_readings(name, &[INITIATING, AWAITING]);
+        stage.only_readings(name, &[INITIATING, AWAITING]).await;
     };
     join(ask("request", INITIATE_DEADLINE), ask("poll", READ_DEADLINE)).await;
     let replayed = stage.simulator.group_summary("request").replayed;

@@ -66,7 +66,7 @@ async fn whatever_the_list_does_an_approval_is_seen_and_nothing_else_is_told() {
             stage.until_reading(name, APPROVED).await;
             assert_eq!(stage.posts(name).len(), 1, "{name}");
             stage.has_its_only_link(name).await;
-            stage.only_readings(name, &[INITIATING, AWAITING, APPROVED]);
+            stage.only_readings(name, &[INITIATING, AWAITING, APPROVED]).await;
         }
         // A second's polls cost at most a scan of the three pages and a single read of each that the scan did not show; more than
         // that come once, for the polls and requests at the beginning.

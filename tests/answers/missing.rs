@@ -66,8 +66,8 @@ async fn at_a_poll(stage: &Stage, row: &Row) {
         stage.until_reading(name, AWAITING).await;
         stage.has_its_only_link(name).await;
     }
-    stage.only_readings(&new, &[INITIATING, NEW_MISSING, AWAITING]);
-    stage.only_readings(&asked, &[INITIATING, ASKED_MISSING, AWAITING]);
+    stage.only_readings(&new, &[INITIATING, NEW_MISSING, AWAITING]).await;
+    stage.only_readings(&asked, &[INITIATING, ASKED_MISSING, AWAITING]).await;
 }
 
 /// Polls say that the group is there: the request is repeated, seldom.
@@ -84,7 +84,7 @@ async fn at_a_request(stage: &Stage, row: &Row) {
     let (posts, most) = (stage.posts(&name).len() as u64, most_at(CONFIRM.mul_f64(0.95), stage.elapsed() - began));
     assert!(posts <= most, "{name}: {posts} requests for consent, {most} are allowed");
     assert_eq!(stage.executed(&name), 0, "{name}");
-    stage.only_readings(&name, &[INITIATING]);
+    stage.only_readings(&name, &[INITIATING]).await;
 }
 
 /// A deletion under way: HeyGen forgets the group, its links and its keys.
@@ -126,7 +126,7 @@ async fn regressed(stage: &Stage, word: &str) {
     stage.simulator.approve(name).unwrap();
     stage.until_reading(name, APPROVED).await;
     stage.has_its_only_link(name).await;
-    stage.only_readings(name, &[INITIATING, AWAITING, APPROVED, REVOKED]);
+    stage.only_readings(name, &[INITIATING, AWAITING, APPROVED, REVOKED]).await;
 }
 
 async fn until_slowly(stage: &Stage, name: &str, expected: &str) -> String {

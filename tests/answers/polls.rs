@@ -59,8 +59,8 @@ async fn a_poll_that_fails_leads_to_no_request_changes_no_link_and_heals() {
             stage.until_polled(&name, 2).await;
             stage.has_its_only_link(&name).await;
         }
-        stage.only_readings(&new(&row), &[INITIATING, NOT_ENTITLED, AWAITING]);
-        stage.only_readings(&asked(&row), &[INITIATING, AWAITING]);
+        stage.only_readings(&new(&row), &[INITIATING, NOT_ENTITLED, AWAITING]).await;
+        stage.only_readings(&asked(&row), &[INITIATING, AWAITING]).await;
     }))
     .await;
     owned.end().await;

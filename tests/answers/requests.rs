@@ -49,7 +49,7 @@ async fn a_request_that_fails_is_executed_once_in_the_end_whatever_was_answered_
         stage.until_reading(&name, AWAITING).await;
         stage.until_polled(&name, 2).await;
         stage.has_its_only_link(&name).await;
-        stage.only_readings(&name, &[INITIATING, reading_of(row.request), AWAITING]);
+        stage.only_readings(&name, &[INITIATING, reading_of(row.request), AWAITING]).await;
     }))
     .await;
     owned.end().await;

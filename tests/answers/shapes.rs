@@ -123,7 +123,7 @@ async fn a_request_whose_answer_cannot_be_read_is_repeated_and_executed_once() {
         stage.mend(&[shape]);
         stage.until_reading(shape, AWAITING).await;
         stage.has_its_only_link(shape).await;
-        stage.only_readings(shape, &[INITIATING, AWAITING]);
+        stage.only_readings(shape, &[INITIATING, AWAITING]).await;
     }))
     .await;
     owned.end().await;

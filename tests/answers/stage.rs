@@ -137,8 +137,8 @@ impl Stage {
     }
 
     /// No version of the consent ever read otherwise than one of these.
-    pub fn only_readings(&self, name: &str, allowed: &[&str]) {
-        for consent in self.versions(name) {
+    pub async fn only_readings(&self, name: &str, allowed: &[&str]) {
+        for consent in self.versions(name).await {
             let reported = reading(&consent);
             assert!(reported.is_empty() || allowed.contains(&reported.as_str()), "{name} was told {reported}");
         }

@@ -74,7 +74,7 @@ async fn what_happens_to_a_group_is_reported_with_what_to_do_and_asks_nobody_aga
         stage.simulator.patch_group(name, healed).unwrap();
         stage.until_reading(name, APPROVED).await;
         stage.has_its_only_link(name).await;
-        stage.only_readings(name, &[INITIATING, AWAITING, shown, APPROVED]);
+        stage.only_readings(name, &[INITIATING, AWAITING, shown, APPROVED]).await;
     }))
     .await;
     owned.end().await;
@@ -96,7 +96,7 @@ async fn a_twin_without_a_word_is_not_taken_for_consent() {
         assert!(reads <= most, "{name}: {reads} looks, {most} are allowed");
         assert_eq!(stage.posts(name).len(), 1, "{name}");
         stage.has_its_only_link(name).await;
-        stage.only_readings(name, &[INITIATING, AWAITING]);
+        stage.only_readings(name, &[INITIATING, AWAITING]).await;
         stage.simulator.approve(name).unwrap();
         stage.until_reading(name, APPROVED).await;
     }))
@@ -119,7 +119,7 @@ async fn an_approval_stands_when_heygen_says_no_word_any_more() {
     assert!(reads <= most, "{reads} looks, {most} are allowed");
     assert_eq!(stage.posts("silent").len(), 1);
     stage.has_its_only_link("silent").await;
-    stage.only_readings("silent", &[INITIATING, AWAITING, APPROVED]);
+    stage.only_readings("silent", &[INITIATING, AWAITING, APPROVED]).await;
     stage.end().await;
 }
 
@@ -143,7 +143,7 @@ async fn a_person_who_has_recorded_is_awaited_until_the_review_is_over() {
     stage.simulator.advance(REVIEW);
     stage.until_reading("reviewed", APPROVED).await;
     stage.has_its_only_link("reviewed").await;
-    stage.only_readings("reviewed", &[INITIATING, AWAITING, APPROVED]);
+    stage.only_readings("reviewed", &[INITIATING, AWAITING, APPROVED]).await;
     stage.end().await;
 }
 

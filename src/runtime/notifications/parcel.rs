@@ -1,6 +1,7 @@
 //! PURE. An event as it waits: compressed against what most events share, since thousands may wait for a sink that is dead.
 
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 use lz4_flex::block::{compress_prepend_size_with_dict, decompress_size_prepended_with_dict};
@@ -19,6 +20,8 @@ pub(super) struct Parcel {
     line: Box<[u8]>,
     /// The link that it gives, and when that stops working.
     link: Option<Box<(Link, Option<Timestamp>)>>,
+    /// Whether the link is of no use any more, although it may work.
+    is_superseded: AtomicBool,
 }
 
 /// What is sent: the event's id, and the body.
@@ -38,7 +41,13 @@ static DICTIONARY: LazyLock<Vec<u8>> = LazyLock::new(|| {
 impl Parcel {
     /// Of an event's line, with a link and the time at which that stops working.
     pub(super) fn of(line: &str, link: Option<(Link, Option<Timestamp>)>) -> Self {
-        Self { line: compress_prepend_size_with_dict(line.as_bytes(), &DICTIONARY).into_boxed_slice(), link: link.map(Box::new) }
+        let line = compress_prepend_size_with_dict(line.as_bytes(), &DICTIONARY).into_boxed_slice();
+        Self { line, link: link.map(Box::new), is_superseded: AtomicBool::new(false) }
+    }
+
+    /// Leaves the link out, should it be sent from now on: something happened that makes it useless.
+    pub(super) fn leave_link_out(&self) {
+        self.is_superseded.store(true, Ordering::Relaxed);
     }
 
     /// How many bytes it takes.
@@ -54,7 +63,8 @@ impl Parcel {
         }
         let line = String::from_utf8(decompress_size_prepended_with_dict(&self.line, &DICTIONARY).ok()?).ok()?;
         let works = |until: Option<Timestamp>| until.is_none_or(|until| !polling::since(now, until).is_zero());
-        let link = self.link.as_ref().filter(|link| include_link && works(link.1));
+        let is_wanted = include_link && !self.is_superseded.load(Ordering::Relaxed);
+        let link = self.link.as_ref().filter(|link| is_wanted && works(link.1));
         let Identified { id } = serde_json::from_str(&line).ok()?;
         Some(Content { id, body: notifications::body(&line, link.map(|link| link.0.expose())) })
     }
@@ -71,12 +81,14 @@ mod tests {
     }
 
     #[test]
-    fn a_link_is_sent_where_it_is_wanted_and_while_it_works() {
+    fn a_link_is_sent_where_it_is_wanted_and_while_it_works_and_is_of_use() {
         let parcel = Parcel::of(LINE, Some((Link::new("https://x"), Some(at(100)))));
         let has_link = |include_link, now| parcel.content(include_link, at(now)).unwrap().body.contains("https://x");
         assert_eq!([has_link(true, 99), has_link(true, 100), has_link(false, 99)], [true, false, false]);
         assert_eq!(parcel.content(false, at(0)), Some(Content { id: "u/1".to_owned(), body: LINE.to_owned() }));
         assert!(!format!("{parcel:?}").contains("https://x"));
+        parcel.leave_link_out();
+        assert!(!has_link(true, 99));
     }
 
     #[test]

@@ -88,6 +88,22 @@ fn what_is_sent_for_a_sink_that_is_gone_does_not_end_what_is_sent_for_its_succes
 }
 
 #[test]
+fn a_link_that_waits_is_left_out_once_something_made_it_useless_also_where_that_is_not_told() {
+    for (after, has_link) in [(EventType::Withdrawn, false), (EventType::Overdue, true)] {
+        let (notifications, wall) = (Notifications::default(), clock::wall());
+        let spec =
+            NotificationSink { events: Some(vec!["requested".to_owned()]), include_link: Some(true), ..spec("a", "https://one.example") };
+        notifications.define(&account(), std::slice::from_ref(&spec), None);
+        notifications.set_target(&account(), &spec, target("https://one.example"));
+        notifications.push(&account(), 1, &[notice(EventType::Requested)], Some(&(Link::new("https://link"), None)), wall);
+        push(&notifications, after);
+        let (jobs, _) = notifications.take(clock::steady());
+        let bodies: Vec<String> = jobs.iter().map(|job| job.parcel.content(job.include_link, wall.now()).unwrap().body).collect();
+        assert_eq!(bodies.iter().map(|body| body.contains("https://link")).collect::<Vec<_>>(), [has_link], "{after:?}");
+    }
+}
+
+#[test]
 fn a_secret_that_cannot_be_read_for_now_is_used_on_and_one_that_is_gone_is_not() {
     let spec = spec("a", "https://one.example");
     for (read, is_sent) in [(unusable(true), true), (unusable(false), false)] {

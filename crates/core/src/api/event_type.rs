@@ -53,6 +53,32 @@ impl EventType {
         self.into()
     }
 
+    /// Whether the link of an earlier event is of no use to the person any more: they have another one, or nothing is asked of them.
+    #[must_use]
+    pub fn supersedes_links(self) -> bool {
+        match self {
+            Self::Requested
+            | Self::Renewed
+            | Self::Adopted
+            | Self::Approved
+            | Self::Waived
+            | Self::NotRequired
+            | Self::Refused
+            | Self::Revoked
+            | Self::LinkExpired
+            | Self::Withdrawn
+            | Self::Deleted => true,
+            // They are awaited as before.
+            Self::Restored
+            | Self::TermMoved
+            | Self::Overdue
+            | Self::Stalled
+            | Self::TermsChanged
+            | Self::Lapsed
+            | Self::ConditionChanged => false,
+        }
+    }
+
     /// The attribute `type` itself.
     #[must_use]
     pub fn name(self) -> String {

@@ -31,15 +31,20 @@ impl Notice {
         Self { event_type: event.event_type(), id: event.id().to_owned(), line: event.line(), time: now }
     }
 
-    /// Of the last event of an object, if that is under an hour old: the process that made it may have ended before it was delivered.
+    /// When the last event of an object was made, if that is under an hour ago: the process that made it may have ended before it was delivered.
+    #[must_use]
+    pub fn last_if_young(consent: &DigitalTwinConsent, now: Timestamp) -> Option<Timestamp> {
+        let time = consent.status.as_ref()?.audit.as_ref()?.time.as_ref()?.0;
+        (polling::since(time, now) < SENT_AGAIN).then_some(time)
+    }
+
+    /// Of the last event of an object, if that is [young](Self::last_if_young).
     ///
     /// It has the same id and no digests, and says `resent` in its data; see there for what else is not as it was.
     #[must_use]
     pub fn again(consent: &DigitalTwinConsent, now: Timestamp) -> Option<Self> {
+        Self::last_if_young(consent, now)?;
         let (event_type, time, body) = last_again(consent)?;
-        if polling::since(time, now) >= SENT_AGAIN {
-            return None;
-        }
         let id = body.get("id")?.as_str()?.to_owned();
         Some(Self { event_type, id, line: serde_json_canonicalizer::to_string(&body).ok()?, time })
     }

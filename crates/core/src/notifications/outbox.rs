@@ -99,6 +99,17 @@ impl<P> Default for Outbox<P> {
 }
 
 impl<P> Outbox<P> {
+    /// Takes an event once more that an earlier process may have delivered. It may take half of the room, so that the other half is left for
+    /// what is new.
+    pub fn push_again(&mut self, object: Uid, payload: P, bytes: usize, made: Timestamp, now: Timestamp) -> bool {
+        self.expire(now);
+        if self.events.len() >= MOST_EVENTS / 2 || self.bytes >= MOST_BYTES / 2 {
+            self.note_drop(Dropped::NoRoom, now);
+            return false;
+        }
+        self.push(object, payload, bytes, made, now)
+    }
+
     /// Takes an event of an object, made at `made`, whose payload takes so many bytes. Returns whether there is room for it; if not, it is dropped.
     pub fn push(&mut self, object: Uid, payload: P, bytes: usize, made: Timestamp, now: Timestamp) -> bool {
         self.expire(now);
@@ -124,6 +135,12 @@ impl<P> Outbox<P> {
         }
         self.events.insert(number, Waiting { object, made, next: None, bytes, payload });
         true
+    }
+
+    /// What waits of an object, in order.
+    pub fn waiting_of(&self, object: Uid) -> impl Iterator<Item = &P> {
+        let first = self.lanes.get(&object).and_then(|lane| self.events.get(&lane.first));
+        std::iter::successors(first, |event| self.events.get(&event.next?)).map(|event| &event.payload)
     }
 
     /// The next delivery, if one may begin now: its number, by which it is to be [ended](Self::end), and what is to be sent.

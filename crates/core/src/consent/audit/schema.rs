@@ -9,7 +9,11 @@ use super::{Attributes, DIGEST};
 /// What stands in the data of events that are sent, and never in the audit log: name, type, and meaning.
 const SENT_ONLY: [(&str, &str, &str); 2] = [
     ("resent", "boolean", "`true` in an event that is sent once more by another process; it has no digests."),
-    ("url", "string", "In `requested` and `renewed` to a sink with `includeLink`: the person's link. It is outside of the digest."),
+    (
+        "url",
+        "string",
+        "In `requested` and `renewed` to a sink with `includeLink`: the person's link, unless it has expired or something has made it useless meanwhile, such as a refusal. It is outside of the digest.",
+    ),
 ];
 
 /// The form of an event, as JSON Schema of 2020-12. What is not named in it may be added in later versions.

@@ -149,6 +149,30 @@ fn there_is_room_for_so_many_events_and_bytes_and_the_newest_is_dropped() {
 }
 
 #[test]
+fn what_waits_of_an_object_is_told_in_order() {
+    let mut outbox = Outbox::default();
+    for (object, payload) in [(1, "a"), (2, "b"), (1, "c"), (1, "d")] {
+        outbox.push(object, payload, 1, at(0), at(0));
+    }
+    assert!(outbox.waiting_of(1).eq(&["a", "c", "d"]) && outbox.waiting_of(3).next().is_none());
+}
+
+#[test]
+fn what_is_sent_again_leaves_half_of_the_room_to_what_is_new() {
+    let half = MOST_EVENTS as u128 / 2;
+    let mut outbox = Outbox::default();
+    let again = (0..half + 5).filter(|object| outbox.push_again(*object, (), 10, at(0), at(0))).count();
+    assert_eq!(again as u128, half);
+    let new = (half..3 * half).filter(|object| outbox.push(*object, (), 10, at(0), at(0))).count();
+    assert_eq!(new as u128, half);
+    assert_eq!(outbox.standing(at(0)).counts.dropped(Dropped::NoRoom), 5 + half as u64);
+
+    let mut outbox = Outbox::default();
+    let mut large = |object| outbox.push_again(object, (), MOST_BYTES / 8, at(0), at(0));
+    assert_eq!((0..8).filter(|object| large(*object)).count(), 4);
+}
+
+#[test]
 fn what_waits_for_a_sink_that_cannot_be_used_grows_too_old_and_is_tried_at_once_when_it_is_mended() {
     let mut outbox = filled([1, 1]);
     assert_eq!(outbox.next_at(false), Some(at(24 * 3600)));
