@@ -28,6 +28,8 @@ const LAYERS: &[&str] = &[
     "twinconsent_core::account",
     "twinconsent_core::notifications",
     "twinconsent_core::schedule",
+    "kubectl_twinconsent",
+    "kubectl_twinconsent_program",
     "twinconsent::process",
     "twinconsent::heygen",
     "twinconsent::kubernetes",

@@ -9,11 +9,13 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 pub type Module = Vec<String>;
 
 /// The crates of this repository: the name by which each is imported, and its root.
-const CRATES: [(&str, &str); 9] = [
+const CRATES: [(&str, &str); 11] = [
     ("controlplane", "crates/controlplane/src/lib.rs"),
     ("controlplane_program", "crates/controlplane/src/main.rs"),
     ("heygen_simulator", "crates/heygen-simulator/src/lib.rs"),
     ("heygen_simulator_program", "crates/heygen-simulator/src/main.rs"),
+    ("kubectl_twinconsent", "crates/kubectl-twinconsent/src/lib.rs"),
+    ("kubectl_twinconsent_program", "crates/kubectl-twinconsent/src/main.rs"),
     ("packaging", "crates/packaging/src/lib.rs"),
     ("packaging_program", "crates/packaging/src/main.rs"),
     ("twinconsent", "src/lib.rs"),

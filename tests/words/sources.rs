@@ -21,11 +21,12 @@ pub fn files(path: &Path, into: &mut Vec<(String, String)>) {
     }
 }
 
-/// Each text in the source of the operator, in quotes as it stands there, but for its tests and comments.
+/// Each text in the source of the operator and the plugin, in quotes as it stands there, but for its tests and comments.
 pub fn texts_of_the_program() -> Vec<(String, String)> {
     let mut sources = Vec::new();
     files(Path::new("src"), &mut sources);
     files(Path::new("crates/core/src"), &mut sources);
+    files(Path::new("crates/kubectl-twinconsent/src"), &mut sources);
     sources.retain(|(path, _)| !path.ends_with("tests.rs") && !path.contains("/tests/"));
     let mut texts = Vec::new();
     for (path, source) in sources {

@@ -1,0 +1,78 @@
+//! The command line.
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Parser, Subcommand};
+
+use crate::commands::version;
+use crate::context::Cluster;
+use crate::error::Error;
+use crate::output::Output;
+
+/// Consents to HeyGen digital twins: which person was asked, what became of it, and what to do next.
+#[derive(Debug, Parser)]
+#[command(
+    // kubectl shows a plugin's help as the plugin wrote it, so it speaks of itself as it is called.
+    name = "kubectl-twinconsent",
+    bin_name = "kubectl twinconsent",
+    version,
+    styles = STYLES,
+    after_help = EXIT_CODES,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub struct Cli {
+    /// Which cluster, and where in it.
+    #[command(flatten)]
+    pub cluster: Cluster,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const STYLES: Styles = Styles::styled().header(AnsiColor::Green.on_default().bold()).literal(AnsiColor::Cyan.on_default());
+
+/// The exit codes, as every help shows them.
+pub const EXIT_CODES: &str = "Exit codes: 0 done, or permitted; 1 an error; 2 wrong usage; 3 refused or stalled; 4 timeout.
+The answer stands on stdout, and nothing else does; progress and notes stand on stderr.
+Colours appear on a terminal, and nowhere if the variable NO_COLOR is set.";
+
+/// What the plugin can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Print the version of this plugin, and of what is installed, as far as that can be seen.
+    Version(version::Args),
+}
+
+impl Cli {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// Those of the command.
+    pub async fn run(self, output: &mut Output) -> Result<(), Error> {
+        let cluster = &self.cluster;
+        match self.command {
+            Command::Version(args) => version::run(&args, cluster, output).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_contradicts_itself_nowhere() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_names_each_exit_code() {
+        let help = Cli::command().render_long_help().to_string();
+        for code in ["0 done", "1 an error", "2 wrong usage", "3 refused or stalled", "4 timeout"] {
+            assert!(help.contains(code), "{help}");
+        }
+    }
+}
