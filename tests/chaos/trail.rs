@@ -64,7 +64,7 @@ async fn each_chain_is_whole_after_kills_and_changes_of_leader_and_has_all_that_
     let text = std::fs::read_to_string(&log).unwrap();
     let proof = Proof::of(&text, &shown);
     println!("{count} lives in {lived:.1?}, {} kills, 2 changes of leader: {proof}; {sink}", KILLS + 1);
-    proof.assert_whole();
+    proof.assert_whole(KILLS + 1);
     sink.assert_in_order(&proof);
     assert!(!text.contains(NAMED), "the name of a group is in the log");
     for (number, name) in names.iter().enumerate() {

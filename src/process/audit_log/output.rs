@@ -23,8 +23,9 @@ pub(super) struct Opened {
     file: File,
     /// Device and inode.
     id: (u64, u64),
-    /// Whether it ends amid a line, as after a crash or on a full disk.
-    is_torn: bool,
+    /// How long it was when this process wrote last. What others have written since may end amid a line, as after a crash or on a full disk:
+    /// replicas may share the file, and one of them waits with an open file while another one writes.
+    end: u64,
 }
 
 impl Output {
@@ -71,18 +72,11 @@ impl Output {
 
     /// Writes what it takes of `bytes`: how much that is.
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let file = match self {
-            Self::Inherited(file) => file,
-            Self::Named(_, Some(opened)) => {
-                if opened.is_torn {
-                    opened.file.write_all(b"\n")?;
-                    opened.is_torn = false;
-                }
-                &mut opened.file
-            }
-            Self::Named(_, None) => return Err(io::ErrorKind::NotFound.into()),
-        };
-        file.write(bytes)
+        match self {
+            Self::Inherited(file) => file.write(bytes),
+            Self::Named(path, Some(opened)) => opened.write(path, bytes),
+            Self::Named(_, None) => Err(io::ErrorKind::NotFound.into()),
+        }
     }
 
     /// Lets what was written reach the disk, if it is on one.
@@ -100,10 +94,21 @@ impl Output {
 impl Opened {
     fn at(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().append(true).create(true).mode(MODE).open(path)?;
-        let found = file.metadata()?;
+        let id = id(&file.metadata()?);
+        Ok(Self { file, id, end: 0 })
+    }
+
+    fn write(&mut self, path: &Path, bytes: &[u8]) -> io::Result<usize> {
+        let found = self.file.metadata()?;
+        let mut length = found.len();
         // What may be written and not read is taken for whole.
-        let is_torn = found.is_file() && found.len() > 0 && !ends_a_line(path).unwrap_or(true);
-        Ok(Self { file, id: id(&found), is_torn })
+        if found.is_file() && length > 0 && length != self.end && !ends_a_line(path).unwrap_or(true) {
+            self.file.write_all(b"\n")?;
+            length += 1;
+        }
+        let written = self.file.write(bytes)?;
+        self.end = length + written as u64;
+        Ok(written)
     }
 }
 

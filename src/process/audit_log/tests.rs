@@ -1,6 +1,6 @@
 use std::fs;
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
@@ -274,6 +274,19 @@ async fn a_file_that_ends_amid_a_line_goes_on_with_a_new_line_at_the_start_and_w
     started.log.reopen();
     started.write("two").await;
     assert_eq!(text(&path), "torn\ntwo\n");
+}
+
+#[tokio::test]
+async fn a_replica_that_waited_with_an_open_file_goes_on_with_a_new_line_after_one_that_was_killed_amid_a_line() {
+    let folder = folder();
+    let path = folder.path().join("audit.log");
+    let (leader, standby) = (Started::at(&path), Started::at(&path));
+    leader.write("one").await;
+    standby.write("two").await;
+    leader.write("three").await;
+    fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"to").unwrap();
+    standby.write("four").await;
+    assert_eq!(text(&path), "one\ntwo\nthree\nto\nfour\n");
 }
 
 #[tokio::test]

@@ -13,10 +13,12 @@ pub struct Proof<'a> {
     verified: Verified,
     /// In order, with the numbers of their lines.
     events: Vec<Event>,
-    log: &'a str,
+    log: Vec<&'a str>,
     shown: &'a Shown,
     /// The digests of the events of statuses that were shown.
     recorded: BTreeSet<String>,
+    /// How many lines were not written to their end when an operator was killed.
+    torn: usize,
 }
 
 struct Event {
@@ -50,10 +52,12 @@ impl Event {
 
 impl<'a> Proof<'a> {
     pub fn of(log: &'a str, shown: &'a Shown) -> Self {
-        let events: Vec<Event> = (1..).zip(log.lines()).map(|(line, text)| Event::read(line, text)).collect();
+        // A process that is killed in the middle of a write leaves a torn line, whose status it never wrote; the next one begins another line.
+        let (log, torn): (Vec<&str>, Vec<&str>) = log.lines().partition(|line| serde_json::from_str::<Value>(line).is_ok());
+        let events: Vec<Event> = (1..).zip(&log).map(|(line, text)| Event::read(line, text)).collect();
         let marks: BTreeMap<_, _> =
             shown.iter().filter_map(|(uid, all)| Some((uid.clone(), all.iter().rev().find_map(|one| one.mark.clone())?))).collect();
-        let verified = verify(log.lines(), &marks);
+        let verified = verify(log.iter().copied(), &marks);
         let by_digest: HashMap<&str, &Event> = events.iter().map(|event| (event.digest.as_str(), event)).collect();
         let mut recorded = BTreeSet::new();
         for mark in shown.values().flatten().filter_map(|status| status.mark.as_ref()) {
@@ -65,12 +69,13 @@ impl<'a> Proof<'a> {
                 of_write = before.filter(|before| before.version == event.version);
             }
         }
-        Self { verified, events, log, shown, recorded }
+        Self { verified, events, log, shown, recorded, torn: torn.len() }
     }
 
-    /// Every chain is whole; each status that was ever shown says what the event that it names says; and a line of no such status is called
+    /// At most so many lines are torn. Every chain is whole; each status that was ever shown says what the event that it names says; and a line of no such status is called
     /// unconfirmed.
-    pub fn assert_whole(&self) {
+    pub fn assert_whole(&self, most_torn: usize) {
+        assert!(self.torn <= most_torn, "{} lines are torn", self.torn);
         assert!(self.verified.problems.is_empty(), "{:#?}", self.verified.problems);
         let said: HashMap<&str, &Value> = self.events.iter().map(|event| (event.digest.as_str(), &event.conditions)).collect();
         for (uid, all) in self.shown {
@@ -95,7 +100,7 @@ impl<'a> Proof<'a> {
 
     /// The lines of what came to be, by their ids.
     pub fn lines(&self) -> HashMap<&str, &str> {
-        let recorded = self.events.iter().zip(self.log.lines()).filter(|(event, _)| self.recorded.contains(&event.digest));
+        let recorded = self.events.iter().zip(self.log.iter().copied()).filter(|(event, _)| self.recorded.contains(&event.digest));
         recorded.map(|(event, line)| (event.id.as_str(), line)).collect()
     }
 
@@ -118,10 +123,11 @@ impl fmt::Display for Proof<'_> {
         let superseded = self.verified.unconfirmed.iter().filter(|unconfirmed| unconfirmed.superseded).count();
         write!(
             f,
-            "{} events of {} objects, {statuses} statuses shown, {} lines of none (of which {deleted} tell of a deletion), {superseded} superseded",
+            "{} events of {} objects, {statuses} statuses shown, {} lines of none (of which {deleted} tell of a deletion), {superseded} superseded, {} lines are torn",
             self.events.len(),
             self.verified.objects,
             self.events.len() - self.recorded.len(),
+            self.torn,
         )
     }
 }

@@ -1,7 +1,11 @@
 //! Pure: what the output of cargo's and Go's tests says: how many are done, which failed, and how they are run again.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::time::Duration;
+
+/// How many lines of a panic are shown at the end, and how much of each.
+const WHY: (usize, usize) = (6, 400);
 
 /// Begins the line in front of Go's tests that names their folder.
 pub(super) const GO: &str = "== Go: ";
@@ -12,6 +16,8 @@ pub(super) struct Failure {
     pub(super) name: String,
     /// The command that runs it again.
     pub(super) again: String,
+    /// What it said of that, as far as its output tells: the first lines of a panic.
+    pub(super) why: Vec<String>,
 }
 
 /// What became of the tests so far.
@@ -35,7 +41,9 @@ impl Report {
         // The list of names before the numbers: the words of a test may stand in the middle of the line that tells its outcome.
         let mut list: Option<Vec<&str>> = None;
         let mut running = 0;
+        let mut panics = Panics::default();
         for line in output.lines() {
+            panics.read(line);
             let listed = line.strip_prefix("    ").filter(|name| !name.starts_with(' '));
             if line == "failures:" {
                 list = Some(Vec::new());
@@ -69,6 +77,9 @@ impl Report {
         report.done += running;
         // Whatever cargo would say of them, it has not yet.
         report.flush("", &names);
+        for failure in &mut report.failures {
+            failure.why = panics.of(failure.name.rsplit_once(": ").map_or(failure.name.as_str(), |(_, name)| name));
+        }
         report
     }
 
@@ -95,7 +106,7 @@ impl Report {
                 self.failed += 1;
                 let pattern: Vec<String> = name.split('/').map(|part| format!("^{}$", escaped(part))).collect();
                 let again = format!("(cd {folder} && CGO_ENABLED=0 GOWORK=off go test -run '{}' ./...)", pattern.join("/"));
-                self.failures.push(Failure { name: format!("{folder}: {name}"), again });
+                self.failures.push(Failure { name: format!("{folder}: {name}"), again, why: Vec::new() });
             }
             _ => {}
         }
@@ -107,11 +118,11 @@ impl Report {
         let named = |name: &&str| {
             // Documentation's tests are named by a path and a line, and are found by a part of it.
             let exact = if name.contains(" - ") { "" } else { "--exact " };
-            Failure { name: format!("{of}{name}"), again: format!("{} -- {exact}'{name}'", cargo.trim_end()) }
+            Failure { name: format!("{of}{name}"), again: format!("{} -- {exact}'{name}'", cargo.trim_end()), why: Vec::new() }
         };
         self.failures.extend(names.iter().map(named));
         if names.is_empty() && !suite.is_empty() {
-            self.failures.push(Failure { name: format!("{suite}: ended before it told of its tests"), again: cargo });
+            self.failures.push(Failure { name: format!("{suite}: ended before it told of its tests"), again: cargo, why: Vec::new() });
         }
     }
 
@@ -135,8 +146,11 @@ impl Report {
     /// What is shown at the end; its last line is for machines, too.
     pub(super) fn summary(&self, broken: bool) -> String {
         let mut text = String::new();
-        for Failure { name, again } in &self.failures {
+        for Failure { name, again, why } in &self.failures {
             let _ = write!(text, "FAILED  {name}\n        {again}\n");
+            for line in why {
+                let _ = writeln!(text, "        > {line}");
+            }
         }
         if broken && self.failures.is_empty() {
             text += "The tests could not be built or run: see above.\n";
@@ -151,6 +165,33 @@ impl Report {
     /// Whether all is well.
     pub(super) fn is_green(&self, broken: bool) -> bool {
         !broken && self.failed == 0 && self.failures.is_empty() && self.passed > 0
+    }
+}
+
+/// The first lines of each panic, by the thread, which has the name of its test.
+#[derive(Default)]
+struct Panics<'a> {
+    first: HashMap<&'a str, Vec<&'a str>>,
+    thread: Option<&'a str>,
+}
+
+impl<'a> Panics<'a> {
+    fn read(&mut self, line: &'a str) {
+        let thread = line.strip_prefix("thread '").filter(|rest| rest.contains("panicked at ")).and_then(|rest| rest.split('\'').next());
+        if let Some(thread) = thread {
+            // Of several, the first tells why.
+            self.thread = (!self.first.contains_key(thread)).then_some(thread);
+        } else if line.starts_with("stack backtrace:") || line.starts_with("note: run with") || line.is_empty() {
+            self.thread = None;
+        }
+        if let Some(lines) = self.thread.map(|thread| self.first.entry(thread).or_default()).filter(|lines| lines.len() < WHY.0) {
+            lines.push(line);
+        }
+    }
+
+    fn of(&self, test: &str) -> Vec<String> {
+        let lines = self.first.get(test).map(Vec::as_slice).unwrap_or_default();
+        lines.iter().map(|line| line.chars().take(WHY.1).collect()).collect()
     }
 }
 

@@ -46,6 +46,18 @@ fn every_failed_test_is_named_with_the_command_that_runs_it_again() {
 }
 
 #[test]
+fn the_first_panic_of_a_test_that_failed_is_told_at_the_end() {
+    let said = "thread 'two' (7) panicked at tests/core/main.rs:1:5:\nassertion `left == right` failed: they differ\n  left: 1\n right: 2\n\
+                stack backtrace:\n   0: core::panicking::panic_fmt\n\nthread 'two' (7) panicked at tests/core/main.rs:9:9:\nanother\n\n\
+                thread 'unknown' (8) panicked at src/lib.rs:1:1:\nof no test";
+    let report = Report::of(&OUTPUT.replace("what it said", said));
+    let why: Vec<_> = report.failures.iter().map(|failure| failure.why.join("|")).collect();
+    let two = "thread 'two' (7) panicked at tests/core/main.rs:1:5:|assertion `left == right` failed: they differ|  left: 1| right: 2";
+    assert_eq!(why, [two, ""]);
+    assert!(report.summary(true).contains("\n        >   left: 1\n"), "{}", report.summary(true));
+}
+
+#[test]
 fn a_test_whose_outcome_stands_behind_words_of_another_is_named_and_counted() {
     let output = OUTPUT.replace("test two ... FAILED", "test two ... controlplane: downloading\nFAILED").replace("... ok", "... ready\nok");
     let (torn, whole) = (Report::of(&output), Report::of(OUTPUT));
