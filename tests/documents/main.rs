@@ -19,6 +19,8 @@ mod links;
 mod marks;
 mod objects;
 mod pages;
+#[path = "../support/plugin.rs"]
+mod plugin;
 mod receivers;
 mod recipes;
 mod shell;

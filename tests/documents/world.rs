@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::kubelet;
 use crate::pages;
+use crate::plugin;
 use crate::shell::Shell;
 use crate::support::{self, Operator};
 
@@ -119,11 +120,11 @@ impl<'a> World<'a> {
 
     /// Kills the operator, and starts another one.
     pub fn replace_operator(&mut self) {
-        let handle = self.handle;
+        let (handle, folder) = (self.handle, self.folder());
         let cluster = self.cluster();
         cluster.operator = None;
         let _inside = handle.enter();
-        let next = cluster.operator.insert(operator(&cluster.plane, &cluster.simulator));
+        let next = cluster.operator.insert(operator(&cluster.plane, &cluster.simulator, &folder));
         handle.block_on(next.until_ready());
     }
 
@@ -142,7 +143,7 @@ impl<'a> World<'a> {
         if self.new_cluster.is_none() {
             set_up(&plane);
         }
-        let operator = operator(&plane, &simulator);
+        let operator = operator(&plane, &simulator, &self.folder());
         if self.new_cluster.is_none() {
             self.handle.block_on(operator.until_ready());
         }
@@ -164,8 +165,11 @@ impl<'a> World<'a> {
     }
 }
 
-fn operator(plane: &ControlPlane, simulator: &Simulator) -> Operator {
-    let arguments = [&format!("--heygen-base-url={}", simulator.base_url()), "--allow-insecure-base-url=true", "--leader-elect=false"];
+/// An operator whose audit log stands in the folder of the blocks.
+fn operator(plane: &ControlPlane, simulator: &Simulator, folder: &Path) -> Operator {
+    let base_url = format!("--heygen-base-url={}", simulator.base_url());
+    let log = format!("--audit-log={}", folder.join("audit.log").display());
+    let arguments = [&base_url, "--allow-insecure-base-url=true", "--leader-elect=false", &log];
     Operator::start_with(&plane.kubeconfig().display().to_string(), &arguments)
 }
 
@@ -195,8 +199,13 @@ fn consent(name: &str, plane: &ControlPlane, heygen: &Control) -> Result<(), Str
 fn programs(folder: &Path) -> &Path {
     let tools = Tools::ensure(&[Program::Kubectl, Program::Helm]).unwrap_or_else(|error| panic!("{error}"));
     std::fs::create_dir_all(folder).unwrap();
-    for (program, name) in [(Program::Kubectl, "kubectl"), (Program::Helm, "helm")] {
-        match std::os::unix::fs::symlink(tools.path(program), folder.join(name)) {
+    let programs = [
+        (tools.path(Program::Kubectl).to_path_buf(), "kubectl"),
+        (tools.path(Program::Helm).to_path_buf(), "helm"),
+        (plugin::program().to_path_buf(), "kubectl-twinconsent"),
+    ];
+    for (program, name) in programs {
+        match std::os::unix::fs::symlink(program, folder.join(name)) {
             Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => panic!("{name}: {error}"),
             _ => {}
         }

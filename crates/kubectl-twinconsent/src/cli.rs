@@ -3,7 +3,7 @@
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Parser, Subcommand};
 
-use crate::commands::version;
+use crate::commands::{export, verify, version};
 use crate::context::Cluster;
 use crate::error::Error;
 use crate::output::Output;
@@ -33,13 +33,17 @@ pub struct Cli {
 const STYLES: Styles = Styles::styled().header(AnsiColor::Green.on_default().bold()).literal(AnsiColor::Cyan.on_default());
 
 /// The exit codes, as every help shows them.
-pub const EXIT_CODES: &str = "Exit codes: 0 done, or permitted; 1 an error; 2 wrong usage; 3 refused or stalled; 4 timeout.
+pub const EXIT_CODES: &str = "Exit codes: 0 done, or permitted; 1 an error; 2 wrong usage; 3 refused or stalled; 4 timeout; 5 an audit log that is not as it was written.
 The answer stands on stdout, and nothing else does; progress and notes stand on stderr.
 Colours appear on a terminal, and nowhere if the variable NO_COLOR is set.";
 
 /// What the plugin can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Print the evidence: consents as they stand, and their lines of an audit log, as JSON lines; without links.
+    Export(export::Args),
+    /// Verify an audit log: name each line that was altered, removed, repeated or moved.
+    Verify(verify::Args),
     /// Print the version of this plugin, and of what is installed, as far as that can be seen.
     Version(version::Args),
 }
@@ -52,6 +56,8 @@ impl Cli {
     pub async fn run(self, output: &mut Output) -> Result<(), Error> {
         let cluster = &self.cluster;
         match self.command {
+            Command::Export(args) => export::run(&args, cluster, output).await,
+            Command::Verify(args) => verify::run(&args, cluster, output).await,
             Command::Version(args) => version::run(&args, cluster, output).await,
         }
     }
@@ -71,7 +77,7 @@ mod tests {
     #[test]
     fn the_help_names_each_exit_code() {
         let help = Cli::command().render_long_help().to_string();
-        for code in ["0 done", "1 an error", "2 wrong usage", "3 refused or stalled", "4 timeout"] {
+        for code in ["0 done", "1 an error", "2 wrong usage", "3 refused or stalled", "4 timeout", "5 an audit log"] {
             assert!(help.contains(code), "{help}");
         }
     }

@@ -1,3 +1,5 @@
 //! The commands, one file each.
 
+pub mod export;
+pub mod verify;
 pub mod version;

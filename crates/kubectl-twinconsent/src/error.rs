@@ -21,6 +21,8 @@ pub enum Exit {
     Refused = 3,
     /// The time given is over.
     TimedOut = 4,
+    /// An audit log is not as it was written.
+    Unsound = 5,
 }
 
 impl From<Exit> for ExitCode {
@@ -69,6 +71,12 @@ impl Error {
     #[must_use]
     pub fn timed_out(what: impl Into<String>) -> Self {
         Self { exit: Exit::TimedOut, ..Self::failed(what) }
+    }
+
+    /// An audit log is not as it was written, exit code 5.
+    #[must_use]
+    pub fn unsound(what: impl Into<String>) -> Self {
+        Self { exit: Exit::Unsound, ..Self::failed(what) }
     }
 
     /// The same, with what to do next.
@@ -184,7 +192,7 @@ mod tests {
 
     #[test]
     fn the_exit_codes_are_those_of_the_help() {
-        let codes = [Exit::Done, Exit::Failed, Exit::Usage, Exit::Refused, Exit::TimedOut].map(|exit| exit as u8);
-        assert_eq!(codes, [0, 1, 2, 3, 4]);
+        let codes = [Exit::Done, Exit::Failed, Exit::Usage, Exit::Refused, Exit::TimedOut, Exit::Unsound].map(|exit| exit as u8);
+        assert_eq!(codes, [0, 1, 2, 3, 4, 5]);
     }
 }

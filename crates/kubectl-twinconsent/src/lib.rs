@@ -13,11 +13,13 @@
 //! - [`objects`]: consents as they are read; a link is taken out of an object before anything else sees it.
 //! - [`output`]: the one place that writes to stdout (nothing but the answer) and stderr (progress and notes).
 //! - [`error`]: what went wrong, what to do next, and the exit code.
+//! - [`audit_log`]: files of an audit log, read line by line.
 //! - [`text`]: texts of the cluster, so that a terminal shows them as they are.
 //! - [`clock`]: the one place that reads the time.
 //!
 //! A link is printed by the command `link` alone.
 
+pub mod audit_log;
 pub mod cli;
 pub mod clock;
 pub mod commands;

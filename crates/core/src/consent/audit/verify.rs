@@ -17,6 +17,8 @@ mod line;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use strum::IntoStaticStr;
+
 use crate::api::consent::AuditMark;
 use chain::Chain;
 use line::{Line, Unreadable};
@@ -46,7 +48,7 @@ pub struct Unconfirmed {
 }
 
 /// Something that is wrong. Lines are counted from 1.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, IntoStaticStr)]
 pub enum Problem {
     /// The line is not a JSON object, or one in which a name stands twice.
     NotJson {
@@ -156,33 +158,40 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.described(|line| format!("line {line}")))
+    }
+}
+
+impl Problem {
+    /// The problem in words, in which `named` names each line: of several files put together, for example, by file and line.
+    #[must_use]
+    pub fn described(&self, named: impl Fn(u64) -> String) -> String {
+        let at = |line: &u64| named(*line);
         match self {
-            Self::NotJson { line } => write!(f, "line {line} is not a JSON object, or a name stands in it twice"),
-            Self::NotAnEvent { line, attribute } => write!(f, "line {line} is no audit event: its `{attribute}` is missing or is none"),
-            Self::Altered { line, id } => write!(f, "line {line} (`{id}`) was altered: it does not have the digest that it names"),
-            Self::Missing { line, uid, from, to } if from == to => write!(f, "before line {line} the event `{uid}/{from}` is missing"),
-            Self::Missing { line, uid, from, to } => write!(f, "before line {line} the events `{uid}/{from}` to `{uid}/{to}` are missing"),
+            Self::NotJson { line } => format!("{} is not a JSON object, or a name stands in it twice", at(line)),
+            Self::NotAnEvent { line, attribute } => format!("{} is no audit event: its `{attribute}` is missing or is none", at(line)),
+            Self::Altered { line, id } => format!("{} (`{id}`) was altered: it does not have the digest that it names", at(line)),
+            Self::Missing { line, uid, from, to } if from == to => format!("before {} the event `{uid}/{from}` is missing", at(line)),
+            Self::Missing { line, uid, from, to } => format!("before {} the events `{uid}/{from}` to `{uid}/{to}` are missing", at(line)),
             Self::Replaced { line, uid, sequence } => {
-                write!(f, "line {line} names another event `{uid}/{sequence}` than the log has: that was replaced, or one is missing")
+                format!("{} names another event `{uid}/{sequence}` than the log has: that was replaced, or one is missing", at(line))
             }
-            Self::WrongNumber { line, id, expected } => write!(f, "line {line} (`{id}`) should have the number {expected}"),
-            Self::OutOfOrder { line, id, follower } => write!(f, "line {line} (`{id}`) should stand before line {follower}"),
-            Self::Repeated { line, id, first } => write!(f, "line {line} (`{id}`) repeats line {first}"),
-            Self::OutOfPlace { line, id } => write!(f, "line {line} (`{id}`) is repeated, or stands in the wrong place"),
+            Self::WrongNumber { line, id, expected } => format!("{} (`{id}`) should have the number {expected}", at(line)),
+            Self::OutOfOrder { line, id, follower } => format!("{} (`{id}`) should stand before {}", at(line), at(follower)),
+            Self::Repeated { line, id, first } => format!("{} (`{id}`) repeats {}", at(line), at(first)),
+            Self::OutOfPlace { line, id } => format!("{} (`{id}`) is repeated, or stands in the wrong place", at(line)),
             Self::Forked { line, id, other } => {
-                write!(
-                    f,
-                    "line {line} and line {other} are both the event `{id}`, and both were continued: a status was put back or forged"
-                )
+                let (line, other) = (at(line), at(other));
+                format!("{line} and {other} are both the event `{id}`, and both were continued: a status was put back or forged")
             }
             Self::NotInLog { uid, sequence, last: 0 } => {
-                write!(f, "the status of the object {uid} names event {sequence}, and the log has none of this object")
+                format!("the status of the object {uid} names event {sequence}, and the log has none of this object")
             }
             Self::NotInLog { uid, sequence, last } if last < sequence => {
-                write!(f, "the status of the object {uid} names event {sequence}, and the log has none after {last}")
+                format!("the status of the object {uid} names event {sequence}, and the log has none after {last}")
             }
             Self::NotInLog { uid, sequence, .. } => {
-                write!(f, "the status of the object {uid} names another event {sequence} than the log has")
+                format!("the status of the object {uid} names another event {sequence} than the log has")
             }
         }
     }

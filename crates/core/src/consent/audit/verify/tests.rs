@@ -336,3 +336,12 @@ proptest! {
         prop_assert!([one, other].iter().all(|place| named.contains(&(*place as u64 + 1))), "{:?}", verify(&lines, &marks));
     }
 }
+
+#[test]
+fn a_problem_names_each_of_its_lines_as_it_is_asked_to() {
+    let problem = Problem::Forked { line: 7, id: "a/3".to_owned(), other: 2 };
+    assert_eq!(problem.to_string().split(" are").next(), Some("line 7 and line 2"));
+    let described = problem.described(|line| format!("old.log:{line}"));
+    assert_eq!(described.split(" are").next(), Some("old.log:7 and old.log:2"));
+    assert_eq!(<&str>::from(&problem), "Forked");
+}

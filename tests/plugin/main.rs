@@ -1,0 +1,11 @@
+//! `kubectl twinconsent` as a process, against the real API server, the operator's binary and a simulated HeyGen.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test tells its figures, and a log when it fails")]
+
+mod evidence;
+#[path = "../support/plugin.rs"]
+mod plugin;
+#[path = "../e2e/support.rs"]
+mod support;
+mod users;

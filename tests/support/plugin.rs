@@ -1,0 +1,82 @@
+//! `kubectl twinconsent`, as a process.
+
+#![allow(dead_code, reason = "several test binaries include this, and none uses all of it")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// The program.
+pub fn program() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_twinconsent-plugin-of-tests"))
+}
+
+/// What a command has answered.
+#[derive(Debug)]
+pub struct Answer {
+    /// The exit code.
+    pub code: i32,
+    /// What stands on stdout.
+    pub stdout: String,
+    /// What stands on stderr.
+    pub stderr: String,
+}
+
+impl Answer {
+    /// The answer of a command that has done it.
+    pub fn done(self) -> String {
+        assert_eq!(self.code, 0, "{}\n{}", self.stdout, self.stderr);
+        self.stdout
+    }
+
+    /// The same, as JSON.
+    pub fn json(self) -> Value {
+        let text = self.done();
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+    }
+
+    /// What a command says that has failed with this exit code.
+    pub fn failed(self, code: i32) -> String {
+        assert_eq!(self.code, code, "{}\n{}", self.stdout, self.stderr);
+        self.stderr
+    }
+}
+
+/// The plugin, logged in with a kubeconfig and at work in a namespace.
+pub struct Plugin {
+    kubeconfig: PathBuf,
+    namespace: String,
+}
+
+impl Plugin {
+    /// Logged in with this kubeconfig.
+    pub fn new(kubeconfig: &Path, namespace: &str) -> Self {
+        Self { kubeconfig: kubeconfig.to_owned(), namespace: namespace.to_owned() }
+    }
+
+    /// Runs a command.
+    pub fn run(&self, arguments: &[&str]) -> Answer {
+        self.run_with(arguments, &[])
+    }
+
+    /// The same with these variables.
+    pub fn run_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Answer {
+        let Output { status, stdout, stderr } = self.command(arguments).envs(environment.iter().copied()).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Answer { code: status.code().unwrap_or(-1), stdout: text(stdout), stderr: text(stderr) }
+    }
+
+    /// A command that is not run yet.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program());
+        for variable in twinconsent::process::proxies::VARIABLES {
+            command.env_remove(variable);
+        }
+        command.args(arguments).env("KUBECONFIG", &self.kubeconfig).stdin(Stdio::null());
+        if !arguments.iter().any(|argument| ["-A", "--all-namespaces", "-n", "--namespace"].contains(argument)) {
+            command.args(["--namespace", &self.namespace]);
+        }
+        command
+    }
+}
