@@ -29,3 +29,4 @@ mod suspended;
 mod tenants;
 mod tracked;
 mod umbrella;
+mod withdrawals;

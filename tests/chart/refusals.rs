@@ -12,11 +12,13 @@ const REFUSED: &[(&[&str], &[&str])] = &[
     (&["account.rateLimit.bursts=3"], &["account/rateLimit", "bursts"]),
     (&["account.allowedNamespaces.selector.matchLabel.a=b"], &["account/allowedNamespaces/selector", "matchLabel"]),
     (&["networkPolicy.apiServer.port=6443"], &["networkPolicy/apiServer", "port"]),
+    (&["withdrawals.kept=true"], &["withdrawals", "kept"]),
     (&["simulator.group={a}"], &["simulator", "group"]),
     (&["resources.limit.cpu=1"], &["resources", "limit"]),
     // Of the wrong type.
     (&["replicas=two"], &["replicas", "integer"]),
     (&["crds.enabled=yes please"], &["crds/enabled", "boolean"]),
+    (&["withdrawals.keep=always"], &["withdrawals/keep", "boolean"]),
     (&["rbac.scopedNamespaces=team-a"], &["rbac/scopedNamespaces", "array"]),
     (&["commonLabels.team=true"], &["commonLabels/team", "string"]),
     // Out of bounds.

@@ -6,10 +6,13 @@ use crate::helm::{Helm, NAMESPACE, Said, argument, objects, value_files};
 const NOTHING_OF_THE_CLUSTER: &str = "--set=rbac.create=false,crds.enabled=false";
 
 #[test]
-fn nothing_stands_outside_the_releases_namespace_but_an_account_that_is_asked_for() {
+fn nothing_stands_outside_the_releases_namespace_but_what_is_asked_for() {
     for file in value_files() {
+        let asks_for_a_policy = std::fs::read_to_string(&file).unwrap().contains("withdrawals:\n  keep: true\n");
         for object in objects(&["-f", argument(&file), NOTHING_OF_THE_CLUSTER]) {
-            let is_there = object["metadata"]["namespace"] == NAMESPACE || object["kind"] == "ClusterHeyGenAccount";
+            let kind = object["kind"].as_str().unwrap();
+            let is_policy = asks_for_a_policy && kind.starts_with("ValidatingAdmissionPolicy");
+            let is_there = object["metadata"]["namespace"] == NAMESPACE || kind == "ClusterHeyGenAccount" || is_policy;
             assert!(is_there, "{}: {} {}", file.display(), object["kind"], object["metadata"]["name"]);
         }
     }

@@ -31,10 +31,15 @@ called (it has neither dots nor a digit at the front), what is too long, and wha
 
 {{/*
 The name of what stands outside the release's namespace, where a release of the same name in another namespace has its own.
-Only roles and bindings do, and their names may hold a colon, which no name of a release or namespace does.
+Those of roles and bindings may hold a colon, which no name of a release or namespace does.
 */}}
 {{- define "twinconsent.clusterName" -}}
 {{ include "twinconsent.fullname" . }}:{{ .Release.Namespace }}
+{{- end }}
+
+{{/* The same for an admission policy, whose name may hold a dot, which these names do not either, but no colon. */}}
+{{- define "twinconsent.keepWithdrawals.name" -}}
+{{ include "twinconsent.fullname" . }}-keep-withdrawals.{{ .Release.Namespace }}
 {{- end }}
 
 {{- define "twinconsent.simulator.fullname" -}}
