@@ -2,13 +2,19 @@
 # They need make, a shell, Rust, and Go (or a folder with the control plane's programs in $KUBEBUILDER_ASSETS).
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e lint generate generate-objects image image-push image-check image-arm64 bench bench-scale
+# Flags of the one recipe that installs something outside this folder: PREFIX/bin instead of cargo's own folder.
+into = $(if $(PREFIX),--root '$(PREFIX)')
+
+.PHONY: help install-plugin demo test e2e lint generate generate-objects image image-push image-check image-arm64 bench bench-scale
 
 help: ## List these commands
 	@sed -n 's/^\([a-z0-9-]*\): ## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r command text; do printf '%-17s %s\n' "$$command" "$$text"; done
 
 demo: ## See a consent go from applied to approved on a real API server (DEMO_KEEP=1: keep it running; KUBECONFIG=…: in that cluster)
 	@hack/demo.sh
+
+install-plugin: ## Install `kubectl twinconsent` into ~/.cargo/bin (PREFIX=/usr/local: into /usr/local/bin)
+	cargo install --locked --path crates/kubectl-twinconsent $(into)
 
 test: ## Run every test, against a real API server
 	@hack/test.sh

@@ -1,9 +1,12 @@
-//! The operator's binary: parse the arguments, dispatch `run` or `crds`.
+//! The operator's binary: parse the arguments, dispatch `run`, `crds` or `wait`.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use kubectl_twinconsent::commands;
+use kubectl_twinconsent::context::Context;
+use kubectl_twinconsent::output::Output;
 use tokio_util::sync::CancellationToken;
 use twinconsent::heygen::renewal;
 use twinconsent::heygen::{Deadlines, HeyGen};
@@ -13,7 +16,7 @@ use twinconsent::kubernetes::leadership::Leadership;
 use twinconsent::kubernetes::preflight;
 use twinconsent::process::audit_log::AuditLog;
 use twinconsent::process::config;
-use twinconsent::process::config::{Cli, Command, Config, RunArgs, in_cluster_namespace, read_bundle};
+use twinconsent::process::config::{Cli, Command, Config, RunArgs, WaitArgs, in_cluster_namespace, read_bundle};
 use twinconsent::process::metrics::Metrics;
 use twinconsent::process::proxies::Proxies;
 use twinconsent::process::server;
@@ -32,6 +35,7 @@ const LAST_LINES: Duration = Duration::from_secs(5);
 fn main() -> std::process::ExitCode {
     let done = match Cli::parse_or_exit().command {
         Command::Crds => print_crds(),
+        Command::Wait(arguments) => return wait(&arguments),
         Command::Run(arguments) => match configured(*arguments) {
             Ok((config, proxies)) => runtime().and_then(|runtime| runtime.block_on(run(&config, proxies))),
             Err(problem) => return complain(&problem, 2),
@@ -52,6 +56,16 @@ fn complain(problem: &str, code: u8) -> std::process::ExitCode {
     // The first line: what a YAML reader adds below it is a part of the kubeconfig, with the credentials in it.
     eprintln!("error: {}", problem.lines().next().unwrap_or_default());
     code.into()
+}
+
+/// Waits as `kubectl twinconsent wait` does.
+fn wait(WaitArgs { namespace, wait }: &WaitArgs) -> std::process::ExitCode {
+    let mut output = Output::standard();
+    let waited = kubectl_twinconsent::block_on(async {
+        let context = Context::of_this_process(namespace.as_deref()).await?;
+        commands::wait::until_permitted(wait, &context, &mut output).await
+    });
+    kubectl_twinconsent::finish(waited, &mut output)
 }
 
 #[expect(clippy::print_stdout, reason = "the definitions are what was asked for")]

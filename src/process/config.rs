@@ -18,6 +18,9 @@ use clap::error::ErrorKind;
 use clap::{ArgAction, Args, Parser, Subcommand};
 use url::Url;
 
+use kubectl_twinconsent::cli::EXIT_CODES;
+use kubectl_twinconsent::commands::wait;
+
 use crate::heygen::ExtraRoots;
 use crate::process::audit_log::Target;
 use crate::process::clock;
@@ -60,6 +63,21 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Print the custom resource definitions as YAML.
     Crds,
+    /// Wait until twins may be used, for init containers: in the pod's namespace, with the rights of its service account.
+    #[command(after_help = EXIT_CODES)]
+    Wait(WaitArgs),
+}
+
+/// The arguments of `wait`.
+#[derive(Debug, Clone, Args)]
+pub struct WaitArgs {
+    /// The namespace of the consents. [default: the pod's]
+    #[arg(short, long, value_name = "NAMESPACE")]
+    pub namespace: Option<String>,
+
+    /// What to wait for.
+    #[command(flatten)]
+    pub wait: wait::Args,
 }
 
 /// The arguments of `run` as they were written.

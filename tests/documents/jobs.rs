@@ -1,8 +1,8 @@
 //! The Jobs of the examples, without their containers: what they would run, run here, with the rights that they would have.
 
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use controlplane::{ControlPlane, patience};
 use heygen_simulator::{Control, FaultAction, FaultRule, PathKind};
@@ -11,6 +11,7 @@ use tempfile::NamedTempFile;
 use tokio::runtime::Runtime;
 
 use crate::pages;
+use crate::support::operator::without_proxies;
 use crate::world::World;
 
 /// How long anything that must happen may stand still; a withdrawal is confirmed after a minute.
@@ -29,50 +30,44 @@ fn the_job_that_waits_goes_on_when_the_person_has_consented_to_this_twin_and_not
     let (plane, heygen) = (&cluster.plane, &cluster.heygen);
     let job = Job::of("pipeline-that-waits", plane);
     let (group, another) = (job.group(), "5f2c8e0b9d3a4c71hedy");
-    let [of_the_object, of_the_person, check] = &job.steps[..] else { panic!("{:?}", job.steps) };
+    let [wait] = &job.steps[..] else { panic!("{:?}", job.steps) };
 
     // Nothing goes on before the object is there, nor while the person is asked.
     let log = NamedTempFile::new().unwrap();
-    std::thread::scope(|scope| {
-        let waits = scope.spawn(|| job.run(of_the_object, "30s", &log));
-        until_logged(&log, "404 Not Found");
-        plane.apply(&job.consent).unwrap();
-        waits.join().unwrap().unwrap();
-    });
-    let log = NamedTempFile::new().unwrap();
-    std::thread::scope(|scope| {
-        let waits = scope.spawn(|| job.run(of_the_person, "60s", &log));
-        until_logged(&log, "watch=true");
-        until_reason(plane, "rosalind", "False", "AwaitingApproval");
-        until_polled(heygen, &group);
-        assert!(!waits.is_finished(), "it went on before the person had consented");
-        job.refuses(check);
-        // `Ready` of objects that ask for nothing more than the invitation does not count.
-        change(plane, "rosalind", "{\"spec\":{\"readyWhen\":\"Initiated\"}}");
-        until_reason(plane, "rosalind", "True", "AwaitingApproval");
-        until_polled(heygen, &group);
-        assert!(!waits.is_finished(), "it took an invitation for consent");
-        job.refuses(check);
-        heygen.approve(&group).unwrap();
-        waits.join().unwrap().unwrap();
-    });
-    job.succeeds(check);
+    let mut waits = job.begin(wait, &log);
+    until_logged(&log, "rosalind: does not exist yet");
+    plane.apply(&job.consent).unwrap();
+    until_logged(&log, "rosalind: AwaitingApproval");
+    until_polled(heygen, &group);
+    assert!(waits.try_wait().unwrap().is_none(), "it went on before the person had consented: {}", text(&log));
+    // `Ready` of objects that ask for nothing more than the invitation does not count.
+    change(plane, "rosalind", "{\"spec\":{\"readyWhen\":\"Initiated\"}}");
+    until_reason(plane, "rosalind", "True", "AwaitingApproval");
+    until_polled(heygen, &group);
+    assert!(waits.try_wait().unwrap().is_none(), "it took an invitation for consent: {}", text(&log));
+    heygen.approve(&group).unwrap();
+    let approved = Instant::now();
+    until("it goes on", || waits.try_wait().unwrap().map(|_| ()).ok_or_else(|| text(&log)));
+    println!("it went on {:?} after the approval at HeyGen", approved.elapsed());
+    assert_eq!(waits.wait().unwrap().code(), Some(0), "{}", text(&log));
+    assert_eq!(job.code(wait), Some(0), "it holds");
 
     // What was consented to is taken back.
     heygen.set_consent_status(&group, Some("revoked")).unwrap();
     until_reason(plane, "rosalind", "False", "ConsentRevoked");
-    for step in [of_the_person, check] {
-        job.refuses(step);
-    }
+    assert_eq!(job.code(wait), job.code_that_fails_the_job(), "revoked");
+    heygen.approve(&group).unwrap();
+    until_reason(plane, "rosalind", "True", "Approved");
+    assert_eq!(job.code(wait), Some(0), "and given again");
+    change(plane, "rosalind", "{\"spec\":{\"withdrawal\":{\"time\":\"2026-01-01T00:00:00Z\"}}}");
+    assert_eq!(job.code(wait), job.code_that_fails_the_job(), "withdrawn");
 
     // An object of the same name for another person, who has consented.
     plane.kubectl_ok(&["delete", "digitaltwinconsent", "rosalind"]).unwrap();
     heygen.approve(another).unwrap();
     plane.apply(&job.consent.replace(&group, another)).unwrap();
     until_reason(plane, "rosalind", "True", "Approved");
-    for step in [of_the_person, check] {
-        job.refuses(step);
-    }
+    assert_eq!(job.code(wait), job.code_that_fails_the_job(), "another avatar group");
 }
 
 #[test]
@@ -105,6 +100,8 @@ struct Job<'a> {
     consent: String,
     steps: Vec<Vec<String>>,
     kubeconfig: PathBuf,
+    /// The exit code after which the Job is not tried again.
+    fails_the_job: Option<i64>,
 }
 
 impl<'a> Job<'a> {
@@ -125,7 +122,8 @@ impl<'a> Job<'a> {
         let text = |argument: &Value| argument.as_str().unwrap().to_owned();
         let steps = pod["initContainers"].as_array().unwrap().iter();
         let steps = steps.map(|step| step["args"].as_array().unwrap().iter().map(text).collect()).collect();
-        Self { plane, consent: the("DigitalTwinConsent").to_string(), steps, kubeconfig }
+        let fails_the_job = the("Job").pointer("/spec/podFailurePolicy/rules/0/onExitCodes/values/0").and_then(Value::as_i64);
+        Self { plane, consent: the("DigitalTwinConsent").to_string(), steps, kubeconfig, fails_the_job }
     }
 
     fn group(&self) -> String {
@@ -143,15 +141,23 @@ impl<'a> Job<'a> {
         if kubectl.status().unwrap().success() { Ok(()) } else { Err(text(log)) }
     }
 
-    fn succeeds(&self, step: &[String]) {
-        self.run(step, "30s", &NamedTempFile::new().unwrap()).unwrap();
+    /// Starts the operator's image with these arguments, that is its program.
+    fn begin(&self, arguments: &[String], log: &NamedTempFile) -> Child {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_twinconsent-operator"));
+        without_proxies(&mut program);
+        program.env("KUBECONFIG", &self.kubeconfig).args(arguments);
+        program.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log.reopen().unwrap()).spawn().unwrap()
     }
 
-    /// It ends at its timeout, or because it finds no such object; `0s` checks once.
-    fn refuses(&self, step: &[String]) {
-        let said = self.run(step, "0s", &NamedTempFile::new().unwrap()).expect_err("it let something through");
-        let expected = ["condition not met", "no matching resources found"];
-        assert!(expected.iter().any(|reason| said.contains(reason)), "{said}");
+    /// With which code it ends that checks once.
+    fn code(&self, arguments: &[String]) -> Option<i32> {
+        let once = |argument: &String| if argument.starts_with("--timeout=") { "--timeout=0s".to_owned() } else { argument.clone() };
+        let arguments: Vec<String> = arguments.iter().map(once).collect();
+        self.begin(&arguments, &NamedTempFile::new().unwrap()).wait().unwrap().code()
+    }
+
+    fn code_that_fails_the_job(&self) -> Option<i32> {
+        self.fails_the_job.and_then(|code| i32::try_from(code).ok())
     }
 }
 

@@ -19,6 +19,7 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("docs/images.md", "docker build --tag twinconsent-operator ."),
     ("docs/images.md", "buildah manifest create twinconsent-operator:0.1.0"),
     ("docs/images.md", "make image"),
+    ("docs/kubectl-plugin.md", "make install-plugin"),
     ("docs/notifications.md", "python3 -m venv venv && venv/bin/pip install standardwebhooks"),
     ("docs/operating.md", "twinconsent-operator run"),
     ("docs/performance.md", "make bench"),

@@ -4,8 +4,15 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test tells its figures, and a log when it fails")]
 
 mod evidence;
+mod links;
+mod many;
+#[path = "../support/nowhere.rs"]
+mod nowhere;
 #[path = "../support/plugin.rs"]
 mod plugin;
+mod reads;
 #[path = "../e2e/support.rs"]
 mod support;
+mod troubles;
 mod users;
+mod waits;

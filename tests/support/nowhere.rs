@@ -12,6 +12,7 @@ pub fn at_an_address() -> (TcpSocket, SocketAddr) {
     (taken, address)
 }
 
+#[allow(dead_code, reason = "several test binaries include this, and one asks by addresses only")]
 /// A name that cannot be: its label has more than 63 characters, so no name server is asked, and none can be slow.
 pub fn by_name(label: &str) -> String {
     format!("{}.invalid", label.repeat(64 / label.len() + 1))

@@ -7,6 +7,7 @@ pub mod digest;
 pub mod explain;
 pub mod link;
 pub mod outcome;
+pub mod permission;
 pub mod policy;
 pub mod polling;
 pub mod report;

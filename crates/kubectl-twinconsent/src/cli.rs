@@ -3,7 +3,7 @@
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Parser, Subcommand};
 
-use crate::commands::{export, verify, version};
+use crate::commands::{export, link, list, status, verify, version, wait};
 use crate::context::Cluster;
 use crate::error::Error;
 use crate::output::Output;
@@ -40,6 +40,14 @@ Colours appear on a terminal, and nowhere if the variable NO_COLOR is set.";
 /// What the plugin can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// List the consents: first those that wait for a person.
+    List(list::Args),
+    /// Show everything about one consent, and what to do next.
+    Status(status::Args),
+    /// Print the link for the person, and a QR code of it if wanted.
+    Link(link::Args),
+    /// Wait until twins may be used: ends with 3 when one is refused or stalled, with 4 at the end of the time.
+    Wait(wait::Args),
     /// Print the evidence: consents as they stand, and their lines of an audit log, as JSON lines; without links.
     Export(export::Args),
     /// Verify an audit log: name each line that was altered, removed, repeated or moved.
@@ -58,6 +66,10 @@ impl Cli {
         match self.command {
             Command::Export(args) => export::run(&args, cluster, output).await,
             Command::Verify(args) => verify::run(&args, cluster, output).await,
+            Command::List(args) => list::run(&args, cluster, output).await,
+            Command::Status(args) => status::run(&args, cluster, output).await,
+            Command::Link(args) => link::run(&args, cluster, output).await,
+            Command::Wait(args) => wait::run(&args, cluster, output).await,
             Command::Version(args) => version::run(&args, cluster, output).await,
         }
     }

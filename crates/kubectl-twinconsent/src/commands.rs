@@ -1,5 +1,9 @@
 //! The commands, one file each.
 
 pub mod export;
+pub mod link;
+pub mod list;
+pub mod status;
 pub mod verify;
 pub mod version;
+pub mod wait;

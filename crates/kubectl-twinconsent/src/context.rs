@@ -70,13 +70,15 @@ impl Context {
         Self::with(config)
     }
 
-    /// The cluster in which this process runs as a pod, with the rights of its service account.
+    /// The cluster as a program of it finds it: by `KUBECONFIG` where that is set, else as the pod that this process is, with the rights of
+    /// its service account, in its namespace.
     ///
     /// # Errors
-    /// When it runs in none.
-    pub fn in_cluster(namespace: Option<&str>) -> Result<Self, Error> {
-        let mut config = kube::Config::incluster()
-            .map_err(|error| Error::failed(format!("this is no pod, or one without a service account: {error}")))?;
+    /// When there is neither.
+    pub async fn of_this_process(namespace: Option<&str>) -> Result<Self, Error> {
+        let config = kube::Config::infer().await;
+        // The cause may hold a part of the kubeconfig, so it is not repeated.
+        let mut config = config.map_err(|_| Error::failed("cannot find a cluster: set KUBECONFIG, or run inside one"))?;
         if let Some(namespace) = namespace {
             namespace.clone_into(&mut config.default_namespace);
         }

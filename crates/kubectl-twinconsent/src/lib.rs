@@ -14,6 +14,7 @@
 //! - [`output`]: the one place that writes to stdout (nothing but the answer) and stderr (progress and notes).
 //! - [`error`]: what went wrong, what to do next, and the exit code.
 //! - [`audit_log`]: files of an audit log, read line by line.
+//! - [`names`], [`times`]: how objects and times are written.
 //! - [`text`]: texts of the cluster, so that a terminal shows them as they are.
 //! - [`clock`]: the one place that reads the time.
 //!
@@ -25,9 +26,13 @@ pub mod clock;
 pub mod commands;
 pub mod context;
 pub mod error;
+pub mod names;
 pub mod objects;
 pub mod output;
+#[cfg(test)]
+mod samples;
 pub mod text;
+pub mod times;
 
 use std::process::ExitCode;
 

@@ -76,7 +76,6 @@ impl Consent {
     }
 
     /// The link, if the status holds one. For the command `link` alone.
-    #[cfg_attr(not(test), expect(dead_code, reason = "that command comes next"))]
     pub(crate) fn link(&self) -> Option<&Link> {
         self.link.as_ref()
     }
@@ -182,6 +181,17 @@ pub async fn get(context: &Context, name: &str) -> Result<Consent, Error> {
     let request = request.map_err(|_| Error::usage(format!("{name:?} is no name of an object")))?;
     let attempt = format!("read the consent {name}");
     Ok(Consent::read(context.client.request(request).await.map_err(|error| not_found(context, name, &attempt, &error))?)?)
+}
+
+/// The same; `None` when there is none.
+///
+/// # Errors
+/// When it cannot be read, or the API server refuses.
+pub async fn get_opt(context: &Context, name: &str) -> Result<Option<Consent>, Error> {
+    match get(context, name).await {
+        Err(error) if error == Error::no_consent(&context.namespace, name) => Ok(None),
+        read => read.map(Some),
+    }
 }
 
 /// Changes one consent in the namespace of the context by a merge patch, as the field manager of the plugin; gives it as it then is.

@@ -4,7 +4,7 @@ fn args(flags: &[&str]) -> Result<RunArgs, clap::Error> {
     let cli = Cli::try_parse_from(["twinconsent-operator", "run"].iter().chain(flags))?;
     match cli.command {
         Command::Run(args) => Ok(*args),
-        Command::Crds => panic!("`run` was parsed as `crds`"),
+        Command::Crds | Command::Wait(_) => panic!("`run` was parsed as something else"),
     }
 }
 

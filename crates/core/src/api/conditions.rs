@@ -17,7 +17,7 @@ pub mod types {
     /// Only while True: work goes on by itself.
     pub(crate) const RECONCILING: &str = "Reconciling";
     /// Only while True: a person has to act.
-    pub(crate) const STALLED: &str = "Stalled";
+    pub const STALLED: &str = "Stalled";
     /// Only while True: `approvalDeadline` has passed.
     pub(crate) const OVERDUE: &str = "Overdue";
     /// Only while True: the link presumably no longer works.

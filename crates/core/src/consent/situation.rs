@@ -110,7 +110,7 @@ impl Situation {
 
     /// Whether the person of a request of this object is awaited.
     #[must_use]
-    pub(crate) const fn awaits(self) -> bool {
+    pub const fn awaits(self) -> bool {
         match self {
             Self::LinkExpired | Self::Overdue | Self::Awaiting => true,
             Self::Suspended | Self::Duplicate | Self::AccountNotReady | Self::AccountNotAllowed | Self::Initiating => false,

@@ -65,13 +65,13 @@ pub fn shown(status: &DigitalTwinConsentStatus) -> Option<Situation> {
 
 /// The condition of this type, if it is told.
 #[must_use]
-pub(crate) fn condition<'a>(status: &'a DigitalTwinConsentStatus, type_: &str) -> Option<&'a Condition> {
+pub fn condition<'a>(status: &'a DigitalTwinConsentStatus, type_: &str) -> Option<&'a Condition> {
     status.conditions.iter().find(|condition| condition.type_ == type_)
 }
 
 /// Whether a condition is True.
 #[must_use]
-pub(crate) fn holds(status: &DigitalTwinConsentStatus, type_: &str) -> bool {
+pub fn holds(status: &DigitalTwinConsentStatus, type_: &str) -> bool {
     condition(status, type_).is_some_and(|condition| condition.status == "True")
 }
 
@@ -240,7 +240,7 @@ pub(crate) fn has_lapsed(spec: &DigitalTwinConsentSpec, now: Timestamp) -> bool 
 
 /// The end of the time that the person was given.
 #[must_use]
-pub(crate) fn deadline(spec: &DigitalTwinConsentSpec, status: &DigitalTwinConsentStatus) -> Option<Timestamp> {
+pub fn deadline(spec: &DigitalTwinConsentSpec, status: &DigitalTwinConsentStatus) -> Option<Timestamp> {
     let allowed = duration::parse(spec.approval_deadline.as_deref()?)?;
     Some(polling::add(status.initiation_time.as_ref()?.0, allowed))
 }
