@@ -36,34 +36,35 @@ end() {
 if [ -n "${KUBECONFIG:-}" ]; then
     # The other installations need a registry in the cluster's network, policies of the whole cluster, and no definitions of ours.
     echo "== Installed on the cluster of KUBECONFIG"
-    tests --package twinconsent --test install with_helm_ -- --test-threads=1 --nocapture
+    tests --workspace --test install with_helm_ -- --test-threads=1 --nocapture
 else
     [ "$(uname -s)" = Linux ] && [ "$(id -u)" = 0 ] ||
         { echo "A node of its own takes Linux and root: run this as root, or set KUBECONFIG to use a cluster." >&2; exit 1; }
     command -v go >/dev/null || { echo "There is no Go: install it from https://go.dev/dl, then run this again." >&2; exit 1; }
 
     echo "== The programs of a node, and both Helms"
-    cargo run --locked --quiet --package controlplane -- tools >/dev/null
+    cargo build --locked --quiet --workspace --bin controlplane
+    "${CARGO_TARGET_DIR:-target}/debug/controlplane" tools >/dev/null
 
     echo "== Building the tests (after $SECONDS s)"
-    cargo test --locked --package twinconsent --test crds --test e2e --test image --test install --no-run
+    cargo test --locked --workspace --test crds --test e2e --test image --test install --no-run
 
     # All of it waits more than it computes, so much of it happens at once. Without the large objects: `make test` lists them both ways,
     # also by pages, as the oldest does, and they take a gigabyte or more.
     echo "== The images (after $SECONDS s); the lifecycles on the oldest Kubernetes beside all, shown in the end"
     begin oldest TWINCONSENT_TEST_KUBERNETES=oldest "RUST_TEST_THREADS=${RUST_TEST_THREADS:-6}" \
-        --package twinconsent --test crds --test e2e -- --skip large_objects::
+        --workspace --test crds --test e2e -- --skip large_objects::
     # That two builds give the same bytes takes a second build: `make image-check`.
     hack/image.sh
-    tests --package twinconsent --test image
+    tests --workspace --test image
 
     # The documents are followed on a node of their own. One of them builds the images once more: not before these were tested.
     echo "== The node (after $SECONDS s); installed as the documents say on another one beside it, shown after it"
-    begin documents --package twinconsent --test install -- --skip with_helm_ --test-threads=1 --nocapture
+    begin documents --workspace --test install -- --skip with_helm_ --test-threads=1 --nocapture
     tests --package controlplane --features node-tests --test node
 
     echo "== Installed on one (after $SECONDS s)"
-    tests --package twinconsent --test install with_helm_ -- --test-threads=1 --nocapture
+    tests --workspace --test install with_helm_ -- --test-threads=1 --nocapture
 
     end documents "Installed as the documents say"
     end oldest "The lifecycles on the oldest Kubernetes"
