@@ -3,7 +3,7 @@
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Parser, Subcommand};
 
-use crate::commands::{export, link, list, status, verify, version, wait};
+use crate::commands::{check, export, link, list, status, verify, version, wait};
 use crate::context::Cluster;
 use crate::error::Error;
 use crate::output::Output;
@@ -52,6 +52,8 @@ pub enum Command {
     Export(export::Args),
     /// Verify an audit log: name each line that was altered, removed, repeated or moved.
     Verify(verify::Args),
+    /// Check whether everything is there that a consent needs: what is wrong, and by which team it is mended.
+    Check(check::Args),
     /// Print the version of this plugin, and of what is installed, as far as that can be seen.
     Version(version::Args),
 }
@@ -70,6 +72,7 @@ impl Cli {
             Command::Status(args) => status::run(&args, cluster, output).await,
             Command::Link(args) => link::run(&args, cluster, output).await,
             Command::Wait(args) => wait::run(&args, cluster, output).await,
+            Command::Check(args) => check::run(&args, cluster, output).await,
             Command::Version(args) => version::run(&args, cluster, output).await,
         }
     }

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub mod check;
 pub mod export;
 pub mod link;
 pub mod list;

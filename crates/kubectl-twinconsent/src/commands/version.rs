@@ -13,7 +13,7 @@ use crate::output::{Format, Output};
 use crate::text::plain;
 
 /// The labels of the operator's Deployment, as the chart sets them.
-const OPERATOR: &str = "app.kubernetes.io/component=operator,twinconsent.io/release";
+pub(crate) const OPERATOR: &str = "app.kubernetes.io/component=operator,twinconsent.io/release";
 
 /// The label with its version.
 const VERSION_LABEL: &str = "app.kubernetes.io/version";
