@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use kubectl_twinconsent::commands;
 use kubectl_twinconsent::context::Context;
+use kubectl_twinconsent::error::Error;
 use kubectl_twinconsent::output::Output;
 use tokio_util::sync::CancellationToken;
 use twinconsent::heygen::renewal;
@@ -58,12 +59,17 @@ fn complain(problem: &str, code: u8) -> std::process::ExitCode {
     code.into()
 }
 
-/// Waits as `kubectl twinconsent wait` does.
+/// Waits as `kubectl twinconsent wait` does; a signal ends it, which the kernel would not do to the first process of a container.
 fn wait(WaitArgs { namespace, wait }: &WaitArgs) -> std::process::ExitCode {
     let mut output = Output::standard();
     let waited = kubectl_twinconsent::block_on(async {
-        let context = Context::of_this_process(namespace.as_deref()).await?;
-        commands::wait::until_permitted(wait, &context, &mut output).await
+        let shutdown = Shutdown::on_signals(Duration::ZERO).map_err(|error| Error::failed(format!("cannot listen to signals: {error}")))?;
+        let waits = async {
+            let context = Context::of_this_process(namespace.as_deref()).await?;
+            commands::wait::until_permitted(wait, &context, &mut output).await
+        };
+        let ended = Err(Error::failed("ended by a signal"));
+        shutdown.stopping().run_until_cancelled(waits).await.unwrap_or(ended)
     });
     kubectl_twinconsent::finish(waited, &mut output)
 }

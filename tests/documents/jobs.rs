@@ -32,6 +32,13 @@ fn the_job_that_waits_goes_on_when_the_person_has_consented_to_this_twin_and_not
     let (group, another) = (job.group(), "5f2c8e0b9d3a4c71hedy");
     let [wait] = &job.steps[..] else { panic!("{:?}", job.steps) };
 
+    // A pod that is deleted need not be killed: the first process of a container has no default for a signal.
+    let log = NamedTempFile::new().unwrap();
+    let mut waits = job.begin(wait, &log);
+    until_logged(&log, "rosalind: does not exist yet");
+    assert!(Command::new("kill").args(["-s", "TERM", &waits.id().to_string()]).status().unwrap().success());
+    assert_eq!(waits.wait().unwrap().code(), Some(1), "{}", text(&log));
+
     // Nothing goes on before the object is there, nor while the person is asked.
     let log = NamedTempFile::new().unwrap();
     let mut waits = job.begin(wait, &log);

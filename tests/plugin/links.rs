@@ -25,6 +25,9 @@ async fn nothing_but_link_prints_a_link() {
     let for_light = plugin.run(&["link", "ada", "--qr=light"]).done();
     assert!(for_light.starts_with("     "), "{for_light}");
 
+    let coloured = plugin.run_with(&["link", "ada", "--qr"], &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "")]).done();
+    assert!(coloured.starts_with("\u{1b}[38;5;231;48;5;231m "), "its own black and white: {coloured}");
+
     let others: &[&[&str]] = &[
         &["list"],
         &["list", "-o", "wide"],

@@ -31,6 +31,14 @@ async fn a_list_has_pending_consents_first_in_each_form() {
     assert_eq!(lines[2][..2], ["approved", "Approved"], "{table}");
     assert!(table.lines().all(|line| line == line.trim_end()), "{table:?}");
 
+    let coloured =
+        |no_color: &str| plugin.run_with(&["list"], &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", no_color)]).done().contains('\u{1b}');
+    assert_eq!(
+        [coloured(""), coloured("1"), table.contains('\u{1b}')],
+        [true, false, false],
+        "colours: where forced, not with NO_COLOR, not here"
+    );
+
     let wide = plugin.run(&["list", "-o", "wide"]).done();
     for part in ["GROUP", "HeyGenAccount/plugin-list", "pending", "hr-4711"] {
         assert!(wide.contains(part), "{part}: {wide}");
