@@ -69,7 +69,7 @@ where
     }
     if let Some(status) = status {
         let now = clock::monotonic();
-        let wait = context.accounts.wait_to_tell(&settings, now);
+        let wait = context.accounts.wait_to_tell(&settings, &status, now);
         if !wait.is_zero() {
             return Ok(Action::requeue(again.min(wait)));
         }

@@ -155,8 +155,9 @@ impl Accounts {
 
     /// How long to wait before an account's status is written, because another operator writes it too; zero: not at all.
     #[must_use]
-    pub fn wait_to_tell(&self, settings: &Settings, now: Duration) -> Duration {
-        self.registry().accounts.get_mut(&settings.key).map_or(Duration::ZERO, |account| account.write_backoff.wait(settings, now))
+    pub fn wait_to_tell(&self, settings: &Settings, status: &AccountStatus, now: Duration) -> Duration {
+        let mut registry = self.registry();
+        registry.accounts.get_mut(&settings.key).map_or(Duration::ZERO, |account| account.write_backoff.wait(settings, status, now))
     }
 
     /// Notes that an account's status was written.

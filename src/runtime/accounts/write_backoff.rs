@@ -4,6 +4,7 @@
 //! namespace. Each would correct the other for ever. So an operator that finds its word replaced by another about the same spec waits before it
 //! says it again, twice as long each time.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use twinconsent_core::account::Settings;
@@ -20,28 +21,45 @@ const LONGEST: Duration = Duration::from_secs(3600);
 pub(super) struct WriteBackoff {
     generation: Option<i64>,
     written: Option<Written>,
-    pause: Duration,
-    not_before: Duration,
+    /// By the type of the condition: to disagree on one does not delay what is to be said of another.
+    quarrels: BTreeMap<String, Quarrel>,
 }
 
 #[derive(Debug)]
 struct Written {
-    reasons: Vec<String>,
+    reasons: Reasons,
     /// The version that was replaced: a copy of it may still be about.
     instead_of: Option<String>,
     at: Duration,
 }
 
+#[derive(Debug, Default)]
+struct Quarrel {
+    pause: Duration,
+    not_before: Duration,
+}
+
+/// The reasons of conditions, by their types.
+type Reasons = BTreeMap<String, String>;
+
 impl WriteBackoff {
-    /// How long to wait before the status is written; zero: it may be now.
-    pub(super) fn wait(&mut self, settings: &Settings, now: Duration) -> Duration {
+    /// How long to wait before this status is written instead of what the settings came with; zero: it may be now.
+    pub(super) fn wait(&mut self, settings: &Settings, status: &AccountStatus, now: Duration) -> Duration {
         self.begin_generation(settings.generation);
-        if let Some(written) = self.written.take_if(|written| written.is_contradicted(settings)) {
-            let longer = if now.saturating_sub(written.at) > LONGEST { FIRST } else { self.pause * 2 };
-            self.pause = longer.clamp(FIRST, LONGEST);
-            self.not_before = now + self.pause;
+        let shown = reasons(&settings.status);
+        if let Some(written) = self.written.take_if(|written| written.is_contradicted(settings, &shown)) {
+            for type_ in differing(&written.reasons, &shown) {
+                let quarrel = self.quarrels.entry(type_.clone()).or_default();
+                let longer = if now.saturating_sub(written.at) > LONGEST { FIRST } else { quarrel.pause * 2 };
+                quarrel.pause = longer.clamp(FIRST, LONGEST);
+                quarrel.not_before = now + quarrel.pause;
+            }
         }
-        self.not_before.saturating_sub(now)
+        let wanted = reasons(status);
+        let until = |type_: &String| self.quarrels.get(type_).map_or(Duration::ZERO, |quarrel| quarrel.not_before);
+        // Where no reason is to change, what is said of the same reasons waits as they do.
+        let soonest = differing(&shown, &wanted).map(until).min();
+        soonest.or_else(|| wanted.keys().map(until).max()).unwrap_or_default().saturating_sub(now)
     }
 
     /// Notes that this was written instead of what the settings came with.
@@ -59,16 +77,19 @@ impl WriteBackoff {
 }
 
 impl Written {
-    fn is_contradicted(&self, settings: &Settings) -> bool {
-        settings.status.observed_generation == settings.generation
-            && settings.resource_version != self.instead_of
-            && reasons(&settings.status) != self.reasons
+    fn is_contradicted(&self, settings: &Settings, shown: &Reasons) -> bool {
+        settings.status.observed_generation == settings.generation && settings.resource_version != self.instead_of && *shown != self.reasons
     }
 }
 
-/// Of the condition Ready, and of what else is told where there is an audit log.
-fn reasons(status: &AccountStatus) -> Vec<String> {
-    status.conditions.iter().map(|condition| condition.reason.clone()).collect()
+/// The types of which they say something else, or only one of them anything.
+fn differing<'a>(one: &'a Reasons, other: &'a Reasons) -> impl Iterator<Item = &'a String> {
+    let differs = |type_: &&String| one.get(*type_) != other.get(*type_);
+    one.keys().filter(differs).chain(other.keys().filter(|type_| !one.contains_key(*type_)))
+}
+
+fn reasons(status: &AccountStatus) -> Reasons {
+    status.conditions.iter().map(|condition| (condition.type_.clone(), condition.reason.clone())).collect()
 }
 
 #[cfg(test)]
@@ -105,13 +126,16 @@ mod tests {
 
     /// Two operators that see the account differently and read it every 5 s. Returns when it was written.
     fn quarrel(words: [&str; 2], seconds: u64) -> Vec<u64> {
-        let mut operators = [WriteBackoff::default(), WriteBackoff::default()];
+        let mut operators = words.map(|word| (WriteBackoff::default(), status(word)));
         let (mut version, mut said, mut writes) = (1, None, Vec::new());
         for second in (0..seconds).step_by(5) {
-            for (backoff, word) in operators.iter_mut().zip(words) {
+            for ((backoff, wanted), word) in operators.iter_mut().zip(words) {
+                if said == Some((word, 1)) {
+                    continue;
+                }
                 let seen = account(version, 1, said);
-                if said != Some((word, 1)) && backoff.wait(&seen, at(second)).is_zero() {
-                    backoff.tell(&seen, &status(word), at(second));
+                if backoff.wait(&seen, wanted, at(second)).is_zero() {
+                    backoff.tell(&seen, wanted, at(second));
                     (version, said) = (version + 1, Some((word, 1)));
                     writes.push(second);
                 }
@@ -138,10 +162,10 @@ mod tests {
         let mut backoff = WriteBackoff::default();
         let mut seen = account(1, 1, None);
         for (number, word) in (1..).zip(["Unreachable", "CredentialsAccepted", "Throttled", "CredentialsAccepted"]) {
-            assert_eq!(backoff.wait(&seen, at(number)), Duration::ZERO, "{word}");
+            assert_eq!(backoff.wait(&seen, &status(word), at(number)), Duration::ZERO, "{word}");
             backoff.tell(&seen, &status(word), at(number));
             // The copy that the write was based on is seen once more.
-            assert_eq!(backoff.wait(&seen, at(number)), Duration::ZERO, "{word}");
+            assert_eq!(backoff.wait(&seen, &status(word), at(number)), Duration::ZERO, "{word}");
             seen = account(number + 1, 1, Some((word, 1)));
         }
     }
@@ -150,8 +174,25 @@ mod tests {
     fn a_new_spec_is_spoken_of_at_once() {
         let mut backoff = WriteBackoff::default();
         backoff.tell(&account(1, 1, None), &status("SecretNotFound"), at(0));
-        assert_eq!(backoff.wait(&account(3, 1, Some(("CredentialsAccepted", 1))), at(1)), FIRST);
+        let says = status("SecretNotFound");
+        assert_eq!(backoff.wait(&account(3, 1, Some(("CredentialsAccepted", 1))), &says, at(1)), FIRST);
         // Also while it waits, and when the other has spoken of it already.
-        assert_eq!(backoff.wait(&account(4, 2, Some(("CredentialsAccepted", 2))), at(2)), Duration::ZERO);
+        assert_eq!(backoff.wait(&account(4, 2, Some(("CredentialsAccepted", 2))), &says, at(2)), Duration::ZERO);
+    }
+
+    #[test]
+    fn to_disagree_on_one_condition_delays_no_other() {
+        let mut backoff = WriteBackoff::default();
+        let [ours, theirs] = ["CredentialsAccepted AuditLogWritten", "CredentialsAccepted AuditLogNotWritten"];
+        backoff.tell(&account(1, 1, None), &status(ours), at(0));
+        let shown = account(3, 1, Some((theirs, 1)));
+        assert_eq!(backoff.wait(&shown, &status(ours), at(1)), FIRST);
+        let throttled = status("Throttled AuditLogWritten");
+        assert_eq!(backoff.wait(&shown, &throttled, at(2)), Duration::ZERO);
+        backoff.tell(&shown, &throttled, at(2));
+        // It comes back with the other's word on what is in dispute: that waits longer, Ready does not.
+        let shown = account(5, 1, Some(("Throttled AuditLogNotWritten", 1)));
+        assert_eq!(backoff.wait(&shown, &throttled, at(3)), FIRST * 2);
+        assert_eq!(backoff.wait(&shown, &status(ours), at(4)), Duration::ZERO);
     }
 }
