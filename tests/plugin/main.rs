@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test tells its figures, and a log when it fails")]
 
 mod checks;
+mod changes;
 mod evidence;
 mod links;
 mod many;
@@ -17,3 +18,4 @@ mod support;
 mod troubles;
 mod users;
 mod waits;
+mod withdrawals;

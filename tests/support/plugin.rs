@@ -73,10 +73,10 @@ impl Plugin {
         for variable in twinconsent::process::proxies::VARIABLES {
             command.env_remove(variable);
         }
-        command.args(arguments).env("KUBECONFIG", &self.kubeconfig).stdin(Stdio::null());
         if !arguments.iter().any(|argument| ["-A", "--all-namespaces", "-n", "--namespace"].contains(argument)) {
             command.args(["--namespace", &self.namespace]);
         }
+        command.args(arguments).env("KUBECONFIG", &self.kubeconfig).stdin(Stdio::null());
         command
     }
 }

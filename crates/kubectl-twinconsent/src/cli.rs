@@ -3,7 +3,9 @@
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Parser, Subcommand};
 
-use crate::commands::{check, export, link, list, status, verify, version, wait};
+use crate::commands::{
+    check, export, link, list, poll, renew, request, resume, status, suspend, verify, version, wait, withdraw,
+};
 use crate::context::Cluster;
 use crate::error::Error;
 use crate::output::Output;
@@ -48,6 +50,18 @@ pub enum Command {
     Link(link::Args),
     /// Wait until twins may be used: ends with 3 when one is refused or stalled, with 4 at the end of the time.
     Wait(wait::Args),
+    /// Ask a person for consent: create the object that does.
+    Request(Box<request::Args>),
+    /// Ask for a new link, or once more after a refusal: raise the epoch of the request.
+    Renew(renew::Args),
+    /// Poll HeyGen at once.
+    Poll(poll::Args),
+    /// Stop every call to HeyGen for a consent.
+    Suspend(suspend::Args),
+    /// Go on with a suspended consent.
+    Resume(resume::Args),
+    /// Write down that the person has withdrawn their consent; this cannot be taken back.
+    Withdraw(withdraw::Args),
     /// Print the evidence: consents as they stand, and their lines of an audit log, as JSON lines; without links.
     Export(export::Args),
     /// Verify an audit log: name each line that was altered, removed, repeated or moved.
@@ -66,6 +80,12 @@ impl Cli {
     pub async fn run(self, output: &mut Output) -> Result<(), Error> {
         let cluster = &self.cluster;
         match self.command {
+            Command::Request(args) => request::run(&args, cluster, output).await,
+            Command::Renew(args) => renew::run(&args, cluster, output).await,
+            Command::Poll(args) => poll::run(&args, cluster, output).await,
+            Command::Suspend(args) => suspend::run(&args, cluster, output).await,
+            Command::Resume(args) => resume::run(&args, cluster, output).await,
+            Command::Withdraw(args) => withdraw::run(&args, cluster, output).await,
             Command::Export(args) => export::run(&args, cluster, output).await,
             Command::Verify(args) => verify::run(&args, cluster, output).await,
             Command::List(args) => list::run(&args, cluster, output).await,

@@ -93,6 +93,12 @@ impl Context {
         Ok(Self { client, namespace, server })
     }
 
+    /// The same cluster, at work in another namespace.
+    #[must_use]
+    pub fn at(&self, namespace: &str) -> Self {
+        Self { namespace: namespace.to_owned(), ..self.clone() }
+    }
+
     /// The objects of a namespaced kind, in the namespace of this context. Consents are read and changed by [`objects`](crate::objects).
     #[must_use]
     pub fn api<K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>>(&self) -> Api<K> {

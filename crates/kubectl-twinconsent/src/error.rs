@@ -37,6 +37,7 @@ pub struct Error {
     exit: Exit,
     what: String,
     next: Option<String>,
+    is_forbidden: bool,
 }
 
 impl fmt::Display for Error {
@@ -52,7 +53,7 @@ impl Error {
     /// An error, exit code 1.
     #[must_use]
     pub fn failed(what: impl Into<String>) -> Self {
-        Self { exit: Exit::Failed, what: what.into(), next: None }
+        Self { exit: Exit::Failed, what: what.into(), next: None, is_forbidden: false }
     }
 
     /// Arguments that make no sense together, exit code 2.
@@ -83,6 +84,12 @@ impl Error {
     #[must_use]
     pub fn then(self, next: impl Into<String>) -> Self {
         Self { next: Some(next.into()), ..self }
+    }
+
+    /// Whether the caller lacks the right, so that a part of it may be allowed.
+    #[must_use]
+    pub fn is_forbidden(&self) -> bool {
+        self.is_forbidden
     }
 
     /// The exit code.
@@ -128,7 +135,7 @@ impl Error {
         match status.code {
             401 => Self::failed(format!("cannot {attempt}: the cluster does not accept the login of the kubeconfig"))
                 .then("Log in as you do for kubectl: `kubectl auth whoami` says more."),
-            403 => Self::failed(format!("cannot {attempt}: {said}"))
+            403 => Self { is_forbidden: true, ..Self::failed(format!("cannot {attempt}: {said}")) }
                 .then("An administrator of the cluster can grant that: docs/rbac.md names the roles for users that the chart brings."),
             404 if !names_an_object => {
                 Self::failed(format!("cannot {attempt}: TwinConsent's definitions are not installed in this cluster"))

@@ -13,6 +13,8 @@
 //! - [`objects`]: consents as they are read; a link is taken out of an object before anything else sees it.
 //! - [`output`]: the one place that writes to stdout (nothing but the answer) and stderr (progress and notes).
 //! - [`error`]: what went wrong, what to do next, and the exit code.
+//! - [`changes`]: what the commands that change consents have in common.
+//! - [`manifests`]: consents as manifests.
 //! - [`audit_log`]: files of an audit log, read line by line.
 //! - [`names`], [`times`]: how objects and times are written.
 //! - [`text`]: texts of the cluster, so that a terminal shows them as they are.
@@ -21,11 +23,13 @@
 //! A link is printed by the command `link` alone.
 
 pub mod audit_log;
+pub mod changes;
 pub mod cli;
 pub mod clock;
 pub mod commands;
 pub mod context;
 pub mod error;
+pub mod manifests;
 pub mod names;
 pub mod objects;
 pub mod output;

@@ -8,7 +8,7 @@
 use std::fmt;
 
 use kube::Resource as _;
-use kube::api::{GetParams, ListParams, Patch, PatchParams};
+use kube::api::{GetParams, ListParams, Patch, PatchParams, PostParams};
 use kube::core::{ListMeta, ObjectMeta, Request};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -202,12 +202,43 @@ pub async fn get_opt(context: &Context, name: &str) -> Result<Option<Consent>, E
 /// # Errors
 /// When there is none, the API server refuses, or its definitions do not know a field of the patch.
 pub async fn patch(context: &Context, name: &str, attempt: &str, patch: &Value) -> Result<Consent, Error> {
+    patch_if(context, name, attempt, patch, false).await
+}
+
+/// The same; where it is only tried, the API server judges it and keeps nothing.
+///
+/// # Errors
+/// As [`patch`].
+pub async fn patch_if(context: &Context, name: &str, attempt: &str, patch: &Value, is_tried: bool) -> Result<Consent, Error> {
     let url = DigitalTwinConsent::url_path(&(), Some(&context.namespace));
     // Strict: an older definition would drop what it does not know, and the command would seem to have worked.
-    let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() }.validation_strict();
-    let request = Request::new(url).patch(name, &params, &Patch::Merge(patch));
+    let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), dry_run: is_tried, ..PatchParams::default() };
+    let request = Request::new(url).patch(name, &params.validation_strict(), &Patch::Merge(patch));
     let request = request.map_err(|error| Error::failed(format!("cannot {attempt}: {error}")))?;
     Ok(Consent::read(context.client.request(request).await.map_err(|error| not_found(context, name, attempt, &error))?)?)
+}
+
+/// Creates a consent in the namespace of the context, as the field manager of the plugin; where it is only tried, nothing is kept.
+///
+/// # Errors
+/// When there is one of this name, the API server refuses, or its definitions do not know a field.
+pub async fn create(context: &Context, name: &str, manifest: &Value, is_tried: bool) -> Result<Consent, Error> {
+    let url = DigitalTwinConsent::url_path(&(), Some(&context.namespace));
+    let attempt = format!("create the consent {name}");
+    let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), dry_run: is_tried };
+    let request = Request::new(url).create(&params, manifest.to_string().into_bytes());
+    let mut request = request.map_err(|error| Error::failed(format!("cannot {attempt}: {error}")))?;
+    // kube has this for a patch only.
+    let uri = format!("{}&fieldValidation=Strict", request.uri());
+    *request.uri_mut() = uri.parse().map_err(|_| Error::failed(format!("cannot {attempt}")))?;
+    match context.client.request(request).await {
+        Ok(text) => Ok(Consent::read(text)?),
+        Err(kube::Error::Api(status)) if status.is_already_exists() => {
+            Err(Error::failed(format!("there is a DigitalTwinConsent {name} in the namespace {} already", context.namespace))
+                .then(format!("`kubectl twinconsent status {name}` shows it; --name chooses another name.")))
+        }
+        Err(error) => Err(context.failed(&attempt, &error)),
+    }
 }
 
 fn not_found(context: &Context, name: &str, attempt: &str, error: &kube::Error) -> Error {
@@ -233,6 +264,19 @@ struct Page {
 pub async fn list<T>(
     context: &Context,
     namespace: Option<&str>,
+    take: impl FnMut(Result<Consent, Unreadable>) -> T,
+) -> Result<Vec<T>, Error> {
+    list_of(context, namespace, None, take).await
+}
+
+/// The same, of those of one avatar group alone if one is named.
+///
+/// # Errors
+/// When the API server refuses.
+pub async fn list_of<T>(
+    context: &Context,
+    namespace: Option<&str>,
+    group: Option<&str>,
     mut take: impl FnMut(Result<Consent, Unreadable>) -> T,
 ) -> Result<Vec<T>, Error> {
     let url = DigitalTwinConsent::url_path(&(), namespace);
@@ -242,6 +286,7 @@ pub async fn list<T>(
     loop {
         let mut params = ListParams::default().limit(PAGE);
         params.continue_token = next.take();
+        params.field_selector = group.map(|group| format!("spec.groupID={group}"));
         let request = Request::new(&url).list(&params).map_err(|_| Error::usage("this is no namespace"))?;
         let page: Page = match context.client.request(request).await {
             Ok(page) => page,
