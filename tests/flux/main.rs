@@ -11,6 +11,11 @@ mod gates;
 mod git;
 mod history;
 mod manifests;
+#[path = "../support/plugin.rs"]
+mod plugin;
+mod plugin_changes;
 mod stage;
 #[path = "../e2e/support.rs"]
 mod support;
+#[path = "../plugin/users.rs"]
+mod users;

@@ -1,5 +1,7 @@
 //! Users with few rights.
 
+#![allow(dead_code, reason = "several test binaries include this, and none uses all of it")]
+
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 use kube::Api;
