@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test tells its figures, and a log when it fails")]
 
-mod checks;
 mod changes;
+mod checks;
 mod evidence;
 mod links;
 mod many;

@@ -75,7 +75,7 @@ async fn what_a_user_may_not_withdraw_is_said() {
     assert!(said["failed"][0]["message"].as_str().unwrap().contains("forbidden"), "{said}");
     scene.until("ada", WITHDRAWN).await;
 
-    // One who may read no list withdraws the one that was named.
+    // A user who may read no list withdraws the one that was named.
     let narrow = json!([{ "apiGroups": ["twinconsent.io"], "resources": ["digitaltwinconsents"], "verbs": ["get", "patch"] }]);
     let narrow = user(&scene, "narrow", narrow).await;
     narrow.run(&["withdraw", "also-ada", "--reference", "ticket-4711"]).done();

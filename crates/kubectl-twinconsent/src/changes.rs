@@ -4,6 +4,7 @@ use clap::ValueEnum;
 use serde_json::{Value, json};
 
 use crate::error::Error;
+use crate::names;
 use crate::objects::Consent;
 use crate::output::Output;
 
@@ -29,12 +30,6 @@ pub struct Several {
     /// The form of the answer.
     #[arg(short, long, value_enum)]
     pub output: Option<Form>,
-}
-
-/// PURE. What a consent is called, as kubectl prints it and takes it.
-#[must_use]
-pub fn name_of(name: &str) -> String {
-    format!("digitaltwinconsent.twinconsent.io/{name}")
 }
 
 /// Changes each of several consents, and says so in the words of kubectl: `… suspended`. One that cannot be changed stops no other.
@@ -69,8 +64,8 @@ pub async fn each(
 /// PURE. The line for one that was changed.
 fn line(consent: &Consent, word: &str, form: Option<Form>) -> Option<String> {
     match form {
-        None => Some(format!("{} {word}", name_of(consent.name()))),
-        Some(Form::Name) => Some(name_of(consent.name())),
+        None => Some(format!("{} {word}", names::of(consent.name()))),
+        Some(Form::Name) => Some(names::of(consent.name())),
         Some(Form::Json) => None,
     }
 }

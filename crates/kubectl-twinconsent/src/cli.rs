@@ -3,9 +3,7 @@
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Parser, Subcommand};
 
-use crate::commands::{
-    check, export, link, list, poll, renew, request, resume, status, suspend, verify, version, wait, withdraw,
-};
+use crate::commands::{check, export, link, list, poll, renew, request, resume, status, suspend, verify, version, wait, withdraw};
 use crate::context::Cluster;
 use crate::error::Error;
 use crate::output::Output;

@@ -4,9 +4,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use twinconsent_core::api::consent::DigitalTwinConsentSpec;
-use twinconsent_core::api::{GROUP, VERSION};
 
 use crate::error::Error;
+use crate::names::{API_VERSION, KIND};
 
 /// The longest name of a twin that is taken for the name of an object as it is.
 const LONGEST: usize = 63;
@@ -38,7 +38,7 @@ pub fn manifest(name: &str, namespace: Option<&str>, spec: &DigitalTwinConsentSp
     if let Some(namespace) = namespace {
         metadata["namespace"] = namespace.into();
     }
-    json!({ "apiVersion": format!("{GROUP}/{VERSION}"), "kind": "DigitalTwinConsent", "metadata": metadata, "spec": spec })
+    json!({ "apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": spec })
 }
 
 /// The same in YAML.

@@ -7,10 +7,11 @@ use serde_json::json;
 use tokio::time::Instant;
 use twinconsent_core::api::REQUESTED_AT;
 
-use crate::changes::{Several, each, name_of};
+use crate::changes::{Several, each};
 use crate::clock;
 use crate::context::{Cluster, Context};
 use crate::error::Error;
+use crate::names;
 use crate::objects::{self, Consent};
 use crate::output::Output;
 
@@ -46,7 +47,7 @@ pub async fn run(args: &Args, cluster: &Cluster, output: &mut Output) -> Result<
         let patch = json!({ "metadata": { "annotations": { REQUESTED_AT: value } } });
         let consent = objects::patch(&context, name, &format!("poll the consent {name}"), &patch).await?;
         if consent.object.spec.suspend == Some(true) {
-            output.note(&format!("{} is suspended: HeyGen is polled once `kubectl twinconsent resume {name}` was run", name_of(name)));
+            output.note(&format!("{} is suspended: HeyGen is polled once `kubectl twinconsent resume {name}` was run", names::of(name)));
             return Ok(consent);
         }
         match timeout {

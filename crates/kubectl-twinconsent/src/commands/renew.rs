@@ -4,9 +4,10 @@ use serde_json::{Value, json};
 use twinconsent_core::api::conditions::types::APPROVED;
 use twinconsent_core::api::consent::Initiate;
 
-use crate::changes::{Several, each, name_of};
+use crate::changes::{Several, each};
 use crate::context::{Cluster, Context};
 use crate::error::Error;
+use crate::names;
 use crate::objects::{self, Consent};
 use crate::output::Output;
 
@@ -61,7 +62,10 @@ fn note(consent: &Consent) -> String {
         format!("`kubectl twinconsent link {name}` shows the new link once HeyGen has given it; the old one may work until it dies")
     };
     let epoch = spec.request_epoch.unwrap_or_default().saturating_add(1);
-    format!("{}: requestEpoch is {epoch}, and stays at least that: write it into git too, if the consent is there.\n{what}.", name_of(name))
+    format!(
+        "{}: requestEpoch is {epoch}, and stays at least that: write it into git too, if the consent is there.\n{what}.",
+        names::of(name)
+    )
 }
 
 #[cfg(test)]

@@ -7,11 +7,11 @@ use twinconsent_core::api::consent::{
 };
 use twinconsent_core::api::is_name;
 
-use crate::changes::name_of;
 use crate::commands::withdraw::DryRun;
 use crate::context::{Cluster, Context};
 use crate::error::Error;
 use crate::manifests::{self, is_group_id, manifest, name_for, yaml};
+use crate::names;
 use crate::objects;
 use crate::output::Output;
 
@@ -86,7 +86,7 @@ pub struct Said {
     #[arg(long)]
     pub ready_when_initiated: bool,
 
-    /// Only follow what HeyGen says, and ask nobody.
+    /// Only follow what HeyGen says, and never ask the person.
     #[arg(long)]
     pub never_ask: bool,
 }
@@ -178,8 +178,8 @@ pub fn account(namespaced: Option<&str>, cluster: Option<&str>) -> Option<Accoun
 /// PURE. The answer, as kubectl words it.
 fn answer(name: &str, object: &Value, dry_run: DryRun, form: Option<Form>) -> Result<String, Error> {
     Ok(match form {
-        None => format!("{} created{}", name_of(name), dry_run.suffix()),
-        Some(Form::Name) => name_of(name),
+        None => format!("{} created{}", names::of(name), dry_run.suffix()),
+        Some(Form::Name) => names::of(name),
         Some(Form::Json) => format!("{object:#}"),
         Some(Form::Yaml) => yaml(&[object])?,
     })

@@ -4,11 +4,11 @@ use clap::ValueEnum;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::changes::name_of;
 use crate::clock;
 use crate::context::{Cluster, Context};
 use crate::error::Error;
 use crate::manifests;
+use crate::names;
 use crate::objects::{self, Consent, Unreadable};
 use crate::output::{Format, Output};
 
@@ -169,7 +169,7 @@ fn patch(args: &Args, now: Timestamp) -> Result<Value, Error> {
 impl Done {
     /// PURE. For people.
     fn as_text(&self, dry_run: DryRun) -> String {
-        let line = |place: &(String, String), word: &str| format!("{} {word} in the namespace {}", name_of(&place.1), place.0);
+        let line = |place: &(String, String), word: &str| format!("{} {word} in the namespace {}", names::of(&place.1), place.0);
         let withdrawn = self.withdrawn.iter().map(|place| format!("{}{}", line(place, "withdrawn"), dry_run.suffix()));
         withdrawn.chain(self.already.iter().map(|place| line(place, "was withdrawn before"))).collect::<Vec<_>>().join("\n")
     }
