@@ -74,6 +74,8 @@ fn kubeconform(files: &[PathBuf]) -> helm::Said {
 #[test]
 fn an_api_server_would_take_everything_that_is_rendered_without_a_warning() {
     let plane = served();
+    // A pod needs the account that a dry run does not make.
+    plane.kubectl_ok(&["create", "serviceaccount", "twinconsent-helm-test", "--namespace", NAMESPACE]).unwrap();
     let folder = TempDir::new().unwrap();
     for file in render_all(folder.path()) {
         let yaml = std::fs::read_to_string(&file).unwrap();

@@ -27,6 +27,7 @@ mod statics;
 mod support;
 mod suspended;
 mod tenants;
+mod tested;
 mod tracked;
 mod umbrella;
 mod withdrawals;

@@ -10,7 +10,7 @@ use crate::cluster::{TENANTS, served, write};
 use crate::helm::{Helm, MONITORING, OLDEST_KUBERNETES, argument, parsed, root};
 
 /// What the chart appends to the name of a release's objects.
-const SUFFIXES: [&str; 4] = ["", "-ca", "-heygen", "-simulator"];
+const SUFFIXES: [&str; 5] = ["", "-ca", "-heygen", "-helm-test", "-simulator"];
 
 /// Whether a Service may be called so, whose names have the strictest rule of all.
 pub fn is_of_a_service(name: &str) -> bool {
@@ -140,9 +140,12 @@ fn no_object_of_a_release_is_another_ones() {
                 let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
                 let key = [word(&object["kind"]), word(&metadata["namespace"]), word(&metadata["name"])];
                 let is_role = key[0].contains("Role");
-                // A name with dots is valid for a policy, if each part is for a Service or of digits.
-                let is_policy = key[0].starts_with("ValidatingAdmissionPolicy") && key[2].split('.').all(is_of_a_label);
-                assert!(is_role || is_policy || is_of_a_service(&key[2]), "{release} in {namespace}: {key:?}");
+                // Policies and consents may have names with dots.
+                let may_have_dots = key[0].starts_with("ValidatingAdmissionPolicy") || key[0] == "DigitalTwinConsent";
+                assert!(
+                    is_role || may_have_dots && key[2].split('.').all(is_of_a_label) || is_of_a_service(&key[2]),
+                    "{release} in {namespace}: {key:?}"
+                );
                 let owner = format!("{release} in {namespace}");
                 if let Some(other) = owners.insert(key.clone(), owner.clone()) {
                     panic!("{other} and {owner} both have {key:?}");

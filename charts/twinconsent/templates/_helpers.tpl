@@ -18,7 +18,7 @@ called (it has neither dots nor a digit at the front), what is too long, and wha
 {{- end }}
 {{- if .Values.fullnameOverride }}
 {{- .Values.fullnameOverride }}
-{{- else if and (regexMatch "^[a-z][-a-z0-9]{0,48}[a-z0-9]$" $plain) (not (regexMatch "-(ca|heygen|simulator|[0-9a-f]{10})$" $plain)) }}
+{{- else if and (regexMatch "^[a-z][-a-z0-9]{0,48}[a-z0-9]$" $plain) (not (regexMatch "-(ca|heygen|helm-test|simulator|[0-9a-f]{10})$" $plain)) }}
 {{- $plain }}
 {{- else }}
 {{- $start := regexReplaceAll "[^-a-z0-9]" (lower $plain) "-" }}
@@ -73,6 +73,29 @@ twinconsent.io/release: {{ include "twinconsent.fullname" . | quote }}
 {{- end }}
 {{- end }}
 {{- toYaml $all }}
+{{- end }}
+
+{{/* Of an object of `helm test`, with its place in the order. */}}
+{{- define "twinconsent.test.annotations" -}}
+helm.sh/hook: test
+helm.sh/hook-weight: {{ . | quote }}
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- end }}
+
+{{/* The avatar group of `helm test`, whose person the simulator plays. */}}
+{{- define "twinconsent.test.group" -}}
+twinconsent-helm-test
+{{- end }}
+
+{{/* The pod of `helm test` is neither the operator's nor the simulator's. */}}
+{{- define "twinconsent.test.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "twinconsent.name" . | quote }}
+app.kubernetes.io/component: test
+twinconsent.io/release: {{ include "twinconsent.fullname" . | quote }}
+{{- end }}
+
+{{- define "twinconsent.test.labels" -}}
+{{ include "twinconsent.allLabels" (list . "twinconsent.test.selectorLabels" dict) }}
 {{- end }}
 
 {{/*

@@ -35,6 +35,8 @@ pub struct GroupDefinition {
     /// binded", from the first one on (HeyGen API notes, section 3), as [`crate::Behaviour::already_bound`] says, or else with 400
     /// `invalid_parameter`.
     pub begun_elsewhere: bool,
+    /// Whether the person consents by themselves, as soon as a link was made for them.
+    pub consents_when_asked: bool,
 }
 
 impl GroupDefinition {
@@ -53,7 +55,13 @@ impl GroupDefinition {
             public: false,
             keeps_consent_status: false,
             begun_elsewhere: false,
+            consents_when_asked: false,
         }
+    }
+
+    /// One digital twin whose person consents by themselves, as soon as they are asked.
+    pub fn willing(id: impl Into<String>) -> Self {
+        Self { consents_when_asked: true, ..Self::twin(id) }
     }
 
     /// One photo avatar: no word of consent, for it needs none (HeyGen API notes, section 4).
@@ -191,6 +199,7 @@ pub(crate) struct Group {
     pub(crate) optional_fields: OptionalFields,
     pub(crate) keeps_consent_status: bool,
     pub(crate) begun_elsewhere: bool,
+    pub(crate) consents_when_asked: bool,
     review: Option<Review>,
     /// Tokens of the group's links, oldest first.
     pub(crate) links: Vec<String>,
@@ -218,6 +227,7 @@ impl Group {
             public,
             keeps_consent_status,
             begun_elsewhere,
+            consents_when_asked,
         } = definition;
         Self {
             sequence,
@@ -232,6 +242,7 @@ impl Group {
             optional_fields,
             keeps_consent_status,
             begun_elsewhere,
+            consents_when_asked,
             review: None,
             links: Vec::new(),
         }

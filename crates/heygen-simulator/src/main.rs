@@ -59,6 +59,10 @@ struct Serve {
     #[arg(long = "photo-group", value_name = "ID[=NAME]", value_parser = parse_photo_group)]
     photo_groups: Vec<GroupDefinition>,
 
+    /// The group of a person who consents by themselves as soon as they are asked; may be repeated.
+    #[arg(long = "willing-group", value_name = "ID[=NAME]", value_parser = parse_willing_group)]
+    willing_groups: Vec<GroupDefinition>,
+
     /// How long the review takes after the person's consent.
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_time)]
     review_time: Duration,
@@ -110,7 +114,7 @@ async fn serve(arguments: Serve) -> anyhow::Result<()> {
         listen: arguments.listen,
         public_url: arguments.public_url,
         accounts: vec![account],
-        groups: [arguments.groups, arguments.photo_groups].concat(),
+        groups: [arguments.groups, arguments.photo_groups, arguments.willing_groups].concat(),
         behaviour: Behaviour { review_time: arguments.review_time, ..Behaviour::default() },
         ..Settings::default()
     };
@@ -151,6 +155,10 @@ fn parse_group(text: &str) -> Result<GroupDefinition, String> {
 
 fn parse_photo_group(text: &str) -> Result<GroupDefinition, String> {
     parse_as(text, GroupDefinition::photo)
+}
+
+fn parse_willing_group(text: &str) -> Result<GroupDefinition, String> {
+    parse_as(text, GroupDefinition::willing)
 }
 
 fn parse_as(text: &str, of_id: fn(String) -> GroupDefinition) -> Result<GroupDefinition, String> {
@@ -216,6 +224,7 @@ mod tests {
             ("--api-key", "a", "b"),
             ("--group", "a", "b"),
             ("--photo-group", "a", "b"),
+            ("--willing-group", "a", "b"),
             ("--review-time", "1s", "2s"),
             ("--log-filter", "a", "b"),
         ];

@@ -53,14 +53,16 @@ impl State {
             return Answer::error(500, "internal_error", text, Param::Null);
         };
         let url = self.link_url(&token);
-        self.links.insert(
-            token.clone(),
-            Link { group_id: group_id.to_owned(), created: now, progress: LinkProgress::Open, reroute_url, consent_text },
-        );
+        let mut progress = LinkProgress::Open;
         if let Some(group) = self.groups.get_mut(group_id) {
-            group.links.push(token);
+            group.links.push(token.clone());
             group.initiated(now);
+            if group.consents_when_asked && group.consent_status(now) == Some("pending") {
+                progress = LinkProgress::Consented;
+                group.begin_review(now.saturating_add(millis(self.behaviour.review_time)), self.behaviour.approved_word.clone());
+            }
         }
+        self.links.insert(token, Link { group_id: group_id.to_owned(), created: now, progress, reroute_url, consent_text });
         self.initiated(group_id, Some(&url))
     }
 

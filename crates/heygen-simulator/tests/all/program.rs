@@ -63,6 +63,22 @@ async fn it_serves_logs_no_secret_and_ends_at_sigterm() {
 }
 
 #[tokio::test]
+async fn a_willing_person_consents_once_asked_and_not_before() {
+    let mut child =
+        program().args(["serve", "--listen", "127.0.0.1:0", "--review-time", "0s", "--willing-group", "ada=Ada"]).spawn().unwrap();
+    let (base, _log) = address(&mut child).await;
+    let group = async || {
+        let read = client().get(format!("{base}/v3/avatars/ada")).header("X-Api-Key", DEMO_API_KEY);
+        send(read).await.json()["data"].clone()
+    };
+    assert_eq!(group().await["consent_status"], "pending");
+    let ask = client().post(format!("{base}/v3/avatars/ada/consent")).header("X-Api-Key", DEMO_API_KEY).body("{}");
+    let link = send(ask).await.json()["data"]["url"].as_str().unwrap().to_owned();
+    assert_eq!((&group().await["consent_status"], &group().await["name"]), (&"approved".into(), &"Ada".into()));
+    assert_eq!(send(client().get(link)).await.status, 410, "its page is used up");
+}
+
+#[tokio::test]
 async fn the_key_may_come_from_the_environment_or_be_the_demo_key() {
     for (variable, key) in [(None, DEMO_API_KEY), (Some("from-env"), "from-env")] {
         let mut command = program();
@@ -111,7 +127,7 @@ async fn wrong_arguments_exit_with_2() {
 async fn help_explains_every_option_and_shows_no_key_of_the_environment() {
     let output = program().args(["serve", "--help"]).env("HEYGEN_SIMULATOR_API_KEY", "from-env").output().await.unwrap();
     let help = String::from_utf8_lossy(&output.stdout).into_owned();
-    for option in ["--listen", "--api-key", "--group", "--review-time", "--photo-group"] {
+    for option in ["--listen", "--api-key", "--group", "--review-time", "--photo-group", "--willing-group"] {
         assert!(help.contains(option), "{option}");
     }
     assert!(!help.contains("from-env"));
