@@ -13,13 +13,14 @@ use crate::writes::Refusal;
 
 const NOT_WRITABLE: &str = "Ready=False:LinkSecretNotWritable Initiated=False Approved=False Stalled";
 
-/// What is explained of an object, once it is at rest.
-async fn explained(scene: &Scene, name: &str) -> Value {
-    eventually("it rests", || async {
-        let (status, text) = scene.operator().explain(&scene.namespace, name).await.ok_or("no answer")?;
+/// What is explained of an object, once it is at rest and waits for what begins like this: it may be about to try again just now.
+async fn explained(scene: &Scene, name: &str, waits_for: &str) -> Value {
+    eventually(waits_for, || async {
+        let (status, text) = scene.operator().explain(&scene.namespace, name).await.ok_or_else(|| "no answer".to_owned())?;
         assert_eq!(status, 200, "{text}");
         let explained: Value = serde_json::from_str(&text).unwrap();
-        if explained["workQueue"].is_null() { Ok(explained) } else { Err("it is worked on") }
+        let waits = explained["waitsFor"][0].as_str().is_some_and(|first| first.starts_with(waits_for));
+        if explained["workQueue"].is_null() && waits { Ok(explained) } else { Err(format!("{explained:#}")) }
     })
     .await
 }
@@ -30,7 +31,7 @@ async fn a_consent_that_waits_for_the_person_says_so_and_when_it_is_polled_next(
     let scene = Scene::of(World::with_account("explained", account).await, &[]).await;
     scene.ask("ada", json!({})).await;
     let consent = scene.until_reading("ada", AWAITING).await;
-    let shown = explained(&scene, "ada").await;
+    let shown = explained(&scene, "ada", "the author of this object").await;
     assert_eq!((&shown["object"], &shown["uid"]), (&json!(format!("{}/ada", scene.namespace)), &json!(consent.metadata.uid)));
     assert_eq!((&shown["step"], &shown["waitsFor"]), (&json!("Rest"), &json!(["the author of this object", "the person"])), "{shown:#}");
     assert_eq!((&shown["next"]["for"], &shown["next"]["priority"]), (&json!("poll"), &json!("routine")), "{shown:#}");
@@ -53,10 +54,8 @@ async fn a_link_in_hand_is_told_as_there_and_not_as_it_is() {
     let refusal = Refusal::begin(&scene, "secrets", "CREATE").await;
     scene.ask("ada", json!({ "linkSecretRef": { "name": "ada-link" } })).await;
     scene.until_reading("ada", NOT_WRITABLE).await;
-    let shown = explained(&scene, "ada").await;
+    let shown = explained(&scene, "ada", "Kubernetes, which has not taken the Secret for the link, until ").await;
     assert_eq!(shown["inMemory"]["hasAnswerInHand"], json!(true), "{shown:#}");
-    let waits_for = shown["waitsFor"][0].as_str().unwrap_or_default();
-    assert!(waits_for.starts_with("Kubernetes, which has not taken the Secret for the link, until "), "{shown:#}");
     let link = scene.simulator.group("ada").unwrap().links[0].url.clone();
     assert!(!shown.to_string().contains(link.rsplit('/').next().unwrap()), "the link is in it");
     refusal.end().await;
@@ -75,10 +74,9 @@ async fn a_consent_that_waits_for_a_pause_of_its_account_says_until_when() {
     // One that comes while the pause lasts, and has met no 429 itself.
     scene.ask("bob", json!({})).await;
     scene.until_reading("bob", INITIATING).await;
-    let shown = explained(&scene, "bob").await;
-    let waits_for = shown["waitsFor"][0].as_str().unwrap_or_default();
     let breaker = format!("the circuit breaker of HeyGenAccount/{}, which lets no call through until ", scene.namespace);
-    assert!(waits_for.starts_with(&breaker) && waits_for.ends_with(" (throttled)"), "{shown:#}");
+    let shown = explained(&scene, "bob", &breaker).await;
+    assert!(shown["waitsFor"][0].as_str().unwrap_or_default().ends_with(" (throttled)"), "{shown:#}");
     assert_eq!((&shown["step"], &shown["account"]["stoppedBecause"]), (&json!("Poll"), &json!("throttled")), "{shown:#}");
     scene.end().await;
 }
