@@ -52,10 +52,10 @@ async fn missing_rights_are_named_in_one_line_and_granted_without_a_restart() {
     world.until("ada", "AwaitingApproval").await;
     // Once, and once more where it was asked while some of the rights were granted and others were not yet.
     let log = operator.log();
-    let told: Vec<&str> =
-        log.lines().filter_map(|line| line.split_once("the operator cannot start its work yet").map(|(_, told)| told)).collect();
-    let distinct: BTreeSet<&str> = told.iter().copied().collect();
-    assert!(!told.is_empty() && distinct.len() == told.len(), "{log}");
+    let problems: Vec<&str> =
+        log.lines().filter_map(|line| line.split_once("the operator cannot start its work yet").map(|(_, problem)| problem)).collect();
+    let distinct: BTreeSet<&str> = problems.iter().copied().collect();
+    assert!(!problems.is_empty() && distinct.len() == problems.len(), "{log}");
     world.end([operator]).await;
 }
 
