@@ -65,7 +65,8 @@ fn wait(WaitArgs { namespace, wait }: &WaitArgs) -> std::process::ExitCode {
     let waited = kubectl_twinconsent::block_on(async {
         let shutdown = Shutdown::on_signals(Duration::ZERO).map_err(|error| Error::failed(format!("cannot listen to signals: {error}")))?;
         let waits = async {
-            let context = Context::of_this_process(namespace.as_deref()).await?;
+            let cluster = connection::find().await.map_err(|error| Error::failed(error.to_string()))?;
+            let context = Context::with(cluster, namespace.as_deref())?;
             commands::wait::until_permitted(wait, &context, &mut output).await
         };
         let ended = Err(Error::failed("ended by a signal"));

@@ -48,6 +48,10 @@ pub fn play(program: Program, version: &str) {
     heygen::consent(cluster, &link(&ada));
     until(cluster, &tenant, "ada", "Approved");
 
+    step(version, "helm test");
+    let tested = helm.run(&["test", RELEASE, "--namespace", NAMESPACE, "--timeout=120s"]);
+    assert!(tested.contains("Succeeded"), "{tested}");
+
     step(version, "the leader is killed");
     create(cluster, &tenant, &pending);
     for name in &pending {

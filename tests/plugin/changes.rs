@@ -150,8 +150,8 @@ async fn a_poll_that_nothing_answers_ends_at_its_time() {
     let world = World::start("unpolled").await;
     let plugin = administrator(&world);
     ask(&plugin, &world, &["ada"]).done();
-    let said = plugin.run(&["poll", "ada", "--wait", "--timeout", "1"]).failed(4);
-    assert!(said.contains("was not polled within 1 s"), "{said}");
+    let said = plugin.run(&["poll", "ada", "--wait", "--timeout", "1s"]).failed(4);
+    assert!(said.contains("was not polled within 1s"), "{said}");
     plugin.run(&["poll", "ada"]).done();
     world.end([]).await;
 }

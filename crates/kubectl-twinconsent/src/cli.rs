@@ -3,6 +3,7 @@
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Parser, Subcommand};
 
+use crate::changes::Several;
 use crate::commands::{check, export, link, list, poll, renew, request, resume, status, suspend, verify, version, wait, withdraw};
 use crate::context::Cluster;
 use crate::error::Error;
@@ -51,13 +52,13 @@ pub enum Command {
     /// Ask a person for consent: create the object that does.
     Request(Box<request::Args>),
     /// Ask for a new link, or once more after a refusal: raise the epoch of the request.
-    Renew(renew::Args),
+    Renew(Several),
     /// Poll HeyGen at once.
     Poll(poll::Args),
     /// Stop every call to HeyGen for a consent.
     Suspend(suspend::Args),
     /// Go on with a suspended consent.
-    Resume(resume::Args),
+    Resume(Several),
     /// Write down that the person has withdrawn their consent; this cannot be taken back.
     Withdraw(withdraw::Args),
     /// Print the evidence: consents as they stand, and their lines of an audit log, as JSON lines; without links.

@@ -63,29 +63,17 @@ impl Context {
             Ok(kubeconfig) => kube::Config::from_custom_kubeconfig(kubeconfig, &options).await,
             Err(error) => Err(error),
         };
-        let mut config = config.map_err(|error| unusable(&error))?;
-        if let Some(namespace) = &cluster.namespace {
-            config.default_namespace.clone_from(namespace);
-        }
-        Self::with(config)
+        Self::with(config.map_err(|error| unusable(&error))?, cluster.namespace.as_deref())
     }
 
-    /// The cluster as a program of it finds it: by `KUBECONFIG` where that is set, else as the pod that this process is, with the rights of
-    /// its service account, in its namespace.
+    /// A cluster that was found already, in its own namespace or in this one.
     ///
     /// # Errors
-    /// When there is neither.
-    pub async fn of_this_process(namespace: Option<&str>) -> Result<Self, Error> {
-        let config = kube::Config::infer().await;
-        // The cause may hold a part of the kubeconfig, so it is not repeated.
-        let mut config = config.map_err(|_| Error::failed("cannot find a cluster: set KUBECONFIG, or run inside one"))?;
+    /// When no client can be made of it.
+    pub fn with(mut config: kube::Config, namespace: Option<&str>) -> Result<Self, Error> {
         if let Some(namespace) = namespace {
             namespace.clone_into(&mut config.default_namespace);
         }
-        Self::with(config)
-    }
-
-    fn with(mut config: kube::Config) -> Result<Self, Error> {
         config.connect_timeout = Some(CONNECT);
         let (namespace, server) = (config.default_namespace.clone(), config.cluster_url.to_string());
         let server = server.trim_end_matches('/').to_owned();

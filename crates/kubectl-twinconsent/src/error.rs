@@ -149,6 +149,16 @@ impl Error {
     }
 }
 
+/// PURE. Why something beside the consent is not known, in a few words: that is said, and is no error.
+#[must_use]
+pub fn unseen(error: &kube::Error) -> &'static str {
+    match error {
+        kube::Error::Api(status) if status.is_not_found() => "does not exist",
+        kube::Error::Api(status) if status.is_forbidden() => "not visible to you",
+        _ => "cannot be read",
+    }
+}
+
 fn is_of_the_network(error: &kube::Error) -> bool {
     matches!(error, kube::Error::HyperError(_) | kube::Error::Service(_) | kube::Error::ReadEvents(_) | kube::Error::HttpError(_))
 }

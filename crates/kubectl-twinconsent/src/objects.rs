@@ -67,6 +67,9 @@ impl Consent {
         let read = serde_json::from_str(text.get()).ok().or_else(|| in_parts(text.get()));
         let Some(mut object) = read else { return Err(unreadable(text.get())) };
         let link = link_of(&mut object);
+        if let Some(link) = &link {
+            object = without(object, link.expose());
+        }
         // A link may stand there as well, and nothing else of it is of use here.
         object.metadata.managed_fields = None;
         if let Some(annotations) = &mut object.metadata.annotations {
@@ -115,6 +118,13 @@ impl Consent {
 
 fn link_of(object: &mut DigitalTwinConsent) -> Option<Link> {
     object.status.as_mut()?.url.take().map(Link::new)
+}
+
+/// The object without the link wherever else it stands, such as in a message that a user wrote into the status.
+fn without(object: DigitalTwinConsent, link: &str) -> DigitalTwinConsent {
+    let Ok(mut value) = serde_json::to_value(&object) else { return object };
+    redact(&mut value, link);
+    serde_json::from_value(value).unwrap_or(object)
 }
 
 /// Replaces a link wherever else it stands.
@@ -322,7 +332,7 @@ mod tests {
         json!({
             "metadata": { "name": "ada", "namespace": "team", "annotations": { LAST_APPLIED: applied, "note": format!("at {LINK}") } },
             "spec": { "groupID": "ada", "later": true },
-            "status": { "url": LINK, "later": LINK, "consentStatus": "pending" },
+            "status": { "url": LINK, "later": LINK, "consentStatus": format!("pending at {LINK}") },
         })
     }
 
@@ -343,7 +353,10 @@ mod tests {
         value["status"]["initiationTime"] = json!("10000-01-01T00:00:00Z");
         value["status"]["history"] = json!([{ "observationTime": "2026-01-01T00:00:00Z", "requestEpoch": 0 }, { "requestEpoch": "no" }]);
         let status = read(&value).unwrap().object.status.unwrap();
-        assert_eq!((status.initiation_time, status.history.len(), status.consent_status.as_deref()), (None, 1, Some("pending")));
+        assert_eq!(
+            (status.initiation_time, status.history.len(), status.consent_status.as_deref()),
+            (None, 1, Some("pending at [redacted]"))
+        );
     }
 
     #[test]

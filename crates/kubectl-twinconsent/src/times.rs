@@ -1,4 +1,6 @@
-//! PURE. Times for people: how long ago, and how long until.
+//! PURE. Times for people: how long ago, how long until, and for how long.
+
+use std::time::Duration;
 
 use jiff::fmt::friendly::{Designator, Spacing, SpanPrinter};
 use jiff::{SpanRound, Timestamp, Unit};
@@ -7,6 +9,14 @@ use jiff::{SpanRound, Timestamp, Unit};
 #[must_use]
 pub fn relative(at: Timestamp, now: Timestamp) -> String {
     if at > now { format!("in {}", length(now, at)) } else { format!("{} ago", length(at, now)) }
+}
+
+/// How long something may take, as the command line has it.
+///
+/// # Errors
+/// What is to be written instead.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    twinconsent_core::api::duration::parse(text).ok_or_else(|| "write it as in 30s, 10m or 72h".to_owned())
 }
 
 /// How long it is from one time to a later one, in the two largest units.

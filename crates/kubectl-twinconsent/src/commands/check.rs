@@ -3,7 +3,6 @@
 mod findings;
 
 use futures::future::join_all;
-use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Api;
@@ -14,10 +13,10 @@ use twinconsent_core::api::account::{AccountStatus, ClusterHeyGenAccount, HeyGen
 
 use crate::commands::version;
 use crate::context::{Cluster, Context};
-use crate::error::Error;
+use crate::error::{Error, unseen};
 use crate::output::{Format, Output};
 
-use findings::{Account, Finding, Mark, Right};
+use findings::{Account, Finding, Mark, Right, Seen};
 
 /// The rights that the commands need in a namespace: the verb, the group of the API, the resource, and for what.
 const RIGHTS: [(&str, &str, &str, &str); 6] = [
@@ -47,11 +46,11 @@ pub async fn run(args: &Args, cluster: &Cluster, output: &mut Output) -> Result<
     let mut findings = vec![findings::of_definition(&definition)];
     if definition != version::Definition::Absent {
         let (operators, cluster_accounts, accounts, rights) =
-            tokio::join!(operators(&context), cluster_accounts(&context), accounts(&context), rights(&context));
-        findings.extend(findings::of_operators(operators.as_deref()));
-        findings.extend(findings::of_accounts("ClusterHeyGenAccount", cluster_accounts.as_deref()));
-        findings.extend(findings::of_accounts("HeyGenAccount", accounts.as_deref()));
-        findings.extend(findings::of_no_account(cluster_accounts.as_deref(), accounts.as_deref()));
+            tokio::join!(version::operators(&context), cluster_accounts(&context), accounts(&context), rights(&context));
+        findings.extend(findings::of_operators(&operators));
+        findings.extend(findings::of_accounts("ClusterHeyGenAccount", &cluster_accounts));
+        findings.extend(findings::of_accounts("HeyGenAccount", &accounts));
+        findings.extend(findings::of_no_account(&cluster_accounts, &accounts));
         findings.push(findings::of_rights(&context.namespace, &rights?));
     }
     match args.output {
@@ -65,21 +64,15 @@ pub async fn run(args: &Args, cluster: &Cluster, output: &mut Output) -> Result<
     }
 }
 
-/// The operators that a chart has installed; `None` when they cannot be seen.
-async fn operators(context: &Context) -> Option<Vec<Deployment>> {
-    let deployments: Api<Deployment> = Api::all(context.client.clone());
-    Some(deployments.list(&ListParams::default().labels(version::OPERATOR)).await.ok()?.items)
-}
-
-async fn cluster_accounts(context: &Context) -> Option<Vec<Account>> {
+async fn cluster_accounts(context: &Context) -> Seen<Account> {
     let accounts: Api<ClusterHeyGenAccount> = Api::all(context.client.clone());
-    let listed = accounts.list(&ListParams::default()).await.ok()?.items.into_iter();
-    Some(listed.map(|account| self::account(account.metadata.name, account.status)).collect())
+    let listed = accounts.list(&ListParams::default()).await.map_err(|error| unseen(&error))?.items.into_iter();
+    Ok(listed.map(|account| self::account(account.metadata.name, account.status)).collect())
 }
 
-async fn accounts(context: &Context) -> Option<Vec<Account>> {
-    let listed = context.api::<HeyGenAccount>().list(&ListParams::default()).await.ok()?.items.into_iter();
-    Some(listed.map(|account| self::account(account.metadata.name, account.status)).collect())
+async fn accounts(context: &Context) -> Seen<Account> {
+    let listed = context.api::<HeyGenAccount>().list(&ListParams::default()).await.map_err(|error| unseen(&error))?.items.into_iter();
+    Ok(listed.map(|account| self::account(account.metadata.name, account.status)).collect())
 }
 
 fn account(name: Option<String>, status: Option<AccountStatus>) -> Account {

@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::names;
 use crate::objects::{self, Consent};
 use crate::output::Output;
+use crate::times::duration;
 
 /// The pause between two readings of an object that is waited for.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -29,9 +30,9 @@ pub struct Args {
     #[arg(long)]
     pub wait: bool,
 
-    /// How many seconds to wait for each; an object is polled so once in 10 seconds at most.
-    #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "wait")]
-    pub timeout: u64,
+    /// How long to wait for each, as in `30s` or `10m`; an object is polled so once in 10 seconds at most.
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "60s", requires = "wait")]
+    pub timeout: Duration,
 }
 
 /// Runs the command.
@@ -40,7 +41,7 @@ pub struct Args {
 /// When one cannot be changed, or its poll is waited for in vain.
 pub async fn run(args: &Args, cluster: &Cluster, output: &mut Output) -> Result<(), Error> {
     let context = Context::of(cluster).await?;
-    let timeout = args.wait.then(|| Duration::from_secs(args.timeout));
+    let timeout = args.wait.then_some(args.timeout);
     let word = if args.wait { "polled" } else { "is to be polled" };
     each(&args.several, word, output, async |name, output| {
         let value = request(clock::now());
@@ -73,7 +74,7 @@ async fn until_answered(context: &Context, name: &str, value: &str, timeout: Dur
         if Instant::now() >= end {
             let next =
                 format!("`kubectl twinconsent status {name}` shows what it waits for; `kubectl twinconsent check` tries the operator.");
-            return Err(Error::timed_out(format!("the consent {name} was not polled within {} s", timeout.as_secs())).then(next));
+            return Err(Error::timed_out(format!("the consent {name} was not polled within {timeout:?}")).then(next));
         }
         tokio::time::sleep(PAUSE).await;
     }

@@ -11,21 +11,13 @@ use crate::names;
 use crate::objects::{self, Consent};
 use crate::output::Output;
 
-/// The arguments of `renew`.
-#[derive(Debug, Clone, clap::Args)]
-pub struct Args {
-    /// Which.
-    #[command(flatten)]
-    pub several: Several,
-}
-
 /// Runs the command.
 ///
 /// # Errors
 /// Exit code 3 when the person has withdrawn; else when one cannot be changed.
-pub async fn run(args: &Args, cluster: &Cluster, output: &mut Output) -> Result<(), Error> {
+pub async fn run(several: &Several, cluster: &Cluster, output: &mut Output) -> Result<(), Error> {
     let context = Context::of(cluster).await?;
-    each(&args.several, "renewed", output, async |name, output| {
+    each(several, "renewed", output, async |name, output| {
         let consent = objects::get(&context, name).await?;
         let patch = patch(&consent)?;
         let renewed = objects::patch(&context, name, &format!("renew the request of the consent {name}"), &patch).await?;

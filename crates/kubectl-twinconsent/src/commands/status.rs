@@ -16,7 +16,7 @@ use twinconsent_core::consent::permission::{Expected, Permission, permission};
 use twinconsent_core::consent::status::{condition, deadline};
 
 use crate::context::{Cluster, Context};
-use crate::error::Error;
+use crate::error::{Error, unseen};
 use crate::objects::{self, Consent};
 use crate::output::{BAD, FAINT, Format, GOOD, Output, WAITING, styled};
 use crate::text::plain;
@@ -41,9 +41,9 @@ pub struct Args {
 #[derive(Debug, Clone)]
 struct Surroundings {
     /// The conditions of the account, or why they are not known.
-    account: Result<Vec<Condition>, String>,
+    account: Result<Vec<Condition>, &'static str>,
     /// The events, newest last, or why they are not known.
-    events: Result<Vec<Happened>, String>,
+    events: Result<Vec<Happened>, &'static str>,
 }
 
 /// An event.
@@ -70,7 +70,7 @@ pub async fn run(args: &Args, cluster: &Cluster, output: &mut Output) -> Result<
     }
 }
 
-async fn account(context: &Context, consent: &Consent) -> Result<Vec<Condition>, String> {
+async fn account(context: &Context, consent: &Consent) -> Result<Vec<Condition>, &'static str> {
     let reference = names::account_ref(&consent.object);
     let name = &reference.name;
     let status = match reference.kind {
@@ -78,24 +78,16 @@ async fn account(context: &Context, consent: &Consent) -> Result<Vec<Condition>,
         AccountKind::ClusterHeyGenAccount => {
             Api::<ClusterHeyGenAccount>::all(context.client.clone()).get(name).await.map(|account| account.status)
         }
-        AccountKind::Unrecognized => return Err("of a kind that this version does not know".to_owned()),
+        AccountKind::Unrecognized => return Err("of a kind that this version does not know"),
     };
-    match status {
-        Ok(status) => Ok(status.unwrap_or_default().conditions),
-        Err(kube::Error::Api(status)) if status.is_not_found() => Err("does not exist".to_owned()),
-        Err(kube::Error::Api(status)) if status.is_forbidden() => Err("not visible to you".to_owned()),
-        Err(_) => Err("cannot be read".to_owned()),
-    }
+    status.map(|status| status.unwrap_or_default().conditions).map_err(|error| unseen(&error))
 }
 
-async fn events(context: &Context, consent: &Consent) -> Result<Vec<Happened>, String> {
+async fn events(context: &Context, consent: &Consent) -> Result<Vec<Happened>, &'static str> {
     let uid = consent.object.metadata.uid.as_deref().unwrap_or_default();
     let params = ListParams::default().fields(&format!("involvedObject.uid={uid}"));
-    match context.api::<Event>().list(&params).await {
-        Ok(events) => Ok(latest(events.items.iter().map(happened).collect())),
-        Err(kube::Error::Api(status)) if status.is_forbidden() => Err("not visible to you".to_owned()),
-        Err(_) => Err("cannot be read".to_owned()),
-    }
+    let events = context.api::<Event>().list(&params).await.map_err(|error| unseen(&error))?;
+    Ok(latest(events.items.iter().map(happened).collect()))
 }
 
 /// PURE. What an event says.
@@ -201,7 +193,7 @@ fn of_account(around: &Surroundings, now: Timestamp) -> Vec<String> {
     match &around.account {
         Ok(conditions) if conditions.is_empty() => vec!["no conditions yet: the operator has not seen it".to_owned()],
         Ok(conditions) => conditions.iter().map(|condition| line(condition, now)).collect(),
-        Err(why) => vec![why.clone()],
+        Err(why) => vec![(*why).to_owned()],
     }
 }
 
@@ -214,7 +206,7 @@ fn of_events(around: &Surroundings, now: Timestamp) -> Vec<String> {
     match &around.events {
         Ok(events) if events.is_empty() => vec!["none in the last hour, for which Kubernetes keeps them".to_owned()],
         Ok(events) => events.iter().map(line).collect(),
-        Err(why) => vec![why.clone()],
+        Err(why) => vec![(*why).to_owned()],
     }
 }
 
@@ -245,7 +237,7 @@ mod tests {
             note: "Note.".to_owned(),
         };
         let events = latest((10..18).rev().map(|hour| event(hour, &format!("At{hour}"))).collect());
-        Surroundings { account: Err("not visible to you".to_owned()), events: Ok(events) }
+        Surroundings { account: Err("not visible to you"), events: Ok(events) }
     }
 
     #[test]

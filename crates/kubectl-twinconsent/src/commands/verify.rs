@@ -10,7 +10,7 @@ use twinconsent_core::consent::audit::{self, Problem, Verified};
 use crate::audit_log::Files;
 use crate::context::{Cluster, Context, Scope};
 use crate::error::Error;
-use crate::objects::{self, Consent};
+use crate::objects::{self, Consent, Unreadable};
 use crate::output::{BAD, FAINT, Format, GOOD, Output, styled};
 use crate::text::plain;
 
@@ -84,7 +84,9 @@ pub async fn run(args: &Args, cluster: &Cluster, output: &mut Output) -> Result<
 }
 
 async fn marks_of_cluster(context: &Context, scope: Scope) -> Result<Marks, Error> {
-    let marks = objects::list(context, context.within(scope), |consent| consent.ok().and_then(|consent| mark(&consent))).await?;
+    let marks = objects::list(context, context.within(scope), |consent| consent.map(|consent| mark(&consent))).await?;
+    // Of an object that cannot be read nothing could be said, and silence would say that its lines are there.
+    let marks: Vec<_> = marks.into_iter().collect::<Result<_, Unreadable>>()?;
     Ok(marks.into_iter().flatten().collect())
 }
 

@@ -1,19 +1,19 @@
 //! `version`: of this plugin, and of what is installed, as far as that can be seen.
 
 use k8s_openapi::api::apps::v1::Deployment;
+use kube::Api;
 use kube::api::{GetParams, ListParams};
 use kube::core::Request;
-use kube::{Api, Client};
 use serde_json::{Value, json};
 use twinconsent_core::api::{self, GROUP, VERSION};
 
 use crate::context::{Cluster, Context};
-use crate::error::Error;
+use crate::error::{Error, unseen};
 use crate::output::{Format, Output};
 use crate::text::plain;
 
 /// The labels of the operator's Deployment, as the chart sets them.
-pub(crate) const OPERATOR: &str = "app.kubernetes.io/component=operator,twinconsent.io/release";
+const OPERATOR: &str = "app.kubernetes.io/component=operator,twinconsent.io/release";
 
 /// The label with its version.
 const VERSION_LABEL: &str = "app.kubernetes.io/version";
@@ -54,8 +54,8 @@ pub struct Operator {
 /// What is known of a cluster.
 struct Installed {
     definition: Definition,
-    /// `None` when they cannot be seen.
-    operators: Option<Vec<Operator>>,
+    /// Or why they are not known.
+    operators: Result<Vec<Operator>, &'static str>,
 }
 
 /// Runs the command.
@@ -72,7 +72,8 @@ pub async fn run(args: &Args, cluster: &Cluster, output: &mut Output) -> Result<
 
 async fn installed(context: &Context) -> Result<Installed, Error> {
     let definition = definition(context).await?;
-    Ok(Installed { definition, operators: operators(&context.client).await })
+    let operators = operators(context).await.map(|operators| operators.iter().map(operator).collect());
+    Ok(Installed { definition, operators })
 }
 
 /// The definition that the cluster serves; everyone with a login may read it.
@@ -89,10 +90,11 @@ pub async fn definition(context: &Context) -> Result<Definition, Error> {
     }
 }
 
-async fn operators(client: &Client) -> Option<Vec<Operator>> {
-    let deployments: Api<Deployment> = Api::all(client.clone());
-    let found = deployments.list(&ListParams::default().labels(OPERATOR)).await.ok()?;
-    Some(found.items.iter().map(operator).collect())
+/// The operators that a chart has installed, or why they are not known.
+pub(crate) async fn operators(context: &Context) -> Result<Vec<Deployment>, &'static str> {
+    let deployments: Api<Deployment> = Api::all(context.client.clone());
+    let found = deployments.list(&ListParams::default().labels(OPERATOR)).await;
+    found.map(|found| found.items).map_err(|error| unseen(&error))
 }
 
 /// PURE. What a Deployment says of the operator that it runs.
@@ -149,9 +151,9 @@ fn as_text(installed: Option<&Installed>) -> String {
         Definition::Absent => "definitions  not installed".to_owned(),
     });
     match operators.as_deref() {
-        None => lines.push("operator     not visible: seeing it needs the right to list Deployments".to_owned()),
-        Some([]) => lines.push("operator     none that a chart has installed".to_owned()),
-        Some(some) => {
+        Err(why) => lines.push(format!("operator     {why}: seeing it needs the right to list Deployments")),
+        Ok([]) => lines.push("operator     none that a chart has installed".to_owned()),
+        Ok(some) => {
             lines.extend(some.iter().map(|Operator { namespace, name, version }| format!("operator     {version}, {namespace}/{name}")))
         }
     }
@@ -198,10 +200,10 @@ mod tests {
 
     #[test]
     fn what_cannot_be_seen_is_said() {
-        let text = as_text(Some(&Installed { definition: Definition::Absent, operators: None }));
+        let text = as_text(Some(&Installed { definition: Definition::Absent, operators: Err("not visible to you") }));
         assert!(text.contains("not installed") && text.contains("not visible"), "{text}");
         let operators = vec![Operator { namespace: "system".to_owned(), name: "twinconsent".to_owned(), version: "0.1.0".to_owned() }];
-        let installed = Installed { definition: Definition::Same, operators: Some(operators) };
+        let installed = Installed { definition: Definition::Same, operators: Ok(operators) };
         assert!(as_text(Some(&installed)).ends_with("operator     0.1.0, system/twinconsent"));
         assert_eq!(as_json(Some(&installed))["operators"][0]["version"], "0.1.0");
     }

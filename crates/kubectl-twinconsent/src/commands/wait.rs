@@ -16,6 +16,7 @@ use crate::context::{Cluster, Context};
 use crate::error::Error;
 use crate::objects;
 use crate::output::{Format, Output};
+use crate::times::duration;
 
 use progress::Progress;
 use state::{Outcome, Waiting};
@@ -43,10 +44,6 @@ pub struct Args {
     /// The form of the answer.
     #[arg(short, long, value_enum)]
     pub output: Option<Format>,
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    twinconsent_core::api::duration::parse(text).ok_or_else(|| "write it as in 30s, 10m or 72h".to_owned())
 }
 
 /// Runs the command of the plugin.
@@ -105,6 +102,7 @@ pub async fn until_permitted(args: &Args, context: &Context, output: &mut Output
         match next {
             Ok(Some((name, Seen::Object(consent)))) => waiting.see(&name, Some(*consent)),
             Ok(Some((name, Seen::Gone))) => waiting.see(&name, None),
+            Ok(Some((_, Seen::Unreadable(unreadable)))) => return Err(unreadable.into()),
             Ok(Some((name, Seen::Trouble(error)))) => {
                 progress.trouble(&format!("{name}: {}; trying again", context.failed("watch it", &error)), output)
             }

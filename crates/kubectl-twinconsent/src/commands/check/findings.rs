@@ -33,6 +33,9 @@ pub struct Finding {
     mended_by: Option<&'static str>,
 }
 
+/// What was read of a kind, or why it is not known.
+pub type Seen<T> = Result<Vec<T>, &'static str>;
+
 /// An account, by what it says.
 #[derive(Debug, Clone, Default)]
 pub struct Account {
@@ -99,7 +102,7 @@ pub fn of_definition(definition: &Definition) -> Finding {
 }
 
 /// The operators that a chart has installed.
-pub fn of_operators(operators: Option<&[Deployment]>) -> Vec<Finding> {
+pub fn of_operators(operators: &Seen<Deployment>) -> Vec<Finding> {
     let one = |deployment: &Deployment| {
         let metadata = &deployment.metadata;
         let name = format!("{}/{}", metadata.namespace.as_deref().unwrap_or_default(), metadata.name.as_deref().unwrap_or_default());
@@ -112,16 +115,18 @@ pub fn of_operators(operators: Option<&[Deployment]>) -> Vec<Finding> {
         }
     };
     match operators {
-        None => vec![Finding::note("operator", "not visible to you: that needs the right to list Deployments.")],
-        Some([]) => vec![Finding::note("operator", "none that a chart has installed. Without one nothing happens.")],
-        Some(some) => some.iter().map(one).collect(),
+        Err(why) => vec![Finding::note("operator", format!("{why}: that needs the right to list Deployments."))],
+        Ok(none) if none.is_empty() => vec![Finding::note("operator", "none that a chart has installed. Without one nothing happens.")],
+        Ok(some) => some.iter().map(one).collect(),
     }
 }
 
 /// The accounts of one kind.
-pub fn of_accounts(kind: &str, accounts: Option<&[Account]>) -> Vec<Finding> {
-    let Some(accounts) = accounts else { return vec![Finding::note(kind, "not visible to you.")] };
-    accounts.iter().map(|account| of_account(kind, account)).collect()
+pub fn of_accounts(kind: &str, accounts: &Seen<Account>) -> Vec<Finding> {
+    match accounts {
+        Ok(accounts) => accounts.iter().map(|account| of_account(kind, account)).collect(),
+        Err(why) => vec![Finding::note(kind, format!("{why}."))],
+    }
 }
 
 fn of_account(kind: &str, account: &Account) -> Finding {
@@ -139,8 +144,8 @@ fn of_account(kind: &str, account: &Account) -> Finding {
 }
 
 /// That there is no account at all, as far as that can be seen.
-pub fn of_no_account(cluster: Option<&[Account]>, namespaced: Option<&[Account]>) -> Option<Finding> {
-    let is_certain = cluster.is_some_and(<[_]>::is_empty) && namespaced.is_some_and(<[_]>::is_empty);
+pub fn of_no_account(cluster: &Seen<Account>, namespaced: &Seen<Account>) -> Option<Finding> {
+    let is_certain = [cluster, namespaced].into_iter().all(|accounts| accounts.as_ref().is_ok_and(Vec::is_empty));
     is_certain.then(|| {
         Finding::wrong("accounts", "there is none, so no person can be asked; docs/installing.md shows how to add one.", PLATFORM_TEAM)
     })
@@ -162,6 +167,8 @@ pub fn of_rights(namespace: &str, rights: &[Right]) -> Finding {
 mod tests {
     use super::*;
 
+    const UNSEEN: Seen<Account> = Err("not visible to you");
+
     fn account(conditions: Value) -> Account {
         Account { name: "default".to_owned(), conditions: serde_json::from_value(conditions).unwrap() }
     }
@@ -182,11 +189,11 @@ mod tests {
             account(json!([condition(types::READY, "True"), condition(types::NOTIFICATIONS_DELIVERED, "False")])),
             account(json!([])),
         ];
-        let found = of_accounts("HeyGenAccount", Some(&accounts));
+        let found = of_accounts("HeyGenAccount", &Ok(accounts.to_vec()));
         assert_eq!(marks(&found), [Mark::Fine, Mark::Wrong, Mark::Wrong, Mark::Wrong]);
         assert!(found[2].as_text().contains("NotificationsDelivered=False R. M. To be mended by the platform team."), "{found:?}");
-        assert_eq!(marks(&of_accounts("HeyGenAccount", None)), [Mark::Note]);
-        assert!(of_no_account(Some(&[]), Some(&[])).is_some() && of_no_account(None, Some(&[])).is_none());
+        assert_eq!(marks(&of_accounts("HeyGenAccount", &UNSEEN)), [Mark::Note]);
+        assert!(of_no_account(&Ok(vec![]), &Ok(vec![])).is_some() && of_no_account(&UNSEEN, &Ok(vec![])).is_none());
     }
 
     #[test]
@@ -194,8 +201,8 @@ mod tests {
         let operator = |ready: i32| -> Deployment {
             serde_json::from_value(json!({ "metadata": { "name": "t", "namespace": "s" }, "status": { "readyReplicas": ready } })).unwrap()
         };
-        assert_eq!(marks(&of_operators(Some(&[operator(0), operator(1), operator(2)]))), [Mark::Wrong, Mark::Fine, Mark::Fine]);
-        assert_eq!([marks(&of_operators(None)), marks(&of_operators(Some(&[])))], [[Mark::Note], [Mark::Note]]);
+        assert_eq!(marks(&of_operators(&Ok(vec![operator(0), operator(1), operator(2)]))), [Mark::Wrong, Mark::Fine, Mark::Fine]);
+        assert_eq!([marks(&of_operators(&Err("not visible to you"))), marks(&of_operators(&Ok(vec![])))], [[Mark::Note], [Mark::Note]]);
     }
 
     #[test]

@@ -10,13 +10,15 @@ use serde_json::value::to_raw_value;
 use twinconsent_core::api::consent::DigitalTwinConsent;
 
 use crate::context::Context;
-use crate::objects::Consent;
+use crate::objects::{Consent, Unreadable};
 
 /// What was seen of an object.
 pub enum Seen {
     /// It is, as it is now.
     Object(Box<Consent>),
-    /// It is not, or not in a form that can be read.
+    /// It is, in a form that this version cannot read.
+    Unreadable(Unreadable),
+    /// It is not.
     Gone,
     /// It cannot be seen at the moment; it is tried again, with growing pauses.
     Trouble(kube::Error),
@@ -56,8 +58,11 @@ fn one(api: Api<DynamicObject>, name: String) -> BoxStream<'static, (String, See
 }
 
 fn object_seen(object: &DynamicObject) -> Seen {
-    let read = to_raw_value(object).ok().and_then(|text| Consent::read(text).ok());
-    read.map_or(Seen::Gone, |consent| Seen::Object(Box::new(consent)))
+    // What came as JSON can be written as JSON.
+    match Consent::read(to_raw_value(object).unwrap_or_default()) {
+        Ok(consent) => Seen::Object(Box::new(consent)),
+        Err(unreadable) => Seen::Unreadable(unreadable),
+    }
 }
 
 fn of_error(error: watcher::Error) -> Option<Seen> {
