@@ -39,7 +39,7 @@ use twinconsent_core::consent::audit;
 use twinconsent_core::consent::audit::Event;
 use twinconsent_core::consent::link::Link;
 use twinconsent_core::consent::outcome::Outcome;
-use twinconsent_core::notifications::Notice;
+use twinconsent_core::notifications::{Notice, youngest_first};
 
 /// How many objects are unfolded before others may work.
 const COPIES_AT_ONCE: usize = 256;
@@ -309,9 +309,7 @@ impl Context {
                     tokio::task::yield_now().await;
                 }
             }
-            // The youngest are the most likely not to have been delivered, and there may not be room for all.
-            young.sort_unstable_by(|one, other| other.cmp(one));
-            for (number, (_, uid)) in (1..).zip(young) {
+            for (number, uid) in (1..).zip(youngest_first(young)) {
                 let again = self.store.copy(uid).and_then(|consent| Some((Notice::again(&consent, wall.now())?, consent)));
                 let Some((notice, consent)) = again else { continue };
                 let namespace = consent.namespace().unwrap_or_default();

@@ -18,7 +18,7 @@ mod standing;
 
 pub use answer::{Answer, Dropped};
 pub use content::body;
-pub use notice::Notice;
+pub use notice::{Notice, youngest_first};
 pub use outbox::{MOST_BYTES, MOST_EVENTS, Outbox};
 pub use signature::{Secret, SecretError};
 pub use standing::{Counts, Standing, Trouble};

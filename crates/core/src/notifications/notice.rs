@@ -5,11 +5,19 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::api::consent::DigitalTwinConsent;
+use crate::api::uid::Uid;
 use crate::consent::audit::{Event, EventType, last_again};
 use crate::consent::polling;
 
 /// How old the last event of an object may be to be sent again by a process that begins to decide.
 const SENT_AGAIN: Duration = Duration::from_secs(3600);
+
+/// PURE. The objects whose last events are to be sent again, in the order in which they are handed in: there may not be room for all, and the
+/// youngest are the most likely not to have been delivered.
+pub fn youngest_first(mut last_events: Vec<(Timestamp, Uid)>) -> impl Iterator<Item = Uid> {
+    last_events.sort_unstable_by(|one, other| other.cmp(one));
+    last_events.into_iter().map(|(_, object)| object)
+}
 
 /// One event, as sinks hear of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +63,12 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+
+    #[test]
+    fn what_was_made_last_is_handed_in_first() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        assert!(youngest_first(vec![(at(2), 7), (at(9), 1), (at(5), 3)]).eq([1, 3, 7]));
+    }
 
     #[test]
     fn what_is_under_an_hour_old_is_sent_again_without_link_and_digest() {
