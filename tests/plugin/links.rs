@@ -37,6 +37,10 @@ async fn nothing_but_link_prints_a_link() {
         &["status", "ada", "-o", "json"],
         &["wait", "ada", "--timeout=0s"],
         &["wait", "ada", "--timeout=0s", "-o", "json"],
+        &["check"],
+        &["check", "-o", "json"],
+        &["export"],
+        &["poll", "ada", "-o", "json"],
         &["version"],
         &["version", "-o", "json"],
     ];
