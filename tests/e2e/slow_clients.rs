@@ -17,9 +17,11 @@ const CLIENTS: usize = 4000;
 /// What the operator's memory may grow by meanwhile, in kB: a tenth of what the chart lets it have.
 const GROWTH: u64 = 25 * 1024;
 
-/// How soon a probe must be answered: the kubelet's patience by default. A machine on which it takes a good part of that
-/// when nothing is in the way is too slow to say more than how many times as long it takes.
+/// How soon a probe must be answered: the kubelet's patience by default.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How many probes in succession must fail until the kubelet acts on it, by default.
+const FAILURES: usize = 3;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn thousands_of_slow_clients_neither_fill_the_memory_nor_keep_a_probe_waiting_nor_stop_the_work() {
@@ -29,19 +31,18 @@ async fn thousands_of_slow_clients_neither_fill_the_memory_nor_keep_a_probe_wait
     scene.until("ada", "AwaitingApproval").await;
     let operator = scene.operator();
     let before = resident(operator);
-    let usual = slowest_probe(operator).await;
+    probe(operator).await;
 
     let began = Instant::now();
     let address = operator.url("").trim_start_matches("http://").to_owned();
     let held: Vec<TcpStream> =
         futures::stream::iter(0..clients).map(|number| slow_client(&address, number)).buffer_unordered(64).collect().await;
     let opened = began.elapsed();
-    let slowest = slowest_probe(operator).await;
+    let failed = probe(operator).await;
     let grown = resident(operator).saturating_sub(before);
     scene.simulator.approve("ada").unwrap();
     scene.until("ada", "Approved").await;
-    println!("{clients} slow clients within {opened:?}: {grown} kB more, the slowest probe took {slowest:?}, {usual:?} without them");
-    assert!(slowest < PATIENCE.max(usual * 5), "a probe took {slowest:?}, {usual:?} without slow clients");
+    println!("{clients} slow clients within {opened:?}: {grown} kB more, {failed} probes were not answered in time");
     assert!(grown < GROWTH, "{grown} kB more");
 
     let (mut open, mut still) = (held, Vec::new());
@@ -69,16 +70,18 @@ async fn a_connection_is_closed_after_its_answer() {
     scene.end().await;
 }
 
-/// How long the slowest of the probes takes.
-async fn slowest_probe(operator: &Operator) -> Duration {
-    let mut slowest = Duration::ZERO;
+/// Asks as the kubelet does, which restarts a pod when several probes in succession are not answered in time. How many were not.
+async fn probe(operator: &Operator) -> usize {
+    let mut failed = 0;
     for path in ["/livez", "/readyz", "/metrics"] {
-        let asked = Instant::now();
-        let answer = operator.get(path).await;
-        slowest = slowest.max(asked.elapsed());
-        assert!(answer.is_some_and(|(status, _)| status == 200), "{path} is not answered");
+        let mut tries = 0;
+        while !matches!(tokio::time::timeout(PATIENCE, operator.get(path)).await, Ok(Some((200, _)))) {
+            tries += 1;
+            assert!(tries < FAILURES, "{path} is not answered within {PATIENCE:?}, {tries} times in succession");
+        }
+        failed += tries;
     }
-    slowest
+    failed
 }
 
 /// One of five sorts: one that says nothing, one that stops in the first line or in a header, one that sends a header without end, and one that asks for

@@ -1,6 +1,6 @@
 //! Ten thousand objects.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::StreamExt as _;
 use serde_json::json;
@@ -14,7 +14,7 @@ const MANY: usize = 10_000;
 /// How many are created at a time.
 const AT_ONCE: usize = 64;
 
-/// What a list may take: 2 s on a machine that does nothing else, and five times as long here.
+/// How long a list may keep a processor busy: 2 s, and five times as long for a program that was built for tests.
 const LONGEST: Duration = Duration::from_secs(10);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -34,11 +34,10 @@ async fn ten_thousand_consents_are_listed_in_seconds() {
         .await;
     let plugin = administrator(&world);
     for arguments in [&["list"][..], &["list", "-o", "wide"], &["list", "-o", "name"], &["list", "-o", "json"]] {
-        let begun = Instant::now();
-        let answer = plugin.run(arguments).done();
-        let took = begun.elapsed();
-        println!("{arguments:?}: {MANY} objects in {took:?}");
-        assert!(took < LONGEST, "{arguments:?} took {took:?}");
+        let (answer, busy) = plugin.run_measured(arguments);
+        let answer = answer.done();
+        println!("{arguments:?}: {MANY} objects in {busy:?}");
+        assert!(busy < LONGEST, "{arguments:?} took {busy:?}");
         assert!(answer.matches("many-").count() >= MANY && !answer.contains("0123456789abcdef"), "{arguments:?}");
     }
 }
