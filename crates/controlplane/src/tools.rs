@@ -15,8 +15,8 @@
 //! file. But an API server takes minutes, and a user who wants to see a demo has seconds: only for that is anything downloaded.
 //!
 //! Two programs of a node are C, or need a C library: runc and nft. A registry of images has the clients of every cloud for its storage,
-//! which would be built with it.
-//! These three are taken from the machine's `PATH`, or out of Debian's packages: see `debian`.
+//! which would be built with it. A browser takes hours to build.
+//! These four are taken from the machine's `PATH`, or out of Debian's packages: see `debian`.
 
 mod board;
 mod build;
@@ -113,6 +113,8 @@ pub enum Program {
     SetupEnvtest,
     /// A registry of images, from which a node pulls; from the machine or from Debian.
     DockerRegistry,
+    /// A browser, for what people see; from the machine or from Debian.
+    Chromium,
 }
 
 impl Program {
@@ -151,16 +153,18 @@ impl Program {
             Program::FluxKustomizeController => "flux-kustomize-controller",
             Program::SetupEnvtest => "setup-envtest",
             Program::DockerRegistry => "docker-registry",
+            Program::Chromium => "chromium",
         }
     }
 
-    /// The Debian package that holds it; absent for the programs that are built with Go.
-    fn debian_package(self) -> Option<&'static str> {
+    /// The Debian packages that hold it and what it needs to be of use; none for the programs that are built with Go.
+    fn debian_packages(self) -> &'static [&'static str] {
         match self {
-            Program::Runc => Some("runc"),
-            Program::Nft => Some("nftables"),
-            Program::DockerRegistry => Some("docker-registry"),
-            _ => None,
+            Program::Runc => &["runc"],
+            Program::Nft => &["nftables"],
+            Program::DockerRegistry => &["docker-registry"],
+            Program::Chromium => &["chromium", "fonts-dejavu-core"],
+            _ => &[],
         }
     }
 

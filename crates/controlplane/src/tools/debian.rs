@@ -42,7 +42,8 @@ pub(super) fn unpack(locations: &Locations, missing: &[Program]) -> Result<BTree
 fn run_script(folder: &Path, missing: &[Program]) -> Result<(), ToolsError> {
     let join = |words: Vec<&str>| words.join(", ");
     let programs = join(missing.iter().map(|program| program.name()).collect());
-    let packages = join(missing.iter().filter_map(|program| program.debian_package()).collect());
+    let names: Vec<&str> = missing.iter().flat_map(|program| program.debian_packages()).copied().collect();
+    let packages = join(names.clone());
     say(&format!("{programs}: unpacking Debian's packages {packages}, once"));
     let started = Instant::now();
     let log = folder.join("log");
@@ -52,7 +53,7 @@ fn run_script(folder: &Path, missing: &[Program]) -> Result<(), ToolsError> {
     let status = Command::new("sh")
         .args(["-c", SCRIPT, "debian"])
         .arg(&root)
-        .args(missing.iter().filter_map(|program| program.debian_package()))
+        .args(&names)
         .env("LC_ALL", "C")
         .stdin(Stdio::null())
         .stdout(log_file.try_clone().map_err(ToolsError::io("share", &log))?)
@@ -76,7 +77,7 @@ fn install(root: &Path, folder: &Path, programs: &[Program]) -> Result<(), Tools
         let answer = Command::new(&script).arg("--version").output().map_err(ToolsError::io("run", &script))?;
         if !answer.status.success() {
             let reason = format!("{}: {}", answer.status, String::from_utf8_lossy(&answer.stderr).trim());
-            let packages = program.debian_package().unwrap_or_default().to_owned();
+            let packages = program.debian_packages().join(", ");
             return Err(ToolsError::Package { missing: program.to_string(), packages, reason });
         }
         let path = bin.join(program.name());

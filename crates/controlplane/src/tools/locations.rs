@@ -63,7 +63,7 @@ impl Locations {
                 ));
             }
         }
-        let installed = program.debian_package().and_then(|_| find_installed(program));
+        let installed = (!program.debian_packages().is_empty()).then(|| find_installed(program)).flatten();
         installed.or_else(|| self.find_built(program)).or_else(|| self.find_published(program))
     }
 
@@ -96,10 +96,7 @@ impl Locations {
 
     /// The folder for the program's module in the cache, or for the packages; it may not exist yet.
     pub(super) fn cache_folder(&self, program: Program) -> PathBuf {
-        let name = match program.debian_package() {
-            Some(_) => debian_folder(),
-            None => pinned::module(program).cache_folder(),
-        };
+        let name = if program.debian_packages().is_empty() { pinned::module(program).cache_folder() } else { debian_folder() };
         self.cache.join(name)
     }
 }

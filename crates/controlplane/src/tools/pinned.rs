@@ -74,7 +74,7 @@ static SETUP_ENVTEST: Module = module!("setup-envtest");
 /// The module that pins a program.
 ///
 /// # Panics
-/// For a program that is not built with Go; see [`Program::debian_package`].
+/// For a program that is not built with Go; see [`Program::debian_packages`].
 pub(super) fn module(program: Program) -> &'static Module {
     match program {
         Program::Etcd => &ETCD,
@@ -98,7 +98,7 @@ pub(super) fn module(program: Program) -> &'static Module {
         Program::Ptp | Program::Loopback | Program::HostLocal => &CNI,
         Program::Coredns => &COREDNS,
         Program::Pause | Program::Probe => &PODS,
-        Program::Runc | Program::Nft | Program::DockerRegistry => unreachable!("{program} is packaged by Debian"),
+        Program::Runc | Program::Nft | Program::DockerRegistry | Program::Chromium => unreachable!("{program} is packaged by Debian"),
         Program::FluxSourceController => &FLUX_SOURCE_CONTROLLER,
         Program::FluxKustomizeController => &FLUX_KUSTOMIZE_CONTROLLER,
         Program::SetupEnvtest => &SETUP_ENVTEST,
@@ -133,7 +133,7 @@ pub(super) fn package(program: Program) -> &'static str {
         Program::Coredns => "twinconsent.io/tools/coredns",
         Program::Pause => "twinconsent.io/tools/pods/pause",
         Program::Probe => "twinconsent.io/tools/pods/probe",
-        Program::Runc | Program::Nft | Program::DockerRegistry => "",
+        Program::Runc | Program::Nft | Program::DockerRegistry | Program::Chromium => "",
         Program::FluxSourceController => "github.com/fluxcd/source-controller",
         Program::FluxKustomizeController => "github.com/fluxcd/kustomize-controller",
         Program::SetupEnvtest => "sigs.k8s.io/controller-runtime/tools/setup-envtest",
@@ -223,7 +223,7 @@ mod tests {
     #[test]
     fn every_program_is_packaged_or_ours_or_a_tool_with_a_pinned_version() {
         for &program in <Program as clap::ValueEnum>::value_variants() {
-            if program.debian_package().is_some() {
+            if !program.debian_packages().is_empty() {
                 continue;
             }
             let (module, package) = (module(program), package(program));

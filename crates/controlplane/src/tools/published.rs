@@ -23,7 +23,7 @@ pub(super) struct Ways {
 impl Ways {
     /// What is published is built when it may not be downloaded, or could not be.
     pub(super) fn of(missing: &[Program], download: bool) -> Ways {
-        let (packaged, others): (Vec<_>, Vec<_>) = missing.iter().copied().partition(|program| program.debian_package().is_some());
+        let (packaged, others): (Vec<_>, Vec<_>) = missing.iter().copied().partition(|program| !program.debian_packages().is_empty());
         let (published, built) = others.into_iter().partition(|program| download && PROGRAMS.contains(program));
         Ways { packaged, published, built }
     }
