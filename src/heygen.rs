@@ -7,12 +7,8 @@
 //! a success that cannot be believed is [`Class::Unreadable`]. Nothing here retries, waits, or knows of limits and objects:
 //! whether and when to ask again is decided where the object is known.
 //!
-//! - `address` makes the URL.
-//! - `exchange` sends the request and reads what comes back.
+//! - `exchange` sends the request and reads what comes back; [`twinconsent_core::heygen`] says where it goes and what the answer means.
 //! - `fault` says what kept an answer away.
-//! - `classify` says what an error answer asks for: the table of codes.
-//! - `wire` reads the shapes of the good answers.
-//! - `retry_after` reads the header of that name.
 //! - `roots` reads the certificates that the user trusts besides the system's.
 //!
 //! One call sends one request: redirects are not followed (the key would travel with them) and no layer below retries.
@@ -24,13 +20,9 @@
 //! read) and those of `--ca-bundle`, for HeyGen as for an HTTPS proxy. Which proxy leads to which base URL is handed in
 //! ([`Proxies`]); the library reads no variable itself.
 
-mod address;
-mod classify;
 mod exchange;
 mod fault;
 pub mod renewal;
-mod retry_after;
-mod wire;
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -47,14 +39,13 @@ use crate::process::proxies::Proxies;
 use twinconsent_core::api::account::Auth;
 use twinconsent_core::consent::outcome::{Class, Outcome, Started, Trouble};
 use twinconsent_core::consent::request::Content;
+use twinconsent_core::heygen::{PER_PAGE, address, wire};
 
 use exchange::Attempted;
 
 pub use crate::process::roots::{ExtraRoots, RootsError};
-pub use exchange::BODY_CAP;
 pub(crate) use exchange::retry_after;
 pub(crate) use fault::Route;
-pub use retry_after::{LONGEST_RETRY_AFTER, parse_retry_after};
 
 /// How long connecting may take, name resolution and TLS included.
 pub const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
@@ -65,9 +56,6 @@ pub const READ_DEADLINE: Duration = Duration::from_secs(30);
 /// How long a consent request may take in all. Longer than a read, for giving up early costs a replay that may answer
 /// `request_in_progress`; HeyGen's own CLI allows 120 s.
 pub const INITIATE_DEADLINE: Duration = Duration::from_secs(60);
-
-/// Items asked for per page, HeyGen's maximum for lists (HeyGen API notes, section 6).
-const PER_PAGE: &str = "50";
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");

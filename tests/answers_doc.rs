@@ -37,7 +37,7 @@ const HALF_AN_HOUR: u64 = 30 * MINUTE;
 const HEAD: &str = "\
 # What HeyGen can answer, and what comes of it
 
-<!-- Generated from tests/answers_doc/, src/heygen/classify.rs and the core by `make generate`. Do not edit. -->
+<!-- Generated from tests/answers_doc/, crates/core/src/heygen/classify.rs and the core by `make generate`. Do not edit. -->
 
 Reasons are those of `Ready`: of the consent (see [the conditions](conditions.md)) or, where the answer concerns the account, of the [account](heygenaccount.md).
 The message of each reason stands in the table of the conditions; those of `InvalidRequest` and `NotEntitled` name HeyGen's code besides.
@@ -50,7 +50,7 @@ Codes count in upper and in lower case.
 A code with another status than its own goes by the status, unless the code asks for patience (R, A) and the status does not forbid it.
 An `error` in a success counts like the answer that it describes, but for the lines below.
 `Retry-After` is honoured, in seconds or as a date, up to an hour; a 5xx that has it closes the account for that time.
-Where the class is one thing and the end another (409 with another code, `asset_not_found`, `content_policy_violation`, `security code already binded`), `src/heygen/classify.rs` says why.
+Where the class is one thing and the end another (409 with another code, `asset_not_found`, `content_policy_violation`, `security code already binded`), `crates/core/src/heygen/classify.rs` says why.
 
 | HeyGen says | HTTP | class | concerns | a poll, nobody asked yet | a poll, after the request | the request |
 |---|---|---|---|---|---|---|

@@ -8,14 +8,12 @@ use reqwest::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
 
+use super::Operation;
 use super::fault::Route;
-use super::retry_after::{parse_date, parse_retry_after};
-use super::{Operation, classify, wire};
 use crate::process::clock;
-use twinconsent_core::consent::outcome::{Class, Concern, Fault, Outcome, Started, Trouble};
-
-/// The largest body that is read, in bytes: a page of 50 looks takes some 100 KiB.
-pub const BODY_CAP: usize = 1 << 20;
+use twinconsent_core::consent::outcome::{Class, Fault, Outcome, Started, Trouble};
+use twinconsent_core::heygen::retry_after::{parse_date, parse_retry_after};
+use twinconsent_core::heygen::{BODY_CAP, understand, without_body};
 
 /// How long HeyGen's request id may get, in characters; it goes into the status.
 const REQUEST_ID_CAP: usize = 128;
@@ -51,7 +49,7 @@ pub(super) async fn attempt(
     let body = read_body(&mut response).await;
 
     let (outcome, fault) = match body {
-        Ok(Some(body)) => (understand(operation, status, &body, read), None),
+        Ok(Some(body)) => (understand(operation == Operation::Initiate, status, &body, read), None),
         Ok(None) => (Outcome::Trouble(without_body(status, Class::Unreadable)), Some("body too large")),
         Err(error) => {
             let fault = route.fault(&error);
@@ -74,26 +72,6 @@ fn unanswered(fault: Fault) -> Attempted {
     let word = fault.kind.word();
     let trouble = Trouble { fault: Some(Box::new(fault)), ..Trouble::of(Class::Unreachable) };
     Attempted { outcome: Outcome::Trouble(trouble), request_id: None, fault: Some(word) }
-}
-
-/// What a whole answer means.
-pub(super) fn understand(operation: Operation, status: u16, body: &[u8], read: impl FnOnce(&Value) -> Option<Outcome>) -> Outcome {
-    let good = (200..300).contains(&status).then(|| serde_json::from_slice::<Value>(body).ok()).flatten();
-    good.filter(|json| !wire::carries_error(json))
-        .and_then(|json| read(&json))
-        .unwrap_or_else(|| Outcome::Trouble(classify::trouble(operation, status, body)))
-}
-
-/// What a status says when its body did not come whole. A status that is final for the object could mean something else with the
-/// body in hand, so it does not count; one that concerns the account, or asks for patience, does.
-pub(super) fn without_body(status: u16, otherwise: Class) -> Trouble {
-    let class = classify::by_status(status);
-    let class = match class.concern() {
-        Concern::Key | Concern::Budget | Concern::HeyGen => class,
-        Concern::Call if class == Class::Busy => class,
-        Concern::Call | Concern::Access | Concern::Group | Concern::Request => otherwise,
-    };
-    Trouble { status: Some(status), ..Trouble::of(class) }
 }
 
 /// The whole body; `None` when it is too large.

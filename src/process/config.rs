@@ -26,6 +26,7 @@ use crate::process::audit_log::Target;
 use crate::process::clock;
 use crate::process::telemetry::LogFormat;
 use twinconsent_core::api::FIELD_MANAGER;
+use twinconsent_core::heygen::address;
 
 /// HeyGen's own API (HeyGen API notes, section 1).
 pub const DEFAULT_BASE_URL: &str = "https://api.heygen.com";
@@ -264,7 +265,7 @@ impl Config {
             .map_or_else(|| Ok(BTreeSet::new()), |list| check::cluster_accounts(list, &watch_namespaces))
             .map_err(of("cluster-accounts"))?;
         Ok(Self {
-            heygen_base_url: check::base_url(&heygen_base_url, allow_insecure_base_url).map_err(of("heygen-base-url"))?,
+            heygen_base_url: address::base(&heygen_base_url, allow_insecure_base_url).map_err(of("heygen-base-url"))?,
             allow_insecure_base_url,
             ca_bundle: ca_bundle.as_deref().map_or_else(|| Ok(ExtraRoots::default()), |path| self::ca_bundle(path, read))?,
             ca_bundle_file: ca_bundle,

@@ -25,6 +25,7 @@ const LAYERS: &[&str] = &[
     "packaging_program",
     "twinconsent_core::api",
     "twinconsent_core::consent",
+    "twinconsent_core::heygen",
     "twinconsent_core::account",
     "twinconsent_core::notifications",
     "twinconsent_core::schedule",

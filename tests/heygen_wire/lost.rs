@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use twinconsent::heygen::{BODY_CAP, Deadlines, ExtraRoots, HeyGen};
+use twinconsent::heygen::{Deadlines, ExtraRoots, HeyGen};
 use twinconsent::process::metrics::Metrics;
 use twinconsent::process::proxies::Proxies;
 use twinconsent_core::consent::outcome::{Class, FaultKind, Outcome, Trouble};
+use twinconsent_core::heygen::BODY_CAP;
 
 use crate::server::{Answer, Server};
 use crate::{client, hasty_client, logged, nothing, trouble, unreachable};

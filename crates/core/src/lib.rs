@@ -6,6 +6,7 @@
 //! - [`api`]: the three kinds, as users see them.
 //! - [`consent`]: what comes next for one object, and what an answer means for its status.
 //! - [`account`]: the two kinds of account, read as one.
+//! - [`heygen`]: where a request to HeyGen goes, and what an answer means.
 //! - [`notifications`]: audit events on their way to a sink.
 //! - [`schedule`]: when each object is next, for what, and which calls to HeyGen may be made.
 
@@ -15,5 +16,6 @@
 pub mod account;
 pub mod api;
 pub mod consent;
+pub mod heygen;
 pub mod notifications;
 pub mod schedule;

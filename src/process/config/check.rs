@@ -7,31 +7,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
-use url::Url;
 
 use super::MOST_CONCURRENCY;
 use crate::heygen::ExtraRoots;
 use crate::process::audit_log::Target;
 use twinconsent_core::api;
 use twinconsent_core::api::duration;
-
-/// Never repeats the URL: a password may stand in it.
-pub(super) fn base_url(text: &str, allow_insecure: bool) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|error| format!("not a URL: {error}"))?;
-    match url.scheme() {
-        "https" => {}
-        "http" if allow_insecure => {}
-        "http" => return Err("http would send keys unencrypted; use https, or add --allow-insecure-base-url for a simulator".to_owned()),
-        _ => return Err("must begin with https://".to_owned()),
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("must not hold a user name or password".to_owned());
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err("must not have a query or a fragment".to_owned());
-    }
-    Ok(url)
-}
 
 /// What was read from the file of certificates. The path is quoted, which keeps an odd one on one line.
 pub(super) fn ca_bundle(path: &Path, read: io::Result<Vec<u8>>) -> Result<ExtraRoots, String> {

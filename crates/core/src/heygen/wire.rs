@@ -11,8 +11,8 @@
 
 use serde_json::{Map, Value};
 
-use twinconsent_core::consent::link::Link;
-use twinconsent_core::consent::outcome::{Group, GroupsPage, LookType, LooksPage, Started};
+use crate::consent::link::Link;
+use crate::consent::outcome::{Group, GroupsPage, LookType, LooksPage, Started};
 
 /// The longest cursor that is sent back, in bytes. It travels in the request's line, for which servers allow 8 KiB and more.
 const TOKEN_CAP: usize = 4096;
@@ -27,12 +27,12 @@ const LINK_CAP: usize = 8192;
 const TIMES: std::ops::RangeInclusive<i64> = 0..=253_402_300_799;
 
 /// Whether the answer carries an `error`, which a success may do as well (section 8).
-pub(super) fn carries_error(json: &Value) -> bool {
+pub fn carries_error(json: &Value) -> bool {
     !json["error"].is_null()
 }
 
 /// The answer of `GET /v3/avatars/{group_id}` (section 5).
-pub(super) fn group(json: &Value, group_id: &str) -> Option<Group> {
+pub fn group(json: &Value, group_id: &str) -> Option<Group> {
     let data = json["data"].as_object()?;
     let object = data.get("avatar_group").and_then(Value::as_object).unwrap_or(data);
     is_about(object.get("id"), group_id).then(|| described(object))?
@@ -41,7 +41,7 @@ pub(super) fn group(json: &Value, group_id: &str) -> Option<Group> {
 /// The answer of `GET /v3/avatars/looks` (paging as in section 6).
 ///
 /// Looks of another group make it unbelievable: they would decide whether this person needs to be asked.
-pub(super) fn looks(json: &Value, group_id: &str) -> Option<LooksPage> {
+pub fn looks(json: &Value, group_id: &str) -> Option<LooksPage> {
     let looks = json["data"].as_array()?;
     if !looks.iter().all(|look| is_about(look.get("group_id"), group_id)) {
         return None;
@@ -62,7 +62,7 @@ pub(super) fn looks(json: &Value, group_id: &str) -> Option<LooksPage> {
 /// The answer of `GET /v3/avatars` (section 6).
 ///
 /// An item that cannot be believed costs itself and not the other 49; its group is then read singly, like one that the list left out.
-pub(super) fn groups(json: &Value) -> Option<GroupsPage> {
+pub fn groups(json: &Value) -> Option<GroupsPage> {
     let items = json["data"].as_array()?;
     let groups: Vec<_> = items.iter().filter_map(listed).collect();
     let unreadable = items.len() - groups.len();
@@ -104,7 +104,7 @@ fn next_page(json: &Value) -> NextPage {
 ///
 /// A group that cannot be read costs the group, not the link: the next poll reads it again, but the link may never come twice.
 /// A group with another id costs everything, for the link is then another person's.
-pub(super) fn started(json: &Value, group_id: &str) -> Option<Started> {
+pub fn started(json: &Value, group_id: &str) -> Option<Started> {
     let data = json["data"].as_object()?;
     let link = match data.get("url") {
         None | Some(Value::Null) => None,

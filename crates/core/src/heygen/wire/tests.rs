@@ -68,12 +68,12 @@ fn a_link_that_no_browser_can_follow_makes_the_answer_unreadable() {
 
 #[test]
 fn what_a_poll_shows_reads_the_same_after_it_was_stored() {
-    use twinconsent_core::consent::outcome::Print;
+    use crate::consent::outcome::Print;
     let answer = json!({"data": {"name": "\u{1b}A".repeat(300), "status": "\u{2028}", "looks_count": i64::MIN, "created_at": -5, "consent_status": "p\u{85}"}});
     let group = group(&answer, "g").unwrap();
-    let shown = twinconsent_core::api::consent::DigitalTwinConsentStatus {
+    let shown = crate::api::consent::DigitalTwinConsentStatus {
         consent_status: group.consent_status.clone(),
-        group: Some(twinconsent_core::api::consent::GroupStatus {
+        group: Some(crate::api::consent::GroupStatus {
             name: group.name.clone(),
             status: group.status.clone(),
             looks_count: group.looks_count,

@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::*;
 
-#[path = "../../../tests/answers_doc/notes.rs"]
+#[path = "../../../../../tests/answers_doc/notes.rs"]
 mod notes;
 
 fn class(status: u16, code: &str) -> Class {
@@ -10,7 +10,7 @@ fn class(status: u16, code: &str) -> Class {
 }
 
 fn answered(status: u16, body: &Value) -> Trouble {
-    trouble(Operation::Initiate, status, body.to_string().as_bytes())
+    trouble(true, status, body.to_string().as_bytes())
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn an_unknown_code_goes_by_the_status() {
     ] {
         assert_eq!(class(status, "brand_new_code"), expected, "{status}");
         for body in ["", "<html>Bad gateway</html>", "{}", "null", "[]", "{\"error\":\"text\"}", "{\"error\":{}}"] {
-            let seen = trouble(Operation::Group, status, body.as_bytes());
+            let seen = trouble(false, status, body.as_bytes());
             assert_eq!(seen, Trouble { status: Some(status), ..Trouble::of(expected) }, "{status} with {body}");
         }
     }
@@ -178,7 +178,7 @@ fn already_bound_is_recognised_in_any_case_status_and_shape() {
             json!({"code": 400_123, "message": "security code already binded"}).to_string(),
             "security code already binded".to_owned(),
         ] {
-            assert_eq!(trouble(Operation::Initiate, status, body.as_bytes()).class, Class::AlreadyBound, "{status} {body}");
+            assert_eq!(trouble(true, status, body.as_bytes()).class, Class::AlreadyBound, "{status} {body}");
         }
     }
 }
@@ -186,9 +186,7 @@ fn already_bound_is_recognised_in_any_case_status_and_shape() {
 #[test]
 fn already_bound_means_nothing_outside_the_consent_call() {
     let body = json!({"error": {"code": "invalid_parameter", "message": "security code already binded"}}).to_string();
-    for operation in [Operation::Group, Operation::Looks, Operation::Probe] {
-        assert_eq!(trouble(operation, 400, body.as_bytes()).class, Class::Invalid);
-    }
+    assert_eq!(trouble(false, 400, body.as_bytes()).class, Class::Invalid);
 }
 
 #[test]

@@ -15,25 +15,20 @@
 
 use serde_json::Value;
 
-use super::Operation;
-use twinconsent_core::consent::outcome::{Class, Concern, Trouble};
+use crate::consent::outcome::{Class, Concern, Trouble};
 
 /// What an answer with this status and body means, when it is not the answer that was asked for.
 ///
 /// `retry_after` and `request_id` come from headers and stay `None` here.
-pub(super) fn trouble(operation: Operation, status: u16, body: &[u8]) -> Trouble {
+pub fn trouble(asks_for_consent: bool, status: u16, body: &[u8]) -> Trouble {
     let json: Option<Value> = serde_json::from_slice(body).ok();
     let row = json.as_ref().and_then(code_of).and_then(row_of);
-    let class = if operation == Operation::Initiate && says_already_bound(body) {
-        Class::AlreadyBound
-    } else {
-        class_of(status, row.map(|(row, _)| row))
-    };
+    let class = if asks_for_consent && says_already_bound(body) { Class::AlreadyBound } else { class_of(status, row.map(|(row, _)| row)) };
     Trouble { status: Some(status), code: row.map(|(_, code)| code), param: json.as_ref().and_then(param_of), ..Trouble::of(class) }
 }
 
 /// What a status means when no code says more: section 8, row "unknown code".
-pub(super) const fn by_status(status: u16) -> Class {
+pub const fn by_status(status: u16) -> Class {
     match status {
         408 | 425 | 500..=599 => Class::Unavailable,
         429 => Class::Throttled,
