@@ -149,7 +149,8 @@ impl<'a> World<'a> {
         }
         let client = self.handle.block_on(support::client(&plane));
         let nodes = self.handle.spawn(kubelet::pretend(client));
-        let shell = Shell::start(&self.folder(), &self.at("key"), self.at("log"), &self.environment(plane.kubeconfig()));
+        let environment = [self.environment(plane.kubeconfig()), of_heygen(&simulator)].concat();
+        let shell = Shell::start(&self.folder(), &self.at("key"), self.at("log"), &environment);
         Cluster { shell, nodes, operator: Some(operator), heygen: simulator.control(), simulator, plane }
     }
 
@@ -163,6 +164,16 @@ impl<'a> World<'a> {
         ];
         settings.map(|(name, value)| (name.to_owned(), value)).into()
     }
+}
+
+/// The variables by which the plugin asks the simulator, as the operator does, and not HeyGen; no proxy is between.
+fn of_heygen(simulator: &Simulator) -> Vec<(String, String)> {
+    let own = [
+        ("TWINCONSENT_HEYGEN_BASE_URL", simulator.base_url()),
+        ("TWINCONSENT_ALLOW_INSECURE_BASE_URL", "true"),
+        ("NO_PROXY", "127.0.0.1,localhost"),
+    ];
+    own.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
 }
 
 /// An operator whose audit log stands in the folder of the blocks.

@@ -6,6 +6,7 @@
 mod changes;
 mod checks;
 mod evidence;
+mod imports;
 mod links;
 mod many;
 #[path = "../support/nowhere.rs"]

@@ -100,6 +100,9 @@ impl Plugin {
         for variable in twinconsent::process::proxies::VARIABLES {
             command.env_remove(variable);
         }
+        for variable in ["HEYGEN_API_KEY", "TWINCONSENT_HEYGEN_BASE_URL", "TWINCONSENT_ALLOW_INSECURE_BASE_URL"] {
+            command.env_remove(variable);
+        }
         if !arguments.iter().any(|argument| ["-A", "--all-namespaces", "-n", "--namespace"].contains(argument)) {
             command.args(["--namespace", &self.namespace]);
         }

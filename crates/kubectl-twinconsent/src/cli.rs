@@ -4,7 +4,7 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Parser, Subcommand};
 
 use crate::changes::Several;
-use crate::commands::{check, export, link, list, poll, renew, request, resume, status, suspend, verify, version, wait, withdraw};
+use crate::commands::{check, export, import, link, list, poll, renew, request, resume, status, suspend, verify, version, wait, withdraw};
 use crate::context::Cluster;
 use crate::error::Error;
 use crate::output::Output;
@@ -61,6 +61,8 @@ pub enum Command {
     Resume(Several),
     /// Write down that the person has withdrawn their consent; this cannot be taken back.
     Withdraw(withdraw::Args),
+    /// Print manifests for the avatar groups of an account that have no object yet; they only follow what HeyGen says, and ask nobody.
+    Import(import::Args),
     /// Print the evidence: consents as they stand, and their lines of an audit log, as JSON lines; without links.
     Export(export::Args),
     /// Verify an audit log: name each line that was altered, removed, repeated or moved.
@@ -85,6 +87,7 @@ impl Cli {
             Command::Suspend(args) => suspend::run(&args, cluster, output).await,
             Command::Resume(args) => resume::run(&args, cluster, output).await,
             Command::Withdraw(args) => withdraw::run(&args, cluster, output).await,
+            Command::Import(args) => import::run(&args, cluster, output).await,
             Command::Export(args) => export::run(&args, cluster, output).await,
             Command::Verify(args) => verify::run(&args, cluster, output).await,
             Command::List(args) => list::run(&args, cluster, output).await,

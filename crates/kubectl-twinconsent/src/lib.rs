@@ -13,6 +13,7 @@
 //! - [`objects`]: consents as they are read; a link is taken out of an object before anything else sees it.
 //! - [`output`]: the one place that writes to stdout (nothing but the answer) and stderr (progress and notes).
 //! - [`error`]: what went wrong, what to do next, and the exit code.
+//! - [`heygen`]: HeyGen, read only, for `import`; no other command asks anything but the cluster.
 //! - [`changes`]: what the commands that change consents have in common.
 //! - [`manifests`]: consents as manifests.
 //! - [`audit_log`]: files of an audit log, read line by line.
@@ -29,6 +30,7 @@ pub mod clock;
 pub mod commands;
 pub mod context;
 pub mod error;
+pub mod heygen;
 pub mod manifests;
 pub mod names;
 pub mod objects;

@@ -19,8 +19,20 @@ pub fn name_for(group: &str) -> String {
     if name == group && name.len() <= LONGEST {
         return name;
     }
-    let digest = Sha256::digest(group).iter().take(4).fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
-    let part: String = name.chars().take(LONGEST - 9).collect();
+    with_digest(group, 4)
+}
+
+/// The same, where other objects have names already: one that is not taken. `None` when all that could be made of the id are.
+pub fn free_name_for(group: &str, is_taken: impl Fn(&str) -> bool) -> Option<String> {
+    let longer = [4, 8, 16].map(|bytes| with_digest(group, bytes));
+    std::iter::once(name_for(group)).chain(longer).find(|name| !is_taken(name))
+}
+
+/// What of an id may be a name, and so many bytes of its digest.
+fn with_digest(group: &str, bytes: usize) -> String {
+    let name = group.to_ascii_lowercase().replace('_', "-");
+    let digest = Sha256::digest(group).iter().take(bytes).fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+    let part: String = name.trim_matches('-').chars().take(LONGEST - 1 - 2 * bytes).collect();
     let part = part.trim_end_matches('-');
     if part.is_empty() { format!("group-{digest}") } else { format!("{part}-{digest}") }
 }
@@ -78,6 +90,17 @@ mod tests {
         assert!(names.iter().all(|name| is_name(name) && name.len() <= LONGEST), "{names:?}");
         assert_eq!(name_for("5f2c8e0b"), "5f2c8e0b");
         assert!(name_for("A_b").starts_with("a-b-"));
+    }
+
+    #[test]
+    fn a_name_that_is_taken_gets_more_of_the_digest() {
+        let mut taken: Vec<String> = Vec::new();
+        while let Some(name) = free_name_for(&"A".repeat(128), |name| taken.iter().any(|taken| taken == name)) {
+            assert!(is_name(&name) && name.len() <= LONGEST, "{name}");
+            taken.push(name);
+        }
+        assert_eq!(taken.len(), 3, "{taken:?}");
+        assert_eq!(free_name_for("ada", |name| name == "ada"), Some(with_digest("ada", 4)));
     }
 
     #[test]

@@ -91,12 +91,15 @@ enum NextPage {
 
 fn next_page(json: &Value) -> NextPage {
     let more = json["has_more"].as_bool();
-    match &json["next_token"] {
-        _ if more == Some(false) => NextPage::None,
-        Value::String(token) if (1..=TOKEN_CAP).contains(&token.len()) => NextPage::At(token.clone()),
-        Value::Null if more.is_none() => NextPage::None,
-        Value::String(token) if token.is_empty() && more.is_none() => NextPage::None,
-        _ => NextPage::OutOfReach,
+    if more == Some(false) {
+        return NextPage::None;
+    }
+    let token = &json["next_token"];
+    match token.as_str() {
+        Some(token) if (1..=TOKEN_CAP).contains(&token.len()) => NextPage::At(token.to_owned()),
+        Some("") if more.is_none() => NextPage::None,
+        None if token.is_null() && more.is_none() => NextPage::None,
+        Some(_) | None => NextPage::OutOfReach,
     }
 }
 
