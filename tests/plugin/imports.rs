@@ -191,8 +191,8 @@ async fn without_a_key_that_heygen_accepts_it_says_where_the_key_should_be() {
     assert!(import(&plugin, &world, &[]).failed(1).contains("holds no API key"));
     world.plane.kubectl_ok(&["-n", &world.namespace, "delete", "secret", &world.namespace]).unwrap();
     assert!(import(&plugin, &world, &[]).failed(1).contains("there is no Secret"));
-    let nobody = plugin.run(&["import", "--cluster-account", "import-nobody"]).failed(1);
-    assert!(nobody.contains("there is no ClusterHeyGenAccount \"import-nobody\""), "{nobody}");
+    let unknown = plugin.run(&["import", "--cluster-account", "import-nobody"]).failed(1);
+    assert!(unknown.contains("there is no ClusterHeyGenAccount \"import-nobody\""), "{unknown}");
     world.secret(&world.namespace, &world.namespace, &world.key).await;
     world.end([]).await;
 }
@@ -283,7 +283,7 @@ async fn a_list_that_changes_meanwhile_loses_no_group() {
     answer(FaultAction::error(403, "resource_access_denied", "No"), "hidden");
     let answer = import(&plugin, &world, &[]);
     assert!(answer.stderr.contains("Left out: 1 were deleted meanwhile."), "{}", answer.stderr);
-    assert!(answer.stderr.contains("Not left out: 1 whose looks"), "{}", answer.stderr);
+    assert!(answer.stderr.contains("Not left out: 1 of which"), "{}", answer.stderr);
     let found = groups(&manifests(&answer.done()));
     assert!(found.contains("hidden") && !found.contains("gone"));
     reads(&world, PathKind::List);

@@ -49,6 +49,7 @@ const RULES: &[Rule] = &[
             ("crates/heygen-simulator/", "looks"),
             ("tests/heygen_simulator.rs", "=look"),
             ("tests/e2e/", "=look"),
+            ("tests/plugin/", "=look"),
             ("crates/core/src/heygen/", "=look"),
             ("crates/core/src/heygen/", "looks"),
             ("tests/core/", "looks"),

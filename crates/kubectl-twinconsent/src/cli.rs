@@ -61,7 +61,7 @@ pub enum Command {
     Resume(Several),
     /// Write down that the person has withdrawn their consent; this cannot be taken back.
     Withdraw(withdraw::Args),
-    /// Print manifests for the avatar groups of an account that have no object yet; they only follow what HeyGen says, and ask nobody.
+    /// Print manifests for the avatar groups of an account that have no object yet; they have HeyGen followed, and no person asked.
     Import(import::Args),
     /// Print the evidence: consents as they stand, and their lines of an audit log, as JSON lines; without links.
     Export(export::Args),

@@ -190,7 +190,7 @@ impl HeyGen {
     /// When HeyGen cannot be reached, or refuses the key.
     pub async fn depicts(&mut self, group: &str, output: &mut Output) -> Result<Depicts, Error> {
         let mut cursor = None;
-        let mut has_looks = false;
+        let mut is_shown = false;
         for _ in 0..MOST_LOOK_PAGES {
             let query = [("group_id", group), ("limit", PER_PAGE)];
             let read = |json: &Value| wire::looks(json, group).map(Outcome::LooksRead);
@@ -205,13 +205,13 @@ impl HeyGen {
                     Concern::Call | Concern::Access | Concern::Request => return Ok(Depicts::Unknown),
                 },
             };
-            has_looks |= !types.is_empty();
+            is_shown |= !types.is_empty();
             if types.iter().any(|type_| *type_ != LookType::PhotoAvatar) {
                 return Ok(Depicts::Person);
             }
             if next.is_none() {
-                // Without any look it is not known.
-                return Ok(if has_looks { Depicts::NoPerson } else { Depicts::Person });
+                // With no looks at all it is not known.
+                return Ok(if is_shown { Depicts::NoPerson } else { Depicts::Person });
             }
             cursor = next;
         }

@@ -136,7 +136,7 @@ async fn existing(context: &Context, key: &AccountKey, everywhere: bool) -> Resu
     Ok((Existing { groups, names }, unreadable))
 }
 
-/// What the groups without a word of consent show, by their looks.
+/// What each group without a word of consent shows, by its looks.
 async fn depicts(heygen: &mut HeyGen, undecided: &[String], output: &mut Output) -> Result<BTreeMap<String, Depicts>, Error> {
     if !undecided.is_empty() {
         let seconds = heygen.time_for(undecided.len()).as_secs();

@@ -24,13 +24,13 @@ pub(super) struct Existing {
 #[derive(Debug, Default)]
 pub(super) struct Selection {
     chosen: Vec<String>,
-    /// Those without a word of consent: their looks decide.
+    /// Those without a word of consent: its looks decide for each.
     pub(super) undecided: Vec<String>,
     with_object: usize,
     with_object_of_another_account: usize,
     photos: usize,
     gone: usize,
-    without_looks: usize,
+    unclear: usize,
     invalid: usize,
 }
 
@@ -50,7 +50,7 @@ impl Selection {
         selection
     }
 
-    /// What the looks say of the others. Only what is known to depict no person is left out.
+    /// What becomes of the others, each by its looks. Only what is known to depict no person is left out.
     pub(super) fn decide(&mut self, depicts: &BTreeMap<String, Depicts>) {
         for id in std::mem::take(&mut self.undecided) {
             match depicts.get(&id) {
@@ -58,7 +58,7 @@ impl Selection {
                 Some(Depicts::Gone) => self.gone += 1,
                 Some(Depicts::Person) => self.chosen.push(id),
                 Some(Depicts::Unknown) | None => {
-                    self.without_looks += 1;
+                    self.unclear += 1;
                     self.chosen.push(id);
                 }
             }
@@ -97,8 +97,8 @@ impl Selection {
         ];
         let mut lines = vec![format!("{} avatar groups, {manifests} manifests.", groups.groups.len() + groups.unreadable)];
         lines.extend(left_out.into_iter().filter(|(count, _)| *count > 0).map(|(count, why)| format!("Left out: {count} {why}.")));
-        if self.without_looks > 0 {
-            lines.push(format!("Not left out: {} whose looks HeyGen does not show, so that they may depict a person.", self.without_looks));
+        if self.unclear > 0 {
+            lines.push(format!("Not left out: {} of which HeyGen does not show what the looks of them are; they may depict a person.", self.unclear));
         }
         if groups.is_changing {
             lines.push("HeyGen's list changed whenever it was read: run the command again once these have their objects.".to_owned());
