@@ -98,7 +98,10 @@ impl Selection {
         let mut lines = vec![format!("{} avatar groups, {manifests} manifests.", groups.groups.len() + groups.unreadable)];
         lines.extend(left_out.into_iter().filter(|(count, _)| *count > 0).map(|(count, why)| format!("Left out: {count} {why}.")));
         if self.unclear > 0 {
-            lines.push(format!("Not left out: {} of which HeyGen does not show what the looks of them are; they may depict a person.", self.unclear));
+            lines.push(format!(
+                "Not left out: {} of which HeyGen does not show what the looks of them are; they may depict a person.",
+                self.unclear
+            ));
         }
         if groups.is_changing {
             lines.push("HeyGen's list changed whenever it was read: run the command again once these have their objects.".to_owned());
