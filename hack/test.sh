@@ -16,6 +16,7 @@ without=(image install node) # they need images and a node: `make e2e`
 command -v cargo >/dev/null || { echo "There is no cargo: install Rust from https://rustup.rs, then run this again." >&2; exit 1; }
 command -v go >/dev/null || { echo "There is no Go: install it from https://go.dev/dl, then run this again." >&2; exit 1; }
 command -v git >/dev/null || { echo "There is no git, from which Flux deploys in the tests: install it, then run this again." >&2; exit 1; }
+command -v npm >/dev/null || { echo "There is no npm, by which axe comes: install Node.js from https://nodejs.org, then run this again." >&2; exit 1; }
 
 target=${CARGO_TARGET_DIR:-target}
 logs=$target/twinconsent-test
@@ -28,7 +29,7 @@ controlplane=$target/debug/controlplane
 echo "== Building the tests, and the programs of the control plane, of the chart and of Flux (after $SECONDS s)"
 echo "   Once all is built, the tests take $("$controlplane" usual "$logs")."
 "$controlplane" tools etcd etcdutl kube-apiserver kube-controller-manager kubectl \
-    setup-envtest helm helm3 helm-unittest helm-docs kubeconform kube-score promtool victoria-logs flux-source-controller flux-kustomize-controller \
+    setup-envtest helm helm3 helm-unittest helm-docs kubeconform kube-score promtool victoria-logs flux-source-controller flux-kustomize-controller chromium \
     -- test --workspace --locked --no-run >/dev/null
 cargo test --workspace --locked --no-run >"$logs/executables" 2>&1 || { cat "$logs/executables" >&2; exit 1; }
 
