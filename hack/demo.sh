@@ -15,6 +15,7 @@ label=twinconsent.io/demo    # on everything that the demo creates outside its n
 key='heygen-simulator-demo-key'
 consent=ada                  # of examples/minimal.yaml
 group=5f2c8e0b9d3a4c71ada
+user_no_color=${NO_COLOR:-}  # as the user has it, for what they see
 patience=120                 # seconds that a person at a terminal has, before the script plays them
 
 # --- what a person sees ------------------------------------------------------
@@ -45,6 +46,15 @@ created=''                   # "yes" while there may be something to remove from
 # The operator and the simulator talk on this machine, whatever proxy leads elsewhere; kubectl may need one to reach its cluster.
 without_proxies() {
     exec env -u HTTPS_PROXY -u https_proxy -u HTTP_PROXY -u http_proxy -u ALL_PROXY -u all_proxy -u NO_PROXY -u no_proxy "$@"
+}
+
+# `kubectl twinconsent`, as kubectl would call it. It goes by proxies to loopback as well, so it has none to the demo's own control plane.
+plugin() {
+    local program=("$bin/kubectl-twinconsent" "$@" --namespace "$namespace")
+    (
+        export NO_COLOR=$user_no_color
+        if [ -n "$plane_pid" ]; then without_proxies "${program[@]}"; else exec "${program[@]}"; fi
+    )
 }
 
 # Ends a process of ours and waits for it.
@@ -172,7 +182,7 @@ title "TwinConsent: from kubectl apply to Approved"
 command -v cargo >/dev/null || fail "There is no cargo: install Rust from https://rustup.rs, then run this again."
 
 # First what builds the rest and can say how long that takes, out of the same packages as the rest, so that cargo needs no crate twice.
-packages=(-p twinconsent -p controlplane -p heygen-simulator)
+packages=(-p twinconsent -p kubectl-twinconsent -p controlplane -p heygen-simulator)
 note "building: first what builds the rest, a minute or two at first"
 cargo build --locked "${packages[@]}" --bin controlplane || fail "cargo build failed: see above."
 export RUST_BACKTRACE=0     # a message says what to do; a backtrace hides it
@@ -192,7 +202,7 @@ fi
     fail "Not everything could be built: see above."
 }
 kubectl=$(sed -n "s/^kubectl$(printf '\t')//p" "$work/tools")
-done_ "built the operator, the HeyGen simulator and the control plane"
+done_ "built the operator, kubectl twinconsent, the HeyGen simulator and the control plane"
 
 if [ -n "${KUBECONFIG:-}" ]; then
     context=$("$kubectl" config current-context) || fail "KUBECONFIG is set, but names no current context."
@@ -242,7 +252,7 @@ YAML
 done_ "applied crds/, a Secret with the API key and the ClusterHeyGenAccount default"
 
 without_proxies "$bin/twinconsent-operator" run --heygen-base-url "$heygen" --allow-insecure-base-url --listen 127.0.0.1:0 --debug-listen 127.0.0.1:0 \
-    --operator-namespace "$namespace" --watch-namespaces "$namespace" --shutdown-grace 5s 2>"$work/operator.log" &
+    --operator-namespace "$namespace" --watch-namespaces "$namespace" --shutdown-grace 5s --audit-log "$work/audit.log" 2>"$work/operator.log" &
 operator_pid=$!
 await 60 "$operator_pid" "The operator" 'every watch is synced' "$work/operator.log"
 done_ "started the operator"
@@ -258,24 +268,36 @@ watch_pid=$!
 
 await_reason AwaitingApproval 60
 await_shown AwaitingApproval
-link=$("$kubectl" -n "$namespace" get digitaltwinconsent "$consent" -o 'jsonpath={.status.url}')
-[ -n "$link" ] || fail "status.url is empty."
+stop "$watch_pid"
+watch_pid=''
 
-printf '\n%sThe link for the person%s, from .status.url:\n\n  %s\n\n' "$bold" "$plain" "$link"
+command_line kubectl twinconsent status "$consent"
+plugin status "$consent" || fail "The plugin cannot show the consent."
+command_line kubectl twinconsent link "$consent" --qr
+plugin link "$consent" --qr || fail "The plugin cannot show the link."
+link=$(plugin link "$consent" 2>/dev/null) || fail "The plugin cannot show the link."
+printf '\n'
 if [ -t 0 ] && [ -t 1 ] && [ -z "${CI:-}" ]; then
-    printf 'Open it in a browser and give consent,\nor press Enter and the script plays the person (it does so after %s s anyway).\n\n' "$patience"
+    printf 'Open the link in a browser and give consent,\nor press Enter and the script plays the person (it does so after %s s anyway).\n\n' "$patience"
     await_person
 else
     printf 'Nobody is at a terminal: the script plays the person.\n\n'
 fi
 [ "$(reason)" = Approved ] || play_person "$link"
-await_reason Approved 60
-await_shown Approved
-stop "$watch_pid"
-watch_pid=''
+command_line kubectl twinconsent wait "$consent"
+plugin wait "$consent" --timeout 60s || fail_with_log "$consent is not permitted." "$work/operator.log"
+command_line kubectl get dtc
+"$kubectl" -n "$namespace" get dtc
 
 printf '\n'
-done_ "${bold}Approved.${plain} A pipeline that runs \`kubectl wait dtc/$consent --for=condition=Ready\` goes on now."
+done_ "${bold}Approved.${plain} A pipeline that runs \`kubectl twinconsent wait $consent\` goes on now."
+
+# --- the evidence ------------------------------------------------------------
+
+command_line "kubectl twinconsent export $consent --audit-log audit.log > evidence.jsonl"
+plugin export "$consent" --audit-log "$work/audit.log" >"$work/evidence.jsonl" || fail "The plugin cannot export the evidence."
+command_line kubectl twinconsent verify evidence.jsonl
+plugin verify "$work/evidence.jsonl" || fail "The evidence does not hold."
 
 if [ "${DEMO_KEEP:-}" != 1 ]; then
     printf '\n%sPlay on:%s DEMO_KEEP=1 make demo   keeps it all running and says what to try.\n' "$bold" "$plain"
@@ -294,7 +316,8 @@ ${bold}Play on${plain}, in another terminal; everything runs until you press Ctr
   kubectl get dtc $consent -o yaml   # conditions, times, history
   kubectl explain dtc.spec      # every field
   sed 's/$group/grace/; s/: $consent\$/: grace/' examples/minimal.yaml | kubectl apply -f -
-  $bin/heygen-simulator person LINK --declines  # LINK is .status.url of grace
+  $bin/kubectl-twinconsent -n $namespace list   # and status, link, withdraw, …
+  $bin/heygen-simulator person "\$($bin/kubectl-twinconsent -n $namespace link grace)" --declines
 
   The operator's log is $work/operator.log
 EOF

@@ -1,6 +1,7 @@
 //! What stands around the blocks of a document: a cluster, the operator, HeyGen, a person, and the files of the repository.
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -35,6 +36,14 @@ spec:
 
 /// The folders of the repository that the blocks use.
 const FOLDERS: [&str; 4] = ["charts", "crds", "deploy", "examples"];
+
+/// kubectl. Nothing runs in the pods, so the log of the operator's pod is what the operator beside the cluster has written.
+const KUBECTL: &str = r#"#!/bin/sh
+case "$*" in
+"-n twinconsent-system logs deployment/twinconsent"*) exec cat "$HOME/twinconsent/audit.log" ;;
+esac
+exec KUBECTL "$@"
+"#;
 
 /// Everything; the cluster is started for the first block that needs one.
 pub struct World<'a> {
@@ -148,7 +157,7 @@ impl<'a> World<'a> {
             self.handle.block_on(operator.until_ready());
         }
         let client = self.handle.block_on(support::client(&plane));
-        let nodes = self.handle.spawn(kubelet::pretend(client));
+        let nodes = self.handle.spawn(kubelet::pretend(client, plane.kubeconfig().to_path_buf()));
         let environment = [self.environment(plane.kubeconfig()), of_heygen(&simulator)].concat();
         let shell = Shell::start(&self.folder(), &self.at("key"), self.at("log"), &environment);
         Cluster { shell, nodes, operator: Some(operator), heygen: simulator.control(), simulator, plane }
@@ -210,11 +219,12 @@ fn consent(name: &str, plane: &ControlPlane, heygen: &Control) -> Result<(), Str
 fn programs(folder: &Path) -> &Path {
     let tools = Tools::ensure(&[Program::Kubectl, Program::Helm]).unwrap_or_else(|error| panic!("{error}"));
     std::fs::create_dir_all(folder).unwrap();
-    let programs = [
-        (tools.path(Program::Kubectl).to_path_buf(), "kubectl"),
-        (tools.path(Program::Helm).to_path_buf(), "helm"),
-        (plugin::program().to_path_buf(), "kubectl-twinconsent"),
-    ];
+    let kubectl = folder.join("kubectl");
+    if !kubectl.exists() {
+        std::fs::write(&kubectl, KUBECTL.replace("KUBECTL", &tools.path(Program::Kubectl).display().to_string())).unwrap();
+        std::fs::set_permissions(&kubectl, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let programs = [(tools.path(Program::Helm).to_path_buf(), "helm"), (plugin::program().to_path_buf(), "kubectl-twinconsent")];
     for (program, name) in programs {
         match std::os::unix::fs::symlink(program, folder.join(name)) {
             Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => panic!("{name}: {error}"),

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use crate::nowhere;
 use crate::plugin::{Answer, Plugin};
-use crate::support::{OPERATOR_NAMESPACE, World};
+use crate::support::scene::{APPROVED, AWAITING};
+use crate::support::{OPERATOR_NAMESPACE, Scene, World, condition};
 use crate::users::{administrator, consents, user};
 
 /// Runs `import` with the world's account, against its HeyGen.
@@ -288,4 +289,31 @@ async fn a_list_that_changes_meanwhile_loses_no_group() {
     assert!(found.contains("hidden") && !found.contains("gone"));
     reads(&world, PathKind::List);
     world.end([]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_imported_is_followed_and_nobody_is_asked_until_the_object_says_so() {
+    let scene = Scene::start("import-follow").await;
+    for (id, word) in [("ada", "pending"), ("grace", "accepted"), ("alan", "rejected")] {
+        create(&scene, GroupDefinition { consent_status: Some(word.to_owned()), ..GroupDefinition::twin(id) });
+    }
+    let plugin = administrator(&scene);
+    let file = scene.logs.path().join("manifests.yaml");
+    std::fs::write(&file, import(&plugin, &scene, &[]).done()).unwrap();
+    scene.plane.kubectl_ok(&["apply", "-f", file.to_str().unwrap()]).unwrap();
+    scene.until("ada", "InitiationDisabled").await;
+    scene.until("alan", "ConsentRefused").await;
+    let grace = scene.until("grace", "Approved").await;
+    assert_eq!(condition(&grace, "Permitted").unwrap().0, "True");
+    scene.left_alone(&["ada"]).await;
+    assert_eq!(import(&plugin, &scene, &[]).done(), "", "all have an object");
+    assert!(scene.simulator.requests_since(0).iter().all(|request| request.method == "GET"), "a person was asked");
+
+    scene.change("ada", json!({ "initiate": "Automatic" })).await;
+    scene.change("grace", json!({ "initiate": "Automatic" })).await;
+    scene.until_reading("ada", AWAITING).await;
+    scene.simulator.approve("ada").unwrap();
+    scene.until_reading("ada", APPROVED).await;
+    assert_eq!(["ada", "grace", "alan"].map(|group| scene.executed(group)), [1, 0, 0]);
+    scene.end().await;
 }

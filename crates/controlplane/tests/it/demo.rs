@@ -83,6 +83,10 @@ fn the_demo_reaches_approved_within_a_minute_by_a_download_and_then_without_the_
     assert!(demo(root, &index).status().unwrap().success(), "{}", said(root));
     assert!(said(root).contains("downloaded etcd, kube-apiserver and kubectl"), "{}", said(root));
     assert!(said(root).contains("Nobody is at a terminal"), "{}", said(root));
+    let steps =
+        ["twinconsent status ada", "twinconsent link ada --qr", "▀", "twinconsent wait ada", "✓ Approved.", "verify evidence.jsonl"];
+    let places: Vec<_> = steps.iter().map(|step| said(root).find(step)).collect();
+    assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?}: {}", said(root));
 
     let asked = server.asked();
     let spent = approved(root, &index);
