@@ -14,6 +14,9 @@ const MANY: usize = 10_000;
 /// How many are created at a time.
 const AT_ONCE: usize = 64;
 
+/// Of how many one has its link, which the API server takes as long for as for the object itself.
+const LINKED: usize = 10;
+
 /// How long a list may keep a processor busy: 2 s, and five times as long for a program that was built for tests.
 const LONGEST: Duration = Duration::from_secs(10);
 
@@ -28,7 +31,9 @@ async fn ten_thousand_consents_are_listed_in_seconds() {
             async move {
                 let name = format!("many-{number:05}");
                 world.consent(&name, json!({ "groupID": name })).await;
-                world.rewrite_status(&name, status.clone()).await;
+                if number % LINKED == 0 {
+                    world.rewrite_status(&name, status.clone()).await;
+                }
             }
         })
         .await;
