@@ -8,6 +8,7 @@ mod answers;
 pub mod connection;
 pub mod decoding;
 pub mod events;
+mod landing;
 pub mod leader;
 pub mod leadership;
 mod link_secret;
@@ -36,6 +37,7 @@ use twinconsent_core::api::consent::DigitalTwinConsent;
 use twinconsent_core::api::{FIELD_MANAGER, is_name};
 use twinconsent_core::consent::apply::Refusal;
 
+pub use landing::PageKeys;
 pub use status::{OnConflict, Recorded};
 
 /// How long one call to the API server may take.

@@ -8,6 +8,7 @@ use kubectl_twinconsent::commands;
 use kubectl_twinconsent::context::Context;
 use kubectl_twinconsent::error::Error;
 use kubectl_twinconsent::output::Output;
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use twinconsent::heygen::renewal;
 use twinconsent::heygen::{Deadlines, HeyGen};
@@ -97,6 +98,7 @@ async fn run(config: &Config, (proxies, notes): (Proxies, Vec<String>)) -> anyho
     let audit_log = AuditLog::start(config.audit_log.as_ref(), metrics.clone(), readiness.clone()).context("cannot start the audit log")?;
     audit_log.reopen_at_sighup().context("cannot listen to SIGHUP")?;
     let listener = server::bind("--listen", config.listen)?;
+    let page = config.return_page.as_ref().map(|page| server::bind("--return-page-listen", page.listen)).transpose()?;
     let server = tokio::spawn(server::serve(listener, readiness.clone(), metrics.clone(), shutdown.stopping().clone()));
 
     let connection = connection::find().await?;
@@ -104,7 +106,7 @@ async fn run(config: &Config, (proxies, notes): (Proxies, Vec<String>)) -> anyho
     renewal::tell(&proxies, &notes, &config.heygen_base_url);
     let trusted = renewal::Content { roots: config.ca_bundle.clone(), proxies, notes };
     let worked = tokio::select! {
-        worked = work(connection, config, trusted, metrics, audit_log.clone(), readiness, shutdown.stopping()) => worked,
+        worked = work(connection, config, trusted, (metrics, audit_log.clone()), (readiness, page), shutdown.stopping()) => worked,
         // Also for a controller that never reached its API server, which would not end by itself.
         () = shutdown.over().cancelled() => Ok(()),
     };
@@ -123,9 +125,8 @@ async fn work(
     connection: kube::Config,
     config: &Config,
     trusted: renewal::Content,
-    metrics: Arc<Metrics>,
-    audit_log: AuditLog,
-    readiness: Readiness,
+    (metrics, audit_log): (Arc<Metrics>, AuditLog),
+    (readiness, page): (Readiness, Option<TcpListener>),
     stopping: &CancellationToken,
 ) -> anyhow::Result<()> {
     let client = connection::client(connection.clone())?;
@@ -137,14 +138,16 @@ async fn work(
     let Some((refused, watches)) = refused.zip(watches) else { return Ok(()) };
     let Some(lease) = &config.lease else {
         metrics.leads(true);
-        run::run(watches, config, heygen, (metrics, audit_log), (refused, readiness), Leadership::unopposed(), stopping.clone()).await;
+        run::run(watches, config, heygen, (metrics, audit_log), (refused, readiness, page), Leadership::unopposed(), stopping.clone())
+            .await;
         return Ok(());
     };
     let (election, leadership) = Election::new(connection, &config.operator_namespace, lease, config::identity())?;
     let over = CancellationToken::new();
     let counted = metrics.clone();
     let work = async {
-        let working = run::run(watches, config, heygen, (metrics, audit_log), (refused, readiness), leadership.clone(), stopping.clone());
+        let working =
+            run::run(watches, config, heygen, (metrics, audit_log), (refused, readiness, page), leadership.clone(), stopping.clone());
         let led = leadership.while_it_lasts(working).await;
         // What was under way has ended: another replica may go on at once.
         over.cancel();

@@ -10,6 +10,7 @@ mod again;
 mod consents;
 pub mod context;
 pub mod explain;
+pub mod landings;
 mod named_accounts;
 pub mod notifications;
 mod observed;

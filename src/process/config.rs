@@ -34,6 +34,9 @@ pub const DEFAULT_BASE_URL: &str = "https://api.heygen.com";
 /// The operator's namespace when nothing tells.
 pub const DEFAULT_NAMESPACE: &str = "twinconsent-system";
 
+/// The Secret with the key of the return page's tokens, when no flag names one.
+pub const RETURN_PAGE_SECRET: &str = "twinconsent-return-page";
+
 /// How many objects may be worked on at once, at most.
 pub const MOST_CONCURRENCY: u16 = 1024;
 
@@ -147,6 +150,20 @@ pub struct RunArgs {
     #[arg(long, value_name = "ADDRESS", env = "TWINCONSENT_DEBUG_LISTEN", default_value = "127.0.0.1:8081")]
     pub debug_listen: String,
 
+    /// Where persons reach the return page, to which HeyGen leads them after the recording: https, without query and user info; a path
+    /// may stand before the token. http is accepted for this machine, and with --allow-insecure-base-url. [default: no return page]
+    #[arg(long, value_name = "URL", env = "TWINCONSENT_RETURN_PAGE_URL")]
+    pub return_page_url: Option<String>,
+
+    /// Address and port of the return page, if there is one: plain HTTP, for the ingress that serves its URL.
+    #[arg(long, value_name = "ADDRESS", env = "TWINCONSENT_RETURN_PAGE_LISTEN", default_value = "[::]:8082")]
+    pub return_page_listen: String,
+
+    /// Secret in the operator's namespace with the key of the return page's tokens, and perhaps the previous one; made when there is none.
+    /// Read again every 20 seconds, so that it may change.
+    #[arg(long, value_name = "NAME", env = "TWINCONSENT_RETURN_PAGE_SECRET", default_value = RETURN_PAGE_SECRET)]
+    pub return_page_secret: String,
+
     /// How long running work may take after the first SIGTERM, as 25s or 1m30s; keep it below the pod's
     /// terminationGracePeriodSeconds. A second signal ends the operator at once.
     #[arg(long, value_name = "DURATION", env = "TWINCONSENT_SHUTDOWN_GRACE", default_value = "25s")]
@@ -195,6 +212,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where what the operator does about one object is told: on loopback; `None`: nowhere.
     pub debug_listen: Option<SocketAddr>,
+    /// The return page; `None`: there is none.
+    pub return_page: Option<ReturnPage>,
     /// How long stopping may take.
     pub shutdown_grace: Duration,
     /// Where audit events go; `None`: nowhere.
@@ -203,6 +222,17 @@ pub struct Config {
     pub log_format: LogFormat,
     /// A filter in `EnvFilter` syntax.
     pub log_filter: String,
+}
+
+/// The return page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReturnPage {
+    /// Where persons reach it: the address of a token begins with this.
+    pub url: Url,
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// The Secret with the key of its tokens, in the operator's namespace.
+    pub secret: String,
 }
 
 impl Cli {
@@ -252,11 +282,21 @@ impl Config {
             lease_name,
             listen,
             debug_listen,
+            return_page_url,
+            return_page_listen,
+            return_page_secret,
             shutdown_grace,
             audit_log,
             log_format,
             log_filter,
         } = args;
+        let return_page_listen = check::listen(&return_page_listen).map_err(of("return-page-listen"))?;
+        let return_page_secret = check::name(return_page_secret).map_err(of("return-page-secret"))?;
+        let return_page = return_page_url
+            .map(|url| check::return_page_url(&url, allow_insecure_base_url))
+            .transpose()
+            .map_err(of("return-page-url"))?
+            .map(|url| ReturnPage { url, listen: return_page_listen, secret: return_page_secret });
         let lease_name = check::name(lease_name).map_err(of("lease-name"))?;
         let watch_namespaces =
             watch_namespaces.as_deref().map_or_else(|| Ok(BTreeSet::new()), check::namespaces).map_err(of("watch-namespaces"))?;
@@ -281,6 +321,7 @@ impl Config {
             lease: leader_elect.then_some(lease_name),
             listen: check::listen(&listen).map_err(of("listen"))?,
             debug_listen: check::debug_listen(&debug_listen).map_err(of("debug-listen"))?,
+            return_page,
             shutdown_grace: check::shutdown_grace(&shutdown_grace).map_err(of("shutdown-grace"))?,
             audit_log: audit_log.map(check::audit_log).transpose().map_err(of("audit-log"))?,
             log_format,

@@ -19,7 +19,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use strum::VariantArray as _;
 
-pub use labels::{AuditResult, Kind, Operation, ReconcileResult, WriteResult};
+pub use labels::{AuditResult, Kind, LandingResult, Operation, PageAnswer, ReconcileResult, WriteResult};
 use population::Census;
 pub use population::Population;
 use twinconsent_core::consent::outcome::Class;
@@ -53,6 +53,8 @@ pub struct Metrics {
     undecodable_objects: Family<Labels<1>, Gauge>,
     audit_events: Family<Labels<1>, Counter>,
     audit_log_writable: Gauge,
+    return_page_requests: Family<Labels<1>, Counter>,
+    landings: Family<Labels<1>, Counter>,
     leader: Gauge,
     census: Census,
 }
@@ -79,6 +81,8 @@ impl Metrics {
             undecodable_objects: Family::default(),
             audit_events: Family::default(),
             audit_log_writable: Gauge::default(),
+            return_page_requests: Family::default(),
+            landings: Family::default(),
             leader: Gauge::default(),
             census: Census::default(),
         };
@@ -163,6 +167,16 @@ impl Metrics {
         self.audit_log_writable.set(is_writable.into());
     }
 
+    /// Counts one request for the return page.
+    pub fn return_page(&self, answer: PageAnswer) {
+        self.return_page_requests.get_or_create(&[("answer", answer.into())]).inc();
+    }
+
+    /// Counts one landing of a person.
+    pub fn landing(&self, result: LandingResult) {
+        self.landings.get_or_create(&[("result", result.into())]).inc();
+    }
+
     /// Lets accounts and consents be counted there whenever the metrics are read.
     pub fn count_population(&self, source: impl Fn() -> Population + Send + Sync + 'static) {
         self.census.take_from(source);
@@ -217,6 +231,10 @@ impl Metrics {
         registry.register("audit_events", help, self.audit_events.clone());
         let help = "1 if the audit log can be written, or there is none; else 0";
         registry.register("audit_log_writable", help, self.audit_log_writable.clone());
+        let help = "Requests for the return page by what they were answered with";
+        registry.register("return_page_requests", help, self.return_page_requests.clone());
+        let help = "Persons who came back to the return page while HeyGen's answer was awaited, by what became of the note of it";
+        registry.register("landings", help, self.landings.clone());
         registry.register("leader", "1 if this process leads its replicas, or needs no election; else 0", self.leader.clone());
         registry.register_collector(Box::new(self.census.clone()));
 
@@ -239,6 +257,8 @@ impl Metrics {
             let troubles = Class::VARIANTS.iter().copied().map(Some);
             [None].into_iter().chain(troubles).for_each(|trouble| metrics.heygen_request(operation, trouble, 0.0));
         }
+        PageAnswer::VARIANTS.iter().for_each(|&answer| metrics.return_page(answer));
+        LandingResult::VARIANTS.iter().for_each(|&result| metrics.landing(result));
         metrics.count_population(Population::with_every_value);
         metrics
     }
@@ -273,6 +293,8 @@ mod tests {
         metrics.undecodable_objects(Kind::HeyGenAccount, 2);
         metrics.audit_events(AuditResult::Dropped, 2);
         metrics.audit_log_writable(false);
+        metrics.return_page(PageAnswer::Unknown);
+        metrics.landing(LandingResult::Written);
         metrics.leads(true);
         let page = metrics.encode();
         for line in [
@@ -297,6 +319,8 @@ mod tests {
             "twinconsent_audit_events_total{result=\"dropped\"} 2",
             "twinconsent_audit_events_total{result=\"written\"} 0",
             "twinconsent_audit_log_writable 0",
+            "twinconsent_return_page_requests_total{answer=\"unknown\"} 1",
+            "twinconsent_landings_total{result=\"written\"} 1",
             "twinconsent_leader 1",
             concat!("twinconsent_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
             "# EOF",

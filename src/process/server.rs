@@ -1,10 +1,11 @@
-//! The operator's own HTTP server: `/livez`, `/readyz` and `/metrics`; and [another one](debug), on loopback.
+//! The operator's own HTTP server: `/livez`, `/readyz` and `/metrics`; [another one](debug), on loopback; and [one for persons](return_page).
 //!
 //! Alive means that the process answers. Ready means that every named check was passed once, such as a synced cache; a check is not
 //! taken back, since trouble with HeyGen or the API server is not mended by taking the operator out of service.
 
 pub mod connections;
 pub mod debug;
+pub mod return_page;
 
 use std::collections::BTreeMap;
 use std::io;

@@ -95,7 +95,9 @@ fn note(event: Event<DigitalTwinConsent>, shown: &mut Sighting, context: &Arc<Co
 
 /// Notes one object. Returns it if there is something to decide.
 fn note_one(consent: &DigitalTwinConsent, shown: Sighting, context: &Arc<Context>) -> Option<Uid> {
+    let before = uid::uid(consent).filter(|_| context.landings.is_kept()).and_then(|uid| context.store.copy(uid));
     let noted = context.store.note(consent, shown)?;
+    context.landings.note(before.as_ref(), consent);
     if noted.is_new {
         context.expect(noted.uid, consent);
     }

@@ -26,6 +26,7 @@ use crate::process::metrics::population::SinkFigures;
 use crate::process::metrics::{Metrics, Population};
 use crate::runtime::accounts::Accounts;
 use crate::runtime::accounts::Usable;
+use crate::runtime::landings::Landings;
 use crate::runtime::notifications::{LinkUntil, Notifications};
 use crate::runtime::scheduler::Scheduler;
 use crate::runtime::store::Store;
@@ -70,6 +71,8 @@ pub struct Context {
     pub accounts: Accounts,
     /// What is sent to the sinks of accounts.
     pub notifications: Arc<Notifications>,
+    /// The persons who come back.
+    pub landings: Landings,
     /// The consents.
     pub store: Store,
     /// The metrics.
@@ -332,6 +335,9 @@ impl Context {
     pub fn forget(&self, consent: Uid) {
         self.scheduler.with(|schedule, _| schedule.remove(consent));
         self.notifications.no_doubt(consent);
+        if let Some(copy) = self.store.copy(consent).filter(|_| self.landings.is_kept()) {
+            self.landings.forget(&copy);
+        }
         self.wake_consents(self.store.forget(consent));
     }
 }

@@ -14,6 +14,7 @@ use futures::future::{BoxFuture, join_all};
 use kube::core::NamespaceResourceScope;
 use kube::runtime::reflector;
 use kube::{Api, Client, Resource};
+use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch as signal};
 use tokio_util::sync::CancellationToken;
 
@@ -29,14 +30,16 @@ use crate::process::audit_log::AuditLog;
 use crate::process::complaints::Complaints;
 use crate::process::config::Config;
 use crate::process::metrics::Metrics;
-use crate::process::server::{Check, Readiness, debug};
+use crate::process::server::return_page::Reply;
+use crate::process::server::{Check, Readiness, debug, return_page};
 use crate::runtime::accounts::Accounts;
 use crate::runtime::context::{Context, WAKE_QUEUE};
 use crate::runtime::explain::explain;
+use crate::runtime::landings::Landings;
 use crate::runtime::notifications::Notifications;
 use crate::runtime::scheduler::Scheduler;
 use crate::runtime::store::Store;
-use crate::runtime::{sender, watchdog, worker};
+use crate::runtime::{landings, sender, watchdog, worker};
 use twinconsent_core::api::account::{ClusterHeyGenAccount, HeyGenAccount};
 use twinconsent_core::api::consent::DigitalTwinConsent;
 
@@ -89,7 +92,7 @@ pub async fn run(
     config: &Config,
     heygen: HeyGen,
     (metrics, audit_log): (Arc<Metrics>, AuditLog),
-    (refused, readiness): (BTreeSet<String>, Readiness),
+    (refused, readiness, return_page): (BTreeSet<String>, Readiness, Option<TcpListener>),
     leadership: Leadership,
     stopping: CancellationToken,
 ) {
@@ -113,6 +116,7 @@ pub async fn run(
     let complaints = Arc::<Complaints>::default();
     let scheduler = Arc::<Scheduler>::default();
     let notifications = Arc::<Notifications>::default();
+    let (landings, landed) = Landings::new(config.return_page.clone());
     let context = Arc::new(Context {
         undecodables: Arc::new(Undecodables::new(metrics.clone(), events.clone())),
         heygen,
@@ -121,6 +125,7 @@ pub async fn run(
         accounts: Accounts::new(scheduler.clone(), audit_log.clone(), notifications.clone()),
         notifications,
         audit_log,
+        landings,
         store: Store::default(),
         metrics,
         decides_since: OnceLock::new(),
@@ -177,6 +182,15 @@ pub async fn run(
 
     let explain = move |namespace: &str, name: &str| explain(namespace, name, &*explained.upgrade()?);
     running.push(Box::pin(debug::serve(config.debug_listen, explain, stopping.clone())));
+    if let Some((page, listener)) = config.return_page.as_ref().zip(return_page) {
+        let (visited, counted, keys) = (Arc::downgrade(&context), context.metrics.clone(), context.clone());
+        let visited = move |visit| visited.upgrade().map_or(Reply::NotReady, |context| landings::visited(visit, &context));
+        let (base, until) = (page.url.clone(), stopping.clone());
+        let count = move |answer| counted.return_page(answer);
+        running.push(Box::pin(async move { return_page::serve(listener, &base, visited, count, until).await }));
+        running.push(Box::pin(landings::write(landed, context.clone())));
+        running.push(Box::pin(async move { landings::follow(&keys).await }));
+    }
     running.push(Box::pin(worker::run(config.concurrency.into(), context.clone())));
     running.push(Box::pin(sender::run(context.clone())));
     running.push(Box::pin(watchdog::watch(context.clone())));

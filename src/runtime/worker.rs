@@ -52,6 +52,7 @@ const AFTER_FLAW: Duration = Duration::from_secs(5);
 /// Works, `concurrency` pieces at once, until the process is to end and those under way have ended.
 pub async fn run(concurrency: usize, context: Arc<Context>) {
     context.wait_until_it_may_decide().await;
+    context.landings.key_is_known().await;
     context.notify_again(context.notifications.begin(context.accounts.keys())).await;
     context.begin_to_decide();
     let mut running = JoinSet::new();
@@ -215,7 +216,7 @@ fn granted(
 /// What leave to make this call is asked for. A request is good as long as the poll before it is fresh.
 fn purpose(call: &Call, consent: &DigitalTwinConsent, facts: &Facts, wall: Wall) -> Purpose {
     if !call.is_request() {
-        return Purpose::Poll { forced: step::is_forced(consent) };
+        return Purpose::Poll { urgency: step::urgency(consent, facts, wall.now()) };
     }
     let polled_at = facts.memory.seen.as_ref().map_or(wall.now(), |seen| seen.at);
     Purpose::Request { good_until: wall.steady(polling::add(polled_at, step::POLL_STAYS_FRESH)) }
@@ -254,7 +255,10 @@ async fn ask(consent: &DigitalTwinConsent, call: Call, permit: Permit, usable: O
     let (heygen, credentials, group) = (&context.heygen, &usable.credentials, &consent.spec.group_id);
     // Whatever is only read can be read again by the next process; an answer to a consent request is waited for.
     let outcome = match &call {
-        Call::Initiate(request) => Some(heygen.initiate(credentials, group, &request.content, &request.idempotency_key).await),
+        Call::Initiate(request) => {
+            let content = context.landings.content(consent, request);
+            Some(heygen.initiate(credentials, group, &content, &request.idempotency_key).await)
+        }
         Call::ReadLooks(page) => context.stopping.run_until_cancelled(heygen.looks(credentials, group, page.as_deref())).await,
         _ => context.stopping.run_until_cancelled(heygen.group(credentials, group)).await,
     };

@@ -247,7 +247,7 @@ impl Fleet {
         let purpose = if is_request {
             Purpose::Request { good_until: polling::add(seen_at, POLL_STAYS_FRESH) }
         } else {
-            Purpose::Poll { forced: step::is_forced(&decided.base) }
+            Purpose::Poll { urgency: step::urgency(&decided.base, &decided.facts, decided.at) }
         };
         match self.budget.ask(number, purpose, self.now) {
             Ok(begun) => Some(begun),

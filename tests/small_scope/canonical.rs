@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use twinconsent_core::api::conditions::types;
 use twinconsent_core::api::consent::{AlreadyBegun, Approval, AskedTerms, DigitalTwinConsent, DigitalTwinConsentStatus, Initiation};
 use twinconsent_core::consent::apply::Input;
+use twinconsent_core::consent::landing::Landed;
 use twinconsent_core::consent::state::{Answer, Attempt, Looks, Memory, Seen};
 use twinconsent_core::consent::step::{NextPoll, PollKind, Rest, Then};
 
@@ -102,6 +103,7 @@ impl Form<'_> {
             approval,
             revocation,
             valid_until: _,
+            landing_time,
             audit: _,
             history,
             conditions,
@@ -115,6 +117,7 @@ impl Form<'_> {
         for time in [link_expiration_time, initiation_time] {
             self.some(time.as_ref(), |form, time| form.time(time.0));
         }
+        self.some(landing_time.as_ref(), |form, time| form.time(time.0));
         self.some(asked_terms.as_ref(), |form, AskedTerms { digests, more }| {
             digests.iter().for_each(|digest| form.text(digest));
             form.flag(more.unwrap_or(false));
@@ -171,9 +174,15 @@ impl Form<'_> {
             link_check,
             link_gone,
             reread_at,
+            landed,
             history,
         } = memory;
         self.number(generation.cast_unsigned());
+        self.some(*landed, |form, Landed { time, since, is_settled }| {
+            form.time(time);
+            form.time(since);
+            form.flag(is_settled);
+        });
         self.some(seen.as_deref(), |form, Seen { at, group }| {
             form.time(*at);
             form.some(group.as_ref(), |form, group| form.some(group.consent_status.as_deref(), Self::text));
@@ -239,6 +248,7 @@ impl Form<'_> {
         self.time(at);
         match kind {
             PollKind::Forced => self.number(1),
+            PollKind::Landed => self.number(6),
             PollKind::Wanted { by_list } => self.number(2 + u64::from(by_list)),
             PollKind::Routine { print: _, rhythm: _, wanted_from, by_list } => {
                 self.number(4 + u64::from(by_list));

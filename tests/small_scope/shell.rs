@@ -202,7 +202,7 @@ pub fn poll_by_list(world: &mut World, index: usize, place: usize, is_lost: bool
     let entry = world.replicas[index].entries[place].as_mut().unwrap();
     let (Some(scheduled), uid) = (&mut entry.scheduled, entry.copy.metadata.uid.clone().unwrap_or_default()) else { return };
     let is_new = match (&scheduled.poll.kind, poll) {
-        (_, Shown::Lost) | (PollKind::Forced | PollKind::Wanted { .. }, _) => true,
+        (_, Shown::Lost) | (PollKind::Forced | PollKind::Landed | PollKind::Wanted { .. }, _) => true,
         (PollKind::Routine { print, wanted_from, .. }, Shown::Word(word)) => {
             *print != Print::of(&heygen::group(word)) || wanted_from.is_some_and(|from| from <= now)
         }

@@ -5,6 +5,7 @@ pub mod audit;
 pub mod conditions;
 pub mod digest;
 pub mod explain;
+pub mod landing;
 pub mod link;
 pub mod outcome;
 pub mod permission;

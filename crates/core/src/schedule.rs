@@ -45,7 +45,7 @@ use crate::api::account_key::AccountKey;
 use crate::api::uid::Uid;
 use crate::consent::outcome::Outcome;
 use crate::consent::policy::Rules;
-use crate::consent::step::Rest;
+use crate::consent::step::{Rest, Urgency};
 use account::Account;
 pub use budget::Budget;
 pub use circuit_breaker::Closure;
@@ -53,7 +53,7 @@ pub use endings::{Begun, Ending};
 use entry::{Entries, Entry, Millis, NEVER, NOT_YET, Phase, Poll, Why, timestamp};
 use fair_line::{FairLine, Split};
 use list_scan::hash;
-use shares::Priority;
+use shares::{PRIORITIES, Priority};
 
 /// When every object is next, for what, and why.
 #[derive(Debug, Default)]
@@ -122,8 +122,8 @@ pub struct Shown {
 pub enum Purpose {
     /// A poll.
     Poll {
-        /// Whether the user asks for it.
-        forced: bool,
+        /// How urgent it is.
+        urgency: Urgency,
     },
     /// A request for consent, or what belongs to it.
     Request {
@@ -143,7 +143,7 @@ impl Schedule {
         its.entries += 1;
         let (namespace, group) = (hash(namespace), group.into());
         let (decide_at, polled_at, asked_at, forced_at) = (NEVER, NOT_YET, NOT_YET, NOT_YET);
-        let (poll, request, shown, held) = (None, None, None, [false; 5]);
+        let (poll, request, shown, held) = (None, None, None, [false; PRIORITIES]);
         let entry = Entry { account, namespace, group, phase, decide_at, poll, request, polled_at, asked_at, forced_at, shown, held };
         self.entries.insert(uid, Box::new(entry));
     }

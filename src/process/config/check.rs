@@ -7,12 +7,36 @@ use std::path::Path;
 use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
+use url::{Host, Url};
 
 use super::MOST_CONCURRENCY;
 use crate::heygen::ExtraRoots;
 use crate::process::audit_log::Target;
 use twinconsent_core::api;
 use twinconsent_core::api::duration;
+use twinconsent_core::heygen::address;
+
+/// The longest URL of a return page, in bytes: with a token behind it, HeyGen is told an address as long as the longest `rerouteURL`.
+const LONGEST_RETURN_PAGE_URL: usize = 2000;
+
+/// Never repeats the URL: a password may stand in it.
+pub(super) fn return_page_url(text: &str, allow_insecure: bool) -> Result<Url, String> {
+    let parsed = Url::parse(text);
+    let is_local = parsed.as_ref().is_ok_and(|url| match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    });
+    if !allow_insecure && !is_local && parsed.is_ok_and(|url| url.scheme() == "http") {
+        return Err("http would send tokens unencrypted; use https, or add --allow-insecure-base-url for a simulator".to_owned());
+    }
+    let url = address::base(text, true)?;
+    if url.as_str().len() > LONGEST_RETURN_PAGE_URL {
+        return Err(format!("must not be longer than {LONGEST_RETURN_PAGE_URL} bytes"));
+    }
+    Ok(url)
+}
 
 /// What was read from the file of certificates. The path is quoted, which keeps an odd one on one line.
 pub(super) fn ca_bundle(path: &Path, read: io::Result<Vec<u8>>) -> Result<ExtraRoots, String> {

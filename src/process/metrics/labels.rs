@@ -82,3 +82,33 @@ pub enum Operation {
     /// Whether it accepts the key.
     Probe,
 }
+
+/// What the return page was answered with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
+pub enum PageAnswer {
+    /// How the person's consent stands.
+    Page,
+    /// To go on to `spec.rerouteURL`.
+    Redirect,
+    /// The page for every address that is not that of a known token.
+    Unknown,
+    /// That it is not known yet which tokens there are.
+    NotReady,
+    /// That only GET and HEAD are understood.
+    Refused,
+}
+
+/// What became of a landing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
+pub enum LandingResult {
+    /// It stands in the status.
+    Written,
+    /// Another replica had noted one a moment ago, or the object is gone or awaits nothing any more.
+    Needless,
+    /// Too many came at once.
+    Dropped,
+    /// The API server could not be asked, or refused it.
+    Failed,
+}

@@ -13,6 +13,7 @@ use twinconsent_core::consent::audit::EventType;
 use twinconsent_core::consent::outcome::{Group, Outcome};
 use twinconsent_core::consent::state::Memory;
 use twinconsent_core::consent::status::shown;
+use twinconsent_core::consent::step::Urgency;
 use twinconsent_core::consent::step::{Call, Facts, Rest, Step, Then, decide};
 use twinconsent_core::schedule::{Begun, Purpose};
 
@@ -88,7 +89,7 @@ impl Newcomer {
     /// Polls at once, as the account allows it.
     fn polls(&self, number: usize, budget: &mut Budget, now: Timestamp) -> Begun {
         assert!(matches!(decide(&self.object, &self.facts, now), Step::Call(Call::Poll)));
-        budget.ask(number, Purpose::Poll { forced: false }, now).expect("a token is there, and nothing comes first")
+        budget.ask(number, Purpose::Poll { urgency: Urgency::Ordinary }, now).expect("a token is there, and nothing comes first")
     }
 }
 

@@ -21,6 +21,7 @@ use crate::api::consent::{Approval, DigitalTwinConsent, DigitalTwinConsentStatus
 use crate::consent::audit;
 use crate::consent::audit::Event;
 use crate::consent::conditions;
+use crate::consent::landing;
 use crate::consent::outcome::{Class, Group, Outcome, Trouble};
 use crate::consent::policy::{Meaning, Rules};
 use crate::consent::polling;
@@ -239,6 +240,9 @@ impl<'a> Draft<'a> {
             return;
         }
         self.status.consent_status.clone_from(&word);
+        if let Some(landed) = &mut self.memory.landed {
+            landed.is_settled = true;
+        }
         let epoch = self.consent.spec.request_epoch.unwrap_or(0);
         self.status.history.push(HistoryEntry { observation_time: whole(self.now), consent_status: word, request_epoch: epoch });
         while self.status.history.len() > HISTORY {
@@ -265,6 +269,7 @@ impl<'a> Draft<'a> {
     fn note_poll(&mut self) {
         self.memory.polled_at = Some(self.now);
         self.memory.reread_at = None;
+        self.memory.landed = landing::after_poll(landing::time(&self.old), self.memory.landed, self.now);
         self.memory.generation = self.consent.metadata.generation.unwrap_or_default();
     }
 

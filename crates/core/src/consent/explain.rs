@@ -186,6 +186,7 @@ fn why_call(view: &View<'_>, call: &Call) -> &'static str {
         Call::Poll => match poll_now(view).map(|poll| poll.kind) {
             _ if memory.seen.is_some() => "the poll that the next call hangs on has grown old, or has to be confirmed",
             Some(PollKind::Forced) => "the user asks for a poll by the annotation",
+            Some(PollKind::Landed) => "the person has come back from HeyGen's page",
             Some(PollKind::Wanted { by_list: false }) => "what was seen before has to be confirmed by a poll of the one group",
             Some(PollKind::Routine { .. }) => "the interval since the last poll has passed",
             Some(PollKind::Wanted { by_list: true }) | None => "what HeyGen says decides what is next",
@@ -225,6 +226,7 @@ fn after(rest: &Rest) -> Option<Next> {
 const fn priority(kind: PollKind) -> &'static str {
     match kind {
         PollKind::Forced => "forced",
+        PollKind::Landed => "landed",
         PollKind::Wanted { by_list: true } => "first",
         PollKind::Wanted { by_list: false } => "confirmation",
         PollKind::Routine { .. } => "routine",
@@ -314,6 +316,7 @@ impl Remembered {
             link_check,
             link_gone,
             reread_at,
+            landed: _,
             history: _,
         } = memory;
         let attempt = attempt.as_deref();

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::api::REQUESTED_AT;
 use crate::api::consent::DigitalTwinConsent;
+use crate::consent::landing::Landed;
 use crate::consent::link::Link;
 use crate::consent::outcome::{Class, Group, LookType, Outcome};
 use crate::consent::polling;
@@ -54,6 +55,8 @@ pub struct Memory {
     pub link_gone: bool,
     /// HeyGen is to be asked about the group at this time, whatever the interval: what the cluster says of it may be from a backup.
     pub reread_at: Option<Timestamp>,
+    /// The landing of the person that polls are made for.
+    pub landed: Option<Landed>,
     /// How many histories of the cluster there were before the one in which this is remembered.
     pub history: u32,
 }
@@ -233,6 +236,7 @@ impl Memory {
             link_check,
             link_gone: _,
             reread_at,
+            landed,
             history: _,
         } = &mut self;
         let mut times: Vec<&mut Timestamp> =
@@ -240,6 +244,10 @@ impl Memory {
                 .into_iter()
                 .filter_map(Option::as_mut)
                 .collect();
+        times.extend(landed.as_mut().map(|landed| {
+            let Landed { time: _, since, is_settled: _ } = landed;
+            since
+        }));
         times.extend(seen.as_mut().map(|seen| {
             let Seen { at, group: _ } = &mut **seen;
             at
@@ -287,6 +295,7 @@ impl Memory {
             && self.failures == 0
             && self.free_link_secret.is_none()
             && self.link_check.is_none()
+            && self.landed.is_none()
     }
 
     /// Whether HeyGen may have executed a request of which nothing was recorded yet.

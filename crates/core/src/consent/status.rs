@@ -34,6 +34,8 @@ pub fn by_now(status: &DigitalTwinConsentStatus, now: Timestamp) -> Cow<'_, Digi
         approval,
         revocation,
         valid_until: _,
+        // Another replica's clock has told it: see `landing`.
+        landing_time: _,
         audit: _,
         history,
         conditions,

@@ -217,6 +217,27 @@ pub fn is_forced(consent: &DigitalTwinConsent) -> bool {
     requested.is_some() && requested != handled.map(brief)
 }
 
+/// What a poll of the object is for as things are: a permit for it is asked for by that.
+#[must_use]
+pub fn urgency(consent: &DigitalTwinConsent, facts: &Facts, now: Timestamp) -> Urgency {
+    if is_forced(consent) {
+        return Urgency::Forced;
+    }
+    let landed = polls::after_landing(&View::of(consent, facts, now)).is_some_and(|due| due <= now);
+    if landed { Urgency::Landed } else { Urgency::Ordinary }
+}
+
+/// How urgent a poll is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Urgency {
+    /// The user asks for it.
+    Forced,
+    /// The person has come back from HeyGen's page.
+    Landed,
+    /// As any other.
+    Ordinary,
+}
+
 /// The value of the annotation by which the user asks for a poll, as it is echoed.
 #[must_use]
 pub fn requested(consent: &DigitalTwinConsent) -> Option<Cow<'_, str>> {

@@ -13,7 +13,7 @@ use super::budget::Budget;
 use super::entry::{Entries, Entry, Millis, NOT_YET, Poll, millis_from, timestamp};
 use super::fair_line::{FairLine, Namespace};
 use super::list_scan::{ListScan, ListSize, hash, listed_from};
-use super::shares::{Priority, Shares};
+use super::shares::{PRIORITIES, Polls, Priority, Shares};
 use crate::api::account_key::AccountKey;
 use crate::api::uid::Uid;
 use crate::consent::policy::Cadence;
@@ -58,8 +58,8 @@ pub(super) struct Account {
     /// Its turn among those of the same time: the lowest is first.
     pub(super) turn: u64,
     /// When the last poll of each line began, and the last page.
-    pub(super) began: [Millis; 6],
-    pub(super) lines: [FairLine; 5],
+    pub(super) began: [Millis; PRIORITIES + 1],
+    pub(super) lines: [FairLine; PRIORITIES],
     /// Single polls other than routine ones whose time is yet to come.
     pub(super) later: BTreeSet<(Millis, Uid)>,
     /// Routine polls by their interval, whether their time has come or not.
@@ -90,7 +90,7 @@ impl Account {
             requests: 0,
             next: None,
             turn,
-            began: [NOT_YET; 6],
+            began: [NOT_YET; PRIORITIES + 1],
             lines: Default::default(),
             later: BTreeSet::new(),
             routine: BTreeMap::new(),
@@ -203,7 +203,13 @@ impl Account {
         } else {
             (alone(Priority::First), page.or_else(|| alone(Priority::Routine)))
         };
-        self.shares.of_polls(alone(Priority::Forced), first, alone(Priority::Confirmation), routine)
+        self.shares.of_polls(Polls {
+            forced: alone(Priority::Forced),
+            landed: alone(Priority::Landed),
+            first,
+            confirmation: alone(Priority::Confirmation),
+            routine,
+        })
     }
 
     /// When there is a token and something for it, at the earliest; `None`: not before something changes.
@@ -215,7 +221,11 @@ impl Account {
 
     /// How many calls pass, at most, before the next one of a namespace with this priority.
     pub(super) fn ahead(&self, priority: Priority, namespace: Namespace) -> usize {
-        let before = if priority == Priority::First { [Priority::Forced, Priority::Request].as_slice() } else { &[] };
+        let before: &[Priority] = match priority {
+            Priority::First => &[Priority::Forced, Priority::Landed, Priority::Request],
+            Priority::Landed => &[Priority::Forced, Priority::Request],
+            Priority::Request | Priority::Forced | Priority::Confirmation | Priority::Routine => &[],
+        };
         let before: usize = before.iter().map(|priority| self.lines[*priority as usize].len()).sum();
         before + self.lines[priority as usize].ahead(namespace)
     }
@@ -244,7 +254,7 @@ impl Account {
     pub(super) fn begin(&mut self, priority: Priority, now: Timestamp) {
         match priority {
             Priority::Request => self.requests += 1,
-            Priority::Forced | Priority::First | Priority::Confirmation | Priority::Routine => self.polls += 1,
+            Priority::Forced | Priority::Landed | Priority::First | Priority::Confirmation | Priority::Routine => self.polls += 1,
         }
         self.shares.passed(priority);
         self.began[priority as usize] = now.as_millisecond();
@@ -353,4 +363,4 @@ impl Account {
 }
 
 /// The place of the pages beside the lines.
-pub(super) const LISTED: usize = 5;
+pub(super) const LISTED: usize = PRIORITIES;

@@ -57,8 +57,11 @@ impl Schedule {
             return;
         }
         let its = |account: &&Account| account.budget.as_ref().is_some_and(|its| Arc::ptr_eq(its, budget));
-        let lines =
-            self.accounts.values().filter(its).flat_map(|its| [Priority::First, Priority::Request].map(|of| &its.lines[of as usize]));
+        let lines = self
+            .accounts
+            .values()
+            .filter(its)
+            .flat_map(|its| [Priority::Landed, Priority::First, Priority::Request].map(|of| &its.lines[of as usize]));
         let waiting: Vec<Uid> = lines.flat_map(FairLine::iter).collect();
         self.wake(waiting);
     }

@@ -137,7 +137,7 @@ impl Schedule {
             let (is_wordless, is_believed) = (shown.consent_status.is_none(), poll.believes_the_list());
             match poll.priority {
                 // What waits for its time, or for a read of its own, gets nothing from the list.
-                Priority::Request | Priority::Forced | Priority::Confirmation => {}
+                Priority::Request | Priority::Forced | Priority::Landed | Priority::Confirmation => {}
                 Priority::First if poll.due > now.as_millisecond() => {}
                 Priority::Routine if !poll.is_new(shown, read_at) => {
                     self.with(uid, |entry, account| entry.note_nothing_new(read_at, &account.cadence));

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::Shown;
 use super::fair_line::Namespace;
-use super::shares::Priority;
+use super::shares::{PRIORITIES, Priority};
 use crate::api::uid::Uid;
 use crate::consent::outcome::{Group, Print};
 use crate::consent::policy::Cadence;
@@ -50,7 +50,7 @@ pub(super) struct Entry {
     /// What a page has shown and was not heard yet.
     pub(super) shown: Option<Box<Shown>>,
     /// The lines that keep a place for it while it is with a worker.
-    pub(super) held: [bool; 5],
+    pub(super) held: [bool; PRIORITIES],
 }
 
 /// Where an object is.
@@ -176,7 +176,7 @@ impl Poll {
     /// Whether the object has to hear of a poll at `read_at` that shows `group`.
     pub(super) fn is_new(&self, group: &Group, read_at: Timestamp) -> bool {
         match self.kind {
-            PollKind::Forced | PollKind::Wanted { .. } => true,
+            PollKind::Forced | PollKind::Landed | PollKind::Wanted { .. } => true,
             PollKind::Routine { print, wanted_from, .. } => print != Print::of(group) || wanted_from.is_some_and(|from| from <= read_at),
         }
     }
@@ -189,7 +189,7 @@ impl Poll {
     /// Whether the object takes what a page of the list shows.
     pub(super) fn believes_the_list(&self) -> bool {
         match self.kind {
-            PollKind::Forced => false,
+            PollKind::Forced | PollKind::Landed => false,
             PollKind::Wanted { by_list } | PollKind::Routine { by_list, .. } => by_list,
         }
     }
@@ -199,6 +199,7 @@ impl Poll {
 fn priority(kind: PollKind, cadence: &Cadence, now: Timestamp) -> (Priority, u32) {
     match kind {
         PollKind::Forced => (Priority::Forced, 0),
+        PollKind::Landed => (Priority::Landed, 0),
         PollKind::Wanted { by_list: false } => (Priority::Confirmation, 0),
         PollKind::Wanted { by_list: true } => (Priority::First, 0),
         PollKind::Routine { rhythm, .. } => (Priority::Routine, millis_of(rhythm.interval(cadence, now))),

@@ -57,14 +57,19 @@ impl Account {
     fn tokens_between(&self, level: usize, now: Timestamp) -> u32 {
         let waits = |priority: Priority| !self.lines[priority as usize].is_empty();
         let is_due = |due: Option<Millis>| due.is_some_and(|due| due <= now.as_millisecond());
+        let (forced, landed) = (waits(Priority::Forced), waits(Priority::Landed));
         let ahead = match level {
-            level if level == Priority::Forced as usize => [false; 3],
-            level if level == Priority::First as usize => [waits(Priority::Forced), false, false],
-            level if level == Priority::Confirmation as usize => [waits(Priority::Forced), waits(Priority::First), false],
-            _ => [waits(Priority::Forced), false, waits(Priority::First) || is_due(self.waits_since(Priority::Confirmation as usize, now))],
+            level if level == Priority::Forced as usize => [false; 4],
+            level if level == Priority::Landed as usize => [forced, false, false, false],
+            level if level == Priority::First as usize => [forced, landed, false, false],
+            level if level == Priority::Confirmation as usize => [forced, landed, waits(Priority::First), false],
+            _ => {
+                let confirmation = is_due(self.waits_since(Priority::Confirmation as usize, now));
+                [forced, landed, false, waits(Priority::First) || confirmation]
+            }
         };
         let ahead = ahead.into_iter().chain([waits(Priority::Request)]).filter(|wait| *wait).count();
         // Each count starts anew when those behind it got one, and those of one's own level may have to be passed over once.
-        2 * (IN_A_ROW + 1).pow(u32::try_from(ahead).unwrap_or(4))
+        2 * (IN_A_ROW + 1).pow(u32::try_from(ahead).unwrap_or(5))
     }
 }

@@ -13,6 +13,7 @@ use super::shares::Priority;
 use super::{Begun, Grant, Job, Purpose, Schedule, Shown};
 use crate::api::uid::Uid;
 use crate::consent::polling;
+use crate::consent::step::Urgency;
 
 impl Schedule {
     /// The next job for a worker that is free, and how much later than due; `None`: it was due at no time of its own. A token is taken for
@@ -57,8 +58,9 @@ impl Schedule {
         let (namespace, millis) = (entry.namespace, now.as_millisecond());
         let due = entry.poll.as_ref().map_or(millis, |poll| poll.due.min(millis));
         let (priority, order) = match purpose {
-            Purpose::Poll { forced: true } => (Priority::Forced, due),
-            Purpose::Poll { forced: false } => (Priority::First, due),
+            Purpose::Poll { urgency: Urgency::Forced } => (Priority::Forced, due),
+            Purpose::Poll { urgency: Urgency::Landed } => (Priority::Landed, due),
+            Purpose::Poll { urgency: Urgency::Ordinary } => (Priority::First, due),
             Purpose::Request { good_until } => {
                 let since = entry.request.as_ref().map_or(millis, |request| request.since);
                 entry.request = Some(Waiting { since, good_until: good_until.as_millisecond(), is_asked: true });

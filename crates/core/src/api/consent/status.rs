@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, MicroTime, Time};
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -69,6 +69,11 @@ pub struct DigitalTwinConsentStatus {
     /// The `spec.validUntil` that this status speaks of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid_until: Option<String>,
+
+    /// When the person last came back from HeyGen's page by way of the operator's return page.
+    /// That is no proof of consent: it makes HeyGen be polled at once, and again and again for 10 minutes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub landing_time: Option<MicroTime>,
 
     /// The last audit event of this object.
     #[serde(default, skip_serializing_if = "Option::is_none")]

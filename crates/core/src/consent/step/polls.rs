@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::{AccountFact, NextPoll, POLL_STAYS_FRESH, PollKind, View, is_forced, verdict};
 use crate::api::conditions::Situation;
 use crate::api::duration;
+use crate::consent::landing;
 use crate::consent::outcome::{Class, Print};
 use crate::consent::policy::Rules;
 use crate::consent::polling;
@@ -43,15 +44,30 @@ pub(super) fn due(view: &View<'_>, rules: &Rules) -> Timestamp {
         return reread_at;
     }
     let interval = rhythm(view, rules).interval(&rules.cadence, view.now);
-    if disagrees(view, rules) {
+    let due = if disagrees(view, rules) {
         // As soon as the budget allows, and at the account's fastest pace for as long as that settles nothing.
-        return polled_at.map_or(view.now, |polled_at| polling::add(polled_at, rules.cadence.minimum));
-    }
+        polled_at.map_or(view.now, |polled_at| polling::add(polled_at, rules.cadence.minimum))
+    } else {
+        on_rhythm(view, polled_at, interval)
+    };
+    after_landing(view).map_or(due, |landed| landed.min(due))
+}
+
+/// When HeyGen is to be asked next as often as the interval says.
+fn on_rhythm(view: &View<'_>, polled_at: Option<Timestamp>, interval: Duration) -> Timestamp {
     match polled_at {
         Some(polled_at) => polling::after_poll(polled_at, interval, polling::share(view.uid(), 0)),
         // After a restart the polls stand on a grid, so that they neither bunch nor start anew whenever a process ends early.
         None => polling::next_on_grid(anchor(view), interval, view.uid(), view.facts.started),
     }
+}
+
+/// When HeyGen is to be asked because the person has come back from its page; `None`: not for that.
+pub(super) fn after_landing(view: &View<'_>) -> Option<Timestamp> {
+    let memory = view.memory();
+    landing::time(&view.status)
+        .filter(|_| view.shown.is_some_and(landing::is_awaited))
+        .and_then(|time| landing::poll_at(time, memory.landed, memory.polled_at, view.now))
 }
 
 /// The next poll, due at `at`: what it is for.
@@ -62,6 +78,8 @@ pub(super) fn next(view: &View<'_>, rules: &Rules, at: Timestamp) -> NextPoll {
         PollKind::Forced
     } else if memory.withdrawn_since.is_some() || memory.unrecognized_since.is_some() || memory.missing_since.is_some() {
         PollKind::Wanted { by_list: false }
+    } else if after_landing(view).is_some_and(|due| due <= at) {
+        PollKind::Landed
     } else if routine {
         let wanted_from = if disagrees(view, rules) { Some(Timestamp::MIN) } else { verdict::renewal_from(view, rules) };
         // What takes an approval back counts only when two reads of the one group have shown it.

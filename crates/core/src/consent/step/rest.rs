@@ -29,6 +29,8 @@ pub struct NextPoll {
 pub enum PollKind {
     /// The user asks for it: a read of the one group, before all others.
     Forced,
+    /// The person has come back from HeyGen's page: a read of the one group, before all but the forced ones.
+    Landed,
     /// Something hangs on it: whatever it shows has to be told.
     Wanted {
         /// Whether a page of the list will do; else it takes a read of the one group.
@@ -59,7 +61,7 @@ impl NextPoll {
                 };
                 PollKind::Routine { print, rhythm, wanted_from: wanted_from.map(|from| polling::shifted(from, by)), by_list }
             }
-            PollKind::Forced | PollKind::Wanted { .. } => self.kind,
+            PollKind::Forced | PollKind::Landed | PollKind::Wanted { .. } => self.kind,
         };
         Self { at: polling::shifted(self.at, by), kind }
     }

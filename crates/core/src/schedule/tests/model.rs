@@ -190,8 +190,9 @@ impl Model {
             return;
         }
         let purpose = match what {
-            0 => Purpose::Poll { forced: true },
-            1 => Purpose::Poll { forced: false },
+            0 => Purpose::Poll { urgency: Urgency::Forced },
+            1 => Purpose::Poll { urgency: Urgency::Ordinary },
+            2 => Purpose::Poll { urgency: Urgency::Landed },
             _ => Purpose::Request { good_until: polling::add(self.now, MINUTE) },
         };
         let asked = self.schedule.ask(uid, purpose, self.now);
@@ -203,7 +204,7 @@ impl Model {
             (Ok(begun), _) => {
                 assert!(self.is_open[account_of(uid) as usize], "the account is closed");
                 worker.begun = Some(begun);
-                if what > 1 {
+                if what > 2 {
                     owed.request_until = None;
                 }
             }
@@ -257,6 +258,7 @@ impl Model {
             1 => Some(PollKind::Forced),
             2 => Some(PollKind::Wanted { by_list: true }),
             3 => Some(PollKind::Wanted { by_list: false }),
+            4 => Some(PollKind::Landed),
             what => Some(routine(if what % 2 == 0 { "pending" } else { "approved" }, Duration::from_millis(after + 100), true)),
         };
         let until = after.is_multiple_of(3).then_some(at);
@@ -358,9 +360,9 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (0..ACCOUNTS, class).prop_map(|(number, class)| Op::Learn(number, class)),
         1 => (0..ACCOUNTS).prop_map(Op::Probe),
         12 => Just(Op::Take),
-        6 => (0usize..8, 0u8..4).prop_map(|(worker, what)| Op::Ask(worker, what)),
+        6 => (0usize..8, 0u8..5).prop_map(|(worker, what)| Op::Ask(worker, what)),
         4 => (0usize..8, 0u8..8).prop_map(|(worker, how)| Op::End(worker, how)),
-        8 => (0usize..8, 0u8..7, 0u64..20_000).prop_map(|(worker, what, after)| Op::Rest(worker, what, after)),
+        8 => (0usize..8, 0u8..8, 0u64..20_000).prop_map(|(worker, what, after)| Op::Rest(worker, what, after)),
         6 => (0usize..8).prop_map(Op::Done),
     ]
 }

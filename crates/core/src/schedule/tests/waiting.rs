@@ -26,8 +26,8 @@ fn ask(world: &mut World, uid: Uid, purpose: Purpose) -> Option<Begun> {
     world.schedule.ask(uid, purpose, world.now).ok()
 }
 
-const POLL: Purpose = Purpose::Poll { forced: false };
-const FORCED: Purpose = Purpose::Poll { forced: true };
+const POLL: Purpose = Purpose::Poll { urgency: Urgency::Ordinary };
+const FORCED: Purpose = Purpose::Poll { urgency: Urgency::Forced };
 const REQUEST: Purpose = Purpose::Request { good_until: Timestamp::MAX };
 
 fn came(world: &mut World, begun: Begun) {
