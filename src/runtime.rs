@@ -16,6 +16,7 @@ pub mod notifications;
 mod observed;
 mod owners;
 mod page;
+mod return_page;
 pub mod run;
 pub mod scheduler;
 mod sender;

@@ -44,7 +44,7 @@ Every metric of `/metrics`, with its labels and all values that each can have.
 
 const LABELS: &str = "
 The names of histograms go on with `_bucket`, `_sum` and `_count`.
-Counters count since the process began; only the replica that leads counts anything but `twinconsent_leader` and what every replica sees of Kubernetes.
+Counters count since the process began; only the replica that leads counts anything but `twinconsent_leader`, who comes to its [return page](return-page.md), and what every replica sees of Kubernetes.
 
 ## Labels and their values
 

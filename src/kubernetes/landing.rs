@@ -36,7 +36,7 @@ pub enum PageKeys {
 }
 
 impl Cluster {
-    /// Notes in the status of a consent that its person came back at `now`: that one field, and nothing else, whoever leads; on
+    /// Notes in the status of a consent that its person came back at `now`: that one field, and nothing else, whichever replica leads; on
     /// condition that the object is the one at hand, or a newer one of which `still` holds.
     ///
     /// # Errors

@@ -160,7 +160,7 @@ pub struct RunArgs {
     pub return_page_listen: String,
 
     /// Secret in the operator's namespace with the key of the return page's tokens, and perhaps the previous one; made when there is none.
-    /// Read again every 20 seconds, so that it may change.
+    /// Read again every 10 seconds, so that it may change.
     #[arg(long, value_name = "NAME", env = "TWINCONSENT_RETURN_PAGE_SECRET", default_value = RETURN_PAGE_SECRET)]
     pub return_page_secret: String,
 

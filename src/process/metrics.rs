@@ -169,7 +169,7 @@ impl Metrics {
 
     /// Counts one request for the return page.
     pub fn return_page(&self, answer: PageAnswer) {
-        self.return_page_requests.get_or_create(&[("answer", answer.into())]).inc();
+        self.return_page_requests.get_or_create(&[("result", answer.into())]).inc();
     }
 
     /// Counts one landing of a person.
@@ -319,7 +319,7 @@ mod tests {
             "twinconsent_audit_events_total{result=\"dropped\"} 2",
             "twinconsent_audit_events_total{result=\"written\"} 0",
             "twinconsent_audit_log_writable 0",
-            "twinconsent_return_page_requests_total{answer=\"unknown\"} 1",
+            "twinconsent_return_page_requests_total{result=\"unknown\"} 1",
             "twinconsent_landings_total{result=\"written\"} 1",
             "twinconsent_leader 1",
             concat!("twinconsent_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),

@@ -1,54 +1,36 @@
-//! Persons who come back: which token is whose, what is answered, and what is noted of it.
+//! Persons who come back: which token leads to which object, and which landings are to be noted.
 //!
-//! Every replica answers, also one that stands by: the watches show it the same objects. What a visit costs is bounded whoever makes it and
-//! however often: one search in memory; and of landings that are worth a note so many wait at once ([`WAITING`]), so many are written a
-//! second ([`PACE`]), and each object's at most once in half a minute.
+//! What is kept is bounded by the objects that there are, and by how many landings may wait at once ([`WAITING`]); the landing of one object
+//! is handed in at most once in half a minute.
 
 mod index;
-mod keys;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use kube::ResourceExt as _;
-use tokio::sync::{Semaphore, mpsc, watch};
-use tokio::time::MissedTickBehavior;
+use tokio::sync::{mpsc, watch};
 
-use crate::kubernetes;
 use crate::process::clock;
 use crate::process::config::ReturnPage;
-use crate::process::metrics::LandingResult;
-use crate::process::server::return_page::{Reply, Visit};
-use crate::runtime::context::Context;
+use crate::runtime::store::Store;
 use index::Index;
 use twinconsent_core::api::consent::DigitalTwinConsent;
 use twinconsent_core::api::uid::{Uid, uid};
-use twinconsent_core::consent::landing::{Answer, Keys, Subject, Token, answer, is_landing};
+use twinconsent_core::consent::landing::{Keys, Subject, Token};
 use twinconsent_core::consent::polling;
 use twinconsent_core::consent::request::{Content, Request};
 
-pub(crate) use keys::follow;
-
 /// How many landings may wait to be written.
 const WAITING: usize = 256;
-
-/// How long after one landing the next one is written: at most 20 a second.
-const PACE: Duration = Duration::from_millis(50);
-
-/// How many are written at once.
-const AT_ONCE: usize = 8;
 
 /// How soon a landing of the same object is handed in again.
 const AGAIN: Duration = Duration::from_secs(30);
 
 /// How long the first request may wait for the key: without it, HeyGen is told no address of ours.
 const FIRST_KEY: Duration = Duration::from_secs(5);
-
-/// What is told of a landing that could not be written.
-const LANDING: &str = "could not note that a person came back";
 
 /// What is known of the return page.
 #[derive(Debug)]
@@ -117,16 +99,17 @@ impl Landings {
     }
 
     /// Takes keys into use, and makes the tokens of all objects anew.
-    fn use_keys(&self, keys: Keys, context: &Context) {
+    pub(crate) fn use_keys(&self, keys: Keys, store: &Store) {
         if self.with(|index| index.keys()) == Some(keys) {
             return;
         }
         self.with(|index| index.begin(keys));
-        for uid in context.store.all() {
-            let Some(consent) = context.store.copy(uid) else { continue };
+        for uid in store.all() {
+            let Some(consent) = store.copy(uid) else { continue };
             self.with(|index| index.replace(uid, None, Subject::asked(&consent)));
         }
         self.with(Index::complete);
+        tracing::info!(previous = keys.previous.is_some(), "the keys of the return page are in use");
         self.has_key.send_replace(true);
     }
 
@@ -142,78 +125,34 @@ impl Landings {
         !recent.contains_key(&uid)
     }
 
-    /// Hands a landing in, to be written soon.
-    fn hand_in(&self, uid: Uid, context: &Context) {
+    /// Hands a landing in, to be written soon. Returns whether it is, or was a moment ago: not when too many wait.
+    pub(crate) fn hand_in(&self, uid: Uid) -> bool {
         if !self.is_first(uid) {
-            return;
+            return true;
         }
-        match self.queue.try_send(uid) {
-            Ok(()) => drop(self.recent.lock().unwrap_or_else(PoisonError::into_inner).insert(uid, clock::steady())),
-            Err(_) => context.metrics.landing(LandingResult::Dropped),
+        let has_room = self.queue.try_send(uid).is_ok();
+        if has_room {
+            self.recent.lock().unwrap_or_else(PoisonError::into_inner).insert(uid, clock::steady());
         }
+        has_room
+    }
+
+    /// The object that a token leads to, if any; and whether it is known of all tokens.
+    pub(crate) fn find(&self, token: Option<Token>) -> (Option<Uid>, bool) {
+        self.with(|index| (token.and_then(|token| index.find(token)), index.is_complete()))
+    }
+
+    /// The return page, if there is one.
+    pub(crate) fn page(&self) -> Option<&ReturnPage> {
+        self.page.as_ref()
+    }
+
+    /// Whether there is a key.
+    pub(crate) fn has_key(&self) -> bool {
+        *self.has_key.borrow()
     }
 }
 
 fn address(page: &ReturnPage, token: Token) -> String {
     format!("{}/{}", page.url.as_str().trim_end_matches('/'), token.expose())
-}
-
-/// What a visit is answered with.
-pub(crate) fn visited(visit: Visit, context: &Context) -> Reply {
-    let landings = &context.landings;
-    let (uid, is_complete) = landings.with(|index| (visit.token.and_then(|token| index.find(token)), index.is_complete()));
-    let found = uid.and_then(|uid| Some((uid, context.store.copy(uid)?)));
-    let now = clock::now();
-    match &found {
-        Some((uid, consent)) => {
-            if visit.counts && is_landing(consent, visit.renewals, now) {
-                landings.hand_in(*uid, context);
-            }
-            match answer(consent, now) {
-                Answer::Redirect(url) => Reply::Redirect(url.to_owned()),
-                Answer::Page(state) => Reply::State(state),
-                Answer::Unknown => Reply::Unknown,
-            }
-        }
-        None if is_complete && *context.synced.borrow() => Reply::Unknown,
-        None => Reply::NotReady,
-    }
-}
-
-/// Writes landings until the process is to end.
-pub(crate) async fn write(mut queue: Queue, context: Arc<Context>) {
-    let places = Arc::new(Semaphore::new(AT_ONCE));
-    let mut pace = tokio::time::interval(PACE);
-    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let stopping = context.stopping.clone();
-    let writing = async {
-        while let Some(uid) = queue.recv().await {
-            pace.tick().await;
-            let Ok(place) = places.clone().acquire_owned().await else { return };
-            let context = context.clone();
-            tokio::spawn(async move {
-                context.stopping.run_until_cancelled(write_one(uid, &context)).await;
-                drop(place);
-            });
-        }
-    };
-    stopping.run_until_cancelled(writing).await;
-}
-
-async fn write_one(uid: Uid, context: &Context) {
-    let Some(consent) = context.store.copy(uid) else { return };
-    let now = clock::now();
-    // It may have waited a moment.
-    let still = |consent: &DigitalTwinConsent| is_landing(consent, 0, now);
-    let written = if still(&consent) { context.cluster.note_landing(&consent, now, still).await } else { Ok(LandingResult::Needless) };
-    let of = format!("{}/{}", consent.namespace().unwrap_or_default(), consent.name_any());
-    context.metrics.landing(*written.as_ref().unwrap_or(&LandingResult::Failed));
-    match written {
-        Ok(_) => context.complaints.settle(LANDING, of),
-        Err(error) => drop(complain(of, &error, context)),
-    }
-}
-
-fn complain(of: String, error: &kubernetes::Error, context: &Context) -> Duration {
-    context.complaints.tell(LANDING, of, error)
 }

@@ -31,7 +31,7 @@ use crate::process::complaints::Complaints;
 use crate::process::config::Config;
 use crate::process::metrics::Metrics;
 use crate::process::server::return_page::Reply;
-use crate::process::server::{Check, Readiness, debug, return_page};
+use crate::process::server::{Check, Readiness, debug, return_page as page_server};
 use crate::runtime::accounts::Accounts;
 use crate::runtime::context::{Context, WAKE_QUEUE};
 use crate::runtime::explain::explain;
@@ -39,7 +39,7 @@ use crate::runtime::landings::Landings;
 use crate::runtime::notifications::Notifications;
 use crate::runtime::scheduler::Scheduler;
 use crate::runtime::store::Store;
-use crate::runtime::{landings, sender, watchdog, worker};
+use crate::runtime::{return_page, sender, watchdog, worker};
 use twinconsent_core::api::account::{ClusterHeyGenAccount, HeyGenAccount};
 use twinconsent_core::api::consent::DigitalTwinConsent;
 
@@ -184,12 +184,12 @@ pub async fn run(
     running.push(Box::pin(debug::serve(config.debug_listen, explain, stopping.clone())));
     if let Some((page, listener)) = config.return_page.as_ref().zip(return_page) {
         let (visited, counted, keys) = (Arc::downgrade(&context), context.metrics.clone(), context.clone());
-        let visited = move |visit| visited.upgrade().map_or(Reply::NotReady, |context| landings::visited(visit, &context));
+        let visited = move |visit| visited.upgrade().map_or(Reply::NotReady, |context| return_page::visited(visit, &context));
         let (base, until) = (page.url.clone(), stopping.clone());
         let count = move |answer| counted.return_page(answer);
-        running.push(Box::pin(async move { return_page::serve(listener, &base, visited, count, until).await }));
-        running.push(Box::pin(landings::write(landed, context.clone())));
-        running.push(Box::pin(async move { landings::follow(&keys).await }));
+        running.push(Box::pin(async move { page_server::serve(listener, &base, visited, count, until).await }));
+        running.push(Box::pin(return_page::write(landed, context.clone())));
+        running.push(Box::pin(async move { return_page::follow(&keys).await }));
     }
     running.push(Box::pin(worker::run(config.concurrency.into(), context.clone())));
     running.push(Box::pin(sender::run(context.clone())));

@@ -1,4 +1,4 @@
-//! PURE. What is answered to whom.
+//! PURE. What a token is answered with.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ pub enum Answer<'a> {
     Redirect(&'a str),
     /// A page that says how their consent stands.
     Page(State),
-    /// The same as to a token that nobody has.
+    /// The same as to a token that no request has.
     Unknown,
 }
 
@@ -45,7 +45,7 @@ pub enum State {
     Closed,
 }
 
-/// What the person is answered with who has the token of this object's request.
+/// What the token of this object's request is answered with.
 #[must_use]
 pub fn answer(consent: &DigitalTwinConsent, now: Timestamp) -> Answer<'_> {
     if !is_known(consent, now) {
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn each_person_is_told_how_their_own_consent_stands() {
-        let told = |spec: serde_json::Value, reason: &str, approved: &str| {
+        let shown = |spec: serde_json::Value, reason: &str, approved: &str| {
             let consent = consent(spec, reason, approved, Some("2026-03-02T12:00:00Z"));
             let Answer::Page(state) = answer(&consent, now()) else { panic!("{reason}: no page") };
             state
@@ -158,10 +158,10 @@ mod tests {
             ("AccountNotReady", "Unknown", State::Waiting),
             ("AvatarGroupNotFound", "Unknown", State::Closed),
         ] {
-            assert_eq!(told(plain(), reason, approved), state, "{reason}, Approved {approved}");
+            assert_eq!(shown(plain(), reason, approved), state, "{reason}, Approved {approved}");
         }
         let withdrawn = json!({ "groupID": "g", "withdrawal": { "time": NOW } });
-        assert_eq!(told(withdrawn, "ConsentApproved", "True"), State::Withdrawn);
+        assert_eq!(shown(withdrawn, "ConsentApproved", "True"), State::Withdrawn);
     }
 
     #[test]

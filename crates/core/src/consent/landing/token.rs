@@ -1,4 +1,4 @@
-//! PURE. The token by which a person is known who comes back, and the keys that it is made with.
+//! PURE. The token by which a person is known again, and the keys that it is made with.
 //!
 //! It is a function of the request and a key, so that nothing has to be written down when a request is sent, and the same request has the
 //! same token however often it is repeated. It says nothing by itself: without the key it is 128 bits of noise.

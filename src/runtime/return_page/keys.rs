@@ -9,7 +9,7 @@ use crate::runtime::context::Context;
 use twinconsent_core::consent::landing::Key;
 
 /// How often the keys are read again.
-const AGAIN: Duration = Duration::from_secs(20);
+const AGAIN: Duration = Duration::from_secs(10);
 
 /// How soon they are read again while there are none.
 const SOON: Duration = Duration::from_secs(2);
@@ -19,7 +19,7 @@ const KEYS: &str = "the key of the return page cannot be used";
 
 /// Keeps the keys as they stand in their Secret, until the process is to end.
 pub(crate) async fn follow(context: &Context) {
-    let Some(page) = &context.landings.page else { return };
+    let Some(page) = context.landings.page() else { return };
     let following = async {
         loop {
             let result = read(page, context).await;
@@ -27,8 +27,7 @@ pub(crate) async fn follow(context: &Context) {
                 Ok(()) => context.complaints.settle(KEYS, &page.secret),
                 Err(trouble) => drop(context.complaints.tell(KEYS, &page.secret, trouble)),
             }
-            let has_key = *context.landings.has_key.borrow();
-            tokio::time::sleep(if has_key { AGAIN } else { SOON }).await;
+            tokio::time::sleep(if context.landings.has_key() { AGAIN } else { SOON }).await;
         }
     };
     context.stopping.run_until_cancelled(following).await;
@@ -48,11 +47,11 @@ async fn read(page: &ReturnPage, context: &Context) -> Result<(), String> {
         PageKeys::NoSecret => return Err("it was deleted a moment after it was made".to_owned()),
         PageKeys::Unusable => return Err(format!("it must have at least {} bytes under `current`", Key::LEAST)),
     };
-    context.landings.use_keys(keys, context);
+    context.landings.use_keys(keys, &context.store);
     if is_cut { Err(format!("`previous` has fewer than {} bytes and is left out", Key::LEAST)) } else { Ok(()) }
 }
 
-/// A key that nobody can guess.
+/// A key that cannot be guessed.
 fn random() -> Result<[u8; Key::LEAST], String> {
     let mut key = [0; Key::LEAST];
     let source = rustls::crypto::ring::default_provider().secure_random;

@@ -1,0 +1,74 @@
+//! The key of the tokens: made by the operator, replaced by hand.
+
+use kube::api::{Patch, PatchParams};
+use serde_json::{Value, json};
+
+use crate::page::{Replica, SECRET, Scene};
+use crate::support::eventually;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_made_once_and_may_be_replaced_while_links_are_out() {
+    let scene = Scene::start("rotated").await;
+    let replica = scene.operator().await;
+    let old = scene.ask("ada", json!({})).await;
+    let made = scene.secrets().get(SECRET).await.unwrap().data.unwrap();
+    assert_eq!((made.len(), made["current"].0.len()), (1, 32), "a key of 32 bytes, and none before it");
+
+    let [first, second] = [vec![7_u8; 32], vec![8; 48]].map(k8s_openapi::ByteString);
+    replace(&scene, json!({ "current": first, "previous": made["current"] })).await;
+    let new = until_new(&scene, &replica, "bob", &old).await;
+    assert_eq!(replica.get(&old).await.status, 200, "the previous key is known");
+
+    replace(&scene, json!({ "current": second, "previous": first })).await;
+    until_unknown(&replica, &old).await;
+    assert_eq!(replica.get(&new).await.status, 200, "it was the current one before");
+
+    // What cannot be used changes nothing.
+    replace(&scene, json!({ "current": "c2hvcnQ=", "previous": null })).await;
+    eventually("the operator complains", || async {
+        let log = replica.operator.log();
+        if log.contains("it must have at least 32 bytes under `current`") { Ok(()) } else { Err("no complaint") }
+    })
+    .await;
+    assert_eq!(replica.get(&new).await.status, 200);
+    scene.end([replica]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_key_persons_are_asked_all_the_same() {
+    let scene = Scene::start("keyless").await;
+    let unusable = json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": SECRET }, "stringData": { "current": "short" } });
+    scene.secrets().create(&kube::api::PostParams::default(), &serde_json::from_value(unusable).unwrap()).await.unwrap();
+    let replica = scene.operator().await;
+    scene.simulator.create_group(heygen_simulator::GroupDefinition::twin("ada")).unwrap();
+    scene.consent("ada", json!({ "groupID": "ada" })).await;
+    scene.until("ada", "AwaitingApproval").await;
+    assert_eq!(scene.simulator.group("ada").unwrap().links[0].reroute_url, None, "to HeyGen's own end page");
+    assert_eq!(replica.get("/back/AAAAAAAAAAAAAAAAAAAAAA").await.status, 503, "which tokens there are is not known");
+    scene.end([replica]).await;
+}
+
+async fn replace(scene: &Scene, data: Value) {
+    scene.secrets().patch(SECRET, &PatchParams::default(), &Patch::Merge(json!({ "data": data }))).await.unwrap();
+}
+
+/// Asks persons until one is led to a token of the new key, as is seen by the old one's being that of no current key. Returns its path.
+async fn until_new(scene: &Scene, replica: &Replica, name: &str, old: &str) -> String {
+    // Until the key was read again, new requests have tokens of the one before: those are known in any case.
+    eventually("the new key is in use", || async {
+        let count = replica.operator.log().matches("the keys of the return page are in use").count();
+        if count >= 2 { Ok(()) } else { Err(count) }
+    })
+    .await;
+    let path = scene.ask(name, json!({})).await;
+    assert_ne!(path, old);
+    path
+}
+
+async fn until_unknown(replica: &Replica, path: &str) {
+    eventually("the token is unknown", || async {
+        let answer = replica.get(path).await;
+        if answer.status == 404 { Ok(()) } else { Err(answer.status) }
+    })
+    .await;
+}
