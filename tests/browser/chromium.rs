@@ -4,10 +4,12 @@ use std::fmt::Debug;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use chromiumoxide::cdp::IntoEventKind;
 use chromiumoxide::cdp::browser_protocol::dom::ScrollIntoViewIfNeededParams;
 use chromiumoxide::cdp::browser_protocol::emulation::{MediaFeature, SetDeviceMetricsOverrideParams, SetScriptExecutionDisabledParams};
-use chromiumoxide::cdp::browser_protocol::{audits, log, network};
+use chromiumoxide::cdp::browser_protocol::{audits, fetch, log, network};
 use chromiumoxide::cdp::js_protocol::runtime;
 use chromiumoxide::{Browser, BrowserConfig, Page};
 use controlplane::{Program, Tools};
@@ -57,10 +59,24 @@ impl Chromium {
     pub async fn tab(&self) -> Tab {
         let page = self.browser.new_page("about:blank").await.unwrap();
         let tab = Tab { page, seen: Arc::default() };
-        tab.note(|seen, event: &network::EventRequestWillBeSent| seen.requests.push(event.request.url.clone())).await;
+        tab.note(|seen, event: &network::EventRequestWillBeSent| {
+            seen.asked.push((event.request_id.clone(), event.request.url.clone()));
+            let referrer = event.request.headers.inner()["Referer"].as_str();
+            seen.referrers.extend(referrer.map(str::to_owned));
+        })
+        .await;
+        tab.note(|seen, event: &network::EventLoadingFailed| {
+            let is_blocked = event.blocked_reason == Some(network::BlockedReason::Csp);
+            seen.blocked.extend(is_blocked.then(|| event.request_id.clone()));
+        })
+        .await;
         tab.note(|seen, event: &network::EventResponseReceivedExtraInfo| seen.headers.push(format!("{:?}", event.headers))).await;
         tab.note(|seen, event: &log::EventEntryAdded| seen.complaints.push(format!("{:?}: {}", event.entry.level, event.entry.text))).await;
-        tab.note(|seen, event: &audits::EventIssueAdded| seen.complaints.push(format!("{:?}", event.issue))).await;
+        tab.note(|seen, event: &audits::EventIssueAdded| {
+            let is_complaint = !is_of_the_back_button(&event.issue);
+            seen.complaints.extend(is_complaint.then(|| format!("{:?}", event.issue)));
+        })
+        .await;
         tab.note(|seen, event: &runtime::EventConsoleApiCalled| seen.complaints.push(format!("{:?}", event.args))).await;
         tab.note(|seen, event: &runtime::EventExceptionThrown| seen.complaints.push(format!("{:?}", event.exception_details))).await;
         tab.page.execute(network::EnableParams::default()).await.unwrap();
@@ -82,12 +98,24 @@ impl Chromium {
 /// What a tab has noted.
 #[derive(Debug, Clone, Default)]
 pub struct Seen {
-    /// The address of each request, in order.
-    pub requests: Vec<String>,
+    /// Each request that a page wanted to make, in order.
+    asked: Vec<(network::RequestId, String)>,
+    /// Those that the policy of the page did not let it make.
+    blocked: Vec<network::RequestId>,
+    /// What a request says of the page that it comes from, if it does.
+    pub referrers: Vec<String>,
     /// The headers of each answer.
     pub headers: Vec<String>,
     /// What the console says, exceptions, and what the browser itself finds wrong.
     pub complaints: Vec<String>,
+}
+
+impl Seen {
+    /// The address of each request that was made, in order, but for what a page holds itself.
+    pub fn requests(&self) -> Vec<String> {
+        let made = self.asked.iter().filter(|(id, url)| !self.blocked.contains(id) && !url.starts_with("data:"));
+        made.map(|(_, url)| url.clone()).collect()
+    }
 }
 
 /// A tab.
@@ -114,6 +142,23 @@ impl Tab {
     /// Opens an address, as a click in a mail does.
     pub async fn open(&self, url: &str) {
         self.page.goto(url).await.unwrap_or_else(|error| panic!("the page does not open: {error}"));
+    }
+
+    /// Answers requests to a host itself, which does not exist, with an empty page of this title.
+    pub async fn stands_in_for(&self, host: &str, title: &'static str) {
+        let pattern = fetch::RequestPattern::builder().url_pattern(format!("*://{host}/*")).build();
+        let mut paused = self.page.event_listener::<fetch::EventRequestPaused>().await.unwrap();
+        self.page.execute(fetch::EnableParams::builder().pattern(pattern).build()).await.unwrap();
+        let page = self.page.clone();
+        tokio::spawn(async move {
+            while let Some(request) = paused.next().await {
+                let mut answer = fetch::FulfillRequestParams::new(request.request_id.clone(), 200);
+                answer.body = Some(chromiumoxide::Binary::from(
+                    STANDARD.encode(format!("<!doctype html><title>{title}</title><link rel=icon href=data:,>")),
+                ));
+                let _ = page.execute(answer).await;
+            }
+        });
     }
 
     /// Clicks what a person would click.
@@ -143,7 +188,7 @@ impl Tab {
     pub async fn until_headed(&self, heading: &str) {
         eventually(&format!("the page is headed {heading:?}"), || async {
             let shown = self.value("document.querySelector('h1')?.innerText ?? document.title").await;
-            if shown == Some(heading.into()) { Ok(()) } else { Err(format!("{shown:?} at {:?}; {:?}", self.address().await, self.seen())) }
+            if shown == Some(heading.into()) { Ok(()) } else { Err(format!("{shown:?}; {:?}", self.seen().complaints)) }
         })
         .await;
     }
@@ -195,4 +240,10 @@ impl Tab {
     pub async fn cookies(&self) -> Vec<String> {
         self.page.get_cookies().await.unwrap().into_iter().map(|cookie| cookie.name).collect()
     }
+}
+
+/// That the button for the page before leaves out one that renews itself: so it should.
+fn is_of_the_back_button(issue: &audits::InspectorIssue) -> bool {
+    let skipped = audits::GenericIssueErrorType::NavigationEntryMarkedSkippable;
+    issue.details.generic_issue_details.as_ref().is_some_and(|details| details.error_type == skipped)
 }

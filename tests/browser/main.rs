@@ -9,6 +9,7 @@
 mod axe;
 mod checks;
 mod chromium;
+mod return_page;
 mod simulator_page;
 #[path = "../e2e/support.rs"]
 mod support;

@@ -33,7 +33,7 @@ async fn a_person_consents_on_pages_that_everyone_can_use_and_that_stay_private(
     tab.until_headed("Thank you").await;
     is_usable(&tab).await;
     let seen = tab.seen();
-    assert!(seen.requests.contains(&link), "{seen:?}");
+    assert!(seen.requests().contains(&link), "{seen:?}");
     is_private(&tab, &[simulator.base_url()]).await;
     chromium.end().await;
     simulator.stop().await;
