@@ -10,10 +10,14 @@ use std::time::Duration;
 use controlplane::{ControlPlane, Options, patience};
 use serde_json::Value;
 
+use crate::go_module;
 use crate::helm::{NAMESPACE, Said, root};
 
 /// How long anything that must happen may stand still, on a machine that is busy with other tests.
 pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// The definition of HTTPRoutes, which the cluster of a user may have.
+const GATEWAY_API: (&str, &str) = ("sigs.k8s.io/gateway-api", "v1.6.3");
 
 /// Namespaces of tenants.
 pub const TENANTS: [&str; 2] = ["team-a", "team-b"];
@@ -26,7 +30,7 @@ pub fn fresh() -> ControlPlane {
     ControlPlane::start(Options { controller_manager: true, ..Options::default() }).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// The control plane that serves our kinds and those of the Prometheus operator; its namespaces are the operator's own, which enforces
+/// The control plane that serves our kinds, those of the Prometheus operator, and HTTPRoutes; its namespaces are the operator's own, which enforces
 /// the restricted Pod Security standard and warns of breaches, and those of two tenants.
 pub fn served() -> &'static ControlPlane {
     static SERVED: OnceLock<ControlPlane> = OnceLock::new();
@@ -38,6 +42,10 @@ pub fn served() -> &'static ControlPlane {
         }
         let monitoring = root().join("tests/chart/monitoring");
         plane.kubectl_ok(&["create", "-f", crate::helm::argument(&monitoring)]).unwrap();
+        let (module, version) = GATEWAY_API;
+        let routes = go_module::folder_of(module, version).join("config/crd/standard/gateway.networking.k8s.io_httproutes.yaml");
+        // Too large for the annotation of a client-side apply.
+        plane.kubectl_ok(&["create", "-f", crate::helm::argument(&routes)]).unwrap();
         for namespace in [&[NAMESPACE, ODD_TENANT], &TENANTS[..]].concat() {
             plane.kubectl_ok(&["create", "namespace", namespace]).unwrap();
         }
@@ -46,7 +54,9 @@ pub fn served() -> &'static ControlPlane {
         crate::support::until_established(&plane);
         eventually("the schemas of the new kinds are published", || {
             let published = plane.kubectl_ok(&["get", "--raw", "/openapi/v3"]).unwrap();
-            ["apis/twinconsent.io/v1alpha1", "apis/monitoring.coreos.com/v1"].iter().all(|group| published.contains(group))
+            ["twinconsent.io/v1alpha1", "monitoring.coreos.com/v1", "gateway.networking.k8s.io/v1"]
+                .iter()
+                .all(|group| published.contains(&format!("\"apis/{group}\"")))
         });
         plane
     })

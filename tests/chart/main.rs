@@ -10,6 +10,8 @@ mod claims;
 mod cluster;
 mod documents;
 mod generated;
+#[path = "../support/go_module.rs"]
+mod go_module;
 mod helm;
 mod kustomized;
 mod labels;
@@ -18,6 +20,7 @@ mod names;
 mod refusals;
 mod releases;
 mod rendered;
+mod return_page;
 mod rights;
 mod schemas;
 mod simulated;

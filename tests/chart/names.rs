@@ -10,7 +10,7 @@ use crate::cluster::{TENANTS, served, write};
 use crate::helm::{Helm, MONITORING, OLDEST_KUBERNETES, argument, parsed, root};
 
 /// What the chart appends to the name of a release's objects.
-const SUFFIXES: [&str; 5] = ["", "-ca", "-heygen", "-helm-test", "-simulator"];
+const SUFFIXES: [&str; 6] = ["", "-ca", "-heygen", "-helm-test", "-return-page", "-simulator"];
 
 /// Whether a Service may be called so, whose names have the strictest rule of all.
 pub fn is_of_a_service(name: &str) -> bool {
@@ -38,7 +38,7 @@ fn is_of_a_release(name: &str) -> bool {
 fn release() -> impl Strategy<Value = String> {
     let part = prop_oneof![
         3 => Just("twinconsent".to_owned()),
-        1 => prop::sample::select(vec!["simulator", "ca", "heygen"]).prop_map(str::to_owned),
+        1 => prop::sample::select(vec!["simulator", "ca", "heygen", "return-page"]).prop_map(str::to_owned),
         1 => "[0-9a-f]{10}",
         3 => "[a-c0-1]{1,2}",
         1 => "[a-z0-9]{20,53}",
@@ -127,7 +127,13 @@ const NEIGHBOURS: [(&str, &str); 9] = [
 fn no_object_of_a_release_is_another_ones() {
     let everything = root().join("tests/chart/values/everything.yaml");
     // The definitions and the account are the cluster's, and one release has them.
-    let values = ["-f", argument(&everything), "--set=crds.enabled=false,account.apiKey=", "--set=simulator.enabled=true"];
+    let values = [
+        "-f",
+        argument(&everything),
+        "--set=crds.enabled=false,account.apiKey=",
+        "--set=simulator.enabled=true",
+        "--set=returnPage.enabled=true,returnPage.url=https://consent.example.com,returnPage.ingress.enabled=true",
+    ];
     let ways: [&[&str]; 2] = [&[], &["--set=rbac.scopedNamespaces={team-a,studio}"]];
     for (helm, way) in Helm::ALL.into_iter().zip(ways) {
         let mut owners: BTreeMap<[String; 3], String> = BTreeMap::new();

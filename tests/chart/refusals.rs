@@ -13,6 +13,7 @@ const REFUSED: &[(&[&str], &[&str])] = &[
     (&["account.allowedNamespaces.selector.matchLabel.a=b"], &["account/allowedNamespaces/selector", "matchLabel"]),
     (&["networkPolicy.apiServer.port=6443"], &["networkPolicy/apiServer", "port"]),
     (&["withdrawals.kept=true"], &["withdrawals", "kept"]),
+    (&["returnPage.Url=https://consent.example.com"], &["returnPage", "Url"]),
     (&["simulator.group={a}"], &["simulator", "group"]),
     (&["resources.limit.cpu=1"], &["resources", "limit"]),
     // Of the wrong type.
@@ -38,6 +39,10 @@ const REFUSED: &[(&[&str], &[&str])] = &[
     (&["image.repository="], &["image/repository", "minLength"]),
     (&["heygen.baseURL=api.heygen.com"], &["heygen/baseURL", "pattern"]),
     (&["heygen.baseURL=https://user:password@heygen.example.com"], &["heygen/baseURL", "pattern"]),
+    (&["returnPage.url=consent.example.com"], &["returnPage/url", "pattern"]),
+    (&["returnPage.url=https://user@consent.example.com"], &["returnPage/url", "pattern"]),
+    (&["returnPage.url=https://consent.example.com/?a=b"], &["returnPage/url", "pattern"]),
+    (&["returnPage.httpRoute.parentRefs[0].kind=Gateway"], &["returnPage/httpRoute/parentRefs/0", "name"]),
     (&["account.polling.interval=fast"], &["account/polling/interval", "pattern"]),
     (&["account.linkLifetime=1day"], &["account/linkLifetime"]),
     (&["account.existingSecret.name=My_Secret"], &["account/existingSecret/name", "pattern"]),
@@ -64,6 +69,23 @@ const REFUSED: &[(&[&str], &[&str])] = &[
     (&["heygen.baseURL=http://heygen.example.com"], &["heygen.baseURL:", "heygen.allowInsecureBaseURL"]),
     (&["watch.namespaces={a}", "watch.clusterAccounts={Gold}"], &["watch/clusterAccounts/0", "pattern"]),
     (&["watch.clusterAccounts={gold}"], &["watch.clusterAccounts:", "rbac.scopedNamespaces"]),
+    (&["returnPage.enabled=true"], &["returnPage.url:", "https://"]),
+    (&["returnPage.url=https://consent.example.com"], &["returnPage.enabled:", "set it to true"]),
+    (&["returnPage.enabled=true", "returnPage.url=http://consent.example.com"], &["returnPage.url:", "use https"]),
+    (&["returnPage.ingress.enabled=true"], &["returnPage.ingress.enabled:", "set returnPage.enabled"]),
+    (&["returnPage.httpRoute.enabled=true"], &["returnPage.httpRoute.enabled:", "set returnPage.enabled"]),
+    (
+        &["returnPage.enabled=true", "returnPage.url=https://192.0.2.1:8443", "returnPage.ingress.enabled=true"],
+        &["returnPage.ingress.enabled:", "a name"],
+    ),
+    (
+        &["returnPage.enabled=true", "returnPage.url=https://[2001:db8::1]", "returnPage.httpRoute.enabled=true"],
+        &["returnPage.httpRoute.enabled:", "a name"],
+    ),
+    (
+        &["returnPage.enabled=true", "returnPage.url=https://consent.example.com", "returnPage.httpRoute.enabled=true"],
+        &["returnPage.httpRoute.parentRefs:", "a Gateway"],
+    ),
     (&["watch.namespaces={a}", "rbac.scopedNamespaces={b}"], &["watch.namespaces:", "rbac.scopedNamespaces"]),
     (
         &["caBundle.pem=-----BEGIN CERTIFICATE-----", "caBundle.existingConfigMap.name=ca"],

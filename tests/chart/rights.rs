@@ -30,7 +30,7 @@ Secrets are read by name, and never listed or watched.
 ";
 
 /// A way of installing, by its title and its values.
-const WAYS: [(&str, &str, &[&str]); 4] = [
+const WAYS: [(&str, &str, &[&str]); 5] = [
     ("By default", "Accounts are `ClusterHeyGenAccounts`, and links stand in the status.", &[]),
     (
         "With `rbac.namespacedAccounts`",
@@ -38,6 +38,11 @@ const WAYS: [(&str, &str, &[&str]); 4] = [
         &["--set=rbac.namespacedAccounts=true"],
     ),
     ("With `rbac.linkSecrets`", "Consents may name a `linkSecretRef`.", &["--set=rbac.linkSecrets=true"]),
+    (
+        "With `returnPage.enabled`",
+        "The key of its addresses is in a Secret, which the operator makes where there is none. With `returnPage.existingSecret`, the rights are those by default.",
+        &["--set=returnPage.enabled=true,returnPage.url=https://consent.example.com"],
+    ),
     (
         "With `rbac.scopedNamespaces: [team-a]`",
         "Only the consents of `team-a` are served. The events of accounts of the cluster are in `default`, where Kubernetes wants them.",

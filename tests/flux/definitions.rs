@@ -1,9 +1,11 @@
 //! The definitions of the kinds of Flux and Argo CD, from the Go modules that are used of them.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+#[path = "../support/go_module.rs"]
+mod go_module;
 
-use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+use go_module::folder_of;
 
 /// Flux's controller of Helm releases: its definition is all that is needed here, so that nothing is built of it.
 const HELM_CONTROLLER: (&str, &str) = ("github.com/fluxcd/helm-controller", "v1.6.0");
@@ -42,18 +44,4 @@ fn pinned(folder: &str, module: &str) -> (String, String) {
         (words.next() == Some(module)).then(|| words.next()).flatten()
     });
     (module.to_owned(), version.unwrap_or_else(|| panic!("{} does not name {module}", path.display())).to_owned())
-}
-
-/// Where Go keeps a module; it is fetched and checked when it is not there yet.
-fn folder_of(module: &str, version: &str) -> PathBuf {
-    // In a folder without a go.mod: Go then takes exactly the version that it is asked for.
-    let elsewhere = tempfile::tempdir().unwrap();
-    let mut go = Command::new("go");
-    go.args(["mod", "download", "-json", &format!("{module}@{version}")]).current_dir(&elsewhere);
-    let output = go.env("GOWORK", "off").env("GOFLAGS", "-mod=mod").output();
-    let output =
-        output.unwrap_or_else(|error| panic!("Go, which brings Flux's definitions, cannot be run: {error}; see https://go.dev/dl"));
-    let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
-    let folder = answer["Dir"].as_str().map(PathBuf::from);
-    folder.unwrap_or_else(|| panic!("{module}@{version} cannot be had: {answer} {}", String::from_utf8_lossy(&output.stderr)))
 }

@@ -14,6 +14,7 @@ use crate::support::OPERATOR_NAMESPACE;
 /// Grants the operator's ServiceAccount what the chart says, for everything that an operator can be asked to do. Returns it.
 pub fn install(plane: &ControlPlane, scoped: &[&str]) -> BTreeSet<Right> {
     let mut values = vec!["rbac.namespacedAccounts=true".to_owned(), "rbac.linkSecrets=true".to_owned()];
+    values.push("returnPage.enabled=true,returnPage.url=https://consent.example.com".to_owned());
     if !scoped.is_empty() {
         values.push(format!("rbac.scopedNamespaces={{{}}}", scoped.join(",")));
     }

@@ -31,6 +31,9 @@ impl Life {
         arguments.push(format!("--operator-namespace={OPERATOR_NAMESPACE}"));
         arguments.push(format!("--heygen-base-url={}", world.base_url));
         arguments.extend(["--allow-insecure-base-url=true".to_owned(), "--log-filter=info,twinconsent=debug".to_owned()]);
+        // Its key is in a Secret, which there is not yet.
+        arguments.extend(["--return-page-url=https://consent.example.com".to_owned(), "--return-page-listen=127.0.0.1:0".to_owned()]);
+        arguments.push(format!("--return-page-secret={RELEASE}-return-page"));
         if !scoped.is_empty() {
             arguments.push(format!("--watch-namespaces={}", scoped.join(",")));
         }

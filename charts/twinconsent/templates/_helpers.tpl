@@ -8,7 +8,7 @@ The name of the release's objects: valid for each of them, and distinct for ever
 
 A release whose name holds the chart's has its own name, unless it ends as the names of all the others do. What no Service could be
 called (it has neither dots nor a digit at the front), what is too long, and what ends like a name that is made here gets a digest.
-50 characters leave room for suffixes such as -simulator.
+50 characters leave room for suffixes such as -return-page.
 */}}
 {{- define "twinconsent.fullname" -}}
 {{- $name := include "twinconsent.name" . }}
@@ -18,7 +18,7 @@ called (it has neither dots nor a digit at the front), what is too long, and wha
 {{- end }}
 {{- if .Values.fullnameOverride }}
 {{- .Values.fullnameOverride }}
-{{- else if and (regexMatch "^[a-z][-a-z0-9]{0,48}[a-z0-9]$" $plain) (not (regexMatch "-(ca|heygen|helm-test|simulator|[0-9a-f]{10})$" $plain)) }}
+{{- else if and (regexMatch "^[a-z][-a-z0-9]{0,48}[a-z0-9]$" $plain) (not (regexMatch "-(ca|heygen|helm-test|return-page|simulator|[0-9a-f]{10})$" $plain)) }}
 {{- $plain }}
 {{- else }}
 {{- $start := regexReplaceAll "[^-a-z0-9]" (lower $plain) "-" }}
@@ -85,6 +85,35 @@ helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{/* The avatar group of `helm test`, whose person the simulator plays. */}}
 {{- define "twinconsent.test.group" -}}
 twinconsent-helm-test
+{{- end }}
+
+{{/* The name of what is there for the return page alone, but for its Secret, which the values may name. */}}
+{{- define "twinconsent.returnPage.fullname" -}}
+{{ include "twinconsent.fullname" . }}-return-page
+{{- end }}
+
+{{- define "twinconsent.returnPage.secretName" -}}
+{{- default (include "twinconsent.returnPage.fullname" .) .Values.returnPage.existingSecret.name }}
+{{- end }}
+
+{{/* Of its Service, Ingress and HTTPRoute: what selects the metrics' Service does not select this one. */}}
+{{- define "twinconsent.returnPage.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "twinconsent.name" . | quote }}
+app.kubernetes.io/component: return-page
+twinconsent.io/release: {{ include "twinconsent.fullname" . | quote }}
+{{- end }}
+
+{{- define "twinconsent.returnPage.labels" -}}
+{{ include "twinconsent.allLabels" (list . "twinconsent.returnPage.selectorLabels" dict) }}
+{{- end }}
+
+{{/* Host and path of its public address; an IPv6 address stays in its brackets. */}}
+{{- define "twinconsent.returnPage.host" -}}
+{{ regexReplaceAll `^https?://(\[[^]]*\]|[^:/]*).*$` .Values.returnPage.url "${1}" }}
+{{- end }}
+
+{{- define "twinconsent.returnPage.path" -}}
+{{ regexReplaceAll "^https?://[^/]*" .Values.returnPage.url "" | trimSuffix "/" | default "/" }}
 {{- end }}
 
 {{/* The pod of `helm test` is neither the operator's nor the simulator's. */}}

@@ -62,6 +62,12 @@ compare it with what the API server was really asked.
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get]
+{{- if and .Values.returnPage.enabled (not .Values.returnPage.existingSecret.name) }}
+# The key of the return page's addresses, where there is none. A name cannot be asked for at creation.
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [create]
+{{- end }}
 {{- if .Values.leaderElection.enabled }}
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
