@@ -61,7 +61,9 @@ pub enum Command {
     Resume(Several),
     /// Write down that the person has withdrawn their consent; this cannot be taken back.
     Withdraw(withdraw::Args),
-    /// Print manifests for the avatar groups of an account that have no object yet; they have HeyGen followed, and no person asked.
+    /// Print manifests for the avatar groups of an account that have no object yet: they follow what HeyGen says, and no person is asked.
+    ///
+    /// The API key is read from the account's Secret; with the variable HEYGEN_API_KEY its key is used, and neither account nor Secret is read.
     Import(import::Args),
     /// Print the evidence: consents as they stand, and their lines of an audit log, as JSON lines; without links.
     Export(export::Args),
