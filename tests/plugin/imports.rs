@@ -210,6 +210,11 @@ async fn a_heygen_in_trouble_is_waited_for_or_named() {
     let unreachable = plugin.run(&["import", "--account", &world.namespace, "--allow-insecure-base-url", &url]);
     assert_eq!(unreachable.stderr.matches(&format!("cannot reach HeyGen at {address}: ")).count(), 3, "{}", unreachable.stderr);
     assert!(unreachable.failed(1).contains("HTTPS_PROXY"));
+    // A name that no name server knows is left to the proxy, which is not there.
+    let url = format!("--heygen-base-url=https://{}", nowhere::by_name("heygen"));
+    let proxy = [("HTTPS_PROXY", &*format!("http://{address}")), ("NO_PROXY", "127.0.0.1,localhost")];
+    let by_proxy = plugin.run_with(&["import", "--account", &world.namespace, &url], &proxy).failed(1);
+    assert!(by_proxy.contains("Connection refused"), "{by_proxy}");
 
     let fault = |action: FaultAction| world.simulator.add_fault(FaultRule::new(action).on(PathKind::List).times(1)).unwrap();
     fault(FaultAction::rate_limited(Some(Duration::from_secs(2))));
