@@ -5,7 +5,7 @@
 # Flags of the one recipe that installs something outside this folder: PREFIX/bin instead of cargo's own folder.
 into = $(if $(PREFIX),--root '$(PREFIX)')
 
-.PHONY: help install-plugin demo test e2e lint generate generate-objects image image-push image-check image-arm64 bench bench-scale
+.PHONY: help install-plugin demo test e2e lint generate generate-objects pictures image image-push image-check image-arm64 bench bench-scale
 
 help: ## List these commands
 	@sed -n 's/^\([a-z0-9-]*\): ## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r command text; do printf '%-17s %s\n' "$$command" "$$text"; done
@@ -38,6 +38,9 @@ generate: ## Write the generated files: crds/, pages of docs/, deploy/, those of
 generate-objects: ## Record what the operator writes in every situation (4 minutes), then do what `generate` does
 	TWINCONSENT_GENERATE=1 cargo test --locked --package twinconsent --test e2e -- after_two_polls rows_
 	@$(MAKE) generate
+
+pictures: ## Make the pictures of the documents anew: docs/pictures/
+	TWINCONSENT_GENERATE=1 cargo test --locked --workspace --test browser -- pictures
 
 image: ## Build the images of the operator and the simulator into dist/, with docker, podman or buildah (variables: docs/images.md)
 	@hack/image.sh

@@ -9,8 +9,10 @@ use base64::engine::general_purpose::STANDARD;
 use chromiumoxide::cdp::IntoEventKind;
 use chromiumoxide::cdp::browser_protocol::dom::ScrollIntoViewIfNeededParams;
 use chromiumoxide::cdp::browser_protocol::emulation::{MediaFeature, SetDeviceMetricsOverrideParams, SetScriptExecutionDisabledParams};
+use chromiumoxide::cdp::browser_protocol::page::CaptureScreenshotFormat;
 use chromiumoxide::cdp::browser_protocol::{audits, fetch, log, network};
 use chromiumoxide::cdp::js_protocol::runtime;
+use chromiumoxide::page::ScreenshotParams;
 use chromiumoxide::{Browser, BrowserConfig, Page};
 use controlplane::{Program, Tools};
 use futures::StreamExt as _;
@@ -205,7 +207,12 @@ impl Tab {
 
     /// Makes the page so many CSS pixels wide.
     pub async fn is_wide(&self, width: i64) {
-        self.page.execute(SetDeviceMetricsOverrideParams::new(width, 800, 1.0, false)).await.unwrap();
+        self.is_of_size(width, 800, 1.0).await;
+    }
+
+    /// Makes the page so many CSS pixels wide and high, on a screen with so many points for each.
+    pub async fn is_of_size(&self, width: i64, height: i64, points: f64) {
+        self.page.execute(SetDeviceMetricsOverrideParams::new(width, height, points, false)).await.unwrap();
     }
 
     /// Shows the page in this scheme of colours, as a person may prefer it, `light` or `dark`.
@@ -234,6 +241,17 @@ impl Tab {
             .iter()
             .map(|violation| format!("{}: {}; {}", violation["id"], violation["help"], violation["nodes"][0]["html"]))
             .collect()
+    }
+
+    /// The page as a picture, as PNG.
+    pub async fn picture(&self) -> Vec<u8> {
+        self.page.screenshot(ScreenshotParams::builder().format(CaptureScreenshotFormat::Png).build()).await.unwrap()
+    }
+
+    /// Shows a page that comes from nowhere.
+    pub async fn shows(&self, html: &str) {
+        self.open("about:blank").await;
+        self.page.set_content(html).await.unwrap();
     }
 
     /// The names of the cookies that the browser would send to this page.

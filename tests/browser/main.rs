@@ -9,6 +9,9 @@
 mod axe;
 mod checks;
 mod chromium;
+mod pictures;
+#[path = "../support/plugin.rs"]
+mod plugin;
 mod return_page;
 mod simulator_page;
 #[path = "../e2e/support.rs"]

@@ -13,8 +13,8 @@ use crate::support::operator::{Operator, free_address};
 use crate::support::{World, eventually};
 
 /// A world in which a person has a link, and an operator with a return page.
-struct Asked {
-    world: World,
+pub struct Asked {
+    pub world: World,
     operator: Operator,
     /// The public address of the page, with a path.
     base: String,
@@ -22,7 +22,8 @@ struct Asked {
 }
 
 impl Asked {
-    async fn with(mut spec: Value) -> Self {
+    /// One with such a consent.
+    pub async fn with(mut spec: Value) -> Self {
         let world = World::start("browser").await;
         let listen = free_address();
         let base = format!("http://{listen}/back");
@@ -38,7 +39,7 @@ impl Asked {
     }
 
     /// As the person does, until HeyGen has what it needs. The review lasts until the test ends it.
-    async fn consents_in(&self, tab: &Tab) {
+    pub async fn consents_in(&self, tab: &Tab) {
         let slow = BehaviourPatch { review_time: Some(Duration::from_secs(3600)), ..BehaviourPatch::default() };
         self.world.simulator.change_behaviour(slow).unwrap();
         tab.open(&self.link).await;
@@ -51,7 +52,8 @@ impl Asked {
         self.base.trim_end_matches("/back")
     }
 
-    async fn end(self, chromium: Chromium) {
+    /// Ends everything, and searches it for secrets.
+    pub async fn end(self, chromium: Chromium) {
         chromium.end().await;
         self.world.end([self.operator]).await;
     }

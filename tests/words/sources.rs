@@ -4,7 +4,7 @@ use std::path::Path;
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
-/// A file, or every file in a folder, with its path and content.
+/// A file, or every file in a folder, with its path and content; but for pictures.
 pub fn files(path: &Path, into: &mut Vec<(String, String)>) {
     let found = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     if !found.is_dir() {
@@ -16,7 +16,7 @@ pub fn files(path: &Path, into: &mut Vec<(String, String)>) {
     }
     let mut names: Vec<_> = std::fs::read_dir(found).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     names.sort();
-    for name in names {
+    for name in names.iter().filter(|name| !name.to_string_lossy().ends_with(".png")) {
         files(&path.join(name), into);
     }
 }
