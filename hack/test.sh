@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 # Suites mostly wait, for intervals and deadlines that are real. So there are three lanes, each of which takes its suites one after the
 # other; all take about as long. The tests of the second do little but wait, so more of them run at once; a thousand consents at a time
 # are in the third. A suite that is not named here runs in the first, with those that compute.
-second=(accounts answers e2e leader)
+second=(accounts answers e2e landing leader plugin)
 third=(chaos chart)
 without=(image install node) # they need images and a node: `make e2e`
 
