@@ -17,6 +17,7 @@ mod explained;
 mod fleet;
 mod flows;
 mod kstatus;
+mod landings;
 #[path = "../e2e/support/leaves.rs"]
 mod leaves;
 mod link_secret;

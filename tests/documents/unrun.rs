@@ -50,6 +50,7 @@ const RUN_ELSEWHERE: &[(&str, &str)] = &[
     ("docs/notifications.md", "tests/documents/receivers.rs"),
     ("docs/operating.md", "tests/install/readme.rs"),
     ("docs/rbac.md", "tests/chart/rights.rs"),
+    ("docs/return-page.md", "tests/landing/keys.rs"),
     ("docs/trust.md", "tests/crds/gate.rs"),
 ];
 

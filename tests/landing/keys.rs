@@ -1,5 +1,8 @@
 //! The key of the tokens: made by the operator, replaced by hand.
 
+use std::path::Path;
+use std::process::Command;
+
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
@@ -14,12 +17,13 @@ async fn a_key_is_made_once_and_may_be_replaced_while_links_are_out() {
     let made = scene.secrets().get(SECRET).await.unwrap().data.unwrap();
     assert_eq!((made.len(), made["current"].0.len()), (1, 32), "a key of 32 bytes, and none before it");
 
-    let [first, second] = [vec![7_u8; 32], vec![8; 48]].map(k8s_openapi::ByteString);
-    replace(&scene, json!({ "current": first, "previous": made["current"] })).await;
+    replace_as_documented(&scene).await;
+    let replaced = scene.secrets().get(SECRET).await.unwrap().data.unwrap();
+    assert_eq!(replaced["previous"], made["current"]);
     let new = until_new(&scene, &replica, "bob", &old).await;
     assert_eq!(replica.get(&old).await.status, 200, "the previous key is known");
 
-    replace(&scene, json!({ "current": second, "previous": first })).await;
+    replace_as_documented(&scene).await;
     until_unknown(&replica, &old).await;
     assert_eq!(replica.get(&new).await.status, 200, "it was the current one before");
 
@@ -46,6 +50,25 @@ async fn without_a_key_persons_are_asked_all_the_same() {
     assert_eq!(scene.simulator.group("ada").unwrap().links[0].reroute_url, None, "to HeyGen's own end page");
     assert_eq!(replica.get("/back/AAAAAAAAAAAAAAAAAAAAAA").await.status, 503, "which tokens there are is not known");
     scene.end([replica]).await;
+}
+
+/// Runs what `docs/return-page.md` says, in the namespace of this world.
+async fn replace_as_documented(scene: &Scene) {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/return-page.md")).unwrap();
+    let block = page.split_once("<!-- run: by tests/landing/keys.rs -->\n```sh\n").unwrap().1.split_once("```").unwrap().0;
+    let script = block.replace("twinconsent-system", &scene.namespace);
+    let kubectl = scene.plane.kubectl();
+    let folder = Path::new(kubectl.get_program()).parent().unwrap();
+    let mut shell = Command::new("bash");
+    for (name, value) in kubectl.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
+    let ran = shell.args(["-euc", &script]).env("PATH", path).output().unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
 }
 
 async fn replace(scene: &Scene, data: Value) {

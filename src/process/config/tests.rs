@@ -296,6 +296,32 @@ fn the_audit_log_goes_to_stdout_or_into_a_file() {
 }
 
 #[test]
+fn the_return_page_is_reached_by_https_or_on_this_machine() {
+    let url = |url: &str| config(&["--return-page-url", url]).unwrap().return_page.unwrap().url.to_string();
+    assert_eq!(
+        config(&["--return-page-listen=[::]:1", "--return-page-secret=s"]).unwrap().return_page,
+        None,
+        "without a URL there is none"
+    );
+    for accepted in ["https://a.example/", "https://a.example/back", "http://localhost:8082/", "http://127.0.0.1/", "http://[::1]/b"] {
+        assert_eq!(url(accepted), accepted);
+    }
+    assert_eq!(config(&["--return-page-url=http://a.example/", "--allow-insecure-base-url"]).map(|_| ()), Ok(()));
+    let refused = |url: &str| refusal(&["--return-page-url", url]);
+    let unencrypted = "--return-page-url: http would send tokens unencrypted; use https, or add --allow-insecure-base-url for a simulator";
+    for open in ["http://a.example/", "http://localhost.a.example/", "http://127.evil.example/"] {
+        assert_eq!(refused(open), unencrypted);
+    }
+    assert_eq!(refused("ftp://a.example"), "--return-page-url: must begin with https://");
+    assert_eq!(refused("https://ada@a.example"), "--return-page-url: must not hold a user name or password");
+    assert_eq!(refused("https://a.example/?a=b"), "--return-page-url: must not have a query or a fragment");
+    assert_eq!(refused(&format!("https://a.example/{}", "a".repeat(2000))), "--return-page-url: must not be longer than 2000 bytes");
+    let listen = refusal(&["--return-page-listen=8082"]);
+    assert!(listen.starts_with("--return-page-listen: must be an IP address and a port"), "{listen}");
+    assert!(refusal(&["--return-page-secret=No"]).starts_with("--return-page-secret: not a name"));
+}
+
+#[test]
 fn the_shutdown_grace_must_be_a_duration() {
     for text in ["soon", "25", "", "3 days"] {
         let flag = format!("--shutdown-grace={text}");

@@ -28,6 +28,14 @@ impl World {
         self.bump();
     }
 
+    /// The person comes back from HeyGen's page to another replica, whose clock is so many seconds ahead.
+    pub fn land(&mut self, ahead: i64) {
+        let time = polling::shifted(self.now, SignedDuration::from_secs(ahead));
+        self.object.status.get_or_insert_default().landing_time = Some(time.into());
+        self.bump();
+        self.note("-- the person comes back".into());
+    }
+
     /// Deleted and created again: the same spec, nothing else.
     pub fn recreate(&mut self, serial: u32) {
         self.object.status = Some(DigitalTwinConsentStatus { observed_generation: Some(-1), ..DigitalTwinConsentStatus::default() });
