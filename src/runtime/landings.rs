@@ -142,6 +142,12 @@ impl Landings {
         self.with(|index| (token.and_then(|token| index.find(token)), index.is_complete()))
     }
 
+    /// Whether this is a token of what the object has asked, as it is now.
+    pub(crate) fn is_of(&self, token: Option<Token>, consent: &DigitalTwinConsent) -> bool {
+        let (keys, subject) = (self.with(|index| index.keys()), Subject::asked(consent));
+        keys.zip(subject).is_some_and(|(keys, subject)| keys.tokens(&subject).any(|its| Some(its) == token))
+    }
+
     /// The return page, if there is one.
     pub(crate) fn page(&self) -> Option<&ReturnPage> {
         self.page.as_ref()

@@ -36,6 +36,7 @@ const LANDING: &str = "could not note that a person came back";
 pub(crate) fn visited(visit: Visit, context: &Context) -> Reply {
     let (uid, is_complete) = context.landings.find(visit.token);
     let found = uid.and_then(|uid| Some((uid, context.store.copy(uid)?)));
+    let found = found.filter(|(_, consent)| context.landings.is_of(visit.token, consent));
     let now = clock::now();
     match &found {
         Some((uid, consent)) => {
