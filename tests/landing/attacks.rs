@@ -53,9 +53,10 @@ async fn a_token_that_is_forged_foreign_or_replayed_brings_nothing_however_fast_
     }
 
     // The first thousands fill what is filled once.
-    let warm = tried(&replica.address, Duration::from_secs(1), &known).await;
+    let address = replica.address().await;
+    let warm = tried(&address, Duration::from_secs(1), &known).await;
     let (before, began) = (replica.resident(), Instant::now());
-    let tries = tried(&replica.address, ATTACK, &known).await;
+    let tries = tried(&address, ATTACK, &known).await;
     let grown = replica.resident().saturating_sub(before);
     println!("{tries} tokens within {:?}, after {warm}: {grown} kB more", began.elapsed());
     assert!(tries > 0);
@@ -100,9 +101,10 @@ async fn slow_clients_take_no_memory_and_are_hung_up_on_and_persons_come_through
     let path = scene.ask("ada", json!({})).await;
     let before = replica.resident();
     let parts = ["", "GET /ba", "GET /back/x HTTP/1.1\r\nHost: ", "GET /back/x HTTP/1.1\r\nX-Endless: "];
+    let address = replica.address().await;
     let held: Vec<TcpStream> = futures::stream::iter(0..SLOW)
         .map(|number| {
-            let (address, part) = (replica.address.clone(), parts[number % parts.len()]);
+            let (address, part) = (address.clone(), parts[number % parts.len()]);
             async move {
                 let mut stream = TcpStream::connect(&address).await.unwrap();
                 let _ = stream.write_all(part.as_bytes()).await;

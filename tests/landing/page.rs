@@ -11,7 +11,6 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use twinconsent_core::api::consent::DigitalTwinConsent;
 
-use crate::support::operator::free_address;
 use crate::support::{DEADLINE, Operator, World, eventually};
 
 /// The Secret with the keys.
@@ -25,12 +24,10 @@ pub struct Scene {
     world: World,
 }
 
-/// A replica, and the address of its return page.
+/// A replica.
 pub struct Replica {
     /// The operator.
     pub operator: Operator,
-    /// Where its return page listens.
-    pub address: String,
 }
 
 /// What was answered.
@@ -71,16 +68,15 @@ impl Scene {
 
     /// Starts a replica, ready or not.
     pub fn replica(&self, name: &str, arguments: &[&str]) -> Replica {
-        let address = free_address();
         let own = [
             // Where persons reach it is another matter than where it listens.
             format!("--return-page-url=https://studio.example{PATH}"),
-            format!("--return-page-listen={address}"),
+            "--return-page-listen=127.0.0.1:0".to_owned(),
             format!("--operator-namespace={}", self.namespace),
         ];
         let arguments: Vec<&str> = own.iter().map(String::as_str).chain(arguments.iter().copied()).collect();
         let kubeconfig = self.plane.kubeconfig().display().to_string();
-        Replica { operator: Operator::start_in(self, &kubeconfig, &arguments, &[("POD_NAME", name)]), address }
+        Replica { operator: Operator::start_in(self, &kubeconfig, &arguments, &[("POD_NAME", name)]) }
     }
 
     /// Asks a person. Returns the path to which HeyGen leads them afterwards.
@@ -136,6 +132,17 @@ impl Scene {
 }
 
 impl Replica {
+    /// Where its return page listens, as its log says.
+    pub async fn address(&self) -> String {
+        eventually("the return page listens", || async {
+            let log = self.operator.log();
+            let line = log.lines().find(|line| line.contains("persons come back to the return page")).ok_or("not yet")?;
+            let port = line.split_once("127.0.0.1:").ok_or("no address")?.1;
+            Ok::<_, &str>(format!("127.0.0.1:{}", port.chars().take_while(char::is_ascii_digit).collect::<String>()))
+        })
+        .await
+    }
+
     /// What the page answers to GET.
     pub async fn get(&self, path: &str) -> Answer {
         self.request(&format!("GET {path} HTTP/1.1\r\nHost: studio.example")).await
@@ -143,8 +150,9 @@ impl Replica {
 
     /// What it answers to a request, written as it is but for its end.
     pub async fn request(&self, request: &str) -> Answer {
+        let address = self.address().await;
         let answered = async {
-            let mut stream = TcpStream::connect(&self.address).await.unwrap();
+            let mut stream = TcpStream::connect(&address).await.unwrap();
             stream.write_all(format!("{request}\r\n\r\n").as_bytes()).await.unwrap();
             let mut answer = String::new();
             stream.read_to_string(&mut answer).await.unwrap();
