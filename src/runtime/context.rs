@@ -335,10 +335,10 @@ impl Context {
     pub fn forget(&self, consent: Uid) {
         self.scheduler.with(|schedule, _| schedule.remove(consent));
         self.notifications.no_doubt(consent);
-        if let Some(copy) = self.store.copy(consent).filter(|_| self.landings.is_kept()) {
-            self.landings.forget(&copy);
-        }
-        self.wake_consents(self.store.forget(consent));
+        let copy = self.store.copy(consent).filter(|_| self.landings.is_kept());
+        let moved = self.store.forget(consent);
+        copy.inspect(|copy| self.landings.forget(copy));
+        self.wake_consents(moved);
     }
 }
 

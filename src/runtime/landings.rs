@@ -1,6 +1,6 @@
 //! Persons who come back: which token leads to which object, and which landings are to be noted.
 //!
-//! What is kept is bounded by the objects that there are, and by how many landings may wait at once ([`WAITING`]); the landing of one object
+//! What is kept is bounded by the objects that there are, and by how many landings may wait at once (`WAITING`); the landing of one object
 //! is handed in at most once in half a minute.
 
 mod index;
@@ -19,15 +19,12 @@ use crate::runtime::store::Store;
 use index::Index;
 use twinconsent_core::api::consent::DigitalTwinConsent;
 use twinconsent_core::api::uid::{Uid, uid};
-use twinconsent_core::consent::landing::{Keys, Subject, Token};
+use twinconsent_core::consent::landing::{Keys, LANDS_AGAIN, Subject, Token};
 use twinconsent_core::consent::polling;
 use twinconsent_core::consent::request::{Content, Request};
 
 /// How many landings may wait to be written.
 const WAITING: usize = 256;
-
-/// How soon a landing of the same object is handed in again.
-const AGAIN: Duration = Duration::from_secs(30);
 
 /// How long the first request may wait for the key: without it, HeyGen is told no address of ours.
 const FIRST_KEY: Duration = Duration::from_secs(5);
@@ -105,8 +102,12 @@ impl Landings {
         }
         self.with(|index| index.begin(keys));
         for uid in store.all() {
-            let Some(consent) = store.copy(uid) else { continue };
-            self.with(|index| index.replace(uid, None, Subject::asked(&consent)));
+            // Copied under the lock: what the watch shows meanwhile is noted after it.
+            self.with(|index| {
+                if let Some(consent) = store.copy(uid) {
+                    index.replace(uid, None, Subject::asked(&consent));
+                }
+            });
         }
         self.with(Index::complete);
         tracing::info!(previous = keys.previous.is_some(), "the keys of the return page are in use");
@@ -121,7 +122,7 @@ impl Landings {
     fn is_first(&self, uid: Uid) -> bool {
         let now = clock::steady();
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        recent.retain(|_, at| polling::since(*at, now) < AGAIN);
+        recent.retain(|_, at| polling::since(*at, now) < LANDS_AGAIN);
         !recent.contains_key(&uid)
     }
 

@@ -1,7 +1,7 @@
 //! What the return page is answered with, and what is written of landings.
 //!
 //! Every replica answers, also one that stands by: the watches show it the same objects. A visit costs one search in memory, however often
-//! it comes; and so many landings are written a second ([`PACE`]).
+//! it comes; and so many landings are written a second (`PACE`).
 
 mod keys;
 

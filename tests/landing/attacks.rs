@@ -38,6 +38,7 @@ async fn a_token_that_is_forged_foreign_or_replayed_brings_nothing_however_fast_
     let replica = scene.operator().await;
     scene.ask("ada", json!({})).await;
     let known = scene.ask("bob", json!({})).await;
+    let awaited = scene.ask("eve", json!({})).await;
     scene.simulator.approve("bob").unwrap();
     replica.get(&known).await;
     let approved = scene.until("bob", "Approved").await;
@@ -54,12 +55,12 @@ async fn a_token_that_is_forged_foreign_or_replayed_brings_nothing_however_fast_
 
     // The first thousands fill what is filled once.
     let address = replica.address().await;
-    let warm = tried(&address, Duration::from_secs(1), &known).await;
+    let (landings, eve, came) = (replica.landings("written").await, scene.reads("eve"), Instant::now());
+    let warm = tried(&address, Duration::from_secs(1), [&known, &awaited]).await;
     let (before, began) = (replica.resident(), Instant::now());
-    let tries = tried(&address, ATTACK, &known).await;
+    let tries = tried(&address, ATTACK, [&known, &awaited]).await;
     let grown = replica.resident().saturating_sub(before);
     println!("{tries} tokens within {:?}, after {warm}: {grown} kB more", began.elapsed());
-    assert!(tries > 0);
     assert!(grown < NOISE + tries * GROWTH / 1024, "{grown} kB more");
     assert_eq!(["ada", "bob"].map(|name| scene.reads(name)), reads, "no poll");
     for before in [ada, approved] {
@@ -67,6 +68,11 @@ async fn a_token_that_is_forged_foreign_or_replayed_brings_nothing_however_fast_
         assert_eq!(after.resource_version(), before.resource_version(), "{}: no write", before.name_any());
     }
     assert_eq!(replica.get("/back/AAAAAAAAAAAAAAAAAAAAAA").await, unknown, "and no other answer");
+    // Of the person who is awaited, a landing in half a minute is written, and each is followed by a poll at once and three more in that time.
+    let most = 1 + came.elapsed().as_secs() / 30;
+    let (landed, polled) = ((replica.landings("written").await - landings) as u64, scene.reads("eve") - eve);
+    assert!((1..=most).contains(&landed), "{landed} landings, {most} at most");
+    assert!((1..=4 * most).contains(&polled), "{polled} polls of one person, {most} landings at most");
     scene.end([replica]).await;
 }
 
@@ -131,8 +137,8 @@ async fn slow_clients_take_no_memory_and_are_hung_up_on_and_persons_come_through
     scene.end([replica]).await;
 }
 
-/// Tries one token after the other for so long, and with each the known one that is worth nothing any more. Returns how many.
-async fn tried(address: &str, time: Duration, known: &str) -> u64 {
+/// Tries one token after the other for so long, and among them the two that are known. Each answer is the right one. Returns how many.
+async fn tried(address: &str, time: Duration, known: [&str; 2]) -> u64 {
     let (began, tries) = (Instant::now(), std::sync::atomic::AtomicU64::new(0));
     futures::stream::iter(0..AT_ONCE)
         .for_each_concurrent(None, |client| {
@@ -141,9 +147,11 @@ async fn tried(address: &str, time: Duration, known: &str) -> u64 {
                 let mut number = u128::from(client) << 64;
                 while began.elapsed() < time {
                     number += 1;
-                    let token = forged(number);
-                    let path = if number % 8 == 0 { known.to_owned() } else { format!("/back/{token}") };
-                    ask(address, &path).await;
+                    let (path, status) = match number % 8 {
+                        known_one @ (0 | 1) => (known[usize::from(known_one == 1)].to_owned(), 200),
+                        _ => (format!("/back/{}", forged(number)), 404),
+                    };
+                    assert_eq!(ask(address, &path).await, Some(status));
                     tries.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                 }
             }
@@ -152,12 +160,14 @@ async fn tried(address: &str, time: Duration, known: &str) -> u64 {
     tries.into_inner()
 }
 
-async fn ask(address: &str, path: &str) {
+/// The status that a path is answered with, if it is answered.
+async fn ask(address: &str, path: &str) -> Option<u16> {
     use tokio::io::AsyncReadExt as _;
-    let Ok(mut stream) = TcpStream::connect(address).await else { return };
-    let _ = stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes()).await;
-    let mut answer = Vec::new();
-    let _ = stream.read_to_end(&mut answer).await;
+    let mut stream = TcpStream::connect(address).await.ok()?;
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes()).await.ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.ok()?;
+    answer.split(' ').nth(1)?.parse().ok()
 }
 
 /// A token like any other.

@@ -26,7 +26,7 @@ async fn a_person_is_asked_and_asked_again() {
     scene.simulator.create_group(heygen_simulator::GroupDefinition::twin("ADA_1")).unwrap();
     let spec = ["ADA_1", "--name", "ada", "--purpose", "training videos", "--reference", "hr-4711"];
     let asked = ask(&plugin, &scene, &spec);
-    assert!(asked.stderr.contains("kubectl twinconsent link ada"), "{}", asked.stderr);
+    assert!(asked.stderr.contains(&format!("`kubectl twinconsent -n {} link ada`", scene.namespace)), "{}", asked.stderr);
     assert_eq!(asked.done(), "digitaltwinconsent.twinconsent.io/ada created\n");
     let ada = scene.until_reading("ada", AWAITING).await;
     assert_eq!(ada.spec.subject.unwrap().reference.as_deref(), Some("hr-4711"));
@@ -107,9 +107,11 @@ async fn a_suspended_consent_says_why_and_goes_on_when_it_is_resumed() {
     for name in ["ada", "grace"] {
         scene.until_it(name, "it is suspended", |it| crate::support::condition(it, "Suspended").is_some_and(|(is, _)| is == "True")).await;
     }
-    let polled = plugin.run(&["poll", "ada", "--wait"]);
+    let polled = plugin.run(&["poll", "ada"]);
     assert!(polled.stderr.contains("is suspended"), "{}", polled.stderr);
     polled.done();
+    let waited = plugin.run(&["poll", "ada", "--wait"]).failed(3);
+    assert!(waited.contains("HeyGen was not polled") && waited.contains(" resume ada`"), "{waited}");
 
     let resumed = plugin.run(&["resume", "ada", "-o", "json"]);
     has_no_link(&resumed, &links);

@@ -136,7 +136,7 @@ impl HeyGen {
     /// Reads the account's own groups: `GET /v3/avatars?ownership=private` (HeyGen API notes, section 6).
     ///
     /// Groups move between pages while they are read, and one may then stand on none. So a list of several pages is read until a reading
-    /// shows no group that was not known, [`MOST_READINGS`] times at most.
+    /// shows no group that was not known, `MOST_READINGS` times at most.
     ///
     /// # Errors
     /// When HeyGen cannot be reached, or refuses.

@@ -14,6 +14,12 @@ pub fn of(name: &str) -> String {
     format!("digitaltwinconsent.twinconsent.io/{name}")
 }
 
+/// A command about a consent, to be copied: it works whatever the context's own namespace is.
+#[must_use]
+pub fn command(namespace: &str, command: &str, name: &str) -> String {
+    format!("`kubectl twinconsent -n {namespace} {command} {name}`")
+}
+
 /// The account that a consent names.
 #[must_use]
 pub fn account_ref(consent: &DigitalTwinConsent) -> AccountRef {

@@ -20,6 +20,7 @@ use twinconsent_core::consent::link::Link;
 use crate::FIELD_MANAGER;
 use crate::context::Context;
 use crate::error::Error;
+use crate::names;
 
 /// How many objects a page of a list has: a page must not take long, nor much memory at the API server.
 const PAGE: u32 = 500;
@@ -245,7 +246,7 @@ pub async fn create(context: &Context, name: &str, manifest: &Value, is_tried: b
         Ok(text) => Ok(Consent::read(text)?),
         Err(kube::Error::Api(status)) if status.is_already_exists() => {
             Err(Error::failed(format!("there is a DigitalTwinConsent {name} in the namespace {} already", context.namespace))
-                .then(format!("`kubectl twinconsent status {name}` shows it; --name chooses another name.")))
+                .then(format!("{} shows it; --name chooses another name.", names::command(&context.namespace, "status", name))))
         }
         Err(error) => Err(context.failed(&attempt, &error)),
     }

@@ -30,7 +30,7 @@ use twinconsent_core::consent::landing::{State, Token};
 /// How soon a page that is not ready is asked for again.
 const NOT_READY_AGAIN: Duration = Duration::from_secs(3);
 
-/// The longest token with what stands around it, in bytes; what is longer is not one.
+/// The longest query in which a page has written down how often it has renewed itself, in bytes.
 const LONGEST_QUERY: usize = 64;
 
 /// A search engine is told to leave what a person was sent.
@@ -119,7 +119,9 @@ fn respond(method: &Method, uri: &Uri, headers: &HeaderMap, prefix: &str, visite
         Reply::NotReady => {
             let mut response = page(StatusCode::SERVICE_UNAVAILABLE, Page::NotReady);
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(NOT_READY_AGAIN.as_secs()));
-            refresh(&mut response, NOT_READY_AGAIN, "");
+            if landing::refresh(visit.renewals).is_some() {
+                refresh(&mut response, NOT_READY_AGAIN, &format!("?renewal={}", visit.renewals + 1));
+            }
             (response, PageAnswer::NotReady)
         }
     }
@@ -140,9 +142,7 @@ fn page(status: StatusCode, page: Page) -> Response {
 
 /// Lets a page renew itself, also where no script runs.
 fn refresh(response: &mut Response, pause: Duration, address: &str) {
-    let seconds = pause.as_secs();
-    let value = if address.is_empty() { seconds.to_string() } else { format!("{seconds}; url={address}") };
-    if let Ok(value) = HeaderValue::from_str(&value) {
+    if let Ok(value) = HeaderValue::from_str(&format!("{}; url={address}", pause.as_secs())) {
         response.headers_mut().insert(REFRESH, value);
     }
 }

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use crate::api::conditions::Situation;
 use crate::api::consent::DigitalTwinConsentStatus;
 
-pub use answer::{Answer, State, answer, is_landing, refresh};
+pub use answer::{Answer, LANDS_AGAIN, State, answer, is_landing, refresh};
 pub use polls::{Landed, POLLED_FOR, after_poll, poll_at};
 pub use token::{Key, Keys, Subject, Token};
 

@@ -1,6 +1,6 @@
 //! PURE. What an error answer of HeyGen asks for, and of which actor.
 //!
-//! [`TABLE`] is the code table of the HeyGen API notes, section 8, line by line: documented codes, the statuses they come with, and the
+//! `TABLE` is the code table of the HeyGen API notes, section 8, line by line: documented codes, the statuses they come with, and the
 //! class that it is here. A line of theirs is several of ours where one of their classes is several of ours.
 //! Everything else goes by the status alone ([`by_status`], the row "unknown code").
 //!

@@ -149,6 +149,11 @@ impl World {
         self.rest(uid, polled(self.now, PollKind::Forced));
     }
 
+    /// An object whose person has come back.
+    fn land(&mut self, uid: Uid) {
+        self.rest(uid, polled(self.now, PollKind::Landed));
+    }
+
     /// An object whose request waits for its permit, good until then.
     fn request(&mut self, uid: Uid, good_until: Timestamp) {
         self.rest(uid, Rest::default());

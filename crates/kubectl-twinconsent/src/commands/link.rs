@@ -4,15 +4,17 @@ mod qr;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
-use twinconsent_core::api::conditions::types;
+use twinconsent_core::api::conditions::{Situation, types};
 use twinconsent_core::api::consent::DigitalTwinConsent;
 use twinconsent_core::api::{OWNER_UID_LABEL, REQUEST_EPOCH_ANNOTATION};
 use twinconsent_core::consent::link::Link;
-use twinconsent_core::consent::status::{condition, holds};
+use twinconsent_core::consent::permission::{Expected, Obstacle, Permission, permission};
+use twinconsent_core::consent::status::{condition, holds, shown};
 
 use crate::clock;
 use crate::context::{Cluster, Context};
 use crate::error::Error;
+use crate::names;
 use crate::objects::{self, Consent};
 use crate::output::Output;
 use crate::text::plain;
@@ -22,6 +24,9 @@ pub use qr::Background;
 
 /// The key of a link Secret under which the link stands.
 const KEY: &str = "url";
+
+/// What to do about the link of a request before.
+const WAIT_FOR_THE_NEW_ONE: &str = "Wait for the new one: `kubectl twinconsent status` says where it stands.";
 
 /// The arguments of `link`.
 #[derive(Debug, Clone, clap::Args)]
@@ -46,6 +51,7 @@ pub async fn run(args: &Args, cluster: &Cluster, output: &mut Output) -> Result<
         None => None,
     };
     let link = link(&consent, secret.as_ref())?;
+    is_of_use(&consent.object, clock::now())?;
     if let Some(note) = note(&consent.object, clock::now()) {
         output.note(&note);
     }
@@ -81,8 +87,7 @@ fn in_secret(object: &DigitalTwinConsent, secret: &Secret) -> Result<Option<Link
     let annotations = secret.metadata.annotations.as_ref();
     let epoch = annotations.and_then(|annotations| annotations.get(REQUEST_EPOCH_ANNOTATION)).and_then(|epoch| epoch.parse::<i64>().ok());
     if epoch.is_some_and(|epoch| epoch < object.spec.request_epoch.unwrap_or_default()) {
-        return Err(Error::failed("the Secret still holds the link of an earlier request")
-            .then("Wait for the new one: `kubectl twinconsent status` says where it stands."));
+        return Err(Error::failed("the Secret still holds the link of an earlier request").then(WAIT_FOR_THE_NEW_ONE));
     }
     let bytes = secret.data.as_ref().and_then(|data| data.get(KEY));
     Ok(bytes.and_then(|bytes| String::from_utf8(bytes.0.clone()).ok()).map(Link::new))
@@ -101,12 +106,38 @@ fn none(object: &DigitalTwinConsent) -> Error {
     error.then(plain(&ready.message))
 }
 
+/// PURE. A link that must not be sent is not shown.
+fn is_of_use(object: &DigitalTwinConsent, now: Timestamp) -> Result<(), Error> {
+    let name = object.metadata.name.as_deref().unwrap_or_default();
+    match permission(object, Expected::default(), now) {
+        Permission::Ended(Obstacle::Withdrawn) => {
+            return Err(Error::refused(format!("the person of {name} has withdrawn: no link is to be sent")));
+        }
+        Permission::Ended(Obstacle::Lapsed) => {
+            return Err(Error::refused(format!("spec.validUntil of {name} has passed: no link is to be sent"))
+                .then("If the person is to agree to a longer time, move it."));
+        }
+        _ => {}
+    }
+    let asked = object.status.as_ref().and_then(|status| status.initiation.as_ref());
+    if asked.is_some_and(|asked| asked.epoch < object.spec.request_epoch.unwrap_or_default()) {
+        return Err(Error::failed("the status still holds the link of an earlier request").then(WAIT_FOR_THE_NEW_ONE));
+    }
+    Ok(())
+}
+
 /// PURE. What to know of the link before it is sent.
 fn note(object: &DigitalTwinConsent, now: Timestamp) -> Option<String> {
     let status = object.status.as_ref()?;
     let name = object.metadata.name.as_deref().unwrap_or_default();
     if holds(status, types::PERMITTED) {
         return Some(format!("{name} needs no link any more: consent is there."));
+    }
+    let renew = names::command(object.metadata.namespace.as_deref().unwrap_or_default(), "renew", name);
+    if let Some(Situation::Refused | Situation::Revoked) = shown(status) {
+        return Some(format!(
+            "HeyGen has had an answer, and it is no consent: the link has presumably been used. {renew} asks for a new one."
+        ));
     }
     let expires = status.link_expiration_time.as_ref()?.0;
     Some(if expires > now {
@@ -115,7 +146,7 @@ fn note(object: &DigitalTwinConsent, now: Timestamp) -> Option<String> {
             relative(expires, now)
         )
     } else {
-        format!("The link presumably stopped working {}. `kubectl twinconsent renew {name}` asks for a new one.", relative(expires, now))
+        format!("The link presumably stopped working {}. {renew} asks for a new one.", relative(expires, now))
     })
 }
 
@@ -166,6 +197,30 @@ mod tests {
             note(&consent.object, NOW.parse().unwrap()).unwrap()
         };
         assert!(noted("2026-06-10T20:00:00Z").contains("in 20h"));
-        assert!(noted("2026-06-09T20:00:00Z").contains("`kubectl twinconsent renew ada`"));
+        assert!(noted("2026-06-09T20:00:00Z").contains("`kubectl twinconsent -n team renew ada`"));
+        let refused = consent("ada", "ConsentRefused", "False", |status| status["linkExpirationTime"] = json!("2026-06-10T20:00:00Z"));
+        assert!(note(&refused.object, NOW.parse().unwrap()).unwrap().contains("presumably been used"));
+    }
+
+    #[test]
+    fn a_link_that_must_not_be_sent_is_not_shown() {
+        let at = |change: &dyn Fn(&mut DigitalTwinConsent)| {
+            let mut object = consent("ada", "AwaitingApproval", "False", |status| {
+                status["initiation"] = json!({ "epoch": 1, "idempotencyKey": "k" });
+            })
+            .object;
+            object.spec.request_epoch = Some(1);
+            change(&mut object);
+            is_of_use(&object, NOW.parse().unwrap()).map_err(|error| (error.exit(), error.to_string()))
+        };
+        assert_eq!(at(&|_| {}), Ok(()));
+        let withdrawn = serde_json::from_value(json!({ "time": "2026-06-01T00:00:00Z" })).unwrap();
+        let error = at(&|object| object.spec.withdrawal = Some(Clone::clone(&withdrawn))).unwrap_err();
+        assert!(error.0 == Exit::Refused && error.1.contains("has withdrawn"), "{error:?}");
+        let until = serde_json::from_value(json!("2026-06-01T00:00:00Z")).unwrap();
+        let error = at(&|object| object.spec.valid_until = Some(Clone::clone(&until))).unwrap_err();
+        assert!(error.0 == Exit::Refused && error.1.contains("validUntil"), "{error:?}");
+        let error = at(&|object| object.spec.request_epoch = Some(2)).unwrap_err();
+        assert!(error.0 == Exit::Failed && error.1.contains("earlier request"), "{error:?}");
     }
 }

@@ -47,11 +47,16 @@ pub async fn run(args: &Args, cluster: &Cluster, output: &mut Output) -> Result<
         let value = request(clock::now());
         let patch = json!({ "metadata": { "annotations": { REQUESTED_AT: value } } });
         let consent = objects::patch(&context, name, &format!("poll the consent {name}"), &patch).await?;
-        if consent.object.spec.suspend == Some(true) {
-            output.note(&format!("{} is suspended: HeyGen is polled once `kubectl twinconsent resume {name}` was run", names::of(name)));
-            return Ok(consent);
-        }
+        let resume = names::command(&context.namespace, "resume", name);
         match timeout {
+            Some(_) if consent.object.spec.suspend == Some(true) => {
+                let suspended = format!("{} is suspended: HeyGen was not polled", names::of(name));
+                Err(Error::refused(suspended).then(format!("{resume} lets it go on, with this poll first.")))
+            }
+            None if consent.object.spec.suspend == Some(true) => {
+                output.note(&format!("{} is suspended: HeyGen is polled once {resume} was run", names::of(name)));
+                Ok(consent)
+            }
             None => Ok(consent),
             Some(timeout) => until_answered(&context, name, &value, timeout).await,
         }
@@ -72,8 +77,10 @@ async fn until_answered(context: &Context, name: &str, value: &str, timeout: Dur
             return Ok(consent);
         }
         if Instant::now() >= end {
-            let next =
-                format!("`kubectl twinconsent status {name}` shows what it waits for; `kubectl twinconsent check` tries the operator.");
+            let next = format!(
+                "{} shows what it waits for; `kubectl twinconsent check` tries the operator.",
+                names::command(&context.namespace, "status", name)
+            );
             return Err(Error::timed_out(format!("the consent {name} was not polled within {timeout:?}")).then(next));
         }
         tokio::time::sleep(PAUSE).await;

@@ -40,18 +40,19 @@ fn patch(consent: &Consent) -> Result<Value, Error> {
 /// PURE. What comes of it.
 fn note(consent: &Consent) -> String {
     let (name, spec) = (consent.name(), &consent.object.spec);
+    let command = |command: &str| names::command(consent.namespace(), command, name);
     let conditions = consent.object.status.iter().flat_map(|status| &status.conditions);
     let is_approved = conditions.into_iter().any(|condition| condition.type_ == APPROVED && condition.status == "True");
     let what = if is_approved {
         "HeyGen says that there is consent, so nobody is asked again".to_owned()
     } else if spec.suspend == Some(true) {
-        format!("it is suspended: the person is asked once `kubectl twinconsent resume {name}` was run")
+        format!("it is suspended: the person is asked once {} was run", command("resume"))
     } else if spec.initiate.is_some_and(|initiate| initiate != Initiate::Automatic) {
         "it only follows what HeyGen says (`initiate: Never`), so nobody is asked".to_owned()
     } else if spec.consent_video.is_some() {
         "HeyGen is asked to review the clip once more".to_owned()
     } else {
-        format!("`kubectl twinconsent link {name}` shows the new link once HeyGen has given it; the old one may work until it dies")
+        format!("{} shows the new link once HeyGen has given it; the old one may work until it dies", command("link"))
     };
     let epoch = spec.request_epoch.unwrap_or_default().saturating_add(1);
     format!(

@@ -109,17 +109,20 @@ pub enum Form {
 pub async fn run(args: &Args, cluster: &Cluster, output: &mut Output) -> Result<(), Error> {
     let name = name(args)?;
     let spec = args.said.spec(&args.group)?;
+    let mut namespace = String::new();
     let object = if args.dry_run == DryRun::Client {
         // Without a cluster, so that a manifest can be made anywhere.
         manifest(&name, cluster.namespace.as_deref(), &spec)
     } else {
         let context = Context::of(cluster).await?;
         let manifest = manifest(&name, Some(&context.namespace), &spec);
+        namespace.clone_from(&context.namespace);
         objects::create(&context, &name, &manifest, args.dry_run == DryRun::Server).await?.shown()
     };
     output.answer(&answer(&name, &object, args.dry_run, args.output)?)?;
     if args.dry_run == DryRun::None && args.output.is_none() && !args.said.never_ask {
-        output.note(&format!("`kubectl twinconsent link {name}` shows the link for the person once HeyGen has given it."));
+        let link = names::command(&namespace, "link", &name);
+        output.note(&format!("{link} shows the link for the person once HeyGen has given it."));
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ mod watch;
 
 use std::time::Duration;
 
+use clap::builder::NonEmptyStringValueParser;
 use futures::StreamExt as _;
 use tokio::time::Instant;
 
@@ -34,7 +35,7 @@ pub struct Args {
     pub timeout: Option<Duration>,
 
     /// The avatar group that is about to be used: a consent to another one ends the wait. For a single NAME.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     pub group: Option<String>,
 
     /// Wait for objects that do not exist yet as well; without this a missing one is an error, as it is for `kubectl wait`.

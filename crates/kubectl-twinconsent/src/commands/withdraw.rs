@@ -159,7 +159,7 @@ fn patch(args: &Args, now: Timestamp) -> Result<Value, Error> {
         None => format!("{now:.0}"),
         Some(text) => {
             let time = text.parse::<Timestamp>();
-            let wrong = || Error::usage("--time takes a time in UTC that has come, as in 2027-01-31T00:00:00Z");
+            let wrong = || Error::usage("--time takes a time in UTC that has come, as in 2026-01-31T00:00:00Z");
             time.ok().filter(|time| *time <= now && text.len() == 20 && text.ends_with('Z')).map(|_| text.clone()).ok_or_else(wrong)?
         }
     };

@@ -125,7 +125,12 @@ impl Draft<'_> {
                     (None, Some(code)) => format!("with the code `{code}`"),
                     (None, None) => "as it stands".to_owned(),
                 };
-                let message = format!("HeyGen refuses the request {why}. Correct the spec and raise spec.requestEpoch in the same change.");
+                let remedy = if trouble.param == Some("reroute_url") && request.content.reroute_url.is_none() {
+                    "The spec has none, so it is the address of the return page: correct the operator's --return-page-url, and raise spec.requestEpoch then."
+                } else {
+                    "Correct the spec and raise spec.requestEpoch in the same change."
+                };
+                let message = format!("HeyGen refuses the request {why}. {remedy}");
                 self.render(Situation::InvalidRequest, Some(&message));
             }
             Class::AccessDenied | Class::Forbidden => self.not_entitled(trouble),

@@ -14,7 +14,7 @@ use crate::consent::status;
 const KNOWN_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// How soon a landing of the same person counts again.
-const LANDS_AGAIN: Duration = Duration::from_secs(30);
+pub const LANDS_AGAIN: Duration = Duration::from_secs(30);
 
 /// How often the page of a person who waits renews itself at first, how long that goes on, and how often it does so later.
 const RENEWED: [(u32, Duration); 2] = [(10, Duration::from_secs(3)), (67, Duration::from_secs(10))];
@@ -87,15 +87,14 @@ fn state(consent: &DigitalTwinConsent) -> State {
     if status::is_restored(consent) {
         return State::Waiting;
     }
-    if status::is_approved(status) {
-        return State::Given;
-    }
     match status::shown(status) {
+        // An approval of before may stand beside these: what was consented to is over.
+        Some(S::GroupMissing | S::TrainingFailed | S::TermsChanged | S::Lapsed) => State::Closed,
+        _ if status::is_approved(status) => State::Given,
         Some(S::Withdrawn) => State::Withdrawn,
         Some(S::Refused | S::Revoked) => State::NotGiven,
         Some(S::Approved | S::Waived | S::NotRequired) => State::Given,
-        Some(S::GroupMissing | S::TrainingFailed | S::TermsChanged | S::Lapsed | S::InvalidRequest | S::NotEntitled) => State::Closed,
-        Some(S::AccountNotAllowed) => State::Closed,
+        Some(S::InvalidRequest | S::NotEntitled | S::AccountNotAllowed) => State::Closed,
         Some(S::Awaiting | S::LinkExpired | S::Overdue | S::AlreadyBegun | S::InitiationDisabled | S::Unrecognized | S::Unverified) => {
             State::Waiting
         }
@@ -151,7 +150,8 @@ mod tests {
         for (reason, approved, state) in [
             ("AwaitingApproval", "Unknown", State::Waiting),
             ("ConsentApproved", "True", State::Given),
-            ("ConsentLapsed", "True", State::Given),
+            ("Suspended", "True", State::Given),
+            ("ConsentLapsed", "True", State::Closed),
             ("ConsentLapsed", "Unknown", State::Closed),
             ("ConsentRefused", "False", State::NotGiven),
             ("ConsentRevoked", "False", State::NotGiven),

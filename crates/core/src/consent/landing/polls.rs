@@ -31,7 +31,11 @@ pub struct Landed {
 /// The clocks of two replicas may differ: that a landing is new is seen by its time being another, and the polls are counted from the first.
 #[must_use]
 pub fn poll_at(time: Timestamp, landed: Option<Landed>, polled_at: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
-    let Some(landed) = landed.filter(|landed| landed.time == time) else { return is_young(time, now).then_some(now) };
+    let Some(landed) = landed.filter(|landed| landed.time == time) else {
+        // One that follows too soon was not noted by a replica, which leaves half a minute between two.
+        let not_before = landed.map_or(now, |before| polling::add(before.since, AT_FIRST[0]).max(now));
+        return is_young(time, now).then_some(not_before);
+    };
     let polled_at = polled_at.unwrap_or(landed.since);
     let later = (1..=POLLED_FOR.as_secs() / EVERY.as_secs()).map(|minutes| Duration::from_secs(minutes * EVERY.as_secs()));
     let pauses = AT_FIRST.into_iter().chain(later);
@@ -95,6 +99,18 @@ mod tests {
         }
         assert_eq!(polls(-1800, None, -700), [] as [i64; 0], "a time that lies far ahead is no landing");
         assert_eq!(polls(601, None, 7200), [] as [i64; 0], "nor is one of long ago, as after a restart");
+    }
+
+    #[test]
+    fn landings_that_follow_without_a_pause_are_polled_for_every_ten_seconds() {
+        let (mut landed, mut polled_at, mut polls) = (None, None, Vec::new());
+        for second in 0..60 {
+            if poll_at(at(second), landed, polled_at, at(second)).is_some_and(|due| due <= at(second)) {
+                polls.push(second);
+                (landed, polled_at) = (after_poll(Some(at(second)), landed, at(second)), Some(at(second)));
+            }
+        }
+        assert_eq!(polls, [0, 10, 20, 30, 40, 50]);
     }
 
     #[test]

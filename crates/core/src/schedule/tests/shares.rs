@@ -2,8 +2,9 @@
 
 use super::*;
 
-/// What gets how many of `tokens` while all of these always wait: requests, and polls that are forced, first, confirm, and are routine.
-fn shares(waiting: [bool; 5], tokens: usize) -> [usize; 5] {
+/// What gets how many of `tokens` while all of these always wait: requests, and polls that are forced, follow a
+/// landing, are the first, confirm, and are routine.
+fn shares(waiting: [bool; 6], tokens: usize) -> [usize; 6] {
     let mut world = World::new(0, 60_000, u32::try_from(tokens).unwrap()).has_pages(1_000_000);
     world.now = at(1800);
     let now = world.now;
@@ -11,8 +12,9 @@ fn shares(waiting: [bool; 5], tokens: usize) -> [usize; 5] {
     let wait = |world: &mut World, line: usize, uid| match line {
         0 => world.request(uid, polling::add(now, MINUTE)),
         1 => world.force(uid),
-        2 => world.want(uid, true),
-        3 => world.want(uid, false),
+        2 => world.land(uid),
+        3 => world.want(uid, true),
+        4 => world.want(uid, false),
         _ => world.add_from(uid, MINUTE, now),
     };
     for (line, waits) in waiting.into_iter().enumerate() {
@@ -23,7 +25,7 @@ fn shares(waiting: [bool; 5], tokens: usize) -> [usize; 5] {
     }
     let id = world.schedule.by_key[&*ACCOUNT];
     world.schedule.place(id, now);
-    let mut got = [0; 5];
+    let mut got = [0; 6];
     for _ in 0..tokens {
         let Ok((Job::Object { uid, grant: Some(Grant::Poll(begun) | Grant::Request(begun)) }, _)) = world.schedule.take(now) else {
             panic!("not all wait")
@@ -37,19 +39,23 @@ fn shares(waiting: [bool; 5], tokens: usize) -> [usize; 5] {
 
 #[test]
 fn what_waits_gets_its_share_whatever_all_others_want() {
-    assert_eq!(shares([true; 5], 3125), [2500, 500, 80, 20, 25]);
-    assert_eq!(shares([false, true, true, true, true], 625), [0, 500, 80, 20, 25]);
+    assert_eq!(shares([true; 6], 3125), [2500, 500, 100, 16, 4, 5]);
+    assert_eq!(shares([true, true, false, true, true, true], 3125), [2500, 500, 0, 80, 20, 25]);
+    assert_eq!(shares([false, true, true, true, true, true], 625), [0, 500, 100, 16, 4, 5]);
 }
 
 #[test]
 fn a_share_that_is_not_used_passes_on() {
     for (waiting, got) in [
-        ([true, false, false, false, false], [100, 0, 0, 0, 0]),
-        ([true, true, false, false, false], [80, 20, 0, 0, 0]),
-        ([false, true, true, false, false], [0, 80, 20, 0, 0]),
-        ([false, false, true, true, false], [0, 0, 80, 20, 0]),
-        ([false, false, false, true, true], [0, 0, 0, 80, 20]),
-        ([false, false, false, false, true], [0, 0, 0, 0, 100]),
+        ([true, false, false, false, false, false], [100, 0, 0, 0, 0, 0]),
+        ([true, true, false, false, false, false], [80, 20, 0, 0, 0, 0]),
+        ([true, false, true, false, false, false], [80, 0, 20, 0, 0, 0]),
+        ([false, true, true, false, false, false], [0, 80, 20, 0, 0, 0]),
+        ([false, false, true, true, false, false], [0, 0, 80, 20, 0, 0]),
+        ([false, false, true, false, false, true], [0, 0, 80, 0, 0, 20]),
+        ([false, false, false, true, true, false], [0, 0, 0, 80, 20, 0]),
+        ([false, false, false, false, true, true], [0, 0, 0, 0, 80, 20]),
+        ([false, false, false, false, false, true], [0, 0, 0, 0, 0, 100]),
     ] {
         assert_eq!(shares(waiting, 100), got, "{waiting:?}");
     }

@@ -12,7 +12,7 @@ use crate::objects::Consent;
 /// What to do next, in a sentence or two.
 pub fn next(consent: &Consent, permission: Permission) -> String {
     let (namespace, name) = (consent.namespace(), consent.name());
-    let command = |command: &str| format!("`kubectl twinconsent -n {namespace} {command} {name}`");
+    let command = |command: &str| names::command(namespace, command, name);
     let obstacle = match permission {
         Permission::Permitted => return "Nothing: the twin may be used.".to_owned(),
         Permission::NotYet(obstacle) | Permission::Ended(obstacle) => obstacle,
@@ -34,10 +34,18 @@ pub fn next(consent: &Consent, permission: Permission) -> String {
 fn by_situation(consent: &Consent, command: impl Fn(&str) -> String) -> String {
     let situation = consent.object.status.as_ref().and_then(shown);
     let message = ready_message(consent).unwrap_or_default();
+    if consent.object.spec.suspend == Some(true) {
+        return format!("Nothing goes on while it is suspended; {} lets it go on.", command("resume"));
+    }
     match situation {
         Some(Situation::Awaiting) => format!("Send the person the link, which {} prints.", command("link")),
         Some(Situation::Overdue) => format!("Remind the person: {} prints the link again.", command("link")),
         Some(Situation::LinkExpired) => format!("Ask for a new link: {}.", command("renew")),
+        Some(Situation::Refused) => format!("The person has refused. To ask once more: {}.", command("renew")),
+        Some(Situation::Duplicate) => {
+            let group = &consent.object.spec.group_id;
+            format!("{message} `kubectl get digitaltwinconsents -A --field-selector spec.groupID={group}` shows them.")
+        }
         Some(Situation::Suspended) => format!("Let it go on: {}.", command("resume")),
         Some(Situation::AccountNotReady) => format!("See the account {}: its conditions stand above.", names::account(&consent.object)),
         Some(situation) => match situation.row().actors {
@@ -67,7 +75,8 @@ mod tests {
         assert_eq!(of("Approved", "True"), "Nothing: the twin may be used.");
         assert!(of("AwaitingApproval", "False").contains("`kubectl twinconsent -n team link ada`"));
         assert!(of("LinkExpired", "False").contains("`kubectl twinconsent -n team renew ada`"));
-        assert!(of("ConsentRefused", "False").starts_with("the author of this object acts: "));
+        assert!(of("ConsentRefused", "False").contains("`kubectl twinconsent -n team renew ada`"));
+        assert!(of("DuplicateAvatarGroup", "False").contains("spec.groupID=ada-group"));
         assert!(of("AvatarFailed", "False").starts_with("the author of this object, then HeyGen's support acts: "));
         assert_eq!(of("Initiating", "False"), "Why Initiating.");
         assert_eq!(of("OfALaterVersion", "False"), "Why OfALaterVersion.");

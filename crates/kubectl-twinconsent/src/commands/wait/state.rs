@@ -146,7 +146,7 @@ impl Waiting {
 fn why(consent: &Consent, obstacle: Obstacle) -> String {
     let text = match obstacle {
         Obstacle::Replaced => "another object of this name has taken its place",
-        Obstacle::OtherGroup => "it is about another avatar group",
+        Obstacle::OtherGroup => return format!("it is about another avatar group, {}", plain(&consent.object.spec.group_id)),
         Obstacle::BeingDeleted => "it is being deleted",
         Obstacle::Withdrawn => "the person has withdrawn their consent",
         Obstacle::Lapsed => "spec.validUntil has passed",
