@@ -75,6 +75,7 @@ clean_up() {
     fi
     stop "$simulator_pid"
     stop "$plane_pid"
+    rm -f "$work/kubeconfig" # it may hold the user's credentials
     case $status in
     0 | 130 | 143) rm -rf "$work" ;;
     *) if ls "$work"/*.log >/dev/null 2>&1; then printf '  The logs are in %s\n' "$work" >&2; else rm -rf "$work"; fi ;;
@@ -119,6 +120,9 @@ remove_all() {
 
 # In a cluster of the user's nothing is overwritten that a demo before this one has not left behind.
 refuse_to_overwrite() {
+    if [ "$context" = controlplane ] || [[ $KUBECONFIG == */twinconsent-demo.*/kubeconfig ]]; then
+        fail "KUBECONFIG is that of a demo that still runs. End that one with Ctrl-C, or unset KUBECONFIG."
+    fi
     if [ -n "$("$kubectl" get namespace "$namespace" -o name --ignore-not-found)" ] &&
         [ -z "$("$kubectl" get namespace -l "$label" -o name --field-selector "metadata.name=$namespace")" ]; then
         fail "The namespace $namespace exists and is not the demo's. Remove it, or choose another cluster."
@@ -129,7 +133,7 @@ refuse_to_overwrite() {
     if [ -z "$("$kubectl" get customresourcedefinitions -l "$label" -o name)" ]; then
         fail "TwinConsent is installed in this cluster already: the demo would get in its way. Choose another cluster, or unset KUBECONFIG."
     fi
-    remove_all
+    remove_all || fail "Could not remove what a demo before has left: see above. Remove the namespace $namespace, then run this again."
 }
 
 # --- the person --------------------------------------------------------------
@@ -205,7 +209,7 @@ kubectl=$(sed -n "s/^kubectl$(printf '\t')//p" "$work/tools")
 done_ "built the operator, kubectl twinconsent, the HeyGen simulator and the control plane"
 
 if [ -n "${KUBECONFIG:-}" ]; then
-    context=$("$kubectl" config current-context) || fail "KUBECONFIG is set, but names no current context."
+    context=$("$kubectl" config current-context) || fail "KUBECONFIG is set, but $KUBECONFIG names no current context; unset it for a control plane of the demo's own."
     "$kubectl" get --raw /readyz >/dev/null || fail "The cluster of context $context does not answer."
     refuse_to_overwrite
     created=yes
@@ -251,8 +255,11 @@ spec:
 YAML
 done_ "applied crds/, a Secret with the API key and the ClusterHeyGenAccount default"
 
-without_proxies "$bin/twinconsent-operator" run --heygen-base-url "$heygen" --allow-insecure-base-url --listen 127.0.0.1:0 --debug-listen 127.0.0.1:0 \
-    --operator-namespace "$namespace" --watch-namespaces "$namespace" --shutdown-grace 5s --audit-log "$work/audit.log" 2>"$work/operator.log" &
+arguments=(--heygen-base-url "$heygen" --allow-insecure-base-url --listen 127.0.0.1:0 --debug-listen 127.0.0.1:0
+    --operator-namespace "$namespace" --shutdown-grace 5s --audit-log "$work/audit.log")
+# A cluster of the user's has other namespaces, which are none of the demo's business.
+[ -n "$plane_pid" ] || arguments+=(--watch-namespaces "$namespace")
+without_proxies "$bin/twinconsent-operator" run "${arguments[@]}" 2>"$work/operator.log" &
 operator_pid=$!
 await 60 "$operator_pid" "The operator" 'every watch is synced' "$work/operator.log"
 done_ "started the operator"
@@ -306,19 +313,30 @@ fi
 
 trap 'exit 0' INT            # now it is how the demo ends
 
+served='the operator serves no other.'
+[ -z "$plane_pid" ] || served='the operator serves every other, too (-n default).'
+
+# For the other terminal: this context alone, with the demo's namespace, so that kubectl and its plugin need no flag for it.
+"$kubectl" config view --raw --minify --flatten >"$work/kubeconfig"
+"$kubectl" --kubeconfig "$work/kubeconfig" config set-context --current --namespace="$namespace" >/dev/null
+
 cat <<EOF
 
 ${bold}Play on${plain}, in another terminal; everything runs until you press Ctrl-C here:
 
-  export KUBECONFIG=$KUBECONFIG
-  alias kubectl='$kubectl -n $namespace'
+  cd "$PWD"
+  export KUBECONFIG="$work/kubeconfig" PATH="$(cd "$bin" && pwd):$(cd "$(dirname "$kubectl")" && pwd):\$PATH"
 
   kubectl get dtc $consent -o yaml   # conditions, times, history
   kubectl explain dtc.spec      # every field
   sed 's/$group/grace/; s/: $consent\$/: grace/' examples/minimal.yaml | kubectl apply -f -
-  $bin/kubectl-twinconsent -n $namespace list   # and status, link, withdraw, …
-  $bin/heygen-simulator person "\$($bin/kubectl-twinconsent -n $namespace link grace)" --declines
+  kubectl wait dtc/grace --for=jsonpath='{.status.url}'
+  kubectl twinconsent list      # and status, link, withdraw, …
+  heygen-simulator person "\$(kubectl twinconsent link grace)" --declines
+  kubectl twinconsent import --operator-namespace $namespace --heygen-base-url $heygen --allow-insecure-base-url
+  kubectl twinconsent export --all-namespaces --audit-log "$work/audit.log"
 
+  The namespace is $namespace; $served
   The operator's log is $work/operator.log
 EOF
 while :; do

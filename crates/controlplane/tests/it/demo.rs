@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use controlplane::{Program, Tools, patience};
@@ -37,6 +37,14 @@ fn demo(root: &Path, index: &str) -> Command {
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut command = Command::new("make");
     command.arg("demo").current_dir(repository).stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file);
+    // Go's own cache stays: what downloads is compiled while Rust is, and here only the rest counts.
+    command.env("TWINCONSENT_TOOLS_CACHE", root.join("cache")).env("TWINCONSENT_ENVTEST_INDEX", index);
+    as_of_a_user(&mut command);
+    command
+}
+
+/// Without what is set for this test alone.
+fn as_of_a_user(command: &mut Command) -> &mut Command {
     // What cargo tells a test is nothing for another cargo; nor is what make tells its children for another make.
     let ours = |name: &str| name.starts_with("CARGO_") && !["CARGO_HOME", "CARGO_TARGET_DIR"].contains(&name);
     let foreign =
@@ -47,8 +55,6 @@ fn demo(root: &Path, index: &str) -> Command {
             command.env_remove(&*name);
         }
     }
-    // Go's own cache stays: what downloads is compiled while Rust is, and here only the rest counts.
-    command.env("TWINCONSENT_TOOLS_CACHE", root.join("cache")).env("TWINCONSENT_ENVTEST_INDEX", index);
     command
 }
 
@@ -56,16 +62,49 @@ fn said(root: &Path) -> String {
     fs::read_to_string(root.join("said")).unwrap()
 }
 
-/// How long it takes until `Approved`, apart from the machine's speed.
-fn approved(root: &Path, index: &str) -> Duration {
-    let mut child = demo(root, index).spawn().unwrap();
+/// A demo, which ends with this at the latest.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Ok(None) = self.0.try_wait() {
+            let _ = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status();
+            let _ = self.0.wait();
+        }
+    }
+}
+
+/// Starts it, and how long it takes until `Approved`, apart from the machine's speed.
+fn approved(root: &Path, command: &mut Command) -> (Running, Duration) {
+    let running = Running(command.spawn().unwrap());
     let approved = patience::timed(Duration::from_secs(60), Duration::from_millis(100), || match said(root) {
         text if text.contains("✓ Approved.") => Ok(()),
         text => Err(text),
     });
-    let (_, spent) = approved.unwrap();
-    assert!(child.wait().unwrap().success(), "{}", said(root));
-    spent
+    (running, approved.unwrap().1)
+}
+
+/// Copies what a demo that goes on says to try into another terminal, in another folder, and gives what is said there.
+fn play_on(root: &Path) -> String {
+    let end = "  The operator's log is ";
+    let all = patience::until(Duration::from_secs(60), Duration::from_millis(100), || match said(root) {
+        text if text.contains(end) => Ok(text),
+        text => Err(text),
+    });
+    let all = all.unwrap();
+    let (_, rest) = all.split_once("Play on").unwrap();
+    let (commands, _) = rest.split_once("\n\n").unwrap().1.split_once("\n\n  The namespace").unwrap();
+    // What comes after them is what a newcomer does next: the documents' namespace, and the demo once more.
+    let next = "sed 's/5f2c8e0b9d3a4c71ada/hedy/; s/: ada$/: hedy/' examples/minimal.yaml | kubectl -n default apply -f -
+        kubectl -n default wait dtc/hedy --for=jsonpath='{.status.url}' --timeout=60s
+        hack/demo.sh || true
+        KUBECONFIG=/nonexistent hack/demo.sh || true
+        kubectl wait dtc/ada --for=condition=Permitted --timeout=60s";
+    let script = format!("exec 2>&1\n{commands}\n{next}");
+    let output = as_of_a_user(Command::new("bash").args(["-ec", &script]).current_dir(root)).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{commands}\n{text}");
+    text
 }
 
 #[test]
@@ -89,13 +128,25 @@ fn the_demo_reaches_approved_within_a_minute_by_a_download_and_then_without_the_
     assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?}: {}", said(root));
 
     let asked = server.asked();
-    let spent = approved(root, &index);
+    let (running, spent) = approved(root, demo(root, &index).env("DEMO_KEEP", "1"));
     assert!(spent < WITH_ALL, "{spent:?}: {}", said(root));
     assert!(!said(root).contains("download") && !said(root).contains("to build: "), "{}", said(root));
     assert_eq!(server.asked(), asked);
+    let text = play_on(root);
+    for said in [
+        "hedy condition met",
+        "name: hedy",
+        "that of a demo that still runs",
+        "/nonexistent names no current context; unset it",
+        "ada condition met",
+    ] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    drop(running);
 
     fs::remove_dir_all(root.join("cache")).unwrap();
-    let spent = approved(root, &index);
+    let (mut running, spent) = approved(root, &mut demo(root, &index));
+    assert!(running.0.wait().unwrap().success(), "{}", said(root));
     assert!(spent < WITH_DOWNLOAD, "{spent:?}: {}", said(root));
     assert!(said(root).contains("downloaded etcd, kube-apiserver and kubectl"), "{}", said(root));
 }
