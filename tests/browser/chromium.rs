@@ -175,8 +175,14 @@ impl Tab {
         clicked.await.unwrap_or_else(|error| panic!("{selector}: {error}"));
     }
 
-    /// The value of an expression on the page, also where pages may run no script. A promise is awaited.
-    pub async fn value(&self, expression: &str) -> Option<Value> {
+    /// The value of an expression on the page, which must have one, also where pages may run no script. A promise is awaited.
+    ///
+    /// A page that renews itself meanwhile is asked again.
+    pub async fn value(&self, expression: &str) -> Value {
+        eventually("the page answers", || async { self.value_now(expression).await.ok_or("it gives way to the next one") }).await
+    }
+
+    async fn value_now(&self, expression: &str) -> Option<Value> {
         let mut evaluated = runtime::EvaluateParams::new(expression);
         evaluated.await_promise = Some(true);
         evaluated.return_by_value = Some(true);
@@ -189,7 +195,7 @@ impl Tab {
     /// Waits until the heading of the page is this.
     pub async fn until_headed(&self, heading: &str) {
         eventually(&format!("the page is headed {heading:?}"), || async {
-            let shown = self.value("document.querySelector('h1')?.innerText ?? document.title").await;
+            let shown = self.value_now("document.querySelector('h1')?.innerText ?? document.title").await;
             if shown == Some(heading.into()) { Ok(()) } else { Err(format!("{shown:?}; {:?}", self.seen().complaints)) }
         })
         .await;
@@ -197,12 +203,12 @@ impl Tab {
 
     /// The address of the page.
     pub async fn address(&self) -> String {
-        self.value("location.href").await.and_then(|address| address.as_str().map(str::to_owned)).unwrap_or_default()
+        self.value("location.href").await.as_str().unwrap_or_default().to_owned()
     }
 
     /// All that can be read on the page.
     pub async fn text(&self) -> String {
-        self.value("document.body.innerText").await.and_then(|text| text.as_str().map(str::to_owned)).unwrap_or_default()
+        self.value("document.body.innerText").await.as_str().unwrap_or_default().to_owned()
     }
 
     /// Makes the page so many CSS pixels wide.
@@ -228,13 +234,13 @@ impl Tab {
     /// How many CSS pixels of the page lie beyond its right edge.
     pub async fn overflow(&self) -> i64 {
         let overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
-        self.value(overflow).await.and_then(|pixels| pixels.as_i64()).unwrap()
+        self.value(overflow).await.as_i64().unwrap()
     }
 
     /// What axe finds wrong, a line each.
     pub async fn violations(&self) -> Vec<String> {
-        self.value(&format!("{};0", axe::script())).await;
-        let found = self.value("axe.run(document, { resultTypes: ['violations'] })").await.unwrap();
+        // In one expression: axe is gone with a page that renews itself.
+        let found = self.value(&format!("{};axe.run(document, {{ resultTypes: ['violations'] }})", axe::script())).await;
         assert!(found["passes"].as_array().is_some_and(|rules| !rules.is_empty()), "axe has found nothing to check: {found}");
         let violations = found["violations"].as_array().unwrap();
         violations

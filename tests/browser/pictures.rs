@@ -72,7 +72,7 @@ async fn terminal(tab: &Tab, text: &str) -> Vec<u8> {
     let svg = Term::new().palette(WIN10_CONSOLE).render_svg(&text).replace("14px", "15.46px");
     tab.shows(&format!("<style>body {{ margin: 0; background: #0c0c0c }} svg {{ display: block; overflow: visible }}</style>{svg}")).await;
     let box_of_text = "(box => [box.x + box.width, box.y + box.height])(document.querySelector('text').getBBox())";
-    let corner: [f64; 2] = serde_json::from_value(tab.value(box_of_text).await.unwrap()).unwrap();
+    let corner: [f64; 2] = serde_json::from_value(tab.value(box_of_text).await).unwrap();
     let [width, height] = corner.map(|length| format!("{:.0}", length + 12.0).parse().unwrap());
     tab.is_of_size(width, height, 1.5).await;
     tab.picture().await

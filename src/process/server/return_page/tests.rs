@@ -85,6 +85,7 @@ async fn every_answer_has_the_same_strict_headers() {
             "cache-control: no-store",
             "referrer-policy: no-referrer",
             "x-content-type-options: nosniff",
+            "x-robots-tag: noindex, nofollow",
             "content-security-policy: default-src 'none'; style-src 'sha256-",
         ] {
             assert!(head.contains(header), "{reply:?}: {header} is not in {head}");
