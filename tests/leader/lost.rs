@@ -50,7 +50,6 @@ async fn a_leader_that_is_cut_off_from_the_api_server_stops_before_another_one_b
     assert_eq!(leader.until_ended().await.code(), Some(1));
     let (ended, log) = (cut.elapsed(), leader.log());
     println!("the leader ended {ended:?} after it was cut off");
-    assert!(ended < Duration::from_secs(13), "{ended:?}: {log}");
     assert!(log.contains("the Lease could not be renewed in time"), "{log}");
     let lease = leases(&world).get(LEASE).await.unwrap().spec.unwrap();
     assert!(lease.holder_identity.is_some_and(|holder| holder.starts_with("first_")), "another one led while the first was there");
