@@ -61,7 +61,7 @@ else
     # The documents are followed on a node of their own. One of them builds the images once more: not before these were tested.
     echo "== The node (after $SECONDS s); installed as the documents say on another one beside it, shown after it"
     begin documents --workspace --test install -- --skip with_helm_ --test-threads=1 --nocapture
-    tests --package controlplane --features node-tests --test node
+    tests --workspace --features controlplane/node-tests --test node
 
     echo "== Installed on one (after $SECONDS s)"
     tests --workspace --test install with_helm_ -- --test-threads=1 --nocapture

@@ -279,7 +279,13 @@ impl Context {
         if events.is_empty() || !self.notifications.has_sinks(&account) {
             return;
         }
-        if let Some(uid) = uid::uid(consent).filter(|uid| self.store.is_served(*uid)) {
+        // One that is deleted before it was decided: by the account's spec, as far as that alone tells.
+        let by_spec = || match self.notifications.allowed(&account) {
+            Some(Some(allowed)) => allowed.names.as_ref().is_some_and(|names| names.contains(&consent.namespace().unwrap_or_default())),
+            Some(None) => true,
+            None => false,
+        };
+        if let Some(uid) = uid::uid(consent).filter(|uid| self.store.is_known_to_be_served(*uid).unwrap_or_else(by_spec)) {
             let notices: Vec<Notice> = events.iter().map(|event| Notice::of(event, wall.now())).collect();
             self.notifications.push(&account, uid, &notices, link_of(consent).as_ref(), wall);
         }

@@ -36,6 +36,13 @@ impl Store {
         state.entries.get(&uid).is_some_and(|entry| state.tenants.is_served(entry.tenant))
     }
 
+    /// The same, if it is known: none of the account's objects in that namespace may have been decided yet.
+    #[must_use]
+    pub fn is_known_to_be_served(&self, uid: Uid) -> Option<bool> {
+        let state = self.state();
+        state.entries.get(&uid).and_then(|entry| state.tenants.is_known_to_be_served(entry.tenant))
+    }
+
     /// The cluster accounts that an object names.
     #[must_use]
     pub fn cluster_accounts(&self) -> Vec<String> {

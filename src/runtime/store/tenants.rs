@@ -48,7 +48,7 @@ impl Shown {
 struct Slot {
     tenant: Arc<Tenant>,
     objects: usize,
-    served: bool,
+    served: Option<bool>,
 }
 
 impl Tenants {
@@ -64,7 +64,7 @@ impl Tenants {
         }
         let tenant = Arc::new(tenant);
         // Until it was read: what relies on being the owner reads it first.
-        let slot = Some(Slot { tenant: tenant.clone(), objects: 1, served: true });
+        let slot = Some(Slot { tenant: tenant.clone(), objects: 1, served: None });
         let place = match self.free.pop() {
             Some(place) => {
                 self.slots[place as usize] = slot;
@@ -125,13 +125,18 @@ impl Tenants {
 
     /// Whether the account serves the tenant, as far as is known.
     pub(super) fn is_served(&self, place: u32) -> bool {
-        self.slot(place).is_some_and(|slot| slot.served)
+        self.slot(place).is_some_and(|slot| slot.served != Some(false))
+    }
+
+    /// The same, if it is known.
+    pub(super) fn is_known_to_be_served(&self, place: u32) -> Option<bool> {
+        self.slot(place)?.served
     }
 
     /// Notes whether the account serves the tenant. Returns whether that is new.
     pub(super) fn set_served(&mut self, place: u32, served: bool) -> bool {
         let slot = self.slots.get_mut(place as usize).and_then(Option::as_mut);
-        slot.is_some_and(|slot| std::mem::replace(&mut slot.served, served) != served)
+        slot.is_some_and(|slot| slot.served.replace(served).unwrap_or(true) != served)
     }
 
     /// Every account that an object names.
@@ -173,7 +178,9 @@ mod tests {
         for number in 0..1000 {
             let (place, is_first) = tenants.join(tenant(&number.to_string(), &number.to_string()), Shown::default());
             assert!(is_first);
+            assert_eq!((tenants.is_served(place), tenants.is_known_to_be_served(place)), (true, None), "nothing is known yet");
             tenants.set_served(place, false);
+            assert_eq!((tenants.is_served(place), tenants.is_known_to_be_served(place)), (false, Some(false)));
             tenants.leave(place, Shown::default());
         }
         assert_eq!((tenants.slots.len(), tenants.places.len(), tenants.accounts.len()), (1, 0, 0));
