@@ -10,6 +10,7 @@
 pub mod dictionary;
 pub mod fold;
 mod identity;
+pub mod packed;
 mod questions;
 mod tenants;
 

@@ -16,7 +16,7 @@
 //!
 //! Ten thousand pending consents cannot be read one by one every minute. So polls of which no change is expected are made by the list,
 //! fifty groups a call, where that costs fewer calls (`list_scan`); what a page shows reaches its object only when it differs from what was
-//! told, or when something hangs on it.
+//! told, or when something hangs on it. While a thousand of an account wait to hear what pages have shown, none of its pages is read.
 //!
 //! A call that was begun ends here, whatever becomes of it ([`Ending`]).
 //!

@@ -4,10 +4,10 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
-use lz4_flex::block::{compress_prepend_size_with_dict, decompress_size_prepended_with_dict};
 use serde::Deserialize;
 
 use crate::runtime::store::dictionary;
+use crate::runtime::store::packed::Packed;
 use twinconsent_core::api::conditions::Situation;
 use twinconsent_core::consent::audit;
 use twinconsent_core::consent::link::Link;
@@ -17,7 +17,7 @@ use twinconsent_core::notifications;
 /// An event as it waits.
 #[derive(Debug)]
 pub(super) struct Parcel {
-    line: Box<[u8]>,
+    line: Packed,
     /// The link that it gives, and when that stops working.
     link: Option<Box<(Link, Option<Timestamp>)>>,
     /// Whether the link is of no use any more, although it may work.
@@ -41,7 +41,7 @@ static DICTIONARY: LazyLock<Vec<u8>> = LazyLock::new(|| {
 impl Parcel {
     /// Of an event's line, with a link and the time at which that stops working.
     pub(super) fn of(line: &str, link: Option<(Link, Option<Timestamp>)>) -> Self {
-        let line = compress_prepend_size_with_dict(line.as_bytes(), &DICTIONARY).into_boxed_slice();
+        let line = Packed::of(&DICTIONARY, |text| text.extend(line.as_bytes()));
         Self { line, link: link.map(Box::new), is_superseded: AtomicBool::new(false) }
     }
 
@@ -52,7 +52,7 @@ impl Parcel {
 
     /// How many bytes it takes.
     pub(super) fn bytes(&self) -> usize {
-        self.line.len() + self.link.as_ref().map_or(0, |link| link.0.expose().len())
+        self.line.size() + self.link.as_ref().map_or(0, |link| link.0.expose().len())
     }
 
     /// What is sent at `now`, by the wall clock. `None` never happens, for the text was written from an event.
@@ -61,7 +61,7 @@ impl Parcel {
         struct Identified {
             id: String,
         }
-        let line = String::from_utf8(decompress_size_prepended_with_dict(&self.line, &DICTIONARY).ok()?).ok()?;
+        let line = String::from_utf8(self.line.text(&DICTIONARY)?).ok()?;
         let works = |until: Option<Timestamp>| until.is_none_or(|until| !polling::since(now, until).is_zero());
         let is_wanted = include_link && !self.is_superseded.load(Ordering::Relaxed);
         let link = self.link.as_ref().filter(|link| is_wanted && works(link.1));

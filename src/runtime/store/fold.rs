@@ -12,16 +12,16 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use kube::core::ObjectMeta;
-use lz4_flex::block::{compress_prepend_size_with_dict, decompress_size_prepended_with_dict};
 use serde::{Deserialize, Serialize};
 
 use crate::runtime::store::dictionary;
+use crate::runtime::store::packed::Packed;
 use twinconsent_core::api::conditions::Situation;
 use twinconsent_core::api::consent::{DigitalTwinConsent, DigitalTwinConsentSpec, DigitalTwinConsentStatus};
 
 /// A folded consent: JSON, compressed against what most of them share.
 #[derive(Debug, Clone)]
-pub struct Folded(Box<[u8]>);
+pub struct Folded(Packed);
 
 /// What is kept of an object.
 #[derive(Serialize, Deserialize)]
@@ -35,12 +35,15 @@ struct Kept<'a> {
 }
 
 /// What most texts say: they are of people who are awaited or have consented.
-static DICTIONARY: LazyLock<Vec<u8>> =
-    LazyLock::new(|| [Situation::Approved, Situation::Awaiting].map(dictionary::of).iter().flat_map(text_of).collect());
+static DICTIONARY: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let mut text = Vec::new();
+    [Situation::Approved, Situation::Awaiting].map(dictionary::of).iter().for_each(|consent| write(consent, &mut text));
+    text
+});
 
 impl From<&DigitalTwinConsent> for Folded {
     fn from(consent: &DigitalTwinConsent) -> Self {
-        Self(compress_prepend_size_with_dict(&text_of(consent), &DICTIONARY).into_boxed_slice())
+        Self(Packed::of(&DICTIONARY, |text| write(consent, text)))
     }
 }
 
@@ -48,21 +51,21 @@ impl Folded {
     /// The consent; `None` never happens, for the text was written from one.
     #[must_use]
     pub fn unfold(&self) -> Option<DigitalTwinConsent> {
-        let text = decompress_size_prepended_with_dict(&self.0, &DICTIONARY).ok()?;
+        let text = self.0.text(&DICTIONARY)?;
         let Kept { metadata, spec, status } = serde_json::from_slice(&text).ok()?;
         let status = status.map(Cow::into_owned);
         Some(DigitalTwinConsent { metadata: metadata.into_owned(), spec: spec.into_owned(), status })
     }
 }
 
-fn text_of(consent: &DigitalTwinConsent) -> Vec<u8> {
+fn write(consent: &DigitalTwinConsent, text: &mut Vec<u8>) {
     let kept = Kept {
         metadata: Cow::Borrowed(&consent.metadata),
         spec: Cow::Borrowed(&consent.spec),
         status: consent.status.as_ref().map(Cow::Borrowed),
     };
-    // What came as JSON can be written as JSON.
-    serde_json::to_vec(&kept).unwrap_or_default()
+    // What came as JSON can be written as JSON, and memory takes what is written.
+    let _ = serde_json::to_writer(text, &kept);
 }
 
 #[cfg(test)]
@@ -97,7 +100,9 @@ mod tests {
         let conditions = consent.status.take().unwrap().conditions;
         consent.status = Some(serde_json::from_value(status).unwrap());
         consent.status.as_mut().unwrap().conditions = conditions;
-        let (text, folded) = (text_of(&consent).len(), Folded::from(&consent).0.len());
+        let mut text = Vec::new();
+        write(&consent, &mut text);
+        let (text, folded) = (text.len(), Folded::from(&consent).0.size());
         assert!(folded * 4 < text, "{text} bytes became {folded}");
     }
 }

@@ -30,6 +30,13 @@ const SETTLED_AFTER: Duration = Duration::from_millis(500);
 /// But no longer than this share of the interval: so much sooner than the interval says were those added which a scan has shown.
 const SETTLING: u32 = 20;
 
+/// While so many objects wait to hear what pages have shown, no further page is read: each keeps what was shown of it in memory, and pages
+/// are read faster than statuses are written.
+pub(super) const MOST_TO_HEAR: usize = 1000;
+
+/// How soon it is tried again whether they have become fewer.
+const CROWDED: Duration = Duration::from_secs(1);
+
 /// What the next token is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Want {
@@ -71,6 +78,10 @@ pub(super) struct Account {
     pub(super) groups: HashMap<u64, Uid>,
     /// How many groups are polled.
     pub(super) polled: usize,
+    /// How many objects wait to hear what a page has shown.
+    to_hear: usize,
+    /// When they were last too many for another page.
+    pub(super) crowded_at: Millis,
     scans: u64,
     /// When nothing will have been added for a while, if nothing is until then.
     settled_at: Timestamp,
@@ -98,6 +109,8 @@ impl Account {
             listed: u32::MAX,
             groups: HashMap::new(),
             polled: 0,
+            to_hear: 0,
+            crowded_at: NOT_YET,
             scans: 0,
             settled_at: Timestamp::MIN,
             shares: Shares::default(),
@@ -138,7 +151,8 @@ impl Account {
     /// Puts an object that is not with a worker where it waits.
     pub(super) fn put(&mut self, uid: Uid, entry: &mut Entry) {
         // What a page has shown is heard first.
-        let is_to_hear = entry.shown.is_some() && entry.is_ready();
+        let is_to_hear = entry.is_to_hear();
+        self.to_hear += usize::from(is_to_hear);
         if let Some(poll) = entry.poll.as_ref().filter(|_| !is_to_hear) {
             let place = (poll.due, uid);
             if poll.priority == Priority::Routine {
@@ -158,6 +172,7 @@ impl Account {
 
     /// Takes an object out of where it waits. Its namespace keeps its places until it is put back or [released](Self::release).
     pub(super) fn withdraw(&mut self, uid: Uid, entry: &mut Entry) {
+        self.to_hear -= usize::from(entry.is_to_hear());
         let mut hold = |priority: Priority, order| {
             entry.held[priority as usize] = self.lines[priority as usize].hold(entry.namespace, order, uid);
         };
@@ -215,6 +230,9 @@ impl Account {
     /// When there is a token and something for it, at the earliest; `None`: not before something changes.
     pub(super) fn gives_at(&mut self, entries: &mut Entries, now: Timestamp) -> Option<Millis> {
         let token_at = self.budget.as_ref()?.token_at(now)?;
+        if self.is_crowded() {
+            self.crowded_at = now.as_millisecond();
+        }
         let at = self.wanted_at(entries, now)?.max(token_at);
         Some(if at > now { millis_from(at) } else { at.as_millisecond() })
     }
@@ -244,10 +262,15 @@ impl Account {
     fn page_at(&self, now: Timestamp) -> Option<Timestamp> {
         match &self.scan {
             Some(scan) if scan.is_busy => None,
+            _ if self.is_crowded() => Some(polling::add(now, CROWDED)),
             _ if self.many_wanted(now) => Some(now),
             Some(scan) => Some(scan.next_at),
             None => self.scan_at().map(timestamp),
         }
+    }
+
+    fn is_crowded(&self) -> bool {
+        self.to_hear >= MOST_TO_HEAR
     }
 
     /// Begins a call of an object.

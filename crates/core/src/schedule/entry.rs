@@ -101,6 +101,11 @@ impl Entry {
         matches!(self.phase, Phase::Ready(..))
     }
 
+    /// Whether it waits to be decided with what a page has shown.
+    pub(super) fn is_to_hear(&self) -> bool {
+        self.shown.is_some() && self.is_ready()
+    }
+
     pub(super) fn is_running(&self) -> bool {
         matches!(self.phase, Phase::Running | Phase::RunningAgain(_))
     }

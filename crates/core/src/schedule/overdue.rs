@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::Schedule;
 use super::account::{Account, LISTED};
-use super::entry::{Millis, timestamp};
+use super::entry::{Millis, NOT_YET, timestamp};
 use super::fair_line::IN_A_ROW;
 use super::shares::Priority;
 use crate::api::account_key::AccountKey;
@@ -27,7 +27,7 @@ impl Schedule {
         let Some(budget) = &account.budget else { return Duration::ZERO };
         let stood_still = |level: usize| {
             let waits_since = account.waits_since(level, now).filter(|due| *due <= now.as_millisecond())?;
-            let from = timestamp(waits_since.max(account.began[level])).max(since);
+            let from = timestamp(waits_since.max(account.began[level]).max(account.crowded_until(level, now))).max(since);
             let explained = budget.period().saturating_mul(account.tokens_between(level, now)) + UNDER_WAY;
             Some(polling::since(from, now).saturating_sub(explained))
         };
@@ -37,6 +37,13 @@ impl Schedule {
 }
 
 impl Account {
+    /// Until when pages that this level may be polled by have waited for objects to hear of those before, and not for HeyGen.
+    fn crowded_until(&self, level: usize, now: Timestamp) -> Millis {
+        let is_alone = |priority: Priority| level == priority as usize && !(priority == Priority::First && self.many_wanted(now));
+        let alone = [Priority::Forced, Priority::Landed, Priority::First, Priority::Confirmation];
+        if alone.into_iter().any(is_alone) { NOT_YET } else { self.crowded_at }
+    }
+
     /// When the first of those was due that wait at this level, in a line or for their time.
     fn waits_since(&self, level: usize, now: Timestamp) -> Option<Millis> {
         let first = |line: &std::collections::BTreeSet<(Millis, _)>| line.first().map(|(due, _)| *due);
