@@ -36,9 +36,9 @@ const SLOW: usize = 3 * MOST;
 async fn a_token_that_is_forged_foreign_or_replayed_brings_nothing_however_fast_it_comes() {
     let scene = Scene::start("forged").await;
     let replica = scene.operator().await;
-    scene.ask("ada", json!({})).await;
-    let known = scene.ask("bob", json!({})).await;
-    let awaited = scene.ask("eve", json!({})).await;
+    scene.ask(&replica, "ada", json!({})).await;
+    let known = scene.ask(&replica, "bob", json!({})).await;
+    let awaited = scene.ask(&replica, "eve", json!({})).await;
     scene.simulator.approve("bob").unwrap();
     replica.get(&known).await;
     let approved = scene.until("bob", "Approved").await;
@@ -80,7 +80,7 @@ async fn a_token_that_is_forged_foreign_or_replayed_brings_nothing_however_fast_
 async fn a_token_is_as_unknown_as_any_other_a_week_after_the_end_of_its_link() {
     let scene = Scene::start("old").await;
     let replica = scene.operator().await;
-    let path = scene.ask("ada", json!({ "rerouteURL": "https://studio.example/thanks" })).await;
+    let path = scene.ask(&replica, "ada", json!({ "rerouteURL": "https://studio.example/thanks" })).await;
     let log = replica.operator.terminate().await;
     assert!(!log.contains("panicked"), "{log}");
     let days_ago = |days: i64| {
@@ -104,7 +104,7 @@ async fn a_token_is_as_unknown_as_any_other_a_week_after_the_end_of_its_link() {
 async fn slow_clients_take_no_memory_and_are_hung_up_on_and_persons_come_through() {
     let scene = Scene::start("dawdling").await;
     let replica = scene.operator().await;
-    let path = scene.ask("ada", json!({})).await;
+    let path = scene.ask(&replica, "ada", json!({})).await;
     let before = replica.resident();
     let parts = ["", "GET /ba", "GET /back/x HTTP/1.1\r\nHost: ", "GET /back/x HTTP/1.1\r\nX-Endless: "];
     let address = replica.address().await;

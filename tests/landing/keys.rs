@@ -13,7 +13,7 @@ use crate::support::eventually;
 async fn a_key_is_made_once_and_may_be_replaced_while_links_are_out() {
     let scene = Scene::start("rotated").await;
     let replica = scene.operator().await;
-    let old = scene.ask("ada", json!({})).await;
+    let old = scene.ask(&replica, "ada", json!({})).await;
     let made = scene.secrets().get(SECRET).await.unwrap().data.unwrap();
     assert_eq!((made.len(), made["current"].0.len()), (1, 32), "a key of 32 bytes, and none before it");
 
@@ -83,7 +83,7 @@ async fn until_new(scene: &Scene, replica: &Replica, name: &str) -> String {
         if count >= 2 { Ok(()) } else { Err(count) }
     })
     .await;
-    scene.ask(name, json!({})).await
+    scene.ask(replica, name, json!({})).await
 }
 
 async fn until_unknown(replica: &Replica, path: &str) {

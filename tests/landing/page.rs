@@ -79,13 +79,21 @@ impl Scene {
         Replica { operator: Operator::start_in(self, &kubeconfig, &arguments, &[("POD_NAME", name)]) }
     }
 
-    /// Asks a person. Returns the path to which HeyGen leads them afterwards.
-    pub async fn ask(&self, name: &str, mut spec: Value) -> String {
+    /// Asks a person, and waits until a replica knows them, whose watch may be a moment behind ours. Returns the path to which HeyGen leads
+    /// them afterwards.
+    pub async fn ask(&self, replica: &Replica, name: &str, mut spec: Value) -> String {
         self.simulator.create_group(GroupDefinition::twin(name)).unwrap();
         spec["groupID"] = json!(name);
         self.consent(name, spec).await;
         self.until(name, "AwaitingApproval").await;
-        self.path_of(name)
+        let path = self.path_of(name);
+        eventually("the replica knows the token", || async {
+            // No landing.
+            let answer = replica.request(&format!("HEAD {path} HTTP/1.1\r\nHost: studio.example")).await;
+            if [200, 303].contains(&answer.status) { Ok(()) } else { Err(answer.status) }
+        })
+        .await;
+        path
     }
 
     /// The path to which HeyGen leads the person of this group.
