@@ -6,10 +6,7 @@ use crate::pages;
 /// The document and the first line of each block that is marked `not run`, in order.
 const NOT_RUN: &[(&str, &str)] = &[
     ("CONTRIBUTING.md", "cargo test --test e2e a_consent_goes_from_applied_to_linked_to_approved -- --nocapture"),
-    (
-        "CONTRIBUTING.md",
-        "TWINCONSENT_SCOPE_MORE=1 TWINCONSENT_SCOPE=restoring TWINCONSENT_SCOPE_FAULTS=5 cargo test --release --test small_scope",
-    ),
+    ("CONTRIBUTING.md", "TWINCONSENT_SCOPE_MORE=1 TWINCONSENT_SCOPE=restoring TWINCONSENT_SCOPE_FAULTS=5 cargo test --package small-scope"),
     ("CONTRIBUTING.md", "TWINCONSENT_TEST_KUBERNETES=oldest cargo test --test e2e --test crds"),
     ("CONTRIBUTING.md", "cargo test --package controlplane --features node-tests --test node"),
     ("README.md", "make demo"),

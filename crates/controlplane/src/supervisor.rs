@@ -113,6 +113,8 @@ impl Supervised {
                 command.env_remove(variable);
                 command.env_remove(variable.to_lowercase());
             }
+            // They are programs of Go, and a tenth of what a young API server computes is the search for a few megabytes to free.
+            command.env("GOGC", "400");
         })
     }
 
