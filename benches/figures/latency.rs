@@ -49,7 +49,7 @@ pub async fn measure(consents: usize) -> anyhow::Result<()> {
     let work = raw.read.median + raw.start.median + raw.write.median;
     println!("  create to .status.url / those three          {:6.2}", link.median / work);
     println!("  the same without the create                  {:6.2}", (link.median - created.median) / work);
-    println!("  raw: a watch, the same calls and the same write {least_link}");
+    println!("  raw: a watch, those calls, the same write    {least_link}");
     println!("  create to .status.url / that                 {:6.2}", link.median / least_link.median);
     let least = least_link.median - least_created.median;
     println!("  the same without the create                  {:6.2}", (link.median - created.median) / least);

@@ -32,7 +32,7 @@ const SETTLING: u32 = 20;
 
 /// While so many objects wait to hear what pages have shown, no further page is read: each keeps what was shown of it in memory, and pages
 /// are read faster than statuses are written.
-pub(super) const MOST_TO_HEAR: usize = 1000;
+const MOST_TO_HEAR: usize = 1000;
 
 /// How soon it is tried again whether they have become fewer.
 const CROWDED: Duration = Duration::from_secs(1);

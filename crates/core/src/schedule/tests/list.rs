@@ -135,8 +135,15 @@ fn many_that_want_a_poll_at_once_are_polled_by_the_list_and_few_one_by_one() {
     assert_eq!((world.input.len(), world.calls.len()), (5, 5));
 }
 
-/// All that are polled by the list have changed, and each worker takes so long for an object: how many wait to hear, and how much longer
-/// than explained pages have waited, at their most.
+/// 5000 groups that are polled by the list, and have all changed since.
+fn all_approved() -> World {
+    let mut world = World { goes_on: Some(Duration::from_secs(86_400)), ..World::new(5000, 6000, 100) };
+    (1..=5000).for_each(|uid| world.add(uid, MINUTE));
+    world.words.extend((1..=5000).map(|uid| (uid, "approved".to_owned())));
+    world
+}
+
+/// A worker takes so long for each object: how many wait to hear, and how much longer than explained pages have waited, at their most.
 fn crowd(world: &mut World, each: Duration, objects: usize) -> (usize, Duration) {
     let (mut to_hear, mut overdue) = (0, Duration::ZERO);
     while world.input.len() < objects {
@@ -155,9 +162,7 @@ fn crowd(world: &mut World, each: Duration, objects: usize) -> (usize, Duration)
 
 #[test]
 fn no_page_is_read_while_a_thousand_objects_wait_to_hear_of_those_before() {
-    let mut world = World { goes_on: Some(Duration::from_secs(86_400)), ..World::new(5000, 6000, 100) };
-    (1..=5000).for_each(|uid| world.add(uid, MINUTE));
-    (1..=5000).for_each(|uid| drop(world.words.insert(uid, "approved".to_owned())));
+    let mut world = all_approved();
     let (to_hear, overdue) = crowd(&mut world, Duration::from_millis(20), 5000);
     assert!((1000..=1050).contains(&to_hear), "{to_hear} waited");
     assert_eq!(overdue, Duration::ZERO);
@@ -167,9 +172,7 @@ fn no_page_is_read_while_a_thousand_objects_wait_to_hear_of_those_before() {
 
 #[test]
 fn pages_that_wait_for_slow_writes_are_not_overdue_unless_nothing_goes_on() {
-    let mut world = World { goes_on: Some(Duration::from_secs(86_400)), ..World::new(5000, 6000, 100) };
-    (1..=5000).for_each(|uid| world.add(uid, MINUTE));
-    (1..=5000).for_each(|uid| drop(world.words.insert(uid, "approved".to_owned())));
+    let mut world = all_approved();
     let (_, overdue) = crowd(&mut world, Duration::from_secs(30), 100);
     assert_eq!(overdue, Duration::ZERO);
     world.now = polling::add(world.now, Duration::from_secs(600));
