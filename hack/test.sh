@@ -53,6 +53,9 @@ if [ -z "${lanes[first]:-}" ] || [ "$known" -ne $((2 * (${#second[@]} + ${#third
     exit 1
 fi
 
+# Helm and kubectl are started a thousand times, and live too briefly for a search for what they could free.
+export GOGC=${GOGC:-400}
+
 # Every test binary runs, also after one that failed. Each lane names the whole workspace: of a part of it, cargo would build the
 # dependencies once more, with the features that this part alone asks for. The fourth lane tests with Go what the libraries of others make
 # of the objects in examples/gitops, which the tests of whole lifecycles compare with what the operator writes, and of recorded audit events.

@@ -193,7 +193,8 @@ impl Notifications {
         let mut state = self.state();
         let Some(sinks) = state.accounts.get_mut(account) else { return };
         for notice in notices {
-            let link = link.filter(|_| matches!(notice.event_type, EventType::Requested | EventType::Renewed));
+            let is_asked_for = sinks.sinks.values().any(|sink| sink.wants(notice.event_type) && sink.spec.include_link == Some(true));
+            let link = link.filter(|_| is_asked_for && matches!(notice.event_type, EventType::Requested | EventType::Renewed));
             if notice.event_type.supersedes_links() {
                 sinks.sinks.values().flat_map(|sink| sink.outbox.waiting_of(object)).for_each(|waiting| waiting.leave_link_out());
             }

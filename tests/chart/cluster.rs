@@ -86,7 +86,7 @@ pub fn get(plane: &ControlPlane, arguments: &[&str]) -> Value {
 /// Waits until `condition` holds.
 #[track_caller]
 pub fn eventually(what: &str, condition: impl Fn() -> bool) {
-    let holds = patience::until(DEADLINE, Duration::from_millis(50), || if condition() { Ok(()) } else { Err("not yet") });
+    let holds = patience::until(DEADLINE, Duration::from_millis(200), || if condition() { Ok(()) } else { Err("not yet") });
     holds.unwrap_or_else(|given_up| panic!("{what}: {given_up}"));
 }
 

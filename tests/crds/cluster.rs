@@ -98,7 +98,7 @@ impl Cluster {
 
 /// Waits until an attempt succeeds, as long as it does not stand still for [`DEADLINE`].
 pub fn until(what: &str, attempt: impl FnMut() -> Result<(), String>) {
-    let done = patience::until(DEADLINE, Duration::from_millis(50), attempt);
+    let done = patience::until(DEADLINE, Duration::from_millis(100), attempt);
     done.unwrap_or_else(|given_up| panic!("{what}: {given_up}"));
 }
 

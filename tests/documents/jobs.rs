@@ -17,7 +17,7 @@ use crate::world::World;
 /// How long anything that must happen may stand still; a withdrawal is confirmed after a minute.
 const DEADLINE: Duration = Duration::from_secs(120);
 
-const PAUSE: Duration = Duration::from_millis(50);
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// How many more polls show that nothing comes of them.
 const POLLS: u64 = 3;

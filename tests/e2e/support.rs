@@ -42,7 +42,7 @@ pub const DEADLINE: Duration = Duration::from_secs(60);
 pub const LONG: Duration = Duration::from_secs(120);
 
 /// The pause between two checks.
-const PAUSE: Duration = Duration::from_millis(50);
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// The namespace of the operators and of the cluster accounts' Secrets.
 pub const OPERATOR_NAMESPACE: &str = "twinconsent-system";

@@ -12,11 +12,10 @@ const LIFETIME: Duration = Duration::days(365);
 /// A clock that was set back a little must not make them invalid.
 const BACKDATED: Duration = Duration::hours(1);
 
-/// Everything that the programs and the administrator need to know each other by, in PEM.
+/// Everything that the programs need to know each other by, in PEM.
 pub(crate) struct Certificates {
     pub(crate) authority: String,
     pub(crate) server: Identity,
-    pub(crate) administrator: Identity,
     /// Signs and verifies service-account tokens.
     pub(crate) service_account_key: String,
     pub(crate) service_account_public_key: String,
@@ -39,7 +38,7 @@ pub(crate) struct Subject<'a> {
     pub(crate) names: &'a [&'a str],
 }
 
-/// Makes the authority and all that it signs: for the API server under `server_names`, the administrator, and `others`.
+/// Makes the authority and all that it signs: for the API server under `server_names`, and `others`.
 ///
 /// # Errors
 /// When the random source or the signing fails.
@@ -55,7 +54,6 @@ pub(crate) fn make(server_names: &[&str], others: &[Subject<'_>]) -> Result<Cert
     Ok(Certificates {
         authority: authority_certificate.pem(),
         server: sign(&Subject { common_name: "kube-apiserver", organization: None, names: server_names }, &issuer)?,
-        administrator: sign(&Subject { common_name: "admin", organization: Some("system:masters"), names: &[] }, &issuer)?,
         service_account_public_key: service_account_key.public_key_pem(),
         service_account_key: service_account_key.serialize_pem(),
         others: others.iter().map(|subject| sign(subject, &issuer)).collect::<Result<_, _>>()?,

@@ -322,18 +322,19 @@ fn write_keys(home: &Home) -> Result<(), Error> {
         // For these two there are no roles before the cluster's administrator binds some.
         client("system:kube-proxy", Some("system:masters")),
         client("coredns", Some("system:masters")),
+        client("admin", Some("system:masters")),
     ];
     let certificates = certificates::make(&server_names, &subjects)?;
     plane::write_keys(home, &certificates)?;
-    let Certificates { authority, administrator, others, .. } = &certificates;
-    home.write("administrator.crt", &administrator.certificate)?;
-    home.write("administrator.key", &administrator.key)?;
-    home.write("kubelet.crt", &others[0].certificate)?;
-    home.write("kubelet.key", &others[0].key)?;
+    let Certificates { authority, others, .. } = &certificates;
+    for (name, identity) in [("kubelet", &others[0]), ("administrator", &others[5])] {
+        home.write(&format!("{name}.crt"), &identity.certificate)?;
+        home.write(&format!("{name}.key"), &identity.key)?;
+    }
 
     let server_url = format!("https://{}:{}", addresses::NODE, addresses::API_PORT);
     let render = |identity| kubeconfig::render(&server_url, authority, &Login::Certificate(identity));
-    home.write("kubeconfig", &render(administrator))?;
+    home.write("kubeconfig", &render(&others[5]))?;
     let names = ["kubelet", "kube-controller-manager", "kube-scheduler", "kube-proxy", "coredns"];
     for (name, identity) in names.iter().zip(others) {
         home.write(&format!("{name}.kubeconfig"), &render(identity))?;

@@ -104,6 +104,23 @@ fn a_link_that_waits_is_left_out_once_something_made_it_useless_also_where_that_
 }
 
 #[test]
+fn a_link_is_kept_only_for_a_sink_that_is_to_have_it() {
+    let wall = clock::wall();
+    let (plain, links) =
+        (spec("a", "https://one.example"), NotificationSink { include_link: Some(true), ..spec("b", "https://two.example") });
+    let of_approvals = NotificationSink { events: Some(vec!["approved".to_owned()]), ..links.clone() };
+    for (specs, is_kept) in [([&plain, &links], true), ([&links, &plain], true), ([&plain, &of_approvals], false)] {
+        let notifications = Notifications::default();
+        notifications.define(&account(), &specs.map(Clone::clone), None);
+        notifications.set_target(&account(), &plain, target("https://one.example"));
+        notifications.push(&account(), 1, &[notice(EventType::Requested)], Some(&(Link::new("https://link"), None)), wall);
+        let (jobs, _) = notifications.take(clock::steady());
+        let body = jobs[0].parcel.content(true, wall.now()).unwrap().body;
+        assert_eq!((jobs.len(), body.contains("https://link")), (1, is_kept), "{specs:?}");
+    }
+}
+
+#[test]
 fn a_secret_that_cannot_be_read_for_now_is_used_on_and_one_that_is_gone_is_not() {
     let spec = spec("a", "https://one.example");
     for (read, is_sent) in [(unusable(true), true), (unusable(false), false)] {

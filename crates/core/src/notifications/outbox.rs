@@ -15,14 +15,14 @@ use crate::api::uid::Uid;
 use crate::consent::polling;
 
 /// How many events may wait for one sink.
-pub const MOST_EVENTS: usize = 16_384;
+pub const MOST_EVENTS: usize = 8192;
 
 /// How many bytes they may take, with what is kept beside each.
-pub const MOST_BYTES: usize = 8 << 20;
+pub const MOST_BYTES: usize = 5 << 20;
 
 /// What is kept beside an event, in bytes, about: its places in the four collections, of which most are two thirds full, and what the
-/// allocator adds. With 192 a full outbox took 11 MiB.
-const BESIDE: usize = 384;
+/// allocator adds.
+const BESIDE: usize = 448;
 
 /// How long an event is tried, since it was made.
 const LONGEST_TRIED: Duration = Duration::from_secs(24 * 3600);
