@@ -60,7 +60,7 @@ struct Account {
     allowed: Option<Option<Arc<AllowedNamespaces>>>,
     memory: condition::Memory,
     write_backoff: WriteBackoff,
-    /// How long its consents count as verified, and what its status tells of when HeyGen was last read.
+    /// How long its consents count as verified, and when HeyGen was last read before this process read it.
     proof: Proof,
     /// When this process last got a readable answer, by the steady clock.
     read_at: Option<Timestamp>,
@@ -276,8 +276,7 @@ impl Account {
 
     /// By this wall clock; a time that lies ahead of it counts as now, for one of the two clocks is wrong.
     fn proof(&self, wall: Wall) -> Proof {
-        let reported = self.proof.last_poll.map(|reported| reported.min(wall.now()));
-        Proof { last_poll: reported.max(self.read_at.map(|read_at| wall.of(read_at))), ..self.proof }
+        Proof { last_poll: self.proof.last_poll.map(|reported| reported.min(wall.now())), ..self.proof }
     }
 }
 

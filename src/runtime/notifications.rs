@@ -49,9 +49,6 @@ const MOST_TRIES_IN_DOUBT: usize = 4;
 /// A link, and the time at which it stops working.
 pub(crate) type LinkUntil = (Link, Option<Timestamp>);
 
-/// How an event gets into an outbox.
-type Push = fn(&mut Outbox<Arc<Parcel>>, Uid, Arc<Parcel>, usize, Timestamp, Timestamp) -> bool;
-
 /// The sinks of all accounts.
 #[derive(Debug, Default)]
 pub struct Notifications {
@@ -180,27 +177,32 @@ impl Notifications {
 
     /// Takes events of an object, in order; of those that give a link, with it and the time at which it stops working.
     pub(crate) fn push(&self, account: &AccountKey, object: Uid, notices: &[Notice], link: Option<&LinkUntil>, wall: Wall) {
-        self.hand_in(account, object, notices, link, wall, Outbox::push);
+        self.hand_in(account, object, notices, link, wall, false);
     }
 
-    /// Takes the last event of an object once more, as long as half of the room is left.
+    /// Takes the last event of an object once more, as long as half of the room is left. Where anything of the object waits, it waits already.
     pub(crate) fn push_again(&self, account: &AccountKey, object: Uid, notice: Notice, link: Option<&LinkUntil>, wall: Wall) {
-        self.hand_in(account, object, &[notice], link, wall, Outbox::push_again);
+        self.hand_in(account, object, &[notice], link, wall, true);
     }
 
-    fn hand_in(&self, account: &AccountKey, object: Uid, notices: &[Notice], link: Option<&LinkUntil>, wall: Wall, push: Push) {
+    fn hand_in(&self, account: &AccountKey, object: Uid, notices: &[Notice], link: Option<&LinkUntil>, wall: Wall, is_again: bool) {
         let now = clock::steady();
         let mut state = self.state();
         let Some(sinks) = state.accounts.get_mut(account) else { return };
         for notice in notices {
             let is_asked_for = sinks.sinks.values().any(|sink| sink.wants(notice.event_type) && sink.spec.include_link == Some(true));
             let link = link.filter(|_| is_asked_for && matches!(notice.event_type, EventType::Requested | EventType::Renewed));
-            if notice.event_type.supersedes_links() {
+            if notice.event_type.supersedes_links() && !is_again {
                 sinks.sinks.values().flat_map(|sink| sink.outbox.waiting_of(object)).for_each(|waiting| waiting.leave_link_out());
             }
             let parcel = Arc::new(Parcel::of(&notice.line, link.cloned()));
             for sink in sinks.sinks.values_mut().filter(|sink| sink.wants(notice.event_type)) {
-                push(&mut sink.outbox, object, parcel.clone(), parcel.bytes(), wall.steady(notice.time), now);
+                let (parcel, bytes, made) = (parcel.clone(), parcel.bytes(), wall.steady(notice.time));
+                if !is_again {
+                    sink.outbox.push(object, parcel, bytes, made, now);
+                } else if sink.outbox.waiting_of(object).next().is_none() {
+                    sink.outbox.push_again(object, parcel, bytes, made, now);
+                }
             }
         }
         self.bell.notify_one();

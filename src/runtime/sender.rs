@@ -29,7 +29,8 @@ pub(crate) async fn run(context: Arc<Context>) {
     let mut under_way = JoinSet::new();
     while !context.stopping.is_cancelled() {
         let now = clock::steady();
-        let (jobs, next) = notifications.take(now);
+        // After it has stood still, a process may lead no more: another one sends by now.
+        let (jobs, next) = if context.leadership.holds() { notifications.take(now) } else { (Vec::new(), None) };
         for job in jobs {
             under_way.spawn(make(job, context.clone()));
         }

@@ -179,24 +179,27 @@ impl Tab {
     ///
     /// A page that renews itself meanwhile is asked again.
     pub async fn value(&self, expression: &str) -> Value {
-        eventually("the page answers", || async { self.value_now(expression).await.ok_or("it gives way to the next one") }).await
+        eventually("the page answers", || self.value_now(expression)).await
     }
 
-    async fn value_now(&self, expression: &str) -> Option<Value> {
+    async fn value_now(&self, expression: &str) -> Result<Value, String> {
         let mut evaluated = runtime::EvaluateParams::new(expression);
         evaluated.await_promise = Some(true);
         evaluated.return_by_value = Some(true);
-        // While the page gives way to the next one, nothing can be asked of either.
-        let answer = self.page.execute(evaluated).await.ok()?.result;
-        assert!(answer.exception_details.is_none(), "{expression:.200}: {:?}", answer.exception_details);
-        answer.result.value
+        // While the page gives way to the next one, nothing can be asked of either, and what is under way finds no document.
+        let answer = self.page.execute(evaluated).await.map_err(|error| error.to_string())?.result;
+        match (answer.exception_details, answer.result.value) {
+            (Some(thrown), _) => Err(format!("{expression:.200}: {thrown:?}")),
+            (None, Some(value)) => Ok(value),
+            (None, None) => Err(format!("{expression:.200}: no value")),
+        }
     }
 
     /// Waits until the heading of the page is this.
     pub async fn until_headed(&self, heading: &str) {
         eventually(&format!("the page is headed {heading:?}"), || async {
             let shown = self.value_now("document.querySelector('h1')?.innerText ?? document.title").await;
-            if shown == Some(heading.into()) { Ok(()) } else { Err(format!("{shown:?}; {:?}", self.seen().complaints)) }
+            if shown == Ok(heading.into()) { Ok(()) } else { Err(format!("{shown:?}; {:?}", self.seen().complaints)) }
         })
         .await;
     }

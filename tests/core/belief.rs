@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 use twinconsent_core::api::account::ConsentPolicy;
 use twinconsent_core::consent::apply::Notice;
-use twinconsent_core::consent::outcome::{Class, LookType, Trouble};
+use twinconsent_core::consent::outcome::{Class, LookType, Outcome, Trouble};
 use twinconsent_core::consent::policy::Rules;
 use twinconsent_core::consent::step::{AccountFact, Proof};
 
-use crate::driver::{HOUR, MINUTE, World, secs};
+use crate::driver::{HOUR, MINUTE, World, at, secs};
 use crate::kstatus::kstatus;
 use crate::model::{Fault, Model};
 
@@ -153,6 +153,30 @@ fn a_restored_status_permits_nothing_until_heygen_was_read() {
 }
 
 #[test]
+fn a_status_that_is_restored_while_the_request_is_under_way_is_believed_no_more_than_any_other() {
+    let mut before = shown(Some("approved"), json!({}));
+    before.live(HOUR);
+    let mut restored = before.status().clone();
+    (restored.object_uid, restored.url) = (Some("of another".to_owned()), Some("https://example.com/of-another".to_owned()));
+    for (says, ready) in [("pending", ("False", "AwaitingApproval")), ("expired", ("False", "AwaitingApproval"))] {
+        let mut world = World::new(json!({}), Model::saying(Some(says)));
+        while !matches!(world.answer_in_hand(0), Some(Outcome::Initiated(_))) {
+            world.finish(0);
+            world.begin(0);
+        }
+        world.object.status = Some(restored.clone());
+        world.object.metadata.resource_version = Some("99".to_owned());
+        world.finish(0);
+        for _ in 0..2 {
+            world.settle_down();
+            assert_eq!((world.ready(), approved(&world), world.heygen.posts.len()), (ready, "False", 1), "{}", world.trace.join("\n"));
+            assert_eq!(world.condition("Permitted").unwrap().0, "False");
+            world.live(10 * MINUTE);
+        }
+    }
+}
+
+#[test]
 fn a_restored_status_stays_so_while_it_may_not_be_read_and_a_suspended_object_asks_nobody() {
     let mut world = shown(Some("approved"), json!({ "suspend": true }));
     world.edit(json!({ "suspend": null }));
@@ -293,6 +317,16 @@ fn proof_that_stops_is_told_whatever_stops_it() {
         assert_eq!((world.ready(), approved(&world)), (("Unknown", "Unverified"), "True"), "{name}:\n{}", world.trace.join("\n"));
         assert_eq!(world.writes - writes, 1, "{name}");
     }
+}
+
+#[test]
+fn what_is_answered_about_one_consent_does_not_verify_another() {
+    let stale_after = secs(72 * HOUR);
+    let fresh = Proof::default().after(stale_after, Some(at(1)), false);
+    assert_eq!(fresh, Proof { stale_after, last_poll: Some(at(1)) });
+    assert_eq!(fresh.after(stale_after, Some(at(9)), false).last_poll, Some(at(9)), "another replica has read, and is the newest there is");
+    assert_eq!(fresh.after(stale_after, Some(at(9)), true).last_poll, Some(at(1)), "that was read for other consents");
+    assert_eq!(Proof::default().after(stale_after, Some(at(9)), true).last_poll, Some(at(9)), "nobody has told before");
 }
 
 #[test]

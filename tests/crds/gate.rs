@@ -11,6 +11,8 @@ pub fn lets_through_what_the_page_says(cluster: &Cluster) {
     let page = manifests::read("docs/trust.md");
     let command =
         page.lines().find_map(|line| line.strip_prefix("kubectl get digitaltwinconsent ada -o go-template=")).expect("the command");
+    // What it is tried with here holds for the recipe that waits as well.
+    assert!(manifests::read("docs/gitops.md").contains(&format!("{command} | grep -qx permitted")), "the same command in docs/gitops.md");
     let (from, now) = ("'\"$(date -u +%Y-%m-%dT%H:%M:%SZ)\"'", "2026-11-01T10:00:00Z");
     assert!(command.contains(from), "the time of the check");
     let template = format!("-o=go-template={}", command.replace(from, now).trim_matches('\''));

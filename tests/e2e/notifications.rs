@@ -385,6 +385,37 @@ async fn a_process_that_takes_over_sends_the_last_event_of_each_object_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_leader_that_slept_while_events_waited_sends_none_of_them_when_it_wakes_up() {
+    let receiver = Receiver::start().await;
+    let world = with_sinks("sink-sleeper", async |world| json!([sink(world, "a", &receiver)])).await;
+    receiver.answer(Reply::of(503));
+    let lease = format!("--lease-name={}", world.namespace);
+    let arguments = ["--leader-elect=true", lease.as_str()];
+    let mut leader = world.operator(&arguments).await;
+    for name in ["ada", "bob", "eve"] {
+        ask(&world, name, json!({})).await;
+        world.until(name, "AwaitingApproval").await;
+    }
+    eventually("they are sent", || async { if receiver.received().len() < 3 { Err("not yet") } else { Ok(()) } }).await;
+    leader.signal("STOP");
+    receiver.answer(Reply::of(204));
+    let standby = Operator::start(&world, &arguments);
+    let is_resent = |received: &Received| received.event()["data"]["resent"] == json!(true);
+    eventually("the next one sends them again", || async {
+        let resent = receiver.received().iter().filter(|received| is_resent(received)).count();
+        if resent < 3 { Err(resent) } else { Ok(()) }
+    })
+    .await;
+    // By now the tries of the first one have been due for long.
+    let before = receiver.received().len();
+    leader.signal("CONT");
+    assert_eq!(leader.until_ended().await.code(), Some(1));
+    let late: Vec<Received> = receiver.received().split_off(before).into_iter().filter(|received| !is_resent(received)).collect();
+    assert!(late.is_empty(), "{late:?}");
+    world.end([standby]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_a_namespace_that_an_account_does_not_serve_its_sinks_hear_nothing() {
     let receiver = Receiver::start().await;
     let (world, other) = (World::without_account("sink-served").await, World::without_account("sink-other").await);

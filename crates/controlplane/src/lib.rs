@@ -37,6 +37,7 @@ mod kubectl;
 pub mod node;
 pub mod patience;
 pub mod plane;
+pub mod ports;
 mod progress;
 mod readiness;
 pub mod release;

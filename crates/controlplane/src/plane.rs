@@ -4,11 +4,8 @@
 //! folder can reach the data behind the API server's back.
 //! The API server needs a port of its own, chosen anew while another program is faster.
 
-use std::collections::hash_map::RandomState;
 use std::fs;
-use std::hash::{BuildHasher as _, Hasher as _};
 use std::io;
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -21,7 +18,7 @@ use crate::kubeconfig::{self, Login};
 use crate::release::Release;
 use crate::supervisor::Supervised;
 use crate::tools::{Program, Tools};
-use crate::{Error, readiness};
+use crate::{Error, ports, readiness};
 
 /// How often the API server is started when its port was taken in the meantime.
 const PORT_TRIES: usize = 3;
@@ -115,7 +112,7 @@ impl ControlPlane {
     /// When a program is missing and cannot be built, ends by itself, or stands still for 60 s before it is ready.
     /// Nothing is left running then.
     pub fn start(options: Options) -> Result<ControlPlane, Error> {
-        ControlPlane::start_on(options, free_port)
+        ControlPlane::start_on(options, ports::reserve)
     }
 
     fn start_on(options: Options, mut choose_port: impl FnMut() -> io::Result<u16>) -> Result<ControlPlane, Error> {
@@ -355,26 +352,6 @@ pub(crate) fn controller_manager_arguments() -> Vec<String> {
 
 pub(crate) fn owned(arguments: &[&str]) -> Vec<String> {
     arguments.iter().map(|&argument| argument.to_owned()).collect()
-}
-
-/// A port that is free right now.
-///
-/// Below the range from which kernels take ports for outgoing connections: such a connection could take the port while
-/// the API server is stopped.
-fn free_port() -> io::Result<u16> {
-    const FIRST: u16 = 15_000;
-    const COUNT: u64 = 15_000;
-    let mut last_error = io::Error::other("no attempt");
-    for _ in 0..100 {
-        // A RandomState is the standard library's only source of randomness.
-        let offset = RandomState::new().build_hasher().finish() % COUNT;
-        let port = FIRST + u16::try_from(offset).unwrap_or_default();
-        match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
-            Ok(_) => return Ok(port),
-            Err(error) => last_error = error,
-        }
-    }
-    Err(last_error)
 }
 
 #[cfg(test)]

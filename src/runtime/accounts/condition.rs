@@ -20,7 +20,6 @@ use twinconsent_core::api::conditions::{reasons, types};
 use twinconsent_core::consent::outcome::{Class, Concern, Outcome};
 use twinconsent_core::consent::polling;
 use twinconsent_core::consent::report::Report;
-use twinconsent_core::consent::step::Proof;
 use twinconsent_core::schedule::Closure;
 
 /// How often the key is read again, so that a rotation is noticed.
@@ -185,9 +184,9 @@ impl Accounts {
             account.memory.log(&settings.key, ready);
         }
         let reported = settings.status.last_poll_time.as_ref().map(|time| time.0);
-        account.proof = Proof { stale_after: settings.rules.cadence.stale_after, last_poll: reported };
+        account.proof = account.proof.after(settings.rules.cadence.stale_after, reported, account.read_at.is_some());
         let wall = clock::wall();
-        let last_poll = account.proof(wall).last_poll;
+        let last_poll = account.read_at.map(|read_at| wall.of(read_at));
         let allowed = Some(settings.allowed.clone());
         let changed = account.state.differs(&state) || account.allowed != allowed;
         account.enter(&settings.key, state, &self.scheduler);

@@ -121,6 +121,25 @@ fn a_link_is_kept_only_for_a_sink_that_is_to_have_it() {
 }
 
 #[test]
+fn what_waits_already_is_not_taken_once_more_and_keeps_its_link() {
+    let (wall, link) = (clock::wall(), (Link::new("https://link"), None));
+    let (slow, swift) =
+        (NotificationSink { include_link: Some(true), ..spec("a", "https://one.example") }, spec("b", "https://two.example"));
+    let notifications = Notifications::default();
+    notifications.define(&account(), &[slow.clone(), swift.clone()], None);
+    notifications.push(&account(), 1, &[notice(EventType::Requested)], Some(&link), wall);
+    notifications.set_target(&account(), &swift, target("https://two.example"));
+    let (jobs, _) = notifications.take(clock::steady());
+    notifications.end(&jobs[0], Answer::Status(200, None), clock::steady(), 0.0);
+    notifications.push_again(&account(), 1, notice(EventType::Requested), Some(&link), wall);
+    notifications.set_target(&account(), &slow, target("https://one.example"));
+    let (jobs, _) = notifications.take(clock::steady());
+    let sent = |job: &Job| (job.sink.clone(), job.parcel.content(job.include_link, wall.now()).unwrap().body.contains("https://link"));
+    assert_eq!(jobs.iter().map(sent).collect::<Vec<_>>(), [("a".to_owned(), true), ("b".to_owned(), false)]);
+    assert_eq!(notifications.figures().iter().map(|(.., figures)| figures.waiting).collect::<Vec<_>>(), [1, 1]);
+}
+
+#[test]
 fn a_secret_that_cannot_be_read_for_now_is_used_on_and_one_that_is_gone_is_not() {
     let spec = spec("a", "https://one.example");
     for (read, is_sent) in [(unusable(true), true), (unusable(false), false)] {

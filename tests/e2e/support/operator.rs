@@ -1,7 +1,6 @@
 //! The operator's binary, as a process that a test starts, asks and ends.
 
 use std::fs::File;
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::LazyLock;
@@ -238,7 +237,7 @@ pub fn without_proxies(command: &mut Command) {
     }
 }
 
-/// An address on loopback that was free a moment ago.
+/// An address on loopback that is free, and is given to no other test.
 pub fn free_address() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+    format!("127.0.0.1:{}", controlplane::ports::reserve().unwrap())
 }

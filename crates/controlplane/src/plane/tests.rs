@@ -1,12 +1,14 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::net::{Ipv4Addr, TcpListener};
+
 use super::*;
 
 #[test]
 fn a_port_that_was_taken_in_the_meantime_is_replaced_by_another() {
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let taken_port = taken.local_addr().unwrap().port();
-    let mut offers = vec![free_port().unwrap(), taken_port];
+    let mut offers = vec![ports::reserve().unwrap(), taken_port];
 
     let plane = ControlPlane::start_on(Options::default(), || Ok(offers.pop().unwrap())).unwrap();
 

@@ -73,8 +73,19 @@ pub struct Facts {
 pub struct Proof {
     /// The account's `polling.staleAfter`.
     pub stale_after: Duration,
-    /// When HeyGen was last read with the account, as far as its status tells.
+    /// When HeyGen was last read with the account before this process read it, as far as the account's status tells.
     pub last_poll: Option<Timestamp>,
+}
+
+impl Proof {
+    /// By what the status of the account tells by now, of an account that this process has read, or has not.
+    ///
+    /// What this process reads verifies the consents for which it was read, and they remember it. So the time of before stays, or one consent
+    /// that is answered would verify all those that are not.
+    #[must_use]
+    pub fn after(self, stale_after: Duration, reported: Option<Timestamp>, has_read: bool) -> Self {
+        Self { stale_after, last_poll: self.last_poll.filter(|_| has_read).or(reported) }
+    }
 }
 
 impl Default for Proof {

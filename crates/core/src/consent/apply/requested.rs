@@ -181,9 +181,13 @@ impl Draft<'_> {
     }
 
     /// Writes the facts of the poll before the request into the status, or gives what is told of an approval instead: one that was told
-    /// while the request was under way is newer than that poll.
+    /// of this object while the request was under way is newer than that poll. What a backup tells is older.
     fn take_seen_unless_approved(&mut self) -> Option<Situation> {
-        let approved = status::shown(&self.old).filter(|_| status::is_approved(&self.old));
+        let is_restored = status::is_restored(self.consent);
+        if is_restored {
+            self.doubt_approval(Situation::Restored);
+        }
+        let approved = status::shown(&self.old).filter(|_| status::is_approved(&self.old) && !is_restored);
         if approved.is_none() {
             self.take_seen();
         }
