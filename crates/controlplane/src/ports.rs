@@ -3,7 +3,7 @@
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::io;
-use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, TcpStream, UdpSocket};
 use std::sync::{Mutex, PoisonError};
 
 /// Below the range from which kernels take ports for outgoing connections and for those that ask for any: they could take the port before
@@ -33,9 +33,15 @@ pub fn reserve() -> io::Result<u16> {
     Err(last_error)
 }
 
+/// Whether anything listens is found out by a connection, and not by a listener of our own: a program that another thread starts right then
+/// would have a copy of that for a moment, in which the port would not be free.
 fn try_reserve(port: u16) -> io::Result<()> {
     let reservation = UdpSocket::bind((Ipv4Addr::LOCALHOST, port))?;
-    drop(TcpListener::bind((Ipv4Addr::LOCALHOST, port))?);
+    match TcpStream::connect((Ipv4Addr::LOCALHOST, port)) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
+        Err(error) => return Err(error),
+        Ok(_) => return Err(io::ErrorKind::AddrInUse.into()),
+    }
     RESERVED.lock().unwrap_or_else(PoisonError::into_inner).push(reservation);
     Ok(())
 }
@@ -44,22 +50,17 @@ fn try_reserve(port: u16) -> io::Result<()> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+    use std::net::TcpListener;
+
     use super::*;
 
     #[test]
     fn a_port_is_given_once_and_no_port_that_is_taken() {
         let port = reserve().unwrap();
-        assert!(try_reserve(port).is_err(), "it is given already");
+        assert_eq!(try_reserve(port).unwrap_err().kind(), io::ErrorKind::AddrInUse, "it is given already");
         drop(TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap());
-        let taken = loop {
-            let port = FIRST + u16::try_from(RandomState::new().build_hasher().finish() % COUNT).unwrap();
-            if let Ok(taken) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
-                break taken;
-            }
-        };
-        let taken_port = taken.local_addr().unwrap().port();
-        assert!(try_reserve(taken_port).is_err(), "a program listens there");
-        drop(taken);
-        try_reserve(taken_port).unwrap();
+        let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let refused = try_reserve(taken.local_addr().unwrap().port()).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::AddrInUse, "a program listens there");
     }
 }

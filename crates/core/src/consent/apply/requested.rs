@@ -78,8 +78,10 @@ impl Draft<'_> {
         if self.may_have_asked_otherwise(request) {
             terms::note_others_asked(&mut self.status);
         }
-        let approved = self.take_seen_unless_approved();
-        self.note_own();
+        let situation = self.take_seen_unless_approved();
+        if situation != Some(Situation::Restored) {
+            self.note_own();
+        }
         self.memory.attempt = None;
         terms::note_asked(&mut self.status, terms);
         let renewals = self.old.initiation.as_ref().filter(|_| renewal).map(|before| before.renewals.unwrap_or(0) + 1);
@@ -100,13 +102,13 @@ impl Draft<'_> {
         self.status.url = started.link.as_ref().filter(|_| into_status).map(|link| link.expose().to_owned());
         self.status.link_expiration_time = started.link.as_ref().map(|_| Time(polling::add(whole(self.now).0, self.rules().link_lifetime)));
         if let Some(group) = &started.group
-            && approved.is_none()
+            && situation.is_none()
             && matches!(self.rules().policy.read(group.consent_status.as_deref()), Meaning::Pending | Meaning::Expired)
         {
             self.note_group(group);
         }
         self.notices.push(Notice::Event(if renewal { report::LINK_RENEWED } else { report::CONSENT_REQUESTED }));
-        self.render(approved.unwrap_or(Situation::Awaiting), None);
+        self.render(situation.unwrap_or(Situation::Awaiting), None);
     }
 
     fn request_failed(&mut self, request: &Request, trouble: &Trouble) {
@@ -165,8 +167,8 @@ impl Draft<'_> {
             request_id: trouble.request_id.clone(),
         });
         terms::note_others_asked(&mut self.status);
-        let approved = self.take_seen_unless_approved();
-        self.render(approved.unwrap_or(Situation::AlreadyBegun), None);
+        let situation = self.take_seen_unless_approved();
+        self.render(situation.unwrap_or(Situation::AlreadyBegun), None);
     }
 
     /// Tries a renewal that brought nothing new again, and not soon.
@@ -181,18 +183,17 @@ impl Draft<'_> {
     }
 
     /// Writes the facts of the poll before the request into the status, or gives what is told of an approval instead: one that was told
-    /// of this object while the request was under way is newer than that poll. What a backup tells is older.
+    /// while the request was under way is newer than that poll. One that was brought from elsewhere is doubted until the next poll.
     fn take_seen_unless_approved(&mut self) -> Option<Situation> {
-        let is_restored = status::is_restored(self.consent);
-        if is_restored {
-            self.doubt_approval(Situation::Restored);
-        }
-        let approved = status::shown(&self.old).filter(|_| status::is_approved(&self.old) && !is_restored);
-        if approved.is_none() {
+        let mut situation = status::shown(&self.old).filter(|_| status::is_approved(&self.old));
+        if situation.is_none() {
             self.take_seen();
+        } else if status::is_restored(self.consent) {
+            self.doubt_approval(Situation::Restored);
+            situation = Some(Situation::Restored);
         }
         self.memory.forget_seen();
-        approved
+        situation
     }
 
     /// Whether this answer to the request has now come as often in a row as it takes to be believed.
