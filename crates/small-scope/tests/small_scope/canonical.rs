@@ -310,7 +310,8 @@ impl Form<'_> {
         }
     }
 
-    fn known(&mut self, Known { serial, read, is_brought, executed, seen }: &Known) {
+    fn known(&mut self, Known { serial, read, is_brought, before, executed, seen }: &Known) {
+        self.some(before.as_deref(), Self::object);
         seen.iter().for_each(|statement| self.text(statement));
         self.number((*serial).into());
         for (uid, word) in read {

@@ -67,6 +67,8 @@ pub enum Kind {
     Recreate,
     /// Deleted, and created again with the status of before.
     Bring,
+    /// The same in two steps: the status of before comes while the new object is worked on.
+    BringLate,
     /// The whole cluster is as it was when the copy was taken.
     Restore,
     Forge,
@@ -108,6 +110,8 @@ pub enum Event {
     Force(usize),
     Recreate(usize),
     Bring(usize),
+    BringNothingYet(usize),
+    BringLate(usize),
     Backup,
     Restore,
     Forge(usize),
@@ -142,6 +146,7 @@ impl Event {
             Self::Force(_) => Kind::Force,
             Self::Recreate(_) => Kind::Recreate,
             Self::Bring(_) => Kind::Bring,
+            Self::BringNothingYet(_) | Self::BringLate(_) => Kind::BringLate,
             Self::Backup => Kind::Backup,
             Self::Restore => Kind::Restore,
             Self::Forge(_) => Kind::Forge,
@@ -255,6 +260,10 @@ pub fn possible(world: &World, scope: &Scope) -> Vec<Event> {
         on(Kind::Terminate, Event::Terminate(place));
         if object.status.as_ref().is_some_and(|status| !status.conditions.is_empty()) {
             on(Kind::Bring, Event::Bring(place));
+            on(Kind::BringLate, Event::BringNothingYet(place));
+        }
+        if world.known[place].before.is_some() {
+            on(Kind::BringLate, Event::BringLate(place));
         }
         if object.spec.link_secret_ref.is_some() {
             // A Secret that the link was written into is ours, until it is deleted.
@@ -318,11 +327,17 @@ pub fn apply(world: &mut World, event: Event) {
         Event::Force(place) => world.change(place, |object| {
             object.metadata.annotations.get_or_insert_default().insert(REQUESTED_AT.into(), "now".into());
         }),
-        Event::Recreate(place) | Event::Bring(place) => {
+        Event::Recreate(place) | Event::Bring(place) | Event::BringNothingYet(place) => {
             let object = world.kube[place].clone().unwrap();
             let spec = serde_json::to_value(&object.spec).unwrap();
             let status = object.status.clone().filter(|_| matches!(event, Event::Bring(_)));
             world.create(place, &spec, status);
+            world.known[place].before = Some(object).filter(|_| matches!(event, Event::BringNothingYet(_)));
+        }
+        Event::BringLate(place) => {
+            let before = world.known[place].before.take();
+            world.known[place].is_brought = true;
+            world.change(place, |object| object.status = before.and_then(|before| before.status.clone()));
         }
         Event::Backup => world.backup = Some(world.kube.clone()),
         Event::Restore => restore(world),

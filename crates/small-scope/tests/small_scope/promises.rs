@@ -7,9 +7,10 @@ use twinconsent_core::consent::policy::{Meaning, Rules};
 use twinconsent_core::consent::terms::Terms;
 
 use crate::canonical::{Key, form};
+use crate::events::Kind;
 use crate::record;
 use crate::shell::{self, Fate};
-use crate::world::{Entry, Object, World, condition, request};
+use crate::world::{Entry, Object, World, condition, policies, request};
 
 /// How many steps the objects may take at one instant.
 const MOST_STEPS: u32 = 40;
@@ -105,6 +106,15 @@ pub fn check_state(world: &mut World) {
         });
         if known.is_brought && !known.is_read(&object) && rests && record::is_ready(&object) {
             world.breaks("promise 3: a status that was written for another object is believed".into());
+        }
+        // Nor is it ever said to be this object's own.
+        let known = &world.known[place];
+        let claims = |status: &DigitalTwinConsentStatus| status.object_uid == object.metadata.uid && holds(status, "Approved");
+        // The policy may be another one by now than that by which it was written.
+        let is_given = || policies().iter().any(|rules| known.is_given(&object, rules));
+        let is_forged = world.used[Kind::Forge as usize] > 0;
+        if known.is_brought && !is_forged && object.status.as_ref().is_some_and(claims) && !is_given() {
+            world.breaks("promise 3: an approval that was brought is claimed as the object's own".into());
         }
         let link = object.status.as_ref().and_then(|status| status.url.as_deref());
         if let Some(of) = link.and_then(|link| world.heygen.place_of(link))

@@ -78,6 +78,16 @@ pub fn all() -> Vec<Scope> {
                 ],
             )
         },
+        Scope {
+            starts: vec![Some("approved"), Some("pending")],
+            words: vec![Some("approved"), Some("pending"), Some("rejected")],
+            ..scope(
+                "brought late",
+                into_secret,
+                3,
+                &[(Kind::Due, 1), (Kind::BringLate, 2), (Kind::Word, 1), (Kind::Crash, 1), (Kind::Lost, 1)],
+            )
+        },
         scope(
             "restoring",
             plain,

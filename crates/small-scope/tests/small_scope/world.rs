@@ -64,6 +64,8 @@ pub struct Known {
     pub read: Vec<(String, Word)>,
     /// Whether its status came out of a backup and was written for another object.
     pub is_brought: bool,
+    /// The object before, whose status can still be brought.
+    pub before: Option<Object>,
     /// When which epoch was executed.
     pub executed: Vec<(i64, i64)>,
     /// The statements on the pages of all links of this object that ever stood where a person may get them from.
