@@ -22,6 +22,7 @@ mod link_secrets;
 mod links_again;
 mod noise;
 mod notifications;
+mod notifications_again;
 #[path = "../support/nowhere.rs"]
 mod nowhere;
 mod owners;

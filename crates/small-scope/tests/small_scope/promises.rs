@@ -98,6 +98,7 @@ pub fn check_state(world: &mut World) {
         }
         let Some(object) = world.kube[place].clone() else { continue };
         check_permitted(world, &object);
+        check_terms_changed(world, place, &object);
         let known = &world.known[place];
         // A status that was written for another object permits nothing until HeyGen was polled; replicas that are about to say so may.
         let rests = world.replicas.iter().any(|replica| {
@@ -122,6 +123,18 @@ pub fn check_state(world: &mut World) {
         {
             world.breaks("a link crosses a namespace".into());
         }
+    }
+}
+
+/// Promise 7: other terms are told of only where no link of this object can have shown the person those of the spec.
+fn check_terms_changed(world: &mut World, place: usize, object: &Object) {
+    let observed = object.status.as_ref().and_then(|status| status.observed_generation);
+    let asked = Terms::of_spec(&object.spec).statement_digest;
+    if observed == object.metadata.generation
+        && condition(object, "Ready").1 == "TermsChanged"
+        && world.known[place].seen.iter().any(|seen| **seen == *asked)
+    {
+        world.breaks(format!("promise 7: the terms count as changed, and the person may have seen {asked}"));
     }
 }
 

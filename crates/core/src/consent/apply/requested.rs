@@ -108,6 +108,9 @@ impl Draft<'_> {
             self.note_group(group);
         }
         self.notices.push(Notice::Event(if renewal { report::LINK_RENEWED } else { report::CONSENT_REQUESTED }));
+        // What was asked just now are the terms of the spec, which no longer count as changed then.
+        let is_outlived = situation == Some(Situation::TermsChanged) && !status::terms_changed(&self.consent.spec, &self.status);
+        let situation = if is_outlived { Some(status::approval(&self.status)) } else { situation };
         self.render(situation.unwrap_or(Situation::Awaiting), None);
     }
 
