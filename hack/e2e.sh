@@ -52,7 +52,7 @@ else
     # All of it waits more than it computes, so much of it happens at once. Without the large objects: `make test` lists them both ways,
     # also by pages, as the oldest does, and they take a gigabyte or more.
     echo "== The images (after $SECONDS s); the lifecycles on the oldest Kubernetes beside all, shown in the end"
-    begin oldest TWINCONSENT_TEST_KUBERNETES=oldest "RUST_TEST_THREADS=${RUST_TEST_THREADS:-6}" \
+    begin oldest TWINCONSENT_TEST_KUBERNETES=oldest "RUST_TEST_THREADS=${RUST_TEST_THREADS:-12}" \
         --workspace --test crds --test e2e -- --skip large_objects::
     # That two builds give the same bytes takes a second build: `make image-check`.
     hack/image.sh

@@ -44,8 +44,9 @@ cargo fetch --locked --quiet --target "$target"
 target_dir=${CARGO_TARGET_DIR:-target}
 case $target_dir in /*) ;; *) target_dir=$PWD/$target_dir ;; esac
 
-# Paths get into a program as the places of panics. The last one that fits counts, so the longer come later.
-flags=(-Ctarget-feature=+crt-static "--remap-path-prefix=$PWD=/src" "--remap-path-prefix=$target_dir=/target")
+# Paths get into a program as the places of panics: those of libraries, and of what they have generated. Those of this folder do not,
+# since cargo names its sources as seen from it. Nor may it stand in the flags: by others, all libraries would be compiled anew.
+flags=(-Ctarget-feature=+crt-static "--remap-path-prefix=$target_dir=/target")
 c_flags=-g0
 for registry in "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*/; do
     flags+=("--remap-path-prefix=${registry%/}=/crates")

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use kubectl_twinconsent::commands;
 use kubectl_twinconsent::context::Context;
 use kubectl_twinconsent::error::Error;
 use kubectl_twinconsent::output::Output;
+use kubectl_twinconsent::wait::until_permitted;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use twinconsent::heygen::renewal;
@@ -68,7 +68,7 @@ fn wait(WaitArgs { namespace, wait }: &WaitArgs) -> std::process::ExitCode {
         let waits = async {
             let cluster = connection::find().await.map_err(|error| Error::failed(error.to_string()))?;
             let context = Context::with(cluster, namespace.as_deref())?;
-            commands::wait::until_permitted(wait, &context, &mut output).await
+            until_permitted(wait, &context, &mut output).await
         };
         let ended = Err(Error::failed("ended by a signal"));
         shutdown.stopping().run_until_cancelled(waits).await.unwrap_or(ended)

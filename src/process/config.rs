@@ -18,8 +18,8 @@ use clap::error::ErrorKind;
 use clap::{ArgAction, Args, Parser, Subcommand};
 use url::Url;
 
-use kubectl_twinconsent::cli::EXIT_CODES;
-use kubectl_twinconsent::commands::wait;
+use kubectl_twinconsent::error::EXIT_CODES;
+use kubectl_twinconsent::wait;
 
 use crate::heygen::ExtraRoots;
 use crate::process::audit_log::Target;

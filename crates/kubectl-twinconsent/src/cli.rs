@@ -4,10 +4,11 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Parser, Subcommand};
 
 use crate::changes::Several;
-use crate::commands::{check, export, import, link, list, poll, renew, request, resume, status, suspend, verify, version, wait, withdraw};
+use crate::commands::{check, export, import, link, list, poll, renew, request, resume, status, suspend, verify, version, withdraw};
 use crate::context::Cluster;
-use crate::error::Error;
+use crate::error::{EXIT_CODES, Error};
 use crate::output::Output;
+use crate::wait;
 
 /// Consents to HeyGen digital twins: which person was asked, what became of it, and what to do next.
 #[derive(Debug, Parser)]
@@ -32,11 +33,6 @@ pub struct Cli {
 }
 
 const STYLES: Styles = Styles::styled().header(AnsiColor::Green.on_default().bold()).literal(AnsiColor::Cyan.on_default());
-
-/// The exit codes, as every help shows them.
-pub const EXIT_CODES: &str = "Exit codes: 0 done, or permitted; 1 an error; 2 wrong usage; 3 refused or stalled; 4 timeout; 5 an audit log that is not as it was written.
-The answer stands on stdout, and nothing else does; progress and notes stand on stderr.
-Colours appear on a terminal, and nowhere if the variable NO_COLOR is set.";
 
 /// What the plugin can do.
 #[derive(Debug, Subcommand)]

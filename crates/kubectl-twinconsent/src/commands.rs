@@ -1,4 +1,4 @@
-//! The commands, one file each.
+//! The commands but [`wait`](crate::wait), one file each.
 
 pub mod check;
 pub mod export;
@@ -13,5 +13,4 @@ pub mod status;
 pub mod suspend;
 pub mod verify;
 pub mod version;
-pub mod wait;
 pub mod withdraw;

@@ -8,6 +8,11 @@ use kube::core::Status;
 
 use crate::text::plain;
 
+/// The exit codes, as every help shows them.
+pub const EXIT_CODES: &str = "Exit codes: 0 done, or permitted; 1 an error; 2 wrong usage; 3 refused or stalled; 4 timeout; 5 an audit log that is not as it was written.
+The answer stands on stdout, and nothing else does; progress and notes stand on stderr.
+Colours appear on a terminal, and nowhere if the variable NO_COLOR is set.";
+
 /// The exit codes. Scripts go by them: they are added to, never changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {

@@ -1,6 +1,6 @@
 //! `kubectl twinconsent`: consents at the command line.
 //!
-//! How a command is built: one file in [`commands`] with
+//! How a command is built: one file in [`commands`], or [`wait`], with
 //!
 //! - `Args`, what the command line says,
 //! - functions that are PURE: from objects, and the present moment, to what is printed,
@@ -22,15 +22,23 @@
 //! - [`clock`]: the one place that reads the time.
 //!
 //! A link is printed by the command `link` alone.
+//!
+//! The operator's own `wait` is [`wait`] with what it takes of these, without the feature `plugin`.
 
+#[cfg(feature = "plugin")]
 pub mod audit_log;
+#[cfg(feature = "plugin")]
 pub mod changes;
+#[cfg(feature = "plugin")]
 pub mod cli;
 pub mod clock;
+#[cfg(feature = "plugin")]
 pub mod commands;
 pub mod context;
 pub mod error;
+#[cfg(feature = "plugin")]
 pub mod heygen;
+#[cfg(feature = "plugin")]
 pub mod manifests;
 pub mod names;
 pub mod objects;
@@ -39,12 +47,10 @@ pub mod output;
 mod samples;
 pub mod text;
 pub mod times;
+pub mod wait;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
-use cli::Cli;
 use error::{Error, Exit};
 use output::Output;
 
@@ -54,10 +60,11 @@ use output::Output;
 pub const FIELD_MANAGER: &str = "twinconsent-cli";
 
 /// Runs the program: parses the arguments, runs the command, says what went wrong.
+#[cfg(feature = "plugin")]
 #[must_use]
 pub fn main() -> ExitCode {
     // clap ends the process by itself: with 0 after `--help` and `--version`, with 2 after wrong usage.
-    let cli = Cli::parse();
+    let cli = <cli::Cli as clap::Parser>::parse();
     let mut output = Output::standard();
     finish(block_on(cli.run(&mut output)), &mut output)
 }

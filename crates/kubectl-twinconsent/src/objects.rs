@@ -80,7 +80,7 @@ impl Consent {
     }
 
     /// The link, if the status holds one. For the command `link` alone.
-    pub(crate) fn link(&self) -> Option<&Link> {
+    pub fn link(&self) -> Option<&Link> {
         self.link.as_ref()
     }
 

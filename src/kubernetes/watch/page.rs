@@ -1,10 +1,7 @@
-//! PURE. How many objects a page of a list holds: few at first, more while they are small, half as many when one was too large.
+//! PURE. How many objects a page of a list holds: half as many when one was too large, and more again while they are small.
 
-/// How many the first page holds.
-const FIRST: u32 = 250;
-
-/// How many a page holds at most.
-const MOST: u32 = 2_000;
+/// How many a page holds at most, and the first one: two pages are in memory at a time, and larger ones save little.
+const MOST: u32 = 250;
 
 /// A page of fewer bytes is followed by one of twice as many objects.
 const SMALL: usize = 3 << 20;
@@ -19,7 +16,7 @@ pub(super) struct PageSize {
 
 impl Default for PageSize {
     fn default() -> Self {
-        Self { limit: FIRST, below: MOST + 1 }
+        Self { limit: MOST, below: MOST + 1 }
     }
 }
 
@@ -51,18 +48,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_grows_while_it_is_small_and_never_again_to_what_was_too_large() {
+    fn a_page_grows_again_while_it_is_small_and_never_to_what_was_too_large() {
         let mut size = PageSize::default();
-        for expected in [500, 1000, 2000, 2000] {
-            size.took(1 << 20);
-            assert_eq!(size.limit(), expected);
-        }
+        size.took(1 << 20);
+        assert_eq!(size.limit(), 250, "there is no larger page");
         size.was_too_large();
-        assert_eq!(size.limit(), 1000);
+        size.was_too_large();
+        assert_eq!(size.limit(), 62);
         size.took(SMALL + 1);
-        assert_eq!(size.limit(), 1000);
+        assert_eq!(size.limit(), 62);
         size.took(SMALL);
-        assert_eq!(size.limit(), 1999);
+        assert_eq!(size.limit(), 124, "125 were too large");
     }
 
     #[test]

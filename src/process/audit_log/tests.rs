@@ -128,9 +128,10 @@ async fn nothing_waits_longer_than_a_second_for_a_log_that_stands_still_and_what
     }
     // A second each would be hours.
     assert!(clock::monotonic() - began < Duration::from_secs(LINES as u64 / 100), "each waited for a log that is known to stand still");
-    // One is in the hands of the writer.
-    let kept = MOST_WAITING + 1;
-    assert_eq!(started.counted(), [0, 0, LINES - kept]);
+    // One more is in the hands of the writer, if it was there before the writer began to open the log, which stands still as well.
+    let [written, late, dropped] = started.counted();
+    let kept = LINES - dropped;
+    assert!((written, late) == (0, 0) && [MOST_WAITING, MOST_WAITING + 1].contains(&kept), "{written} {late} {dropped}");
 
     let read: Vec<String> = BufReader::new(File::open(&path).unwrap()).lines().take(kept).map(Result::unwrap).collect();
     assert_eq!(read, (0..kept).map(|number| number.to_string()).collect::<Vec<_>>(), "what had room, in its order");

@@ -45,8 +45,10 @@ fn demo(root: &Path, index: &str) -> Command {
 
 /// Without what is set for this test alone.
 fn as_of_a_user(command: &mut Command) -> &mut Command {
-    // What cargo tells a test is nothing for another cargo; nor is what make tells its children for another make.
-    let ours = |name: &str| name.starts_with("CARGO_") && !["CARGO_HOME", "CARGO_TARGET_DIR"].contains(&name);
+    // What cargo tells a test is nothing for another cargo; nor is what make tells its children for another make. Settings of cargo stay:
+    // by others, such as another CARGO_INCREMENTAL, all that the tests are built of would be compiled once more.
+    let prefixes = ["CARGO_BIN_", "CARGO_CRATE_", "CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_PRIMARY_PACKAGE", "CARGO_TARGET_TMPDIR"];
+    let ours = |name: &str| prefixes.iter().any(|prefix| name.starts_with(prefix));
     let foreign =
         ["KUBECONFIG", "KUBEBUILDER_ASSETS", "ENVTEST_INSTALLED_ONLY", "DEMO_KEEP", "MAKEFLAGS", "MFLAGS", "http_proxy", "HTTP_PROXY"];
     for (name, _) in std::env::vars_os() {
