@@ -25,6 +25,8 @@ trap 'rm -rf "$copy"' EXIT
 cp -r Cargo.toml Cargo.lock rust-toolchain.toml src crates tests benches "$copy"
 (
     cd "$copy"
+    # As the images are compiled: without the plugin, which other members of the workspace turn on.
+    sed -i 's/^default = \["plugin"\]$/default = []/; s/^test-clock = .*/test-clock = []/' Cargo.toml crates/kubectl-twinconsent/Cargo.toml
     CARGO_NET_OFFLINE=true "$cache/bin/cargo-cyclonedx" cyclonedx --quiet --format json --spec-version 1.5 \
         --describe binaries --no-build-deps --target "$target"
 )

@@ -77,6 +77,10 @@ enum State<K: Kind> {
     /// Also after a failure: the list begins anew.
     #[default]
     Begin,
+    /// A page follows, which is asked for when what came before begins to be told.
+    Followed {
+        next: String,
+    },
     /// The next page is being read.
     Paging {
         next: Option<String>,
@@ -149,6 +153,10 @@ impl<K: Kind> Watcher<K> {
             self.pending.clear();
             self.state = State::Begin;
         }
+        if let State::Followed { next } = &mut self.state {
+            let next = std::mem::take(next);
+            self.state = self.paging(Some(next));
+        }
         loop {
             match self.pending.pop_front() {
                 Some(Pending::Change(change)) => return Ok(change),
@@ -158,6 +166,7 @@ impl<K: Kind> Watcher<K> {
             // What is under way when this is dropped is lost with the watcher.
             match std::mem::take(&mut self.state) {
                 State::Begin => self.begin().await?,
+                State::Followed { next } => self.state = self.paging(Some(next)),
                 State::Paging { next, page } => self.go_on_paging(next, page).await?,
                 State::Listed { version } => self.start(version).await?,
                 State::Resume { version } => self.resume(version).await?,
@@ -186,6 +195,8 @@ impl<K: Kind> Watcher<K> {
                 self.size.took(page.bytes);
                 self.take(page);
             }
+            // A smaller page there is not; etcd takes no such object.
+            None if self.size.is_least() => return Err(Error::InitialListFailed(broken("an object is too large"))),
             None => {
                 self.size.was_too_large();
                 self.state = self.paging(next);
@@ -201,8 +212,8 @@ impl<K: Kind> Watcher<K> {
 
     fn take(&mut self, page: Page) {
         self.pending.extend(page.objects.into_iter().map(Pending::Listed));
-        if page.next.is_some() {
-            self.state = self.paging(page.next);
+        if let Some(next) = page.next {
+            self.state = State::Followed { next };
             return;
         }
         let version = page.version;

@@ -80,7 +80,8 @@ impl Consent {
     }
 
     /// The link, if the status holds one. For the command `link` alone.
-    pub fn link(&self) -> Option<&Link> {
+    #[cfg_attr(not(feature = "plugin"), expect(dead_code, reason = "`wait` shows no link"))]
+    pub(crate) fn link(&self) -> Option<&Link> {
         self.link.as_ref()
     }
 

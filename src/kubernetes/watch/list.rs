@@ -110,6 +110,8 @@ async fn list(client: &Client, path: &str, params: &ListParams, cap: u64) -> kub
         let mut text = Vec::new();
         let body = std::pin::pin!(client.request_stream(request).await?);
         body.take(cap + 1).read_to_end(&mut text).await.map_err(kube::Error::ReadEvents)?;
+        // It is kept until all of it was told.
+        text.shrink_to_fit();
         Ok((text.len() as u64 <= cap).then_some(text))
     })
     .await
