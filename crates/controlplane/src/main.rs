@@ -78,7 +78,7 @@ struct SuiteArguments {
     #[arg(long, value_name = "SUITE")]
     without: Vec<String>,
     /// What to run, each beside the others
-    #[arg(value_name = "COMMAND")]
+    #[arg(value_name = "COMMAND", required = true, num_args = 1..=suite::MOST_LANES)]
     lanes: Vec<String>,
 }
 

@@ -23,7 +23,10 @@ const POLL: Duration = Duration::from_millis(200);
 const USUAL: Duration = Duration::from_secs(20 * 60);
 
 /// The names of lanes, which are those of their logs.
-const NAMES: [&str; 4] = ["first", "second", "third", "fourth"];
+const NAMES: [&str; 5] = ["first", "second", "third", "fourth", "fifth"];
+
+/// How many lanes there may be.
+pub const MOST_LANES: usize = NAMES.len();
 
 /// What is run.
 #[derive(Debug)]

@@ -51,6 +51,17 @@ fn what_fails_in_any_lane_is_told_with_the_command_that_runs_it_again() {
 }
 
 #[test]
+fn no_lane_is_left_out() {
+    let root = folder();
+    let output = suite(root.path(), &[PASSED; 5]).output().unwrap();
+    assert_eq!(text(&output.stdout).lines().last(), Some("5 passed, 0 failed, 10 skipped"));
+    for lanes in [&[][..], &[PASSED; 6]] {
+        let output = suite(root.path(), lanes).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{} lanes: {output:?}", lanes.len());
+    }
+}
+
+#[test]
 fn when_all_pass_it_succeeds_and_a_lane_that_ends_badly_without_a_test_does_not() {
     let root = folder();
     let output = suite(root.path(), &[PASSED, PASSED]).output().unwrap();
