@@ -49,8 +49,8 @@ else
     echo "== Building the tests (after $SECONDS s)"
     cargo test --locked --workspace --test crds --test e2e --test image --test install --no-run
 
-    # All of it waits more than it computes, so much of it happens at once. Without the large objects, which take a gigabyte or more, and
-    # which all API servers list by pages.
+    # All of it waits more than it computes, so much of it happens at once. Without the large objects: `make test` lists them both ways,
+    # also by pages, as the oldest does, and they take a gigabyte or more.
     echo "== The images (after $SECONDS s); the lifecycles on the oldest Kubernetes beside all, shown in the end"
     begin oldest TWINCONSENT_TEST_KUBERNETES=oldest "RUST_TEST_THREADS=${RUST_TEST_THREADS:-12}" \
         --workspace --test crds --test e2e -- --skip large_objects::

@@ -6,12 +6,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# Suites mostly wait, for intervals and deadlines that are real. So there are four lanes, each of which takes its suites one after the
+# Suites mostly wait, for intervals and deadlines that are real. So there are three lanes, each of which takes its suites one after the
 # other; all take about as long. The tests of the second do little but wait, so more of them run at once; a thousand consents at a time
 # are in the third. A suite that is not named here runs in the first, with those that compute.
-second=(accounts answers e2e leader)
-third=(chaos)
-fourth=(chart flux landing plugin)
+second=(accounts answers e2e landing leader plugin)
+third=(chaos chart)
 without=(image install node) # they need images and a node: `make e2e`
 
 command -v cargo >/dev/null || { echo "There is no cargo: install Rust from https://rustup.rs, then run this again." >&2; exit 1; }
@@ -46,13 +45,11 @@ for suite in "${suites[@]}"; do
     lane=first
     case " ${second[*]} " in *" $suite "*) lane=second ;; esac
     case " ${third[*]} " in *" $suite "*) lane=third ;; esac
-    case " ${fourth[*]} " in *" $suite "*) lane=fourth ;; esac
     lanes[$lane]+=" --test $suite"
 done
-named=("${second[@]}" "${third[@]}" "${fourth[@]}")
-known=$(wc -w <<<"${lanes[second]:-} ${lanes[third]:-} ${lanes[fourth]:-}")
-if [ -z "${lanes[first]:-}" ] || [ "$known" -ne $((2 * ${#named[@]})) ]; then # each has two words
-    echo "cargo does not know the suites ${named[*]}; it knows: ${suites[*]}" >&2
+known=$(wc -w <<<"${lanes[second]:-} ${lanes[third]:-}")
+if [ -z "${lanes[first]:-}" ] || [ "$known" -ne $((2 * (${#second[@]} + ${#third[@]}))) ]; then # each has two words
+    echo "cargo does not know the suites ${second[*]} ${third[*]}; it knows: ${suites[*]}" >&2
     exit 1
 fi
 
@@ -60,7 +57,7 @@ fi
 export GOGC=${GOGC:-400}
 
 # Every test binary runs, also after one that failed. Each lane names the whole workspace: of a part of it, cargo would build the
-# dependencies once more, with the features that this part alone asks for. The last lane tests with Go what the libraries of others make
+# dependencies once more, with the features that this part alone asks for. The fourth lane tests with Go what the libraries of others make
 # of the objects in examples/gitops, which the tests of whole lifecycles compare with what the operator writes, and of recorded audit events.
 tests='cargo test --locked --no-fail-fast'
 # shellcheck disable=SC2016 # the lane expands it
@@ -68,10 +65,9 @@ go='status=0; for module in tests/cloudevents tests/gitops/kstatus tests/gitops/
     echo "== Go: $module"
     (cd "$module" && CGO_ENABLED=0 GOWORK=off GOFLAGS=-mod=readonly go test -trimpath -count=1 -v ./...) || status=$?
 done'
-echo "== Running the tests (after $SECONDS s): ${second[*]}, ${third[*]}, and ${fourth[*]}, beside the others"
+echo "== Running the tests (after $SECONDS s): ${second[*]}, and ${third[*]}, beside the others"
 "$controlplane" suite --dir "$logs" --executables "$logs/executables" "${without[@]/#/--without=}" \
     "status=0; $tests --workspace --lib --bins${lanes[first]} || status=\$?; $tests --workspace --doc || status=\$?; exit \$status" \
     "RUST_TEST_THREADS=$waiting $tests --workspace${lanes[second]}" \
     "$tests --workspace${lanes[third]}" \
-    "$tests --workspace${lanes[fourth]}" \
     "$go; exit \$status"

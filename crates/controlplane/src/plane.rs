@@ -64,6 +64,8 @@ pub struct Options {
     pub release: Release,
     /// How many bytes etcd holds; after that it takes no write any more. Absent: 8 GB.
     pub etcd_quota: Option<u64>,
+    /// Feature gates of the API server, as in `WatchList=false`.
+    pub feature_gates: Option<String>,
 }
 
 /// A running control plane. Dropping it ends its programs and removes its temporary folder, and waits for both.
@@ -114,7 +116,7 @@ impl ControlPlane {
     }
 
     fn start_on(options: Options, mut choose_port: impl FnMut() -> io::Result<u16>) -> Result<ControlPlane, Error> {
-        let Options { dir, audit_log, controller_manager, release, etcd_quota } = options;
+        let Options { dir, audit_log, controller_manager, release, etcd_quota, feature_gates } = options;
         let mut needed = vec![Program::Etcd, release.api_server(), Program::Kubectl];
         if controller_manager {
             needed.push(Program::KubeControllerManager);
@@ -142,7 +144,8 @@ impl ControlPlane {
             let login = Login::Token(&token);
             let kubeconfig = home.write("kubeconfig", &kubeconfig::render(&server_url, &certificates.authority, &login))?;
             let kubectl = || crate::kubectl::kubectl(tools.path(Program::Kubectl), &kubeconfig, home.path());
-            let arguments = api_server_arguments(port, audit_log.is_some(), controller_manager);
+            let mut arguments = api_server_arguments(port, audit_log.is_some(), controller_manager);
+            arguments.extend(feature_gates.as_ref().map(|features| format!("--feature-gates={features}")));
             let mut api_server = start(Program::KubeApiserver, api_server_binary, &arguments)?;
             match readiness::of_api_server(&mut api_server, &mut etcd, kubectl) {
                 Ok(()) => break (api_server, arguments, server_url, kubeconfig),
@@ -187,12 +190,20 @@ impl ControlPlane {
     /// # Errors
     /// When it ends by itself, also because its port was taken meanwhile, or stands still for 60 s before it is ready.
     pub fn start_api_server(&self) -> Result<(), Error> {
+        self.start_api_server_with(&[])
+    }
+
+    /// The same with these arguments besides those of before, until it is stopped, such as `--feature-gates=WatchList=false`.
+    ///
+    /// # Errors
+    /// As [`Self::start_api_server`].
+    pub fn start_api_server_with(&self, arguments: &[&str]) -> Result<(), Error> {
         let mut programs = self.programs();
         let Programs { api_server: None, etcd: Some(etcd), .. } = &mut *programs else { return Ok(()) };
         let mut api_server = Supervised::start(
             Program::KubeApiserver.name(),
             &self.api_server_binary,
-            &self.api_server_arguments,
+            &[self.api_server_arguments.clone(), owned(arguments)].concat(),
             self.home.path(),
             self.home.lifeline(),
         )?;

@@ -1,39 +1,47 @@
-//! PURE. How many objects a page of a list holds: half as many when one was too large, and more again while they are small.
+//! PURE. How many objects a page of a list holds: few at first, more while they are small, half as many when one was too large.
 
-/// How many a page holds at most, and the first one: two pages are in memory at a time, and larger ones save little.
-const MOST: u32 = 250;
+/// How many the first page holds.
+const FIRST: u32 = 250;
 
-/// A page of at most so many bytes is followed by one of twice as many objects: of like ones, these are not too large.
+/// How many a page holds at most.
+const MOST: u32 = 2_000;
+
+/// A page of fewer bytes is followed by one of twice as many objects.
 const SMALL: usize = 3 << 20;
 
 /// How many objects the next page holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct PageSize(u32);
+pub(super) struct PageSize {
+    limit: u32,
+    /// What was too large once.
+    below: u32,
+}
 
 impl Default for PageSize {
     fn default() -> Self {
-        Self(MOST)
+        Self { limit: FIRST, below: MOST + 1 }
     }
 }
 
 impl PageSize {
     pub(super) fn limit(self) -> u32 {
-        self.0
+        self.limit
     }
 
     /// Whether a page cannot hold less.
     pub(super) fn is_least(self) -> bool {
-        self.0 <= 1
+        self.limit <= 1
     }
 
     pub(super) fn was_too_large(&mut self) {
-        self.0 = (self.0 / 2).max(1);
+        self.below = self.limit.max(2);
+        self.limit = (self.limit / 2).max(1);
     }
 
     /// Notes how many bytes a page took.
     pub(super) fn took(&mut self, bytes: usize) {
         if bytes <= SMALL {
-            self.0 = (self.0 * 2).min(MOST);
+            self.limit = (self.limit * 2).min(MOST).min(self.below - 1);
         }
     }
 }
@@ -43,18 +51,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_grows_again_while_it_is_small() {
+    fn a_page_grows_while_it_is_small_and_never_again_to_what_was_too_large() {
         let mut size = PageSize::default();
-        size.took(1 << 20);
-        assert_eq!(size.limit(), 250, "there is no larger page");
-        size.was_too_large();
-        size.was_too_large();
-        size.took(SMALL + 1);
-        assert_eq!(size.limit(), 62);
-        for expected in [124, 248, 250] {
-            size.took(SMALL);
+        for expected in [500, 1000, 2000, 2000] {
+            size.took(1 << 20);
             assert_eq!(size.limit(), expected);
         }
+        size.was_too_large();
+        assert_eq!(size.limit(), 1000);
+        size.took(SMALL + 1);
+        assert_eq!(size.limit(), 1000);
+        size.took(SMALL);
+        assert_eq!(size.limit(), 1999);
     }
 
     #[test]
@@ -64,5 +72,7 @@ mod tests {
             size.was_too_large();
         }
         assert!(size.is_least() && size.limit() == 1);
+        size.took(0);
+        assert_eq!(size.limit(), 1, "two were too large");
     }
 }
