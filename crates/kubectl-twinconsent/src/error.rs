@@ -8,7 +8,7 @@ use kube::core::Status;
 
 use crate::text::plain;
 
-/// The exit codes, as every help shows them.
+/// What every help says of [`Exit`], and of where answers stand.
 pub const EXIT_CODES: &str = "Exit codes: 0 done, or permitted; 1 an error; 2 wrong usage; 3 refused or stalled; 4 timeout; 5 an audit log that is not as it was written.
 The answer stands on stdout, and nothing else does; progress and notes stand on stderr.
 Colours appear on a terminal, and nowhere if the variable NO_COLOR is set.";

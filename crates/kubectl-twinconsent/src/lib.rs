@@ -63,8 +63,10 @@ pub const FIELD_MANAGER: &str = "twinconsent-cli";
 #[cfg(feature = "plugin")]
 #[must_use]
 pub fn main() -> ExitCode {
+    use clap::Parser as _;
+
     // clap ends the process by itself: with 0 after `--help` and `--version`, with 2 after wrong usage.
-    let cli = <cli::Cli as clap::Parser>::parse();
+    let cli = cli::Cli::parse();
     let mut output = Output::standard();
     finish(block_on(cli.run(&mut output)), &mut output)
 }
