@@ -1,6 +1,6 @@
 //! From the start of the process to its first POST, with one consent and its account there and nothing else.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
@@ -12,10 +12,7 @@ use twinconsent_core::api::account::HeyGenAccount;
 use twinconsent_core::api::consent::DigitalTwinConsent;
 
 use crate::process::Spread;
-use crate::stage::{NAMESPACE, Stage, consent, program};
-
-/// Another build of the operator to be measured alternately with this one.
-const OTHER: &str = "TWINCONSENT_BENCH_OTHER";
+use crate::stage::{NAMESPACE, Stage, consent, programs};
 
 /// How long nothing is written before a start. For up to 100 ms after any write, the API server lets every list wait until its
 /// cache is known to be as new (consistent reads from the cache).
@@ -33,8 +30,7 @@ pub async fn measure(starts: usize) -> anyhow::Result<()> {
     let stage = Stage::set(heygen.base_url()).await?;
     stage.account(json!({ "rateLimit": { "requestsPerMinute": 1_000_000, "burst": 100_000 } })).await?;
     let http = reqwest::Client::builder().no_proxy().build()?;
-    let mut programs = vec![("the operator", program())];
-    programs.extend(std::env::var_os(OTHER).map(|path| ("the other build", PathBuf::from(path))));
+    let programs = programs();
     let (mut raw, mut alone, mut elected) = (Vec::new(), vec![Vec::new(); programs.len()], vec![Vec::new(); programs.len()]);
     for number in 0..starts {
         let group = waits(&stage, &heygen.control(), &format!("raw-{number}")).await?;

@@ -24,6 +24,8 @@ pub struct Settings {
     pub backlog: bool,
     pub idle_minutes: f64,
     pub restart_minutes: f64,
+    /// How often a restart is compared with the same list by a bare client.
+    pub restarts: usize,
     /// How many are approved one at a time, of each kind.
     pub approvals: usize,
     pub approve_all: bool,
@@ -46,6 +48,7 @@ impl Settings {
             backlog: read("BACKLOG", 0)? == 1,
             idle_minutes: read("IDLE_MINUTES", 5.0)?,
             restart_minutes: read("RESTART_MINUTES", 2.0)?,
+            restarts: read("RESTARTS", 3)?,
             approvals: read("APPROVALS", 10)?,
             approve_all: read("APPROVE_ALL", 1)? == 1,
             raw_objects: read("RAW_OBJECTS", 5_000.min(objects))?,
@@ -55,6 +58,7 @@ impl Settings {
         ensure!(settings.raw_objects <= 100_000, "TWINCONSENT_BENCH_RAW_OBJECTS must be 0 to 100000");
         ensure!((0.0..=60.0).contains(&settings.idle_minutes), "TWINCONSENT_BENCH_IDLE_MINUTES must be 0 to 60");
         ensure!((0.0..=60.0).contains(&settings.restart_minutes), "TWINCONSENT_BENCH_RESTART_MINUTES must be 0 to 60");
+        ensure!(settings.restarts <= 20, "TWINCONSENT_BENCH_RESTARTS must be 0 to 20");
         ensure!(settings.sinks <= 2, "TWINCONSENT_BENCH_SINKS must be 0, 1 or 2");
         Ok(settings)
     }
@@ -89,6 +93,7 @@ impl Settings {
             backlog,
             idle_minutes,
             restart_minutes,
+            restarts,
             approvals,
             approve_all,
             raw_objects,
@@ -96,8 +101,8 @@ impl Settings {
         } = self;
         json!({
             "objects": objects, "rate": rate, "burst": burst, "createRate": create_rate, "createBurst": create_burst, "backlog": backlog,
-            "idleMinutes": idle_minutes, "restartMinutes": restart_minutes, "approvals": approvals, "approveAll": approve_all,
-            "rawObjects": raw_objects, "sinks": sinks,
+            "idleMinutes": idle_minutes, "restartMinutes": restart_minutes, "restarts": restarts, "approvals": approvals,
+            "approveAll": approve_all, "rawObjects": raw_objects, "sinks": sinks,
         })
     }
 }

@@ -24,6 +24,9 @@ pub const UNWATCHED: &str = "unwatched";
 /// The program that is measured, in the environment: another build of the operator, to compare the two by the same bench.
 const OPERATOR: &str = "TWINCONSENT_BENCH_OPERATOR";
 
+/// Another build of the operator to be measured alternately with this one, in the environment.
+const OTHER: &str = "TWINCONSENT_BENCH_OTHER";
+
 /// What signs for the sinks.
 const SIGNING: &str = "whsec_MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA=";
 
@@ -111,14 +114,20 @@ impl Stage {
 
     /// Starts the operator and waits until it is ready.
     pub async fn operator(&self) -> anyhow::Result<Operator> {
+        self.ready(&program()).await
+    }
+
+    /// Starts this build of the operator and waits until it is ready.
+    pub async fn ready(&self, program: &Path) -> anyhow::Result<Operator> {
         let began = Instant::now();
-        let mut operator = self.start(&program(), &["--debug-listen=127.0.0.1:0", "--leader-elect=false"])?;
+        let mut operator = self.start(program, &["--debug-listen=127.0.0.1:0", "--leader-elect=false"])?;
         while operator.page("/readyz").await.is_none() {
             if let Some(status) = operator.child.try_wait()? {
                 bail!("the operator ended by itself: {status}");
             }
             ensure!(began.elapsed() < PATIENCE, "given up: the operator is not ready");
-            tokio::time::sleep(Duration::from_millis(2)).await;
+            // To a percent: asking all the time would take the processor from what is measured.
+            tokio::time::sleep((began.elapsed() / 100).max(Duration::from_millis(2))).await;
         }
         operator.ready_after = began.elapsed();
         Ok(operator)
@@ -128,6 +137,12 @@ impl Stage {
 /// The program that is measured.
 pub fn program() -> PathBuf {
     std::env::var_os(OPERATOR).map_or_else(|| env!("CARGO_BIN_EXE_twinconsent-operator").into(), PathBuf::from)
+}
+
+/// The program that is measured, and the other build if one is named.
+pub fn programs() -> Vec<(&'static str, PathBuf)> {
+    let other = std::env::var_os(OTHER).map(|path| ("the other build", PathBuf::from(path)));
+    [("the operator", program())].into_iter().chain(other).collect()
 }
 
 async fn config(plane: &controlplane::ControlPlane) -> anyhow::Result<Config> {

@@ -1,7 +1,7 @@
 //! Objects of our kinds as the API server sends them: without what is not read, and whatever else stands in them.
 //!
-//! Three quarters of an object are `managedFields`, and a user who may edit an object may give it labels and annotations of a megabyte.
-//! To decode them only to drop them takes most of the time and memory of a watch; here they are skipped while the text
+//! Two fifths of an object are `managedFields`, and a user who may edit an object may give it labels and annotations of a megabyte.
+//! To decode them only to drop them takes much of the time and memory of a watch; here they are skipped while the text
 //! is read, and a long value that is read is kept as a digest ([`brief`]).
 //!
 //! One object must never stop the watch of all others. The API server accepts values that the types here do not hold, such as a

@@ -16,6 +16,7 @@ use kube::runtime::reflector;
 use kube::{Api, Client, Resource};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch as signal};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::heygen::HeyGen;
@@ -207,7 +208,8 @@ pub async fn run(
         running.push(Box::pin(account_watch::run(account_watch::receive(reported).map(Ok), cluster_accounts, never, context.clone())));
     }
     drop(context);
-    let everything = join_all(running);
+    // On a thread that works, where a connection hands on what it has received without waking another thread.
+    let everything = JoinSet::from_iter([join_all(running)]).join_all();
     let (_, ()) = tokio::join!(everything, async {
         tokio::select! {
             () = announce => {}

@@ -12,9 +12,9 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
-/// The image of an archive. What it was unpacked to is removed with it.
+/// The image of an archive. It keeps nothing on the disk.
 pub struct Image {
-    folder: TempDir,
+    archive: PathBuf,
     /// The name that the archive gives it, such as `localhost/twinconsent-operator:0.1.0`.
     pub name: Option<String>,
     /// What identifies it: `sha256:` and the hash of its manifest.
@@ -31,8 +31,7 @@ impl Image {
     /// # Errors
     /// When it is no such archive, or something in it is missing or damaged.
     pub fn open(archive: &Path) -> anyhow::Result<Image> {
-        let folder = TempDir::new().context("cannot make a temporary folder")?;
-        unpack(archive, folder.path())?;
+        let folder = unpacked(archive)?;
         let index = folder.path().join("index.json");
         let index = fs::read(&index).with_context(|| format!("{} is no OCI archive: it has no index.json", archive.display()))?;
         let index: Value = serde_json::from_slice(&index).context("index.json is no JSON")?;
@@ -48,9 +47,9 @@ impl Image {
         }
         let digest = text(&descriptor, "digest")?.to_owned();
         let config = blob_as_json(folder.path(), &manifest["config"])?;
-        let image = Image { folder, name, digest, manifest, config };
+        let image = Image { archive: archive.to_path_buf(), name, digest, manifest, config };
         for layer in image.layers()? {
-            blob(image.folder.path(), layer)?;
+            blob(folder.path(), layer)?;
         }
         Ok(image)
     }
@@ -67,9 +66,10 @@ impl Image {
     /// Lays its files out in a folder, as an engine would; as root with their owners.
     ///
     /// # Errors
-    /// When a layer cannot be unpacked.
+    /// When the archive is no longer there, or a layer cannot be unpacked.
     pub fn lay_out(&self, root: &Path) -> anyhow::Result<()> {
-        self.layers()?.iter().try_for_each(|layer| unpack(&blob_path(self.folder.path(), layer)?, root))
+        let folder = unpacked(&self.archive)?;
+        self.layers()?.iter().try_for_each(|layer| unpack(&blob_path(folder.path(), layer)?, root))
     }
 
     fn layers(&self) -> anyhow::Result<&Vec<Value>> {
@@ -105,6 +105,12 @@ fn blob(folder: &Path, descriptor: &Value) -> anyhow::Result<Vec<u8>> {
 
 fn blob_as_json(folder: &Path, descriptor: &Value) -> anyhow::Result<Value> {
     serde_json::from_slice(&blob(folder, descriptor)?).with_context(|| format!("{} is no JSON", descriptor["digest"]))
+}
+
+fn unpacked(archive: &Path) -> anyhow::Result<TempDir> {
+    let folder = TempDir::new().context("cannot make a temporary folder")?;
+    unpack(archive, folder.path())?;
+    Ok(folder)
 }
 
 fn unpack(archive: &Path, folder: &Path) -> anyhow::Result<()> {
