@@ -9,12 +9,19 @@ use anyhow::{Context as _, ensure};
 use futures::AsyncReadExt as _;
 use kube::Resource as _;
 use kube::api::WatchParams;
+use tokio::time::timeout;
 use twinconsent_core::api::consent::DigitalTwinConsent;
 
 use crate::bench::Bench;
 use crate::idle::{self, Beginning};
 use crate::process::Spread;
 use crate::stage::{NAMESPACE, Operator, programs};
+
+/// How long an operator runs until it is killed, so that its burst and the next one's do not fall into one minute.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// How long nothing may come of a list before the run is given up.
+const SILENCE: Duration = Duration::from_secs(60);
 
 /// By what the API server marks the end of a list that it streams.
 const END: &[u8] = b"k8s.io/initial-events-end";
@@ -29,6 +36,7 @@ pub async fn run(bench: &mut Bench<'_>, operator: Operator) -> anyhow::Result<Op
     if bench.settings.restart_minutes == 0.0 {
         return Ok(operator);
     }
+    let operator = compare(bench, operator).await?;
     bench.report.phase("restart")?;
     let beginning = Beginning::now(bench)?;
     drop(operator); // SIGKILL
@@ -42,7 +50,7 @@ pub async fn run(bench: &mut Bench<'_>, operator: Operator) -> anyhow::Result<Op
     bench.report.expect("POSTs", posts, 0);
     let writes = operator.status_writes().await?;
     bench.report.expect("status writes", writes, 0);
-    compare(bench, operator).await
+    Ok(operator)
 }
 
 /// Alternately the same list by a bare client, and the operator, each started anew while nothing else runs.
@@ -51,7 +59,7 @@ async fn compare(bench: &mut Bench<'_>, operator: Operator) -> anyhow::Result<Op
         return Ok(operator);
     }
     bench.report.phase("restart beside a bare list")?;
-    drop(operator);
+    drop(operator); // SIGKILL
     let programs = programs();
     let (mut raw, mut ready) = (Vec::new(), vec![Vec::new(); programs.len()]);
     for number in 0..bench.settings.restarts {
@@ -67,7 +75,10 @@ async fn compare(bench: &mut Bench<'_>, operator: Operator) -> anyhow::Result<Op
         bench.report.spread(&format!("{name}: start of the process to ready, ms"), &ready);
         bench.report.tell(&format!("{name}: ready ÷ raw, medians"), ready.median / raw.median);
     }
-    bench.stage.operator().await
+    let operator = bench.stage.operator().await?;
+    // What it asks at once after a start is not to be counted with what the next one asks.
+    tokio::time::sleep(QUIET).await;
+    Ok(operator)
 }
 
 /// How long the list takes, streamed as the operator asks for it.
@@ -80,7 +91,7 @@ async fn list(bench: &Bench<'_>) -> anyhow::Result<Duration> {
     // The mark may come in two pieces, so the end of what came before is kept.
     let (mut chunk, mut kept) = (vec![0; CHUNK], 0);
     loop {
-        let read = stream.read(&mut chunk[kept..]).await.context("raw list")?;
+        let read = timeout(SILENCE, stream.read(&mut chunk[kept..])).await.context("raw list: nothing comes")?.context("raw list")?;
         ensure!(read > 0, "the raw list has ended before it was complete");
         let filled = kept + read;
         if chunk[filled.saturating_sub(LAST)..filled].windows(END.len()).any(|window| window == END) {

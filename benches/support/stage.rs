@@ -120,7 +120,7 @@ impl Stage {
     /// Starts this build of the operator and waits until it is ready.
     pub async fn ready(&self, program: &Path) -> anyhow::Result<Operator> {
         let began = Instant::now();
-        let mut operator = self.start(program, &["--debug-listen=127.0.0.1:0", "--leader-elect=false"])?;
+        let mut operator = self.start(program, &["--leader-elect=false"])?;
         while operator.page("/readyz").await.is_none() {
             if let Some(status) = operator.child.try_wait()? {
                 bail!("the operator ended by itself: {status}");

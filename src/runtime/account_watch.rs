@@ -11,7 +11,7 @@ use kube::runtime::reflector::store::{self, Writer};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher::{self, Event};
 use kube::{Resource, ResourceExt as _};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::kubernetes::decoding::{Kind, Slim};
 use crate::kubernetes::undecodable::{Screen, Shown};
@@ -33,19 +33,23 @@ pub(crate) struct Watch<K: Resource<DynamicType = ()> + Clone + 'static> {
     /// Whether its first list shows all that there are.
     is_complete: bool,
     writer: Writer<K>,
-    pub(crate) store: Store<K>,
+    store: Store<K>,
+    /// Told once all of the first list is in the store. The store itself can wake only one of those that wait for it, which is the controller.
+    listed: oneshot::Sender<()>,
 }
 
 impl<K: Resource<DynamicType = ()> + Clone + 'static> Watch<K> {
-    /// Of all accounts in a namespace, or everywhere.
-    pub(crate) fn of_all(namespace: Option<String>) -> Self {
+    /// Of all accounts in a namespace, or everywhere; with what tells that the first list is complete.
+    pub(crate) fn of_all(namespace: Option<String>) -> (Self, oneshot::Receiver<()>) {
         let (store, writer) = store::store();
-        Self { namespace, is_complete: true, writer, store }
+        let (list, listed) = oneshot::channel();
+        (Self { namespace, is_complete: true, writer, store, listed: list }, listed)
     }
 
     /// Of those that are read by name.
-    pub(crate) fn of_named() -> Self {
-        Self { is_complete: false, ..Self::of_all(None) }
+    pub(crate) fn of_named() -> (Self, oneshot::Receiver<()>) {
+        let (watch, listed) = Self::of_all(None);
+        (Self { is_complete: false, ..watch }, listed)
     }
 }
 
@@ -117,11 +121,12 @@ pub(crate) async fn run<K>(
 ) where
     K: Kind + AccountObject,
 {
-    let Watch { namespace, is_complete, writer, store } = watch;
+    let Watch { namespace, is_complete, writer, store, listed } = watch;
+    let mut listed = Some(listed);
     let noted = context.clone();
     let present = store.clone();
     let key = |object: &K| key_of::<K>(object.namespace(), object.name_any());
-    let shown = shown.modify(|object| object.meta_mut().managed_fields = None).reflect(writer).inspect(move |event| match event {
+    let noting = move |event: &watcher::Result<Event<K>>| match event {
         Ok(Event::InitApply(object) | Event::Apply(object)) => {
             let settings = object.settings(&noted.config.operator_namespace);
             noted.accounts.announce(settings.key.clone());
@@ -147,6 +152,14 @@ pub(crate) async fn run<K>(
             }
         }
         Ok(Event::Init | Event::InitDone) | Err(_) => {}
+    };
+    let shown = shown.modify(|object| object.meta_mut().managed_fields = None).reflect(writer).inspect(noting).inspect(move |event| {
+        if matches!(event, Ok(Event::InitDone))
+            && let Some(listed) = listed.take()
+        {
+            // What waits for it may have ended.
+            let _ = listed.send(());
+        }
     });
     let stopping = context.stopping.clone();
     let (metrics, complaints) = (context.metrics.clone(), context.complaints.clone());

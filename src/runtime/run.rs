@@ -10,9 +10,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use futures::future::{BoxFuture, join_all};
+use futures::future::{BoxFuture, join_all, try_join_all};
 use kube::core::NamespaceResourceScope;
-use kube::runtime::reflector;
 use kube::{Api, Client, Resource};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch as signal};
@@ -101,14 +100,14 @@ pub async fn run(
     let account_watches: Vec<_> =
         namespaces.iter().map(|namespace| account_watch::Watch::<HeyGenAccount>::of_all(namespace.clone())).collect();
     let are_all_watched = config.watch_namespaces.is_empty();
-    let cluster_accounts: account_watch::Watch<ClusterHeyGenAccount> =
+    let (cluster_accounts, cluster_accounts_listed): (account_watch::Watch<ClusterHeyGenAccount>, _) =
         if are_all_watched { account_watch::Watch::of_all(None) } else { account_watch::Watch::of_named() };
 
     let (events, event_writer) = Events::start(client.clone(), metrics.clone());
     let (synced, is_synced) = signal::channel(false);
     let (account_wakers, account_queues): (Vec<_>, Vec<_>) = account_watches
         .iter()
-        .map(|watch| {
+        .map(|(watch, _)| {
             let (queue, woken) = mpsc::channel(WAKE_QUEUE);
             ((watch.namespace.clone(), queue), woken)
         })
@@ -146,32 +145,35 @@ pub async fn run(
     let (counted, explained) = (Arc::downgrade(&context), Arc::downgrade(&context));
     context.metrics.count_population(move || counted.upgrade().map(|context| context.population()).unwrap_or_default());
 
-    let (mut consents_listed, mut account_stores) = (Vec::new(), Vec::new());
+    let (mut consents_listed, mut accounts_listed) = (Vec::new(), Vec::new());
     let mut running: Vec<BoxFuture<'static, ()>> = Vec::new();
     let accounts = watches.accounts.into_iter().zip(account_watches).zip(account_queues);
-    for (((number, namespace), watcher), ((account_watcher, account_watch), queue)) in
+    for (((number, namespace), watcher), ((account_watcher, (account_watch, account_listed)), queue)) in
         (0_u16..).zip(namespaces).zip(watches.consents).zip(accounts)
     {
         let refused = namespace.clone().filter(|namespace| refused.contains(namespace));
         let (list, listed) = oneshot::channel();
-        let account_store = account_watch.store.clone();
-        if refused.is_none() {
-            consents_listed.push(listed);
-            account_stores.push(account_store.clone());
-        }
+        let late = match &refused {
+            Some(namespace) => Some((namespace.clone(), account_listed)),
+            None => {
+                consents_listed.push(listed);
+                accounts_listed.push(account_listed);
+                None
+            }
+        };
         let shown = account_watch::shown(account_watcher, namespace.clone(), context.clone());
         let accounts = account_watch::run(shown, account_watch, queue, context.clone());
         let consents = consents::watch((number, namespace), watcher, list, context.clone());
         let (client, readiness, until) = (client.clone(), readiness.clone(), stopping.clone());
         running.push(Box::pin(async move {
-            let Some(namespace) = refused else {
+            let Some((namespace, account_listed)) = late else {
                 tokio::join!(consents, accounts);
                 return;
             };
             if until.run_until_cancelled(preflight::until_granted(&client, &namespace, &readiness)).await.is_some() {
                 // A consent that is decided later than the others must find its account.
                 let late = async {
-                    if let Some(Ok(())) = until.run_until_cancelled(account_store.wait_until_ready()).await {
+                    if let Some(Ok(())) = until.run_until_cancelled(account_listed).await {
                         consents.await;
                     }
                 };
@@ -179,7 +181,7 @@ pub async fn run(
             }
         }));
     }
-    let announce = announce_sync(consents_listed, account_stores, cluster_accounts.store.clone(), readiness, synced);
+    let announce = announce_sync(consents_listed, accounts_listed, cluster_accounts_listed, readiness, synced);
 
     let explain = move |namespace: &str, name: &str| explain(namespace, name, &*explained.upgrade()?);
     running.push(Box::pin(debug::serve(config.debug_listen, explain, stopping.clone())));
@@ -234,30 +236,23 @@ async fn tell_of_audit_log(context: Arc<Context>) {
     stopping.run_until_cancelled(telling).await;
 }
 
+/// Tells that the process is ready once every first list is complete. A watch that ends before that ends because the process does.
 async fn announce_sync(
     consents: Vec<oneshot::Receiver<()>>,
-    accounts: Vec<reflector::Store<HeyGenAccount>>,
-    cluster_accounts: reflector::Store<ClusterHeyGenAccount>,
+    accounts: Vec<oneshot::Receiver<()>>,
+    cluster_accounts: oneshot::Receiver<()>,
     readiness: Readiness,
     synced: signal::Sender<bool>,
 ) {
+    let listed = async |lists: Vec<oneshot::Receiver<()>>, check| {
+        if try_join_all(lists).await.is_ok() {
+            readiness.set(check);
+        }
+    };
     tokio::join!(
-        async {
-            // A watch that ends before its first list ends because the process does.
-            if futures::future::try_join_all(consents).await.is_ok() {
-                readiness.set(Check::DigitalTwinConsents);
-            }
-        },
-        async {
-            for store in &accounts {
-                let _ = store.wait_until_ready().await;
-            }
-            readiness.set(Check::HeyGenAccounts);
-        },
-        async {
-            let _ = cluster_accounts.wait_until_ready().await;
-            readiness.set(Check::ClusterHeyGenAccounts);
-        },
+        listed(consents, Check::DigitalTwinConsents),
+        listed(accounts, Check::HeyGenAccounts),
+        listed(vec![cluster_accounts], Check::ClusterHeyGenAccounts),
     );
     tracing::info!("every watch is synced");
     let _ = synced.send(true);

@@ -66,10 +66,13 @@ impl Image {
     /// Lays its files out in a folder, as an engine would; as root with their owners.
     ///
     /// # Errors
-    /// When the archive is no longer there, or a layer cannot be unpacked.
+    /// When the archive is no longer there or is another one by now, or a layer cannot be unpacked.
     pub fn lay_out(&self, root: &Path) -> anyhow::Result<()> {
         let folder = unpacked(&self.archive)?;
-        self.layers()?.iter().try_for_each(|layer| unpack(&blob_path(folder.path(), layer)?, root))
+        self.layers()?.iter().try_for_each(|layer| {
+            blob(folder.path(), layer)?;
+            unpack(&blob_path(folder.path(), layer)?, root)
+        })
     }
 
     fn layers(&self) -> anyhow::Result<&Vec<Value>> {
