@@ -1,7 +1,5 @@
 //! The operator's binary: parse the arguments, dispatch `run`, `crds` or `wait`.
 
-use std::num::NonZero;
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,9 +28,8 @@ use twinconsent::process::telemetry;
 use twinconsent::runtime::run;
 use twinconsent_core::api;
 
-/// How many threads work. Two at least, so that connections, timers and probes go on while one of them decides about very many consents. More
-/// than four would each take an arena of memory and gain nothing: the API server and HeyGen set the pace.
-const THREADS: RangeInclusive<usize> = 2..=4;
+/// How many threads work, at most. More would each take an arena of memory and gain nothing: the API server and HeyGen set the pace.
+const MOST_THREADS: usize = 4;
 
 /// How long the last lines of the audit log may take to be written, of what is left of the grace period.
 const LAST_LINES: Duration = Duration::from_secs(5);
@@ -88,8 +85,7 @@ fn print_crds() -> anyhow::Result<()> {
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let threads = cores.clamp(*THREADS.start(), *THREADS.end());
+    let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MOST_THREADS));
     tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build().context("cannot start the threads that work")
 }
 

@@ -15,7 +15,6 @@ use kube::core::NamespaceResourceScope;
 use kube::{Api, Client, Resource};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch as signal};
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::heygen::HeyGen;
@@ -153,8 +152,8 @@ pub async fn run(
     {
         let refused = namespace.clone().filter(|namespace| refused.contains(namespace));
         let (list, listed) = oneshot::channel();
-        let late = match &refused {
-            Some(namespace) => Some((namespace.clone(), account_listed)),
+        let late = match refused {
+            Some(namespace) => Some((namespace, account_listed)),
             None => {
                 consents_listed.push(listed);
                 accounts_listed.push(account_listed);
@@ -210,8 +209,9 @@ pub async fn run(
         running.push(Box::pin(account_watch::run(account_watch::receive(reported).map(Ok), cluster_accounts, never, context.clone())));
     }
     drop(context);
-    // On a thread that works, where a connection hands on what it has received without waking another thread.
-    let everything = JoinSet::from_iter([join_all(running)]).join_all();
+    // Here and not as a task of its own: a list of 100,000 would take a fifth less processor time, but what stays of it would lie between what
+    // workers need for a moment, which takes an eighth more memory.
+    let everything = join_all(running);
     let (_, ()) = tokio::join!(everything, async {
         tokio::select! {
             () = announce => {}
