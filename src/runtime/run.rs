@@ -152,7 +152,7 @@ pub async fn run(
     {
         let refused = namespace.clone().filter(|namespace| refused.contains(namespace));
         let (list, listed) = oneshot::channel();
-        let late = match refused {
+        let refused = match refused {
             Some(namespace) => Some((namespace, account_listed)),
             None => {
                 consents_listed.push(listed);
@@ -165,7 +165,7 @@ pub async fn run(
         let consents = consents::watch((number, namespace), watcher, list, context.clone());
         let (client, readiness, until) = (client.clone(), readiness.clone(), stopping.clone());
         running.push(Box::pin(async move {
-            let Some((namespace, account_listed)) = late else {
+            let Some((namespace, account_listed)) = refused else {
                 tokio::join!(consents, accounts);
                 return;
             };
@@ -209,8 +209,8 @@ pub async fn run(
         running.push(Box::pin(account_watch::run(account_watch::receive(reported).map(Ok), cluster_accounts, never, context.clone())));
     }
     drop(context);
-    // Here and not as a task of its own: a list of 100,000 would take a fifth less processor time, but what stays of it would lie between what
-    // workers need for a moment, which takes an eighth more memory.
+    // Here and not as a task of its own: a list of 100,000 would take a fifth less processor time, but the process 4 MiB more memory, an eighth
+    // of what it takes for 10,000.
     let everything = join_all(running);
     let (_, ()) = tokio::join!(everything, async {
         tokio::select! {

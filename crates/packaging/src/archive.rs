@@ -161,6 +161,14 @@ mod tests {
         json!({ "digest": format!("sha256:{hash}"), "size": bytes.len() })
     }
 
+    fn change_the_largest(layout: &Path) {
+        let blobs = fs::read_dir(layout.join("blobs/sha256")).unwrap().map(|blob| blob.unwrap().path());
+        let layer = blobs.max_by_key(|path| path.metadata().unwrap().len()).unwrap();
+        let mut bytes = fs::read(&layer).unwrap();
+        bytes[600] ^= 1;
+        fs::write(layer, bytes).unwrap();
+    }
+
     #[test]
     fn an_archive_tells_name_digest_and_size_and_lays_out_its_files() {
         let (folder, archive) = archive(|_| ());
@@ -177,15 +185,18 @@ mod tests {
 
     #[test]
     fn an_archive_in_which_a_byte_has_changed_is_refused() {
-        let change_the_largest = |layout: &Path| {
-            let blobs = fs::read_dir(layout.join("blobs/sha256")).unwrap().map(|blob| blob.unwrap().path());
-            let layer = blobs.max_by_key(|path| path.metadata().unwrap().len()).unwrap();
-            let mut bytes = fs::read(&layer).unwrap();
-            bytes[600] ^= 1;
-            fs::write(layer, bytes).unwrap();
-        };
         let (_folder, archive) = archive(change_the_largest);
         let error = Image::open(&archive).map(|image| image.digest).unwrap_err();
+        assert!(error.to_string().contains("damaged"), "{error}");
+    }
+
+    #[test]
+    fn an_archive_that_has_become_another_one_is_not_laid_out() {
+        let (folder, kept) = archive(|_| ());
+        let image = Image::open(&kept).unwrap();
+        let (_other, damaged) = archive(change_the_largest);
+        fs::copy(damaged, &kept).unwrap();
+        let error = image.lay_out(folder.path()).unwrap_err();
         assert!(error.to_string().contains("damaged"), "{error}");
     }
 
